@@ -1,0 +1,1 @@
+"""A self-hosted Nostr relay for ring-signed notes."""
