@@ -1,0 +1,121 @@
+"""A Nostr event (NIP-01): its shape, its canonical bytes and id, its kind class, its tags. Knows nothing of policy."""
+
+import hashlib
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+# `\Z`, not `$`: in Python's re, `$` lets a trailing newline through.
+Hex32 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Hex64 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{128}\Z")]
+Kind = Annotated[int, Meta(ge=0, le=65535)]
+# JavaScript's Number.MAX_SAFE_INTEGER: beyond it two clients would read two different times.
+MAX_TIMESTAMP = 2**53 - 1
+Timestamp = Annotated[int, Meta(ge=0, le=MAX_TIMESTAMP)]
+Tag = Annotated[tuple[str, ...], Meta(min_length=1)]
+
+DELETION_REQUEST = 5
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Hold one event, in the order its members are sent: `id` first, as nostr-tools scans for it."""
+
+    id: Hex32
+    pubkey: Hex32
+    created_at: Timestamp
+    kind: Kind
+    tags: tuple[Tag, ...]
+    content: str
+    sig: Hex64
+
+
+class KindClass(Enum):
+    """Name how a kind is stored (NIP-01)."""
+
+    REGULAR = "regular"
+    REPLACEABLE = "replaceable"
+    EPHEMERAL = "ephemeral"
+    ADDRESSABLE = "addressable"
+
+
+_decoder = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder()
+
+
+def decode_event(raw: bytes | str) -> Event:
+    """Decode one event's JSON.
+
+    Raises msgspec.DecodeError (its subclass ValidationError too), UnicodeError or RecursionError.
+    """
+    return _decoder.decode(raw)
+
+
+def encode_event(event: Event) -> bytes:
+    """Encode to the compact JSON that is stored and sent, UTF-8."""
+    return _encoder.encode(event)
+
+
+def compute_id(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content: str) -> str:
+    """Return the 64-hex id: SHA-256 of `[0,pubkey,created_at,kind,tags,content]` (NIP-01).
+
+    msgspec escapes as JSON.stringify and serde_json do, which is what every client signs.
+    """
+    return hashlib.sha256(_encoder.encode((0, pubkey, created_at, kind, tags, content))).hexdigest()
+
+
+def classify(kind: int) -> KindClass:
+    """Return how a kind is stored (NIP-01)."""
+    if kind in (0, 3) or 10000 <= kind < 20000:
+        return KindClass.REPLACEABLE
+    if 20000 <= kind < 30000:
+        return KindClass.EPHEMERAL
+    if 30000 <= kind < 40000:
+        return KindClass.ADDRESSABLE
+    return KindClass.REGULAR
+
+
+def find_tag(event: Event, name: str) -> str | None:
+    """Return the value of the first tag of that name: its second element, "" where it has none, None without such a tag."""
+    for tag in event.tags:
+        if tag[0] == name:
+            return tag[1] if len(tag) > 1 else ""
+    return None
+
+
+def to_address(event: Event) -> str | None:
+    """Return `kind:pubkey:d` of a replaceable or addressable event, as `a` tags write it, or None (NIP-01)."""
+    match classify(event.kind):
+        case KindClass.REPLACEABLE:
+            return f"{event.kind}:{event.pubkey}:"
+        case KindClass.ADDRESSABLE:
+            return f"{event.kind}:{event.pubkey}:{find_tag(event, 'd') or ''}"
+        case _:
+            return None
+
+
+def list_indexed_tags(event: Event) -> set[tuple[str, str]]:
+    """Return the distinct (letter, value) pairs a filter can ask for: first values of single-letter tags (NIP-01)."""
+    return {(tag[0], tag[1]) for tag in event.tags if len(tag) > 1 and is_tag_letter(tag[0])}
+
+
+def is_tag_letter(name: str) -> bool:
+    """Answer whether a tag name is a single letter a-z or A-Z."""
+    return len(name) == 1 and name.isascii() and name.isalpha()
+
+
+def find_expiration(event: Event) -> int | None:
+    """Return the Unix time in seconds after which the event is gone (NIP-40), None without one.
+
+    A value that is not a decimal number up to MAX_TIMESTAMP counts as none.
+    """
+    value = find_tag(event, "expiration")
+    if value is None or not (value.isascii() and value.isdigit()) or len(value) > 16:
+        return None
+    return min(int(value), MAX_TIMESTAMP)
+
+
+def count_leading_zero_bits(event_id: str) -> int:
+    """Count the leading zero bits of a 64-hex id (NIP-13)."""
+    return 256 - int(event_id, 16).bit_length()

@@ -1,0 +1,124 @@
+"""A filter (NIP-01): read from JSON, strict, and asked whether it matches an event. Knows nothing of SQL or connections."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from relay.event import MAX_TIMESTAMP, Event, is_tag_letter
+from relay.limits import Limits
+from relay.verdict import Prefix, Rejected
+
+_hex32 = re.compile(r"[0-9a-f]{64}")
+# NIP-01: "#e" and "#p" values are exact 64-character lower-case hex.
+_HEX_TAG_LETTERS = frozenset("ep")
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold one filter. None means "not asked"; an empty set matches nothing (NIP-01)."""
+
+    ids: frozenset[str] | None = None
+    authors: frozenset[str] | None = None
+    kinds: frozenset[int] | None = None
+    tags: tuple[tuple[str, frozenset[str]], ...] = ()
+    since: int | None = None
+    until: int | None = None
+    limit: int | None = None
+
+
+def parse_filter(raw: Any, limits: Limits) -> Filter:
+    """Build a Filter from decoded JSON.
+
+    Raises Rejected: invalid for a bad value, unsupported for a field this relay does not know.
+    """
+    if not isinstance(raw, dict):
+        raise Rejected(Prefix.INVALID, "a filter must be a JSON object")
+    # Counted before anything is built from them, so that a hostile filter costs nothing more than its own parsing.
+    if sum(len(value) for value in raw.values() if isinstance(value, list)) > limits.max_filter_values:
+        raise Rejected(Prefix.INVALID, f"too many values in a filter: at most {limits.max_filter_values}")
+    fields: dict[str, Any] = {}
+    tags: list[tuple[str, frozenset[str]]] = []
+    for name, value in raw.items():
+        match name:
+            case "ids" | "authors":
+                fields[name] = _read_hex_list(name, value)
+            case "kinds":
+                fields[name] = _read_kinds(value)
+            case "since" | "until":
+                fields[name] = _read_integer(name, value, MAX_TIMESTAMP)
+            case "limit":
+                # Clamped, not refused: a client that asks for more than it can get should get what there is.
+                fields[name] = min(_read_integer(name, value, None), limits.max_limit)
+            case "search":
+                raise Rejected(Prefix.UNSUPPORTED, "full-text search is not available")
+            case _ if len(name) == 2 and name[0] == "#" and is_tag_letter(name[1]):
+                tags.append((name[1], _read_tag_values(name[1], value)))
+            case _:
+                raise Rejected(
+                    Prefix.UNSUPPORTED, "this relay does not know a field of the filter; see NIP-01 for those it does"
+                )
+    return Filter(**fields, tags=tuple(sorted(tags, key=lambda tag: tag[0])))
+
+
+def to_json(filter_: Filter) -> dict[str, Any]:
+    """Return the JSON object that parse_filter reads back to the same filter."""
+    fields: dict[str, Any] = {}
+    for name in ("ids", "authors", "kinds"):
+        values = getattr(filter_, name)
+        if values is not None:
+            fields[name] = sorted(values)
+    for letter, tag_values in filter_.tags:
+        fields["#" + letter] = sorted(tag_values)
+    for name in ("since", "until", "limit"):
+        value = getattr(filter_, name)
+        if value is not None:
+            fields[name] = value
+    return fields
+
+
+def matches(filter_: Filter, event: Event) -> bool:
+    """Answer whether an event satisfies every field of a filter; `limit` does not count (NIP-01)."""
+    return (
+        (filter_.since is None or event.created_at >= filter_.since)
+        and (filter_.until is None or event.created_at <= filter_.until)
+        and (filter_.kinds is None or event.kind in filter_.kinds)
+        and (filter_.authors is None or event.pubkey in filter_.authors)
+        and (filter_.ids is None or event.id in filter_.ids)
+        and all(_has_tag(event, letter, values) for letter, values in filter_.tags)
+    )
+
+
+def _has_tag(event: Event, letter: str, values: frozenset[str]) -> bool:
+    # NIP-01: only the first value of a tag counts.
+    return any(len(tag) > 1 and tag[0] == letter and tag[1] in values for tag in event.tags)
+
+
+def _read_hex_list(name: str, value: Any) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and _hex32.fullmatch(item) for item in value):
+        raise Rejected(Prefix.INVALID, f"{name} must be a list of 64-character lower-case hex strings")
+    return frozenset(value)
+
+
+def _read_kinds(value: Any) -> frozenset[int]:
+    if not isinstance(value, list) or not all(_is_integer(item) and 0 <= item <= 65535 for item in value):
+        raise Rejected(Prefix.INVALID, "kinds must be a list of integers from 0 to 65535")
+    return frozenset(value)
+
+
+def _read_tag_values(letter: str, value: Any) -> frozenset[str]:
+    if letter in _HEX_TAG_LETTERS:
+        return _read_hex_list("#" + letter, value)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Rejected(Prefix.INVALID, f"#{letter} must be a list of strings")
+    return frozenset(value)
+
+
+def _read_integer(name: str, value: Any, maximum: int | None) -> int:
+    if not _is_integer(value) or value < 0 or (maximum is not None and value > maximum):
+        raise Rejected(Prefix.INVALID, f"{name} must be a whole number, 0 or more")
+    return int(value)
+
+
+def _is_integer(value: Any) -> bool:
+    # JSON `true` decodes to a Python int's subclass.
+    return isinstance(value, int) and not isinstance(value, bool)

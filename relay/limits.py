@@ -1,0 +1,58 @@
+"""Every limit and acceptance rule, with its default. The info document, the checks and the configuration all read these."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+NonNegativeSeconds = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """Refuse unknown keys and later changes: one section of the configuration file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(Section):
+    """Bound what one client can ask for. `max_age_s` 0 means events may be as old as their authors like."""
+
+    max_message_bytes: Annotated[int, Field(ge=1024)] = 262_144
+    max_content_chars: Count = 100_000
+    max_tags: Count = 2_000
+    max_ahead_s: Annotated[int, Field(ge=0)] = 900
+    max_age_s: Annotated[int, Field(ge=0)] = 0
+    min_pow_bits: Annotated[int, Field(ge=0, le=64)] = 0
+    max_subscriptions: Count = 20
+    max_filters: Count = 10
+    max_filter_values: Count = 1_000
+    max_subscription_id_chars: Annotated[int, Field(ge=1, le=64)] = 64
+    default_limit: Count = 500
+    max_limit: Count = 1_000
+    max_count: Count = 1_000_000
+    query_timeout_s: Seconds = 2.0
+    events_per_s: Annotated[float, Field(gt=0)] = 50.0
+    reqs_per_s: Annotated[float, Field(gt=0)] = 20.0
+    burst_factor: Annotated[float, Field(ge=1)] = 4.0
+    max_events_in_flight: Count = 64
+    max_pending_bytes: Annotated[int, Field(ge=65_536)] = 8_388_608
+    max_connections: Count = 10_000
+    max_connections_per_network: Annotated[int, Field(ge=0)] = 200
+    idle_timeout_s: Seconds = 600.0
+    ping_interval_s: Seconds = 30.0
+
+
+class RingPolicy(Section):
+    """Bound which rings are accepted (docs/ring-notes.md)."""
+
+    min_size: Annotated[int, Field(ge=2)] = 3
+    max_size: Annotated[int, Field(ge=2, le=65_535)] = 1_024
+    allow_unscoped_linkable: bool = False
+
+
+class AcceptPolicy(Section):
+    """Name what is accepted without a ring signature."""
+
+    plain: bool = False
+    plain_kinds: frozenset[Annotated[int, Field(ge=0, le=65535)]] = frozenset({0, 5, 10002})

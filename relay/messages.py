@@ -1,0 +1,223 @@
+"""The frames of NIP-01, NIP-42 and NIP-45, both ways: text in, a message of a closed union out; a reply in, bytes out."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from relay.event import Event, decode_event, encode_event
+from relay.filter import Filter, parse_filter, to_json
+from relay.limits import Limits
+from relay.verdict import Prefix, Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Ask to store and pass on an event: `["EVENT", event]`."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Req:
+    """Ask for stored events and then for new ones: `["REQ", id, filter, ...]`."""
+
+    subscription_id: str
+    filters: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Ask how many stored events match (NIP-45): `["COUNT", id, filter, ...]`."""
+
+    subscription_id: str
+    filters: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End a subscription: `["CLOSE", id]`."""
+
+    subscription_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Answer a challenge (NIP-42): `["AUTH", event]`. This relay sends none."""
+
+    event: Event
+
+
+ClientMessage = Publish | Req | Count | Close | Auth
+
+
+class Malformed(Rejected):
+    """Refuse a frame that is no message, and say what the refusal can be attributed to.
+
+    With an event_id it is answered by OK, with a subscription_id by CLOSED, with neither by NOTICE.
+    """
+
+    def __init__(
+        self, prefix: Prefix, reason: str, *, event_id: str | None = None, subscription_id: str | None = None
+    ) -> None:
+        super().__init__(prefix, reason)
+        self.event_id = event_id
+        self.subscription_id = subscription_id
+
+
+# What msgspec raises for bad JSON: wrong shape, bad UTF-8 or lone surrogates, and nesting beyond the interpreter's limit.
+_BAD_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
+_frame_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_encode = msgspec.json.Encoder().encode
+# NIP-01 ids are 64 characters; anything longer is not an id to echo.
+_MAX_ECHOED_ID_CHARS = 64
+
+
+def parse(frame: str | bytes, limits: Limits) -> ClientMessage:
+    """Read one text frame.
+
+    Raises Malformed for anything that is not a message of this relay's; it says how it should be answered.
+    """
+    try:
+        parts = _frame_decoder.decode(frame)
+        verb = msgspec.json.decode(parts[0]) if parts else None
+    except _BAD_JSON:
+        raise _attribute(frame, Prefix.INVALID, 'a message must be a JSON array, such as ["REQ", "id", {}]') from None
+    match verb:
+        case "EVENT" | "AUTH":
+            event = _parse_event(verb, parts[1:])
+            return Publish(event) if verb == "EVENT" else Auth(event)
+        case "REQ" | "COUNT":
+            subscription_id, filters = _parse_query(parts[1:], limits)
+            return Req(subscription_id, filters) if verb == "REQ" else Count(subscription_id, filters)
+        case "CLOSE":
+            return Close(_parse_subscription_id(parts[1:], limits))
+        case _:
+            raise Malformed(Prefix.INVALID, "unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH")
+
+
+def _attribute(frame: str | bytes, prefix: Prefix, reason: str) -> Malformed:
+    """Find out what a frame that msgspec refuses was about: Python's parser also takes lone surrogates and NaN."""
+    try:
+        parts = json.loads(frame)
+    except (ValueError, RecursionError):
+        return Malformed(prefix, reason)
+    match parts:
+        case ["EVENT" | "AUTH", {"id": str(event_id)}] if len(event_id) <= _MAX_ECHOED_ID_CHARS and event_id.isascii():
+            reason = (
+                "the event holds text that is not Unicode, such as half of a surrogate pair, or a number JSON has not"
+            )
+            return Malformed(prefix, reason, event_id=event_id)
+        case ["REQ" | "COUNT", str(subscription_id), *_] if len(subscription_id) <= 64 and subscription_id.isascii():
+            reason = (
+                "a filter holds text that is not Unicode, such as half of a surrogate pair, or a number JSON has not"
+            )
+            return Malformed(prefix, reason, subscription_id=subscription_id)
+        case _:
+            return Malformed(prefix, reason)
+
+
+def _parse_event(verb: str, parts: list[msgspec.Raw]) -> Event:
+    if len(parts) != 1:
+        raise Malformed(Prefix.INVALID, f"{verb} takes exactly one event")
+    try:
+        return decode_event(parts[0])
+    except _BAD_JSON as error:
+        raise Malformed(Prefix.INVALID, _explain(error), event_id=_find_event_id(parts[0])) from None
+
+
+def _explain(error: Exception) -> str:
+    """Say which member is wrong. msgspec's own texts can repeat the input, so only the member's name is taken from them."""
+    text = str(error)
+    for member in ("id", "pubkey", "created_at", "kind", "tags", "content", "sig"):
+        if f"`$.{member}" in text or f"field `{member}`" in text:
+            return f"the event's {member} is missing or is not what NIP-01 asks for"
+    return "not an event as NIP-01 describes it"
+
+
+def _find_event_id(raw: msgspec.Raw) -> str | None:
+    try:
+        event_id = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])["id"]
+        text = msgspec.json.decode(event_id)
+    except (*_BAD_JSON, KeyError):
+        return None
+    return text if isinstance(text, str) and len(text) <= _MAX_ECHOED_ID_CHARS else None
+
+
+def _parse_query(parts: list[msgspec.Raw], limits: Limits) -> tuple[str, tuple[Filter, ...]]:
+    subscription_id = _parse_subscription_id(parts[:1], limits)
+    try:
+        if not 1 <= len(parts) - 1 <= limits.max_filters:
+            raise Rejected(Prefix.INVALID, f"send from 1 to {limits.max_filters} filters")
+        return subscription_id, tuple(parse_filter(_decode_filter(part), limits) for part in parts[1:])
+    except Rejected as rejected:
+        raise Malformed(rejected.prefix, rejected.reason, subscription_id=subscription_id) from None
+
+
+def _decode_filter(part: msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(part)
+    except _BAD_JSON:
+        raise Rejected(Prefix.INVALID, "a filter must be a JSON object") from None
+
+
+def _parse_subscription_id(parts: list[msgspec.Raw], limits: Limits) -> str:
+    try:
+        subscription_id = msgspec.json.decode(parts[0], type=str) if parts else ""
+    except _BAD_JSON:
+        subscription_id = ""
+    if not 1 <= len(subscription_id) <= limits.max_subscription_id_chars:
+        raise Malformed(
+            Prefix.INVALID,
+            f"the subscription id must be a string of 1 to {limits.max_subscription_id_chars} characters",
+        )
+    return subscription_id
+
+
+def encode_client_message(message: ClientMessage) -> bytes:
+    """Encode a client's message to the frame that parse reads back to the same message."""
+    match message:
+        case Publish(event):
+            return b'["EVENT",' + encode_event(event) + b"]"
+        case Auth(event):
+            return b'["AUTH",' + encode_event(event) + b"]"
+        case Req(subscription_id, filters):
+            return _encode(["REQ", subscription_id, *map(to_json, filters)])
+        case Count(subscription_id, filters):
+            return _encode(["COUNT", subscription_id, *map(to_json, filters)])
+        case Close(subscription_id):
+            return _encode(["CLOSE", subscription_id])
+
+
+def encode_event_prefix(subscription_id: str) -> bytes:
+    """Return the start of an EVENT reply; the stored event's bytes and `]` follow it."""
+    return b'["EVENT",' + _encode(subscription_id) + b","
+
+
+def encode_ok(event_id: str, accepted: bool, text: str) -> bytes:
+    """Encode the answer to an EVENT or AUTH (NIP-01)."""
+    return _encode(["OK", event_id, accepted, text])
+
+
+def encode_eose(subscription_id: str) -> bytes:
+    """Encode the end of stored events (NIP-01)."""
+    return _encode(["EOSE", subscription_id])
+
+
+def encode_closed(subscription_id: str, text: str) -> bytes:
+    """Encode the refusal or end of a REQ or COUNT (NIP-01)."""
+    return _encode(["CLOSED", subscription_id, text])
+
+
+def encode_count(subscription_id: str, count: int, approximate: bool) -> bytes:
+    """Encode the answer to a COUNT (NIP-45)."""
+    answer: dict[str, int | bool] = {"count": count}
+    if approximate:
+        answer["approximate"] = True
+    return _encode(["COUNT", subscription_id, answer])
+
+
+def encode_notice(text: str) -> bytes:
+    """Encode a text about a frame that belongs to no event or subscription (NIP-01)."""
+    return _encode(["NOTICE", text])

@@ -1,0 +1,33 @@
+"""How the relay says no: the machine-readable prefixes of NIP-01 and NIP-42, and the one exception for a client's faults."""
+
+from enum import StrEnum
+
+
+class Prefix(StrEnum):
+    """Name the standardised first word of an OK or CLOSED reason (NIP-01, NIP-42)."""
+
+    DUPLICATE = "duplicate"
+    POW = "pow"
+    BLOCKED = "blocked"
+    RATE_LIMITED = "rate-limited"
+    INVALID = "invalid"
+    RESTRICTED = "restricted"
+    MUTE = "mute"
+    ERROR = "error"
+    AUTH_REQUIRED = "auth-required"
+    UNSUPPORTED = "unsupported"
+
+
+class Rejected(Exception):
+    """Refuse what a client sent. The reason is a constant text that tells the client what to do next.
+
+    Reasons never repeat what was sent (privacy: they end in other people's logs).
+    """
+
+    def __init__(self, prefix: Prefix, reason: str) -> None:
+        super().__init__(prefix, reason)
+        self.prefix = prefix
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.prefix}: {self.reason}"
