@@ -1,0 +1,1 @@
+"""Benchmarks: what the program's claims of speed rest on. Never run by the tests."""

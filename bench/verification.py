@@ -1,0 +1,110 @@
+"""What verifying a ring signature costs a member, against one libsecp256k1 recovery call measured in the same run.
+
+    python -m bench.verification [--json]
+
+A SAG link is one such call and must stay within 1.3 of them; a bLSAG member is three links' worth and must stay within
+3.5. Rings are new in each round, so that no member's Hp is cached; all figures are medians in microseconds.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from coincurve import PrivateKey
+from coincurve._libsecp256k1 import ffi, lib
+from coincurve.context import GLOBAL_CONTEXT
+
+from relay.client.ring_sign import sign_blsag, sign_sag
+from relay.verify import ring
+from relay.verify.encoding import RingSignature, Scheme
+from relay.verify.ring import Dialect, Member
+
+ROUNDS = {10: 40, 100: 12, 1000: 5}
+CALLS_A_ROUND = 200
+TARGETS = {Scheme.SAG: 1.3, Scheme.BLSAG: 3.5}
+MESSAGE = b"nostr-ring-note:v1:" + b"5" * 64
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description="Measure ring verification.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    result = measure()
+    if parser.parse_args().json:
+        print(json.dumps(result))
+    else:
+        _print_table(result)
+
+
+def measure() -> dict[str, object]:
+    """Return `call_us`, and for each scheme the microseconds a member by ring size."""
+    calls: list[float] = []
+    recover = _prepare_call()
+    schemes: dict[str, dict[str, float]] = {scheme.value: {} for scheme in Scheme}
+    for size, rounds in ROUNDS.items():
+        for scheme in Scheme:
+            times = []
+            for number in range(rounds):
+                members, signature = _sign(scheme, size, number)
+                # Interleaved, so that a change of the processor's clock meets both sides of the ratio.
+                calls.append(_time(recover) / CALLS_A_ROUND)
+                times.append(_time_check(members, signature) / size)
+                calls.append(_time(recover) / CALLS_A_ROUND)
+            schemes[scheme.value][str(size)] = round(median(times), 2)
+    return {"call_us": round(median(calls), 2), **schemes}
+
+
+def _prepare_call() -> Callable[[], None]:
+    """Return a function that makes CALLS_A_ROUND bare recovery calls."""
+    context = GLOBAL_CONTEXT.ctx
+    digest = hashlib.sha256(MESSAGE).digest()
+    compact = PrivateKey(digest).sign_recoverable(digest, hasher=None)
+    signature = ffi.new("secp256k1_ecdsa_recoverable_signature *")
+    public = ffi.new("secp256k1_pubkey *")
+    lib.secp256k1_ecdsa_recoverable_signature_parse_compact(context, signature, compact[:64], compact[64])
+
+    def recover() -> None:
+        call = lib.secp256k1_ecdsa_recover
+        for _ in range(CALLS_A_ROUND):
+            call(context, public, signature, digest)
+
+    return recover
+
+
+def _sign(scheme: Scheme, size: int, number: int) -> tuple[Sequence[Member], RingSignature]:
+    secrets = [hashlib.sha256(f"{scheme} {size} {number} {index}".encode()).digest() for index in range(size)]
+    members = [ring.lift(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
+    if scheme is Scheme.SAG:
+        return members, sign_sag(MESSAGE, members, secrets[size // 2])
+    signature = sign_blsag(MESSAGE, members, secrets[size // 2], "bench")
+    ring.hash_to_base.cache_clear()  # a relay has not signed what it verifies
+    return members, signature
+
+
+def _time_check(members: Sequence[Member], signature: RingSignature) -> float:
+    return _time(lambda: ring.check(MESSAGE, members, signature, (Dialect.CANONICAL,)))
+
+
+def _time(work: Callable[[], object]) -> float:
+    """Return the microseconds one run takes."""
+    started = time.perf_counter_ns()
+    work()
+    return (time.perf_counter_ns() - started) / 1000
+
+
+def _print_table(result: dict[str, object]) -> None:
+    call_us = result["call_us"]
+    assert isinstance(call_us, float)
+    print(f"one recovery call: {call_us:.1f} us")
+    for scheme, target in TARGETS.items():
+        figures = result[scheme.value]
+        assert isinstance(figures, dict)
+        for size, us in figures.items():
+            print(f"{scheme:6} {size:>5} members: {us:7.1f} us a member, {us / call_us:.2f} calls (target {target})")
+
+
+if __name__ == "__main__":
+    main()

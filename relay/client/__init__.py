@@ -1,0 +1,1 @@
+"""The author's side: make a ring note, publish it, verify it offline. The server never imports it."""

@@ -1,0 +1,250 @@
+"""How a ring signature is written: Nostringer's `ringA` text and its JSON. Knows nothing of notes or curves."""
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NoReturn
+
+from relay.verdict import Prefix, Rejected
+
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+ORDER_BYTES = ORDER.to_bytes(32, "big")
+MAX_FLAG_BYTES = 128
+
+_MARK = "ringA"
+_ZERO = bytes(32)
+_KEY_IMAGE_BYTES = 33
+
+# CBOR (RFC 8949): 0x61 is a text of one byte, 0x58 0x20 a byte string of 32, 0x98 0x20 an array of 32.
+_V, _C, _S, _I, _L = b"\x61v", b"\x61c\x58\x20", b"\x61s", b"\x61i", b"\x61l"
+_SCALAR = b"\x98\x20"
+_IMAGE = _I + b"\x98\x21"
+_SAG = b"\xa3" + _V + b"\x63sag" + _C
+_BLSAG = b"\xa4" + _V + b"\x65blsag" + _C
+_BLSAG_FLAGGED = b"\xa5" + _V + b"\x65blsag" + _C
+# A CBOR integer up to 23 is one byte; from 24 to 255 it is 0x18 and the byte.
+_INTS = tuple(bytes([value]) if value < 0x18 else bytes([0x18, value]) for value in range(256))
+_CLASSES = b"s" * 0x18 + b"m" + b"w" * 0xE7  # small values, the mark 0x18, values that need the mark
+# Everything around the scalars, at its largest: the head, a key image and a flag.
+_FRAME_BYTES = len(_BLSAG) + 32 + 2 + 3 + 4 + 2 * _KEY_IMAGE_BYTES + 4 + 2 * MAX_FLAG_BYTES
+_MAX_SCALAR_BYTES = 2 + 2 * 32
+_MAX_JSON_CHARS_PER_SCALAR = 128  # 67 with its quotes and comma; the rest is room for indentation
+
+_HEX_32 = re.compile(r"[0-9a-f]{64}")
+
+
+class Scheme(StrEnum):
+    """Name a ring signature scheme as Nostringer's `v` field does."""
+
+    SAG = "sag"
+    BLSAG = "blsag"
+
+
+@dataclass(frozen=True, slots=True)
+class RingSignature:
+    """Hold a decoded signature.
+
+    `c0` and each response are 32 bytes, a scalar in 1..n-1. `key_image` is a compressed point of 33 bytes, blsag only.
+    `flag` is 1 to 128 bytes of UTF-8, or None, blsag only.
+    """
+
+    scheme: Scheme
+    c0: bytes
+    responses: tuple[bytes, ...]
+    key_image: bytes | None = None
+    flag: str | None = None
+
+
+def decode_ring_a(text: str, ring_size: int) -> RingSignature:
+    """Decode the compact form for a ring of `ring_size` members; raise Rejected unless it re-encodes to the same text.
+
+    The layout is fixed, so it is compared byte by byte: a general CBOR decoder would take maps in any order, indefinite
+    lengths and shared references, and one signature would have many spellings.
+    """
+    # The length first: nothing below costs more than a few passes over a text that fits the ring.
+    if len(text) > len(_MARK) + -(-(_FRAME_BYTES + ring_size * _MAX_SCALAR_BYTES) * 4 // 3):
+        _refuse("the ring signature is longer than its ring allows: sign with this very ring")
+    if not text.startswith(_MARK):
+        _refuse("the ring signature must begin with ringA: use Nostringer's compact encoding")
+    cbor = _decode_base64url(text[len(_MARK) :])
+    start = next((start for start in (_SAG, _BLSAG, _BLSAG_FLAGGED) if cbor.startswith(start)), None)
+    if start is None:
+        _refuse_layout()
+    c0, body = cbor[len(start) : len(start) + 32], cbor[len(start) + 32 :]
+    head = _S + _write_array_head(ring_size)
+    if not body.startswith(head):
+        _refuse("the ring signature must have one response a ring member: sign with this very ring")
+    body = body[len(head) :]
+    if start is _SAG:
+        return _build(Scheme.SAG, c0, _read_scalars(body, ring_size))
+    # These four bytes cannot stand inside an array of integers: after the value 0x61 no integer begins with 0x69.
+    scalars, _, tail = body.partition(_IMAGE)
+    flag = None
+    if start is _BLSAG_FLAGGED:
+        tail, _, packed = tail.partition(_L)  # for the same reason
+        flag = _read_flag(packed)
+    return _build(Scheme.BLSAG, c0, _read_scalars(scalars, ring_size), _read_key_image(tail), flag)
+
+
+def encode_ring_a(signature: RingSignature) -> str:
+    """Encode to the compact form that decode_ring_a accepts: the map's order is v, c, s, i, l."""
+    scalars = b"".join(_SCALAR + _pack(response) for response in signature.responses)
+    body = signature.c0 + _S + _write_array_head(len(signature.responses)) + scalars
+    if signature.key_image is None:
+        cbor = _SAG + body
+    elif signature.flag is None:
+        cbor = _BLSAG + body + _IMAGE + _pack(signature.key_image)
+    else:
+        flag = signature.flag.encode()
+        image = _IMAGE + _pack(signature.key_image)
+        cbor = _BLSAG_FLAGGED + body + image + _L + _write_array_head(len(flag)) + _pack(flag)
+    return _MARK + _encode_base64url(cbor)
+
+
+def decode_json(raw: str, ring_size: int) -> RingSignature:
+    """Decode `{"c0": hex, "s": [hex, ...]}`, a SAG; raise Rejected for other or repeated keys and other hex."""
+    if len(raw) > (ring_size + 2) * _MAX_JSON_CHARS_PER_SCALAR:
+        _refuse("the ring signature is longer than its ring allows: sign with this very ring")
+    try:
+        value = json.loads(raw, object_pairs_hook=_take_members)
+    except (ValueError, RecursionError):
+        _refuse_json()
+    # Only the hook makes tuples: a JSON list of the same two values stays a list, and is refused.
+    if not isinstance(value, tuple):
+        _refuse_json()
+    c0, responses = value
+    if not isinstance(responses, list) or len(responses) != ring_size:
+        _refuse_json()
+    return _build(Scheme.SAG, _read_hex(c0), [_read_hex(response) for response in responses])
+
+
+def is_scalar(value: bytes) -> bool:
+    """Answer whether these are 32 bytes that hold an integer in 1..n-1."""
+    # Big-endian bytes of one length compare as their integers do.
+    return len(value) == 32 and _ZERO < value < ORDER_BYTES
+
+
+def is_flag(flag: str) -> bool:
+    """Answer whether a flag is 1 to 128 bytes of UTF-8; a lone surrogate has no UTF-8."""
+    try:
+        return 1 <= len(flag.encode()) <= MAX_FLAG_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
+def is_compressed_point(value: bytes) -> bool:
+    """Answer whether these are 33 bytes that begin with 02 or 03. Whether x is on the curve is not asked here."""
+    return len(value) == 33 and value[0] in (2, 3)
+
+
+def _build(
+    scheme: Scheme, c0: bytes, responses: Iterable[bytes], key_image: bytes | None = None, flag: str | None = None
+) -> RingSignature:
+    signature = RingSignature(scheme, c0, tuple(responses), key_image, flag)
+    if not is_scalar(c0) or not all(map(is_scalar, signature.responses)):
+        _refuse("a scalar of the ring signature is zero or not below the curve's order: sign again")
+    return signature
+
+
+def _read_scalars(body: bytes, ring_size: int) -> list[bytes]:
+    """Read `ring_size` arrays of 32 integers, and nothing else."""
+    # The two bytes of the array head cannot stand inside one: after the value 0x98 no integer begins with 0x20.
+    first, *arrays = body.split(_SCALAR)
+    # The zeros that join the arrays are whole integers, so a mark left open at the end of one array stays visible.
+    if first or len(arrays) != ring_size or not _is_shortest_form(b"\0".join(arrays)):
+        _refuse_layout()
+    scalars = [_unpack(array) for array in arrays]
+    if any(len(scalar) != 32 for scalar in scalars):
+        _refuse_layout()
+    return scalars
+
+
+def _read_key_image(packed: bytes) -> bytes:
+    key_image = _unpack(packed)
+    if not _is_shortest_form(packed) or not is_compressed_point(key_image):
+        _refuse("the key image must be a compressed point of 33 bytes: sign again")
+    return key_image
+
+
+def _read_flag(packed: bytes) -> str:
+    head_size = 2 if packed.startswith(b"\x98") else 1
+    flag = _unpack(packed[head_size:])
+    if not 1 <= len(flag) <= MAX_FLAG_BYTES or not _is_shortest_form(packed[head_size:]):
+        _refuse("the linkability flag must be 1 to 128 bytes: choose another scope")
+    if packed[:head_size] != _write_array_head(len(flag)):
+        _refuse_layout()
+    try:
+        return flag.decode()
+    except UnicodeDecodeError:
+        _refuse("the linkability flag must be UTF-8: choose another scope")
+
+
+def _write_array_head(size: int) -> bytes:
+    if size < 0x18:
+        return bytes([0x80 + size])
+    return bytes([0x98, size]) if size < 0x100 else b"\x99" + size.to_bytes(2, "big")
+
+
+def _pack(values: bytes) -> bytes:
+    return b"".join(map(_INTS.__getitem__, values))
+
+
+def _is_shortest_form(packed: bytes) -> bool:
+    """Answer whether these bytes are CBOR integers below 256 and nothing else, each in its shortest form.
+
+    Whole passes in C instead of a loop over bytes: a ring of 1,024 has 32,768 integers, and the event loop waits.
+    `0x18 0x18` is the value 24. A run of 0x18 begins with a mark, so replacing pairs from the left cuts it rightly.
+    What is left is valid if each mark has a value of 25 or more right behind it, and each such value a mark before it.
+    """
+    classes = packed.replace(b"\x18\x18", b"\0").translate(_CLASSES)
+    return classes.count(b"mw") == classes.count(b"m") == classes.count(b"w")
+
+
+def _unpack(packed: bytes) -> bytes:
+    """Drop the marks: a pair `0x18 0x18` leaves one, the value 24. Right only for what _is_shortest_form takes."""
+    return b"\x18".join([piece.translate(None, b"\x18") for piece in packed.split(b"\x18\x18")])
+
+
+def _encode_base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode_base64url(text: str) -> bytes:
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:  # binascii.Error is one; text that is not ASCII raises the plain one
+        _refuse_layout()
+    # The standard library skips foreign characters and ignores leftover bits: only the way back proves the spelling.
+    if _encode_base64url(data) != text:
+        _refuse_layout()
+    return data
+
+
+def _take_members(pairs: list[tuple[str, object]]) -> tuple[object, object]:
+    """Turn a JSON object into (c0, s). Raises ValueError for missing, unknown and repeated keys."""
+    if sorted(key for key, _ in pairs) != ["c0", "s"]:
+        raise ValueError
+    members = dict(pairs)
+    return members["c0"], members["s"]
+
+
+def _read_hex(value: object) -> bytes:
+    # bytes.fromhex alone would take spaces and upper case.
+    if not isinstance(value, str) or not _HEX_32.fullmatch(value):
+        _refuse_json()
+    return bytes.fromhex(value)
+
+
+def _refuse_layout() -> NoReturn:
+    _refuse("the ring signature is not in Nostringer's compact layout: encode it as Nostringer does")
+
+
+def _refuse_json() -> NoReturn:
+    _refuse('the ring signature must be a JSON object of "c0" and "s" in lower-case hex: use the ringA encoding')
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise Rejected(Prefix.INVALID, reason)

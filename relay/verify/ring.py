@@ -1,0 +1,319 @@
+"""The ring equations: whether a SAG or bLSAG signature over a ring is valid. Knows nothing of notes; never signs.
+
+Laws of this file (Nostringer; all on secp256k1, which has cofactor 1, with SHA-256):
+    SAG    c' = H(m || ring || C(s*G + c*P))
+    bLSAG  c' = H("NostringerBlsagChallenge" || m || C(s*G + c*P) || C(s*Hp(P) + c*I))
+Walking the ring once from c0 must lead back to c0. Scalars are in 1..n-1, and a challenge of 0 counts as 1.
+
+A key image is on the curve and not the identity. With cofactor 1 nothing else is needed: there are no points of small
+order to add to it, so a member with the key d has the one image d*Hp(P), and 33 bytes spell a point in one way. Three
+conditions keep it so. Hp sees one spelling of P: a bound note lists x-only keys, as a `03` would give a second image.
+No ring of one: I could be chosen after its only challenge. And as a challenge hashes neither ring nor I, the message
+holds the ring: else keys could be chosen after the challenges, too.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from coincurve import PublicKey
+from coincurve._libsecp256k1 import ffi, lib
+from coincurve.context import GLOBAL_CONTEXT
+
+from relay.verdict import Prefix, Rejected
+from relay.verify.encoding import (
+    ORDER,
+    ORDER_BYTES,
+    RingSignature,
+    Scheme,
+    is_compressed_point,
+    is_flag,
+    is_scalar,
+)
+
+RELEASE_FLAG = "NostringerHp"
+_BLSAG_DOMAIN = b"NostringerBlsagChallenge"
+_CACHED_BASES = 4_096  # four of the largest default rings, about 2 MB
+_MEMBER = re.compile(r"[0-9a-f]{64}|0[23][0-9a-f]{64}|04[0-9a-f]{128}")
+
+
+class Dialect(StrEnum):
+    """Name the implementation whose hashing a signature follows."""
+
+    CANONICAL = "canonical"  # SAG hashes compressed members; bLSAG as on Nostringer's Rust main
+    TYPESCRIPT = "typescript"  # SAG hashes members as they were given
+    RELEASE = "rust-0.1.8"  # bLSAG without a flag hashes the bytes "NostringerHp" in its place
+
+
+_DIALECTS = {
+    Scheme.SAG: (Dialect.CANONICAL, Dialect.TYPESCRIPT),
+    Scheme.BLSAG: (Dialect.CANONICAL, Dialect.RELEASE),
+}
+_LINKS = {Scheme.SAG: 1, Scheme.BLSAG: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Hold a ring key: the compressed point (33 bytes) and the bytes it was given in (32, 33 or 65).
+
+    The point is not known to be on the curve: the equations find out, without a square root of their own.
+    """
+
+    point: bytes
+    given: bytes
+
+
+def lift(x_only: bytes) -> Member:
+    """Return the member with this x coordinate (32 bytes) and an even y, as BIP-340 lifts keys."""
+    return Member(b"\x02" + x_only, x_only)
+
+
+def parse_member(key_hex: str) -> Member:
+    """Parse a key as Nostringer takes it: 64 hex (x only), 66 (02, 03) or 130 (04); raise Rejected for any other.
+
+    Upper case and `0x` are refused. So are the hybrids 06 and 07, which libsecp256k1 would take: a second spelling.
+    """
+    if not _MEMBER.fullmatch(key_hex):
+        raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
+    given = bytes.fromhex(key_hex)
+    if len(given) == 32:
+        return lift(given)
+    if len(given) == 33:
+        return Member(given, given)
+    try:
+        return Member(PublicKey(given).format(), given)
+    except ValueError:
+        raise _off_curve() from None
+
+
+def to_ring_id(x_only_keys: Iterable[bytes]) -> str:
+    """Return the hex SHA-256 of the members' 32-byte keys, sorted and concatenated."""
+    return hashlib.sha256(b"".join(sorted(x_only_keys))).hexdigest()
+
+
+def count_links(scheme: Scheme, ring_size: int, dialects: int) -> int:
+    """Return what a check in that many dialects costs at most; a link is one libsecp256k1 recovery, a bLSAG's three."""
+    return dialects * ring_size * _LINKS[scheme]
+
+
+def check(message: bytes, ring: Sequence[Member], signature: RingSignature, dialects: Sequence[Dialect]) -> Dialect:
+    """Return the first of the dialects in which the signature verifies; raise Rejected if it does in none.
+
+    A dialect of the other scheme is passed over. In a ring of two the TypeScript dialect lets a hostile key move bytes
+    between message and ring: a caller who takes that dialect asks for three members first.
+    """
+    _check_shape(ring, signature)
+    curve = Curve()
+    for dialect in dialects:
+        if dialect not in _DIALECTS[signature.scheme]:
+            continue
+        if signature.key_image is None:
+            if _closes_sag(curve, message, ring, signature, dialect):
+                return dialect
+        # The release had no flags, so a signature with one cannot be its work.
+        elif dialect is Dialect.CANONICAL or signature.flag is None:
+            flag = to_flag_bytes(signature.flag, dialect)
+            if _closes_blsag(curve, message, ring, signature, signature.key_image, flag):
+                return dialect
+    raise Rejected(Prefix.INVALID, "the ring signature does not verify: sign this very text with a key of this ring")
+
+
+def to_flag_bytes(flag: str | None, dialect: Dialect) -> bytes:
+    """Return the bytes that a dialect's Hp hashes for a flag."""
+    if flag is None:
+        return RELEASE_FLAG.encode() if dialect is Dialect.RELEASE else b""
+    return flag.encode()
+
+
+def start_sag(message: bytes, ring: Iterable[Member], dialect: Dialect) -> "hashlib._Hash":
+    """Hash what all links of a SAG share. Copied per link, it makes the cost linear in the ring."""
+    written = (member.given if dialect is Dialect.TYPESCRIPT else member.point for member in ring)
+    return hashlib.sha256(message + b"".join(written))
+
+
+def start_blsag(message: bytes) -> "hashlib._Hash":
+    """Hash what all links of a bLSAG share."""
+    return hashlib.sha256(_BLSAG_DOMAIN + message)
+
+
+def next_challenge(state: "hashlib._Hash", points: bytes) -> int:
+    """Return the challenge that follows from a link's compressed points."""
+    state = state.copy()
+    state.update(points)
+    return to_challenge(state.digest())
+
+
+def to_challenge(digest: bytes) -> int:
+    """Return a hash as a scalar; 0 becomes 1 as in Nostringer, so that no link loses its key."""
+    return int.from_bytes(digest, "big") % ORDER or 1
+
+
+def hash_to_point(point: bytes, flag: bytes) -> bytes:
+    """Return Hp(P, flag) of a compressed point, compressed (33 bytes)."""
+    return hash_to_base(point, flag)[0]
+
+
+@lru_cache(maxsize=_CACHED_BASES)
+def hash_to_base(point: bytes, flag: bytes) -> tuple[bytes, bytes]:
+    """Return Hp(P, flag) compressed and as libsecp256k1 holds it (64 bytes, opaque, safe to copy in one process)."""
+    parsed = ffi.new("secp256k1_pubkey *")
+    x = hashlib.sha256(point + flag).digest()
+    counter = 0
+    # Half of all x are on the curve: 128 misses in a row are as likely as a forged signature.
+    while not lib.secp256k1_ec_pubkey_parse(GLOBAL_CONTEXT.ctx, parsed, b"\x02" + x, 33):
+        x = hashlib.sha256(x + counter.to_bytes(4, "big")).digest()
+        counter += 1
+    return b"\x02" + x, bytes(ffi.buffer(parsed))
+
+
+class Curve:
+    """Compute a link's points in libsecp256k1, in buffers of its own.
+
+    Make one a verification: the calls release the GIL, so two threads must not share one.
+    """
+
+    __slots__ = ("_compressed", "_context", "_left", "_pair", "_right", "_signature", "_size", "_sum", "_view")
+
+    def __init__(self) -> None:
+        # A context is constant in every call made here, so threads may share it (secp256k1.h).
+        self._context = GLOBAL_CONTEXT.ctx
+        self._signature = ffi.new("secp256k1_ecdsa_recoverable_signature *")
+        self._sum = ffi.new("secp256k1_pubkey *")
+        self._left = ffi.new("secp256k1_pubkey *")
+        self._right = ffi.new("secp256k1_pubkey *")
+        self._pair = ffi.new("secp256k1_pubkey *[2]", [self._left, self._right])
+        self._compressed = ffi.new("unsigned char[33]")
+        self._size = ffi.new("size_t *", 33)
+        self._view = ffi.buffer(self._compressed)
+
+    def add(self, s: int, c: int, point: bytes) -> bytes | None:
+        """Return C(s*G + c*P), None where P is not on the curve or the sum is infinite. 0 <= s < n, 0 < c < n.
+
+        ECDSA public key recovery (SEC 1, 4.1.6) returns (s'*R - m'*G) / r, where R is the point that r and the recovery
+        id name. With R = P, r = x(P), s' = c*r and m' = -s*r that is s*G + c*P, in one call.
+        """
+        r = x = point[1:]
+        recovery_id = point[0] & 1  # bit 0: the y of R is odd
+        if x >= ORDER_BYTES:
+            if x == ORDER_BYTES:
+                return _add_slowly(s, c, point)  # r would be 0, which is no ECDSA signature, yet x = n is on the curve
+            recovery_id |= 2  # bit 1: the x of R is r + n
+            r = (int.from_bytes(x, "big") - ORDER).to_bytes(32, "big")
+        factor = int.from_bytes(r, "big")
+        compact = r + (c * factor % ORDER).to_bytes(32, "big")
+        digest = (-s * factor % ORDER).to_bytes(32, "big")
+        # Parsing cannot fail: r and s' are below n. Recovery does where x is not on the curve or not below p, and on
+        # infinity.
+        if not lib.secp256k1_ecdsa_recoverable_signature_parse_compact(
+            self._context, self._signature, compact, recovery_id
+        ) or not lib.secp256k1_ecdsa_recover(self._context, self._sum, self._signature, digest):
+            return None
+        return self._compress(self._sum)
+
+    def add_pair(self, s: bytes, base: bytes, c: bytes, image: bytes) -> bytes | None:
+        """Return C(s*B + c*I), None where it is infinite. B and I as libsecp256k1 holds them, s and c not 0."""
+        ffi.memmove(self._left, base, 64)
+        ffi.memmove(self._right, image, 64)
+        if (
+            not lib.secp256k1_ec_pubkey_tweak_mul(self._context, self._left, s)
+            or not lib.secp256k1_ec_pubkey_tweak_mul(self._context, self._right, c)
+            or not lib.secp256k1_ec_pubkey_combine(self._context, self._sum, self._pair, 2)
+        ):
+            return None
+        return self._compress(self._sum)
+
+    def parse(self, point: bytes) -> bytes | None:
+        """Return a compressed point as libsecp256k1 holds it (64 bytes, opaque), None where it is not on the curve."""
+        # The length is a law here: libsecp256k1 would take the 65 bytes of a hybrid too.
+        if len(point) != 33 or not lib.secp256k1_ec_pubkey_parse(self._context, self._sum, point, 33):
+            return None
+        return bytes(ffi.buffer(self._sum))
+
+    def _compress(self, point: object) -> bytes:
+        # It cannot fail: the point comes from libsecp256k1 and the buffer is large enough.
+        lib.secp256k1_ec_pubkey_serialize(
+            self._context, self._compressed, self._size, point, lib.SECP256K1_EC_COMPRESSED
+        )
+        return bytes(self._view)
+
+
+def _add_slowly(s: int, c: int, point: bytes) -> bytes | None:
+    """Return C(s*G + c*P) by two multiplications and a sum, None where it is infinite."""
+    product = PublicKey(point).multiply(c.to_bytes(32, "big"))
+    if s == 0:
+        return product.format()
+    try:
+        return PublicKey.combine_keys([PublicKey.from_secret(s.to_bytes(32, "big")), product]).format()
+    except ValueError:
+        return None
+
+
+def _closes_sag(
+    curve: Curve, message: bytes, ring: Sequence[Member], signature: RingSignature, dialect: Dialect
+) -> bool:
+    state = start_sag(message, ring, dialect)
+    first = c = int.from_bytes(signature.c0, "big")
+    for member, response in zip(ring, signature.responses, strict=True):
+        point = curve.add(int.from_bytes(response, "big"), c, member.point)
+        if point is None:
+            _refuse_off_curve(curve, member)
+            return False
+        c = next_challenge(state, point)
+    return c == first
+
+
+def _closes_blsag(
+    curve: Curve, message: bytes, ring: Sequence[Member], signature: RingSignature, key_image: bytes, flag: bytes
+) -> bool:
+    image = curve.parse(key_image)
+    if image is None:
+        raise Rejected(Prefix.INVALID, "the key image is not a point on the curve: sign again")
+    state = start_blsag(message)
+    first = c = int.from_bytes(signature.c0, "big")
+    for member, response in zip(ring, signature.responses, strict=True):
+        left = curve.add(int.from_bytes(response, "big"), c, member.point)
+        if left is None:
+            _refuse_off_curve(curve, member)
+            return False
+        base = hash_to_base(member.point, flag)[1]
+        right = curve.add_pair(response, base, c.to_bytes(32, "big"), image)
+        if right is None:
+            return False
+        c = next_challenge(state, left + right)
+    return c == first
+
+
+def _check_shape(ring: Sequence[Member], signature: RingSignature) -> None:
+    """Refuse all that needs no curve operation."""
+    # In a ring of one the key image can be chosen after the only challenge: anyone could mint fresh ones.
+    if len(ring) < 2:
+        raise Rejected(Prefix.INVALID, "a ring must have at least two members: add keys to it")
+    if not all(is_compressed_point(member.point) for member in ring):
+        raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
+    # A key and its negative have one x and one owner: listing both shrinks the anonymity set silently.
+    if len({member.point[1:] for member in ring}) != len(ring):
+        raise Rejected(Prefix.INVALID, "a ring member is listed twice: list each key once")
+    if len(signature.responses) != len(ring):
+        raise Rejected(Prefix.INVALID, "the ring signature must have one response a ring member: sign again")
+    if not is_scalar(signature.c0) or not all(map(is_scalar, signature.responses)):
+        raise Rejected(Prefix.INVALID, "a scalar of the ring signature is out of range: sign again")
+    linkable = signature.scheme is Scheme.BLSAG
+    if linkable != (signature.key_image is not None) or (signature.flag is not None and not linkable):
+        raise Rejected(Prefix.INVALID, "a key image and a flag belong to blsag, and only to it: sign again")
+    if signature.key_image is not None and not is_compressed_point(signature.key_image):
+        raise Rejected(Prefix.INVALID, "the key image must be a compressed point of 33 bytes: sign again")
+    if signature.flag is not None and not is_flag(signature.flag):
+        raise Rejected(Prefix.INVALID, "the linkability flag must be 1 to 128 bytes: choose another scope")
+
+
+def _refuse_off_curve(curve: Curve, member: Member) -> None:
+    """Tell the two failures of Curve.add apart: a bad key is the ring's fault, infinity the signature's."""
+    if curve.parse(member.point) is None:
+        raise _off_curve()
+
+
+def _off_curve() -> Rejected:
+    return Rejected(Prefix.INVALID, "a ring member is not a point on the curve: use real public keys")

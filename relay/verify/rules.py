@@ -1,0 +1,95 @@
+"""The checks of an event that need no curve and no database, cheapest first. Each raises Rejected with what to do next."""
+
+import re
+
+from bech32 import bech32_decode
+
+from relay.event import Event, compute_id, count_leading_zero_bits, find_expiration
+from relay.limits import AcceptPolicy, Limits, RingPolicy
+from relay.verdict import Prefix, Rejected
+from relay.verify.encoding import Scheme
+from relay.verify.proof import RingProof
+
+# NIP-19: "nsec", the separator, then 52 characters of key and 6 of checksum. The look-ahead finds overlapping ones too.
+_nsec = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
+# Nostringer 0.1.8 wrote this flag into every linkable signature: it scopes nothing.
+_UNSCOPED_FLAG = "NostringerHp"
+
+
+def check(event: Event, now: int, limits: Limits) -> None:
+    """Refuse an event that breaks a limit or NIP-01, 13, 40 or 70. `now` is Unix time in seconds."""
+    check_size(event, limits)
+    check_id(event)
+    check_time(event, now, limits)
+    check_proof_of_work(event, limits.min_pow_bits)
+    # NIP-70: refused by default, as only an authenticated author may publish such an event and this relay asks nobody.
+    if any(tag == ("-",) for tag in event.tags):
+        raise Rejected(Prefix.BLOCKED, 'protected events are not accepted here; post it without its "-" tag')
+    check_holds_no_secret_key(event)
+
+
+def check_size(event: Event, limits: Limits) -> None:
+    """Refuse content of too many characters or too many tags."""
+    if len(event.content) > limits.max_content_chars:
+        raise Rejected(Prefix.INVALID, f"the content is longer than {limits.max_content_chars} characters; shorten it")
+    if len(event.tags) > limits.max_tags:
+        raise Rejected(Prefix.INVALID, f"the event has more than {limits.max_tags} tags; remove some")
+
+
+def check_id(event: Event) -> None:
+    """Refuse an id that is not the SHA-256 of the canonical bytes (NIP-01)."""
+    if compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content) != event.id:
+        raise Rejected(Prefix.INVALID, "the id is not the SHA-256 of the event as NIP-01 serialises it")
+
+
+def check_time(event: Event, now: int, limits: Limits) -> None:
+    """Refuse an event from too far in the future or past, or one that has expired (NIP-40)."""
+    if event.created_at > now + limits.max_ahead_s:
+        raise Rejected(
+            Prefix.INVALID, f"created_at is more than {limits.max_ahead_s} seconds in the future; set your clock"
+        )
+    if limits.max_age_s and event.created_at < now - limits.max_age_s:
+        raise Rejected(Prefix.INVALID, f"created_at is more than {limits.max_age_s} seconds in the past; post it anew")
+    expires_at = find_expiration(event)
+    if expires_at is not None and expires_at <= now:
+        raise Rejected(Prefix.INVALID, "the event has expired; post it with a later expiration tag or none")
+
+
+def check_proof_of_work(event: Event, required_bits: int) -> None:
+    """Refuse an id with too little proof of work (NIP-13)."""
+    if required_bits == 0:
+        return
+    if count_leading_zero_bits(event.id) < required_bits:
+        raise Rejected(Prefix.POW, f"{required_bits} bits of proof of work are needed (NIP-13)")
+    # NIP-13: the third value commits to a target, so that a lucky id mined for less is refused.
+    for tag in event.tags:
+        if tag[0] == "nonce" and len(tag) > 2 and (not tag[2].isdecimal() or int(tag[2][:4]) < required_bits):
+            raise Rejected(Prefix.POW, f"the nonce tag must commit to at least {required_bits} bits (NIP-13)")
+
+
+def check_holds_no_secret_key(event: Event) -> None:
+    """Refuse a note with a decodable nsec (NIP-19) anywhere in it: it is posted by mistake and cannot be taken back."""
+    for text in (event.content, *(value for tag in event.tags for value in tag)):
+        for match in _nsec.finditer(text):
+            if bech32_decode(match[1])[0] == "nsec":
+                raise Rejected(
+                    Prefix.BLOCKED,
+                    "the note holds a secret key (nsec) and was not kept; take it out, and stop using that key",
+                )
+
+
+def check_policy(event: Event, proof: RingProof | None, ring: RingPolicy, accept: AcceptPolicy) -> None:
+    """Refuse what the operator does not accept; all of it is known before any curve operation."""
+    if proof is None:
+        if not accept.plain and event.kind not in accept.plain_kinds:
+            raise Rejected(Prefix.BLOCKED, "this relay only accepts ring-signed notes")
+        return
+    if len(proof.ring) < ring.min_size:
+        raise Rejected(Prefix.BLOCKED, f"rings need at least {ring.min_size} members here; add some and sign again")
+    unscoped = proof.scheme is Scheme.BLSAG and proof.scope in (None, _UNSCOPED_FLAG)
+    if unscoped and not ring.allow_unscoped_linkable:
+        raise Rejected(
+            Prefix.BLOCKED,
+            "a linkable signature without a scope links all its signer's notes and can name them; "
+            "sign with sag, or with a scope",
+        )

@@ -1,0 +1,17 @@
+"""The BIP-340 signature of an event (NIP-01). Takes the id as given: its hash is checked elsewhere."""
+
+from coincurve import PublicKeyXOnly
+
+from relay.event import Event
+from relay.verdict import Prefix, Rejected
+
+
+def check(event: Event) -> None:
+    """Raise Rejected unless `sig` is a BIP-340 signature of the 32-byte id by `pubkey`."""
+    try:
+        key = PublicKeyXOnly(bytes.fromhex(event.pubkey))
+    except ValueError:
+        # BIP-340 lift_x fails: about half of all 32-byte strings are no x coordinate.
+        raise Rejected(Prefix.INVALID, "pubkey is not a point on the curve: use a real public key") from None
+    if not key.verify(bytes.fromhex(event.sig), bytes.fromhex(event.id)):
+        raise Rejected(Prefix.INVALID, "the event's signature is wrong: sign its id again")
