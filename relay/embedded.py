@@ -1,0 +1,197 @@
+"""The life of the built-in Postgres: when to create, start, adopt and end it; it must not know what is stored in it."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import asyncpg
+
+from relay.embedded_account import (
+    Account,
+    EmbeddedError,
+    check_major,
+    check_reachable,
+    find_account,
+    find_binaries,
+    wheel_version,
+)
+from relay.embedded_cluster import (
+    DATABASE,
+    PORT,
+    ROLE,
+    SUPERUSER,
+    Layout,
+    check_cluster,
+    choose_socket_directory,
+    create_cluster,
+    forget_socket_directory,
+    make_directory,
+    remove_unfinished,
+    server_settings,
+    take_lock,
+    write_configuration,
+)
+from relay.embedded_process import Postmaster, failure_reason, find_running, launch
+
+__all__ = ["EmbeddedError", "EmbeddedPostgres"]
+
+_POLL_S = 0.02
+_CONNECT_TIMEOUT_S = 5.0
+# How a server answers that is starting, recovering or ending. OSError is no socket yet, and a timeout.
+_NOT_READY = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, asyncpg.TooManyConnectionsError)
+_CHILDREN_OF_A_KILLED_SERVER = "pre-existing shared memory block"
+
+
+class EmbeddedPostgres:
+    """Run a Postgres of the relay's own in `directory`, for the relay's own operating-system user only.
+
+    Everything that goes wrong for a reason the operator can remove is an EmbeddedError that names the remedy.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        major: int = 18,
+        start_timeout_s: float = 120.0,
+        shutdown_timeout_s: float = 8.0,
+        shared_buffers: str = "256MB",
+        extra_settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._layout = Layout(directory.resolve())
+        self._major = major
+        self._start_timeout_s = start_timeout_s
+        self._shutdown_timeout_s = shutdown_timeout_s
+        self._shared_buffers = shared_buffers
+        self._extra_settings = extra_settings
+        self._lock: int | None = None
+        self._sockets: Path | None = None
+        self._postmaster: Postmaster | None = None
+
+    @property
+    def connect_arguments(self) -> dict[str, str]:
+        """Return what asyncpg needs to connect as the relay: an ordinary role that owns the relay's database."""
+        return self._arguments(ROLE, DATABASE)
+
+    @property
+    def superuser_arguments(self) -> dict[str, str]:
+        """Return what asyncpg needs for what only a superuser can do, such as making databases."""
+        return self._arguments(SUPERUSER, "postgres")
+
+    def pids(self) -> list[int]:
+        """Return the process ids of the server and its children, the server first."""
+        return self._postmaster.pids() if self._postmaster else []
+
+    async def start(self) -> None:
+        """Return when the database takes connections, which after a crash can take up to start_timeout_s."""
+        if self._lock is not None:
+            raise RuntimeError("this built-in Postgres has been started already")
+        started = False
+        try:
+            await self._start()
+            started = True
+        except PermissionError as error:
+            raise EmbeddedError(
+                f"the relay may not use {error.filename or self._layout.directory}. Run it as the user who owns "
+                f"{self._layout.directory}, or change the owner of everything in it."
+            ) from error
+        finally:
+            if not started:
+                await self.stop()
+
+    async def stop(self) -> None:
+        """End the server and give the directory back; does nothing when it is not running."""
+        postmaster, self._postmaster = self._postmaster, None
+        lock, self._lock = self._lock, None
+        try:
+            if postmaster is not None:
+                await postmaster.stop(self._shutdown_timeout_s)
+                forget_socket_directory(self._layout)
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    async def _start(self) -> None:
+        deadline = asyncio.get_running_loop().time() + self._start_timeout_s
+        check_major(self._major)
+        make_directory(self._layout)
+        self._lock = take_lock(self._layout)
+        await remove_unfinished(self._layout)
+        account = await asyncio.to_thread(find_account)
+        # Before anything is changed: a directory that is refused must still serve the relay it belongs to.
+        has_cluster = check_cluster(self._layout, self._major, account)
+        binaries = await asyncio.to_thread(self._open_to_server, account)
+        if not has_cluster:
+            await create_cluster(self._layout, binaries, self._major, account)
+        self._sockets = choose_socket_directory(self._layout, account)
+        settings = server_settings(self._layout, self._sockets, self._shared_buffers, self._extra_settings)
+        changed = write_configuration(self._layout, settings, f"{binaries} {wheel_version()}", account)
+        if not await self._adopt(self._sockets, changed, deadline):
+            await self._launch(binaries, account, deadline)
+        await self._make_database()
+
+    def _open_to_server(self, account: Account) -> Path:
+        """Let the server's user in, and return the programs it is to run."""
+        account.let_read(self._layout.directory, 0o700, 0o710)
+        check_reachable(self._layout.directory, account)
+        return find_binaries(self._major, account)
+
+    async def _adopt(self, sockets: Path, changed: bool, deadline: float) -> bool:
+        """Take over a server whose relay was killed; if the configuration changed, end it, so that all of it counts."""
+        self._postmaster = find_running(self._layout.cluster, sockets)
+        if self._postmaster is None:
+            return False
+        if changed:
+            await self._postmaster.stop(self._shutdown_timeout_s)
+            return False
+        return await self._is_ready(self._postmaster, deadline)
+
+    async def _launch(self, binaries: Path, account: Account, deadline: float) -> None:
+        while True:
+            self._postmaster = launch(binaries, self._layout.cluster, self._layout.log, account)
+            if await self._is_ready(self._postmaster, deadline):
+                return
+            reason = failure_reason(self._layout.log)
+            # When only the server itself was killed, its children need a moment to notice and end.
+            if _CHILDREN_OF_A_KILLED_SERVER not in reason or asyncio.get_running_loop().time() > deadline:
+                raise EmbeddedError(f"the built-in Postgres in {self._layout.directory} did not start: {reason}")
+            await asyncio.sleep(_POLL_S)
+
+    async def _is_ready(self, postmaster: Postmaster, deadline: float) -> bool:
+        """Wait until a connection succeeds; False if the server ended instead."""
+        while True:
+            try:
+                connection = await asyncpg.connect(**self.superuser_arguments, timeout=_CONNECT_TIMEOUT_S)
+            except _NOT_READY:
+                pass
+            else:
+                await connection.close()
+                return True
+            if not postmaster.is_alive():
+                return False
+            if asyncio.get_running_loop().time() > deadline:
+                raise EmbeddedError(
+                    f"the built-in Postgres in {self._layout.directory} was not ready within "
+                    f"{self._start_timeout_s:g} s. After a crash it has to read back what was written last; "
+                    "start again with a longer timeout."
+                )
+            await asyncio.sleep(_POLL_S)
+
+    async def _make_database(self) -> None:
+        """Make the relay's role and database where they are missing: at the first start, or if that was cut short."""
+        connection = await asyncpg.connect(**self.superuser_arguments, timeout=_CONNECT_TIMEOUT_S)
+        try:
+            if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", ROLE):
+                await connection.execute(f"CREATE ROLE {ROLE} LOGIN")
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+                await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+        finally:
+            await connection.close()
+
+    def _arguments(self, user: str, database: str) -> dict[str, str]:
+        if self._sockets is None:
+            raise RuntimeError("this built-in Postgres has not been started")
+        # The port is named so that a PGPORT in the environment does not lead to another socket.
+        return {"host": str(self._sockets), "port": PORT, "user": user, "database": database}
