@@ -1,0 +1,162 @@
+"""The configuration: one TOML file, RELAY_* environment variables over it, defaults under both. Unknown names are errors."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from relay.limits import AcceptPolicy, Limits, NonNegativeSeconds, RingPolicy, Section
+
+PREFIX = "RELAY_"
+# These belong to the tests.
+_TEST_PREFIX = "RELAY_TEST_"
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class ConfigError(Exception):
+    """Say which key is wrong and what it should be. The text never repeats a value: it may be a password."""
+
+
+class ServerSection(Section):
+    """Where the relay listens."""
+
+    host: str = "127.0.0.1"
+    port: Port = 7447
+    private_host: str = "127.0.0.1"
+    private_port: Port = 9447
+    url: str = ""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+
+
+class InfoSection(Section):
+    """What the info document says of the operator (NIP-11)."""
+
+    name: str = "ringrelay"
+    description: str = "A relay for ring-signed notes: it verifies every ring signature before it keeps a note."
+    contact: str = ""
+    pubkey: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    icon: str = ""
+
+
+class DatabaseSection(Section):
+    """Where notes are kept."""
+
+    url: SecretStr | None = None
+    embedded_version: Literal[16, 18] = 18
+    shared_buffers_mib: Annotated[int, Field(ge=16)] = 256
+    pool_size: Annotated[int, Field(ge=1, le=40)] = 10
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgres://", "postgresql://")):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+
+class MetricsSection(Section):
+    """How coarse the metrics are."""
+
+    tick_s: NonNegativeSeconds = 15.0
+
+
+class Config(BaseSettings):
+    """Hold the whole configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_parse_none_str="none"
+    )
+
+    data_dir: Path = Path("data")
+    server: ServerSection = ServerSection()
+    info: InfoSection = InfoSection()
+    limits: Limits = Limits()
+    ring: RingPolicy = RingPolicy()
+    accept: AcceptPolicy = AcceptPolicy()
+    database: DatabaseSection = DatabaseSection()
+    metrics: MetricsSection = MetricsSection()
+
+    @property
+    def url(self) -> str:
+        """Return the URL clients use."""
+        return self.server.url or f"ws://{self.server.host}:{self.server.port}"
+
+
+def load(path: Path | None) -> Config:
+    """Read the file, if any, and the environment.
+
+    Raises ConfigError naming every key or variable that is unknown or has a bad value.
+    """
+    _check_variables(os.environ)
+
+    class FileConfig(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    try:
+        if path is not None and not path.is_file():
+            raise ConfigError(
+                f"{path}: there is no such file; print an example with: ringrelay check-config --print-default"
+            )
+        return FileConfig()
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(error, path))) from None
+    except (OSError, ValueError) as error:
+        # A TOML error names line and column; a bad JSON list in a variable names the field. Neither repeats a value.
+        raise ConfigError(f"{path or 'environment'}: {error}") from None
+
+
+def _explain(error: ValidationError, path: Path | None) -> Iterator[str]:
+    for detail in error.errors(include_input=False, include_url=False):
+        key = ".".join(str(part) for part in detail["loc"] if isinstance(part, str))
+        variable = PREFIX + key.replace(".", "__").upper()
+        text = "unknown key" if detail["type"] == "extra_forbidden" else detail["msg"]
+        source = variable if variable in os.environ else f"{path or 'configuration'}: {key}"
+        yield f"{source}: {text}; the keys and their meaning: ringrelay check-config --print-default"
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + key.replace(".", "__").upper() for key in list_keys()}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX) and name not in known:
+            raise ConfigError(
+                f"{name}: unknown variable; between levels write two underscores, as in RELAY_DATABASE__URL"
+            )
+
+
+def list_keys() -> list[str]:
+    """Return every key with its section, as `limits.max_tags`."""
+    keys: list[str] = []
+    for name, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            keys.extend(f"{name}.{inner}" for inner in field.annotation.model_fields)
+        else:
+            keys.append(name)
+    return keys
+
+
+def describe(config: Config) -> str:
+    """Return the effective values as JSON, passwords hidden."""
+    values: dict[str, Any] = config.model_dump(mode="json")
+    return json.dumps(values, indent=2)
+
+
+def default_file() -> str:
+    """Return the commented example that ships with the relay."""
+    package = Path(__file__).parent
+    for path in (package / "relay.toml", package.parent / "deploy" / "relay.toml"):
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    raise ConfigError("the example file is missing from this installation; install ringrelay again")

@@ -1,0 +1,258 @@
+"""One client's connection: frames in, replies out, tasks in between. Knows the handlers; decides nothing about notes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from relay import messages
+from relay.event import Event
+from relay.handlers.count import CountHandler
+from relay.handlers.event import EventHandler
+from relay.handlers.req import ReqHandler
+from relay.limits import Limits
+from relay.messages import Auth, ClientMessage, Close, Count, Malformed, Publish, Req
+from relay.metrics import Metrics
+from relay.note import Note
+from relay.outbox import Outbox
+from relay.session import Session
+from relay.subscriptions import Subscription, Subscriptions
+from relay.verdict import Prefix, Rejected
+
+_GOING_AWAY = 1001
+_TRY_AGAIN_LATER = 1013
+_ABORT_AFTER_S = 1.0
+_INTERNAL_ERROR = "error: the relay failed to handle this; try again later"
+_NO_AUTH = "restricted: this relay asks nobody to authenticate; reading and posting need no AUTH"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Hold what every connection uses."""
+
+    limits: Limits
+    event: EventHandler
+    req: ReqHandler
+    count: CountHandler
+    subscriptions: Subscriptions
+    metrics: Metrics
+    report_error: Callable[[BaseException], None]
+
+
+class Connection:
+    """Serve one client until either side closes. It holds no address and no header of the client's request."""
+
+    def __init__(self, websocket: ServerConnection, services: Services) -> None:
+        self._websocket = websocket
+        self._services = services
+        self._limits = services.limits
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(services.limits, self._loop.time())
+        self._outbox = Outbox(websocket, services.metrics.bytes_out.inc)
+        self._event_slots = asyncio.Semaphore(services.limits.max_events_in_flight)
+        self._group = asyncio.TaskGroup()
+        self._reader: asyncio.Task[None] | None = None
+        self._queries: dict[str, asyncio.Task[None]] = {}
+        self._counts: set[asyncio.Task[None]] = set()
+        self._waiting_bytes = 0
+        self._last_frame_s = self._loop.time()
+        self._is_closing = False
+
+    async def run(self) -> None:
+        """Serve until the client goes or `stop` is called. Events that were taken are stored and answered first."""
+        try:
+            async with self._group:
+                self._reader = self._group.create_task(self._read())
+                await asyncio.wait([self._reader])
+                for task in (*self._queries.values(), *self._counts):
+                    task.cancel()
+        finally:
+            for subscription_id in list(self._session.subscriptions):
+                self._close_subscription(subscription_id)
+        self._outbox.flush()
+        # Does nothing where the client closed first.
+        await self._websocket.close(_GOING_AWAY)
+
+    def stop(self) -> None:
+        """Take no more frames; `run` then answers what is in flight and closes with 1001 (going away)."""
+        self._is_closing = True
+        if self._reader is not None:
+            self._reader.cancel()
+
+    def close_if_idle(self, now_s: float) -> None:
+        """Begin to close a connection that has no subscription and sent nothing for `idle_timeout_s`."""
+        idle_s = now_s - self._last_frame_s
+        if not self._is_closing and not self._session.subscriptions and idle_s > self._limits.idle_timeout_s:
+            self._outbox.send(
+                messages.encode_notice("closed: nothing was sent or subscribed to for a while; reconnect")
+            )
+            self.stop()
+
+    def deliver(self, subscription: Subscription, note: Note) -> None:
+        """Send a live note, or keep it until the stored ones are sent. A client that reads too slowly is closed."""
+        note_id = bytes.fromhex(note.event.id)
+        if subscription.loading:
+            subscription.pending.append((note_id, note.encoded))
+            self._waiting_bytes += len(note.encoded)
+        elif note_id not in subscription.sent:
+            self._outbox.send(messages.encode_event_prefix(subscription.id), note.encoded, b"]")
+        if self._waiting_bytes + self._outbox.pending_bytes > self._limits.max_pending_bytes:
+            self._close_slow()
+
+    def _close_slow(self) -> None:
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._services.metrics.slow_client_closes.inc()
+        for subscription_id in list(self._session.subscriptions):
+            self._close_subscription(subscription_id)
+        self._start(self._websocket.close(_TRY_AGAIN_LATER, "too slow; reconnect"))
+        # The close frame waits behind all that the client does not read.
+        self._loop.call_later(_ABORT_AFTER_S, self._websocket.transport.abort)
+
+    async def _read(self) -> None:
+        try:
+            async for frame in self._websocket:
+                self._last_frame_s = self._loop.time()
+                await self._take_frame(frame)
+                # A client that does not read its answers is not read from either.
+                if self._outbox.is_congested:
+                    await self._outbox.drain()
+        except (ConnectionClosed, OSError):
+            return
+
+    async def _take_frame(self, frame: str | bytes) -> None:
+        try:
+            if isinstance(frame, bytes):
+                raise Malformed(Prefix.INVALID, "binary frames are not understood; send text frames")
+            message = messages.parse(frame, self._limits)
+        except Malformed as malformed:
+            self._services.metrics.count_message("malformed")
+            self._refuse_malformed(malformed)
+            return
+        self._services.metrics.count_message(_VERBS[type(message)])
+        match message:
+            case Publish(event):
+                await self._take_event(event)
+            case Req():
+                self._take_req(message)
+            case Count():
+                self._take_count(message)
+            case Close(subscription_id):
+                self._close_subscription(subscription_id)
+            case Auth(event):
+                self._outbox.send(messages.encode_ok(event.id, False, _NO_AUTH))
+
+    def _refuse_malformed(self, malformed: Malformed) -> None:
+        if malformed.event_id is not None:
+            self._send_ok(malformed.event_id, False, str(malformed))
+        elif malformed.subscription_id is not None:
+            self._close_subscription(malformed.subscription_id)
+            self._outbox.send(messages.encode_closed(malformed.subscription_id, str(malformed)))
+        else:
+            self._outbox.send(messages.encode_notice(str(malformed)))
+
+    async def _take_event(self, event: Event) -> None:
+        try:
+            self._session.check_event_rate(self._loop.time())
+        except Rejected as rejected:
+            self._send_ok(event.id, False, str(rejected))
+            return
+        # Waiting here stops the reading: a client has so many events in flight and no more.
+        await self._event_slots.acquire()
+        self._start(self._guard(partial(self._answer_event, event), lambda text: self._send_ok(event.id, False, text)))
+
+    async def _answer_event(self, event: Event) -> None:
+        try:
+            saved = await self._services.event.take(event, self._session)
+        finally:
+            self._event_slots.release()
+        self._send_ok(event.id, saved.accepted, saved.text)
+
+    def _send_ok(self, event_id: str, accepted: bool, text: str) -> None:
+        self._services.metrics.count_event(accepted, text)
+        self._outbox.send(messages.encode_ok(event_id, accepted, text))
+
+    def _take_req(self, message: Req) -> None:
+        subscription_id = message.subscription_id
+        try:
+            self._session.check_req_rate(self._loop.time())
+            self._session.check_can_open(subscription_id)
+        except Rejected as rejected:
+            self._refuse_query(subscription_id, str(rejected))
+            return
+        # NIP-01: a REQ with an id in use replaces that subscription.
+        self._close_subscription(subscription_id)
+        subscription = Subscription(subscription_id, message.filters, self)
+        # In the index before the query begins, so that nothing stored meanwhile is missed.
+        self._session.subscriptions[subscription_id] = subscription
+        self._services.subscriptions.add(subscription)
+        self._services.metrics.subscriptions.inc()
+        self._queries[subscription_id] = self._start(
+            self._guard(
+                partial(self._send_stored, subscription), lambda text: self._refuse_query(subscription_id, text)
+            )
+        )
+
+    async def _send_stored(self, subscription: Subscription) -> None:
+        await self._services.req.send_stored(subscription, self._outbox)
+        self._count_waiting_bytes()
+        self._queries.pop(subscription.id, None)
+
+    def _take_count(self, message: Count) -> None:
+        try:
+            self._session.check_req_rate(self._loop.time())
+            self._session.check_can_count(len(self._counts))
+        except Rejected as rejected:
+            self._refuse_query(message.subscription_id, str(rejected))
+            return
+        work = partial(self._answer_count, message)
+        task = self._start(self._guard(work, lambda text: self._refuse_query(message.subscription_id, text)))
+        self._counts.add(task)
+        task.add_done_callback(self._counts.discard)
+
+    async def _answer_count(self, message: Count) -> None:
+        self._outbox.send(await self._services.count.answer(message))
+
+    def _refuse_query(self, subscription_id: str, text: str) -> None:
+        """Answer a REQ or COUNT with CLOSED, never NOTICE (NIP-01), and forget its subscription."""
+        self._queries.pop(subscription_id, None)
+        self._close_subscription(subscription_id)
+        self._outbox.send(messages.encode_closed(subscription_id, text))
+
+    def _close_subscription(self, subscription_id: str) -> None:
+        query = self._queries.pop(subscription_id, None)
+        if query is not None:
+            query.cancel()
+        subscription = self._session.subscriptions.pop(subscription_id, None)
+        if subscription is not None:
+            self._services.subscriptions.remove(subscription)
+            self._services.metrics.subscriptions.dec()
+            self._count_waiting_bytes()
+
+    def _count_waiting_bytes(self) -> None:
+        pending = (entry for subscription in self._session.subscriptions.values() for entry in subscription.pending)
+        self._waiting_bytes = sum(len(encoded) for _, encoded in pending)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._group.create_task(work)
+
+    async def _guard(self, work: Callable[[], Awaitable[None]], refuse: Callable[[str], None]) -> None:
+        """Run one message's work and turn whatever stops it into an answer. The one place that catches everything."""
+        try:
+            await work()
+        except Rejected as rejected:
+            refuse(str(rejected))
+        except (ConnectionClosed, OSError):
+            # The client is gone, or its socket failed; there is nobody to answer.
+            return
+        except Exception as error:  # noqa: BLE001
+            self._services.report_error(error)
+            refuse(_INTERNAL_ERROR)
+
+
+_VERBS: dict[type[ClientMessage], str] = {Publish: "EVENT", Req: "REQ", Count: "COUNT", Close: "CLOSE", Auth: "AUTH"}

@@ -1,0 +1,106 @@
+"""Learn what other processes stored: reads the feed table on NOTIFY, and every second in case a notification was lost."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import asyncpg
+
+from relay.event import decode_event
+from relay.insert import FEED_CHANNEL
+from relay.note import Note
+
+_POLL_S = 1.0
+_PAGE = 500
+# Old enough that every process has read it, young enough that nobody can tell last week's order from it.
+_KEEP_S = 180.0
+_MARK_EVERY_S = 30.0
+
+
+class Feed:
+    """Follow the feed: `prepare` before clients are served, then `run` in a task that the caller owns."""
+
+    def __init__(self, pool: asyncpg.Pool, publish: Callable[[Sequence[Note]], None]) -> None:
+        self._pool = pool
+        self._publish = publish
+        self._last = 0
+        self._own: set[int] = set()
+        self._notified = asyncio.Event()
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def mark_own(self, sequence: Sequence[int]) -> None:
+        """Skip these numbers: this process publishes those notes itself, after its commit."""
+        self._own.update(sequence)
+
+    def unmark_own(self, sequence: Sequence[int]) -> None:
+        """Read these numbers after all, if they are there: this process does not know whether they were committed."""
+        self._own.difference_update(sequence)
+
+    async def prepare(self) -> None:
+        """Start after what is there already: a REQ finds that in the store."""
+        self._last = await self._pool.fetchval("SELECT coalesce(max(seq), 0) FROM feed")
+
+    async def run(self) -> None:
+        """Publish what other processes stored, until cancelled. Survives the database going away and coming back."""
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._follow(connection)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await asyncio.sleep(_POLL_S)
+
+    async def _follow(self, connection: asyncpg.Connection) -> None:
+        await connection.add_listener(FEED_CHANNEL, self._on_notify)
+        try:
+            while True:
+                await self._read_new(connection)
+                await self._prune(connection)
+                try:
+                    async with asyncio.timeout(_POLL_S):
+                        await self._notified.wait()
+                except TimeoutError:
+                    pass
+                self._notified.clear()
+        finally:
+            if not connection.is_closed():
+                await connection.remove_listener(FEED_CHANNEL, self._on_notify)
+
+    def _on_notify(self, connection: object, pid: int, channel: str, payload: str) -> None:
+        self._skip_own()
+        if int(payload) > self._last:
+            self._notified.set()
+
+    def _skip_own(self) -> None:
+        while self._last + 1 in self._own:
+            self._last += 1
+            self._own.discard(self._last)
+
+    async def _read_new(self, connection: asyncpg.Connection) -> None:
+        """Publish every row after the last one read, in pages. Numbers can be missing, where a batch was rolled back."""
+        while True:
+            self._skip_own()
+            records = await connection.fetch(
+                """
+                SELECT f.seq, coalesce(f.event, n.event) AS event
+                FROM feed f LEFT JOIN notes n ON n.id = f.id
+                WHERE f.seq > $1 ORDER BY f.seq LIMIT $2
+                """,
+                self._last,
+                _PAGE,
+            )
+            if not records:
+                return
+            # A note that was deleted since has no bytes left.
+            foreign = [record for record in records if record["seq"] not in self._own and record["event"] is not None]
+            self._last = records[-1]["seq"]
+            self._own = {seq for seq in self._own if seq > self._last}
+            self._publish([Note(decode_event(record["event"]), record["event"], None) for record in foreign])
+
+    async def _prune(self, connection: asyncpg.Connection) -> None:
+        """Delete rows that were read `_KEEP_S` ago. Rows carry no time, so the age is kept here, in memory."""
+        now_s = asyncio.get_running_loop().time()
+        if not self._marks or now_s - self._marks[-1][0] >= _MARK_EVERY_S:
+            self._marks.append((now_s, self._last))
+        if now_s - self._marks[0][0] >= _KEEP_S:
+            _, seq = self._marks.popleft()
+            await connection.execute("DELETE FROM feed WHERE seq <= $1", seq)

@@ -1,0 +1,46 @@
+"""An EVENT's way from the wire to the OK: checked, verified, stored. Knows no socket."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relay.event import Event, encode_event
+from relay.insert import Saved
+from relay.limits import AcceptPolicy, Limits, RingPolicy
+from relay.note import Note
+from relay.session import Session
+from relay.store import Store
+from relay.verify import proof as ring_proof
+from relay.verify import rules
+from relay.verify.pool import VerifyPool, count_units
+from relay.writer import Writer
+
+# One connection may fill at most this part of the verification queue, so that others always find room.
+_QUEUE_SHARE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class EventHandler:
+    """Take events from any connection."""
+
+    limits: Limits
+    ring: RingPolicy
+    accept: AcceptPolicy
+    store: Store
+    pool: VerifyPool
+    writer: Writer
+    now: Callable[[], int]
+
+    async def take(self, event: Event, session: Session) -> Saved:
+        """Check, verify and store an event, and return what became of it. Cheapest first, the ring last.
+
+        Raises Rejected.
+        """
+        rules.check(event, self.now(), self.limits)
+        if await self.store.is_stored(event.id):
+            # Before any curve operation: to send a note again must cost less than to verify it.
+            return Saved.DUPLICATE
+        proof = ring_proof.find(event, self.ring.max_size)
+        rules.check_policy(event, proof, self.ring, self.accept)
+        with session.hold_verification(count_units(proof), self.pool.max_queued_units // _QUEUE_SHARE):
+            await self.pool.verify(event, proof)
+        return await self.writer.save(Note(event, encode_event(event), proof))

@@ -1,0 +1,61 @@
+"""The info document (NIP-11): built from the same limits that are enforced. Knows no socket."""
+
+from importlib.metadata import version
+from typing import Any
+
+from relay.config import Config
+
+SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 70)
+
+
+def build_info(config: Config) -> dict[str, Any]:
+    """Return the info document as a JSON object."""
+    limits, accept = config.limits, config.accept
+    limitation = {
+        "max_message_length": limits.max_message_bytes,
+        "max_subscriptions": limits.max_subscriptions,
+        "max_filters": limits.max_filters,
+        "max_filter_values": limits.max_filter_values,
+        "max_limit": limits.max_limit,
+        "default_limit": limits.default_limit,
+        "max_subid_length": limits.max_subscription_id_chars,
+        "max_event_tags": limits.max_tags,
+        "max_content_length": limits.max_content_chars,
+        "min_pow_difficulty": limits.min_pow_bits,
+        "auth_required": False,
+        "payment_required": False,
+        # Only ring-signed notes and a few plain kinds are kept.
+        "restricted_writes": not accept.plain,
+        "created_at_upper_limit": limits.max_ahead_s,
+        "max_events_per_second": limits.events_per_s,
+        "max_reqs_per_second": limits.reqs_per_s,
+        "burst_factor": limits.burst_factor,
+        "max_events_in_flight": limits.max_events_in_flight,
+        "max_pending_bytes": limits.max_pending_bytes,
+        "max_connections": limits.max_connections,
+        "max_connections_per_network": limits.max_connections_per_network,
+        "query_timeout_s": limits.query_timeout_s,
+        "max_count": limits.max_count,
+        "idle_timeout_s": limits.idle_timeout_s,
+    }
+    if limits.max_age_s:
+        limitation["created_at_lower_limit"] = limits.max_age_s
+    info = {
+        "name": config.info.name,
+        "description": config.info.description,
+        "supported_nips": list(SUPPORTED_NIPS),
+        "software": "ringrelay",
+        "version": version("ringrelay"),
+        "limitation": limitation,
+        "ring_notes": {
+            "forms": ["bound"],
+            "schemes": ["sag", "blsag"],
+            "min_ring_size": config.ring.min_size,
+            "max_ring_size": config.ring.max_size,
+            "plain_kinds": "all" if accept.plain else sorted(accept.plain_kinds),
+        },
+    }
+    for name in ("contact", "pubkey", "icon"):
+        if value := getattr(config.info, name):
+            info[name] = value
+    return info

@@ -1,0 +1,260 @@
+"""Insert a batch of notes inside the caller's transaction: the only code that writes to notes, tags and feed.
+
+Knows the rules of replacement (NIP-01), deletion (NIP-09) and one-signature-one-note. Knows nothing of who waits for it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import asyncpg
+
+from relay.event import (
+    DELETION_REQUEST,
+    Event,
+    KindClass,
+    classify,
+    find_expiration,
+    list_indexed_tags,
+    to_address,
+)
+from relay.note import Note
+from relay.query import encode_tag
+
+# Transaction-level advisory lock: whoever holds it is the only writer of notes, in every process.
+_WRITER_LOCK = 0x72696E67
+FEED_CHANNEL = "ringrelay_feed"
+
+
+class Saved(Enum):
+    """Tell what became of a note: whether it is accepted, and the text for its author."""
+
+    STORED = (True, "")
+    DUPLICATE = (True, "duplicate: already have this event")
+    SUPERSEDED = (False, "duplicate: a newer version of this event is already stored")
+    SIGNATURE_USED = (False, "duplicate: this ring signature is already on another note; sign again to post another")
+    DELETED = (False, "blocked: its author has deleted this event; it is not accepted again")
+    FAILED = (False, "error: the note could not be stored; try again")
+
+    @property
+    def accepted(self) -> bool:
+        """Answer whether the relay has the note."""
+        return self.value[0]
+
+    @property
+    def text(self) -> str:
+        """Return the text of the OK."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Hold a note with the keys that the database compares."""
+
+    note: Note
+    id: bytes
+    pubkey: bytes
+    address: bytes | None
+    pre_id: bytes | None
+
+    @property
+    def event(self) -> Event:
+        return self.note.event
+
+
+async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) -> tuple[list[Saved], list[int]]:
+    """Insert notes and return what became of each, and the feed's numbers of those to be published.
+
+    The caller owns the transaction. The advisory lock makes this batch the only writer until it ends, so what is read
+    here stays true; the unique indexes are the safety net.
+    """
+    saved: dict[int, Saved] = {}
+    rows = _collapse([_to_row(note) for note in notes], saved)
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _WRITER_LOCK)
+    stored = [row for row in rows if classify(row.event.kind) is not KindClass.EPHEMERAL]
+    for row in await _find_deleted(connection, stored):
+        saved[id(row.note)] = Saved.DELETED
+    stored = [row for row in stored if id(row.note) not in saved]
+    await _delete_superseded(connection, stored)
+    inserted = await _insert_rows(connection, stored)
+    for row in stored:
+        if row.id not in inserted:
+            saved[id(row.note)] = await _find_rule_met(connection, row)
+    new = [row for row in rows if id(row.note) not in saved]
+    await _insert_tags(connection, [row for row in new if row.id in inserted])
+    await _delete_requested(connection, [row for row in new if row.event.kind == DELETION_REQUEST])
+    sequence = await _announce(connection, new)
+    return [saved.get(id(note), Saved.STORED) for note in notes], sequence
+
+
+def _to_row(note: Note) -> _Row:
+    event = note.event
+    address = to_address(event)
+    return _Row(
+        note,
+        bytes.fromhex(event.id),
+        bytes.fromhex(event.pubkey),
+        None if address is None else _hash_address(address),
+        None if note.proof is None or note.proof.pre_id is None else bytes.fromhex(note.proof.pre_id),
+    )
+
+
+def _hash_address(address: str) -> bytes:
+    # A `d` value can be longer than an index entry may be.
+    return hashlib.sha256(address.encode()).digest()
+
+
+def _collapse(rows: list[_Row], saved: dict[int, Saved]) -> list[_Row]:
+    """Keep one row of those that share a key, and note why the others lose: one INSERT cannot meet its own rows."""
+    # Sorted by id, so that neither the heap's order nor the feed's tells in which order a batch arrived.
+    rows = sorted(rows, key=lambda row: row.id)
+    kept: dict[bytes, _Row] = {}
+    by_address: dict[bytes, _Row] = {}
+    by_pre_id: dict[bytes, _Row] = {}
+    for row in sorted(rows, key=lambda row: -row.event.created_at):
+        if row.id in kept:
+            saved[id(row.note)] = Saved.DUPLICATE
+        # NIP-01: the newest version stays, and of the same age the one with the lowest id.
+        elif row.address is not None and by_address.setdefault(row.address, row) is not row:
+            saved[id(row.note)] = Saved.SUPERSEDED
+        elif row.pre_id is not None and by_pre_id.setdefault(row.pre_id, row) is not row:
+            saved[id(row.note)] = Saved.SIGNATURE_USED
+        else:
+            kept[row.id] = row
+    return [row for row in rows if kept.get(row.id) is row]
+
+
+async def _find_deleted(connection: asyncpg.Connection, rows: list[_Row]) -> list[_Row]:
+    """Return the rows that a stored request of the same author deletes (NIP-09). Requests themselves cannot be deleted."""
+    checked = [row for row in rows if row.event.kind != DELETION_REQUEST]
+    addresses = [to_address(row.event) for row in checked]
+    positions = await connection.fetch(
+        """
+        SELECT r.position FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[])
+            WITH ORDINALITY AS r (e_tag, a_tag, pubkey, created_at, position)
+        WHERE EXISTS (SELECT FROM tags t WHERE t.tag = r.e_tag AND t.kind = 5 AND t.pubkey = r.pubkey)
+           OR EXISTS (SELECT FROM tags t WHERE t.tag = r.a_tag AND t.kind = 5 AND t.pubkey = r.pubkey
+                                           AND t.created_at >= r.created_at)
+        """,
+        [encode_tag("e", row.event.id) for row in checked],
+        [None if address is None else encode_tag("a", address) for address in addresses],
+        [row.pubkey for row in checked],
+        [row.event.created_at for row in checked],
+    )
+    return [checked[record["position"] - 1] for record in positions]
+
+
+async def _delete_superseded(connection: asyncpg.Connection, rows: list[_Row]) -> None:
+    replacing = [row for row in rows if row.address is not None]
+    if not replacing:
+        return
+    await connection.execute(
+        """
+        DELETE FROM notes n USING unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS r (address, created_at, id)
+        WHERE n.address = r.address
+          -- NIP-01: the newest version stays, and of the same age the one with the lowest id.
+          AND (n.created_at < r.created_at OR (n.created_at = r.created_at AND n.id > r.id))
+        """,
+        [row.address for row in replacing],
+        [row.event.created_at for row in replacing],
+        [row.id for row in replacing],
+    )
+
+
+async def _insert_rows(connection: asyncpg.Connection, rows: list[_Row]) -> set[bytes]:
+    """Insert rows and return the ids of those that met no unique index."""
+    proofs = [row.note.proof for row in rows]
+    records = await connection.fetch(
+        """
+        INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event,
+                           scheme, ring_size, ring_id, key_image, scope, pre_id)
+        SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
+                             $8::text[], $9::integer[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[])
+        ON CONFLICT DO NOTHING RETURNING id
+        """,
+        [row.id for row in rows],
+        [row.pubkey for row in rows],
+        [row.event.created_at for row in rows],
+        [row.event.kind for row in rows],
+        [find_expiration(row.event) for row in rows],
+        [row.address for row in rows],
+        [row.note.encoded for row in rows],
+        [proof and str(proof.scheme) for proof in proofs],
+        [proof and len(proof.ring) for proof in proofs],
+        [proof and bytes.fromhex(proof.ring_id) for proof in proofs],
+        [bytes.fromhex(proof.key_image) if proof and proof.key_image else None for proof in proofs],
+        [proof.scope.encode() if proof and proof.scope is not None else None for proof in proofs],
+        [row.pre_id for row in rows],
+    )
+    return {record["id"] for record in records}
+
+
+async def _find_rule_met(connection: asyncpg.Connection, row: _Row) -> Saved:
+    """Look up which unique index a row met."""
+    if await connection.fetchval("SELECT true FROM notes WHERE id = $1", row.id):
+        return Saved.DUPLICATE
+    if row.address is not None and await connection.fetchval("SELECT true FROM notes WHERE address = $1", row.address):
+        return Saved.SUPERSEDED
+    return Saved.SIGNATURE_USED
+
+
+async def _insert_tags(connection: asyncpg.Connection, rows: list[_Row]) -> None:
+    tags = [(row, letter, value) for row in rows for letter, value in sorted(list_indexed_tags(row.event))]
+    if not tags:
+        return
+    await connection.execute(
+        """
+        INSERT INTO tags (tag, created_at, note_id, kind, pubkey, expires_at)
+        SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[])
+        """,
+        [encode_tag(letter, value) for _, letter, value in tags],
+        [row.event.created_at for row, _, _ in tags],
+        [row.id for row, _, _ in tags],
+        [row.event.kind for row, _, _ in tags],
+        [row.pubkey for row, _, _ in tags],
+        [find_expiration(row.event) for row, _, _ in tags],
+    )
+
+
+async def _delete_requested(connection: asyncpg.Connection, requests: list[_Row]) -> None:
+    """Delete what new deletion requests name, if it is by the same author (NIP-09)."""
+    for row in requests:
+        ids = [value for name, value in list_indexed_tags(row.event) if name == "e"]
+        addresses = [value for name, value in list_indexed_tags(row.event) if name == "a"]
+        await connection.execute(
+            """
+            DELETE FROM notes WHERE pubkey = $1 AND kind <> 5 AND (
+                id = ANY($2::bytea[])
+                -- NIP-09: of an address, the versions up to the request's created_at.
+                OR (address = ANY($3::bytea[]) AND created_at <= $4::bigint))
+            """,
+            row.pubkey,
+            [bytes.fromhex(event_id) for event_id in ids if _is_hex32(event_id)],
+            [_hash_address(address) for address in addresses],
+            row.event.created_at,
+        )
+
+
+def _is_hex32(text: str) -> bool:
+    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
+
+
+async def _announce(connection: asyncpg.Connection, rows: list[_Row]) -> list[int]:
+    """Tell the other processes, as part of the transaction. Ephemeral events travel with their bytes."""
+    if not rows:
+        return []
+    sequence: list[int] = await connection.fetchval(
+        """
+        WITH announced AS (
+            INSERT INTO feed (id, event) SELECT * FROM unnest($1::bytea[], $2::bytea[]) RETURNING seq
+        ), notified AS (
+            SELECT pg_notify($3, max(seq)::text) FROM announced
+        )
+        SELECT array_agg(seq) FROM announced, notified
+        """,
+        [row.id for row in rows],
+        [row.note.encoded if classify(row.event.kind) is KindClass.EPHEMERAL else None for row in rows],
+        FEED_CHANNEL,
+    )
+    return sequence

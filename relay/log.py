@@ -1,0 +1,97 @@
+"""The log: a closed list of events and of fields. No id, key, filter, content, address or exception text ever gets in.
+
+A line is `event field=value ...` on standard error, without a time: whoever collects the lines adds one if they want it.
+"""
+
+import logging
+import sys
+import threading
+import traceback
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, TextIO
+
+import stamina
+import structlog
+
+
+class LogEvent(StrEnum):
+    """Name everything that is ever logged."""
+
+    STARTED = "started"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    MIGRATED = "migrated"
+    POSTGRES_READY = "postgres_ready"
+    POSTGRES_SETTING = "postgres_setting"
+    DATABASE_LOST = "database_lost"
+    INTERNAL_ERROR = "internal_error"
+    START_FAILED = "start_failed"
+
+
+FIELDS = frozenset({"url", "metrics", "version", "name", "advice", "error", "where", "task"})
+
+
+class Log:
+    """Write log lines."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._logger = structlog.wrap_logger(
+            structlog.PrintLogger(stream or sys.stderr),
+            processors=[structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True)],
+        )
+
+    def write(self, event: LogEvent, **fields: str | int | float) -> None:
+        """Write one line. Raises ValueError for a field that is not on the closed list."""
+        if not fields.keys() <= FIELDS:
+            raise ValueError("a log field is not on the closed list in relay/log.py")
+        self._logger.msg(str(event), **fields)
+
+    def write_error(self, event: LogEvent, error: BaseException, **fields: str | int | float) -> None:
+        """Write where an exception came from: its class, and file and line. Never its text: it can repeat a note."""
+        leaf = _find_leaf(error)
+        self.write(event, error=type(leaf).__name__, where=_find_place(leaf.__traceback__), **fields)
+
+    def take_over_unhandled(self) -> None:
+        """Log what nobody caught as class and place; Python's own traceback would print the exception's text."""
+
+        def hook(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+            self.write_error(LogEvent.INTERNAL_ERROR, error)
+
+        sys.excepthook = hook
+        threading.excepthook = lambda args: hook(args.exc_type, args.exc_value or SystemExit(), args.exc_traceback)
+        sys.unraisablehook = lambda args: hook(args.exc_type, args.exc_value or SystemExit(), args.exc_traceback)
+
+    def write_loop_error(self, _: object, context: dict[str, Any]) -> None:
+        """Log what an event loop could not hand to anyone: a task's or a callback's exception."""
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self.write_error(LogEvent.INTERNAL_ERROR, error)
+        else:
+            self.write(LogEvent.INTERNAL_ERROR)
+
+
+def _find_leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _find_place(trace: TracebackType | None) -> str:
+    frames = traceback.extract_tb(trace)
+    if not frames:
+        return "unknown"
+    # The innermost line of our own is what a reader can act on; below it there are only libraries.
+    own = [frame for frame in frames if "/relay/" in frame.filename.replace("\\", "/")]
+    frame = (own or frames)[-1]
+    return f"{frame.filename.replace(chr(92), '/').rpartition('/')[2]}:{frame.lineno}"
+
+
+def silence_libraries() -> None:
+    """Keep libraries from logging: websockets logs addresses and frames, asyncio and stamina the texts of exceptions."""
+    stamina.instrumentation.set_on_retry_hooks([])
+    for name in ("websockets", "asyncio", "aiohttp", "asyncpg"):
+        logger = logging.getLogger(name)
+        logger.handlers = [logging.NullHandler()]
+        logger.propagate = False
+        logger.setLevel(logging.CRITICAL + 1)

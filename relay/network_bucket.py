@@ -1,0 +1,49 @@
+"""Turn an address into a bucket that says "same network as that one" and nothing else. Keeps no address.
+
+A bucket is an HMAC of the /24 (IPv4) or /48 (IPv6) under a key that lives in memory only and is replaced every hour, so a
+bucket cannot be turned back, nor compared with one of yesterday.
+"""
+
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Sequence
+
+_KEY_LIFETIME_S = 3600.0
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class NetworkBuckets:
+    """Hold the key of the hour."""
+
+    def __init__(self, trusted_proxies: Sequence[Network], now_s: float) -> None:
+        self._trusted_proxies = trusted_proxies
+        self._key = secrets.token_bytes(32)
+        self._key_made_s = now_s
+
+    def find(self, peer: str, forwarded_for: str, now_s: float) -> bytes | None:
+        """Return the bucket of a client, or None for one on this machine, as Tor's clients and a local proxy's are.
+
+        `forwarded_for` is the X-Forwarded-For header; it is read only where the peer is a listed proxy, from the right,
+        past listed proxies: what stands further left is the client's own claim.
+        """
+        client = _parse(peer)
+        hops = [hop.strip() for hop in forwarded_for.split(",")] if forwarded_for else []
+        while client is not None and hops and any(client in proxy for proxy in self._trusted_proxies):
+            client = _parse(hops.pop())
+        if client is None or client.is_loopback:
+            return None
+        if now_s - self._key_made_s > _KEY_LIFETIME_S:
+            self._key, self._key_made_s = secrets.token_bytes(32), now_s
+        prefix = client.packed[:3] if client.version == 4 else client.packed[:6]
+        return hmac.digest(self._key, prefix, "sha256")
+
+
+def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return parsed.ipv4_mapped
+    return parsed

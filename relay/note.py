@@ -1,0 +1,15 @@
+"""A note that passed every check: the event, the bytes that are stored and sent, and what its ring signature proved."""
+
+from dataclasses import dataclass
+
+from relay.event import Event
+from relay.verify.proof import RingProof
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Hold what the writer stores and subscribers get. `proof` is None for a plain note."""
+
+    event: Event
+    encoded: bytes
+    proof: RingProof | None

@@ -1,0 +1,68 @@
+"""What one connection has yet to be sent. Frames messages itself and writes once a loop turn; knows no message's meaning.
+
+A `send` of the websockets library costs 8 to 17 microseconds; joining what a loop turn gathered into one write costs a tenth.
+Frames of a server are not masked, and whole frames interleave safely with the library's own pings and closes (RFC 6455).
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from websockets.asyncio.server import ServerConnection
+from websockets.protocol import OPEN
+
+# Above this many bytes in the transport's buffer `drain` waits, and the next page of stored notes is not read yet.
+# The server is started with it as its write_limit.
+LOW_BUFFER_BYTES = 262_144
+
+
+class Outbox:
+    """Send text messages to one client and know how many bytes it has not read yet."""
+
+    def __init__(self, websocket: ServerConnection, count_bytes: Callable[[int], None]) -> None:
+        self._websocket = websocket
+        self._transport = websocket.transport
+        self._count_bytes = count_bytes
+        self._loop = asyncio.get_running_loop()
+        self._parts: list[bytes] = []
+        self._queued_bytes = 0
+
+    def send(self, *parts: bytes) -> None:
+        """Queue one text message, given in parts; it is written at the end of this loop turn."""
+        size = sum(map(len, parts))
+        if not self._parts:
+            self._loop.call_soon(self.flush)
+        self._parts.append(_frame_header(size))
+        self._parts.extend(parts)
+        self._queued_bytes += size
+
+    @property
+    def pending_bytes(self) -> int:
+        """Return how many bytes are queued here or in the transport."""
+        return self._queued_bytes + self._transport.get_write_buffer_size()
+
+    @property
+    def is_congested(self) -> bool:
+        """Answer whether `drain` would wait."""
+        return self.pending_bytes > LOW_BUFFER_BYTES
+
+    def flush(self) -> None:
+        """Write what is queued now. After the closing handshake began, nothing more may be sent (RFC 6455 5.5.1)."""
+        parts, self._parts, self._queued_bytes = self._parts, [], 0
+        if parts and self._websocket.protocol.state is OPEN:
+            data = b"".join(parts)
+            self._transport.write(data)
+            self._count_bytes(len(data))
+
+    async def drain(self) -> None:
+        """Write what is queued and wait until the client has read most of what was sent."""
+        self.flush()
+        await self._websocket.drain()
+
+
+def _frame_header(size: int) -> bytes:
+    """Return the header of an unmasked, final text frame (RFC 6455 5.2)."""
+    if size < 126:
+        return bytes((0x81, size))
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big")
+    return b"\x81\x7f" + size.to_bytes(8, "big")

@@ -1,0 +1,298 @@
+"""Build the relay and run it: the only place that puts parts together, and the only one that sees a client's address."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import uvloop
+from aiohttp.web import AppRunner
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from relay.config import Config
+from relay.connection import Connection, Services
+from relay.database import DATABASE_FAILURES, Database, DatabaseError, migrate_only, open_database
+from relay.embedded import EmbeddedError
+from relay.expiry import delete_expired
+from relay.feed import Feed
+from relay.handlers.count import CountHandler
+from relay.handlers.event import EventHandler
+from relay.handlers.req import ReqHandler
+from relay.log import Log, LogEvent, silence_libraries
+from relay.metrics import Metrics
+from relay.migrate import MigrationError
+from relay.network_bucket import NetworkBuckets
+from relay.outbox import LOW_BUFFER_BYTES
+from relay.private_web import start_private_web
+from relay.query import Query
+from relay.store import Store
+from relay.subscriptions import Subscriptions
+from relay.verdict import Rejected
+from relay.verify.pool import VerifyPool
+from relay.web import Web, refuse
+from relay.writer import Writer
+
+
+class ListenError(Exception):
+    """Say which address cannot be listened on."""
+
+
+# What keeps a relay from starting and is the operator's to mend; the text of each says how.
+START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError)
+_UPKEEP_S = 30.0
+# SIGTERM to exit is 10 s: this for clients, the rest for the database.
+_STOP_CLIENTS_S = 5.0
+_CLOSE_HANDSHAKE_S = 2.0
+
+
+class Relay:
+    """One relay process: its parts, and its connections."""
+
+    def __init__(self, config: Config, log: Log, database: Database) -> None:
+        self._config = config
+        self._log = log
+        self._database = database
+        self.metrics = Metrics(config.metrics.tick_s)
+        self._subscriptions = Subscriptions()
+        self._store = Store(database.readers, self.metrics.observe_query)
+        self._pool = VerifyPool(self.metrics.observe_verification)
+        self._feed = Feed(database.writers, self._subscriptions.publish)
+        self._writer = Writer(
+            database.writers,
+            mark_own=self._feed.mark_own,
+            unmark_own=self._feed.unmark_own,
+            publish=self._subscriptions.publish,
+            report=self.metrics.observe_commit,
+        )
+        self._services = self._build_services()
+        self._web = Web(config)
+        self._buckets = NetworkBuckets(config.server.trusted_proxies, time.monotonic())
+        self._bucket_counts: Counter[bytes] = Counter()
+        self._connections: set[Connection] = set()
+        self._server: Server | None = None
+        self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
+
+    def _build_services(self) -> Services:
+        limits = self._config.limits
+        event = EventHandler(
+            limits, self._config.ring, self._config.accept, self._store, self._pool, self._writer, unix_now
+        )
+        return Services(
+            limits=limits,
+            event=event,
+            req=ReqHandler(limits, self._store, unix_now),
+            count=CountHandler(limits, self._store, unix_now),
+            subscriptions=self._subscriptions,
+            metrics=self.metrics,
+            report_error=self._report_error,
+        )
+
+    @property
+    def port(self) -> int:
+        """Return the public port, also where the configuration left the choice to the system (0)."""
+        if self._server is None:
+            raise RuntimeError("the relay does not listen yet")
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what must run as long as the relay does; the caller owns the tasks."""
+        return [self._pool.run(), self._writer.run(), self._feed.run(), self._keep_up()]
+
+    async def listen(self) -> None:
+        """Begin to take connections. Raises OSError where the port is taken."""
+        await self._feed.prepare()
+        limits = self._config.limits
+        self._server = await serve(
+            self._serve_client,
+            self._config.server.host,
+            self._config.server.port,
+            process_request=self._answer_request,
+            server_header=None,
+            # Off, so that authors can pad their frames and observers learn nothing from how well they compress.
+            compression=None,
+            ping_interval=limits.ping_interval_s,
+            ping_timeout=limits.ping_interval_s,
+            close_timeout=_CLOSE_HANDSHAKE_S,
+            max_size=limits.max_message_bytes,
+            # A frame can be large, so few are read ahead; a chunk of small ones is taken whole in any case.
+            max_queue=4,
+            write_limit=LOW_BUFFER_BYTES,
+        )
+
+    async def stop(self) -> None:
+        """Take no more connections, answer what is in flight, close every connection with 1001."""
+        if self._server is None:
+            return
+        self._server.close(close_connections=False)
+        for connection in self._connections:
+            connection.stop()
+        try:
+            async with asyncio.timeout(_STOP_CLIENTS_S):
+                await self._server.wait_closed()
+        except TimeoutError:
+            for websocket in self._server.connections:
+                websocket.transport.abort()
+
+    async def is_healthy(self) -> bool:
+        """Answer whether the database answers."""
+        try:
+            await self._store.fetch(Query("SELECT 1", ()))
+        except Rejected:
+            return False
+        return True
+
+    def _answer_request(self, websocket: ServerConnection, request: Request) -> Response | None:
+        """Answer plain HTTP, and refuse a connection that would be one too many."""
+        response = self._web.respond(request)
+        if response is not None:
+            return response
+        limits = self._config.limits
+        if len(self._connections) >= limits.max_connections:
+            return refuse(HTTPStatus.SERVICE_UNAVAILABLE, "the relay is full; try again later\n", request)
+        bucket = self._find_bucket(websocket, request)
+        is_many = bucket is not None and self._bucket_counts[bucket] >= limits.max_connections_per_network
+        if limits.max_connections_per_network and is_many:
+            text = "too many connections from your network; close some and try again\n"
+            return refuse(HTTPStatus.TOO_MANY_REQUESTS, text, request)
+        return None
+
+    def _find_bucket(self, websocket: ServerConnection, request: Request) -> bytes | None:
+        forwarded_for = ",".join(request.headers.get_all("X-Forwarded-For"))
+        return self._buckets.find(str(websocket.remote_address[0]), forwarded_for, time.monotonic())
+
+    async def _serve_client(self, websocket: ServerConnection) -> None:
+        bucket = self._find_bucket(websocket, websocket.request) if websocket.request else None
+        connection = Connection(websocket, self._services)
+        self._connections.add(connection)
+        self.metrics.connections.inc()
+        if bucket is not None:
+            self._bucket_counts[bucket] += 1
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+            self.metrics.connections.dec()
+            if bucket is not None:
+                self._bucket_counts[bucket] -= 1
+                if not self._bucket_counts[bucket]:
+                    del self._bucket_counts[bucket]
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(_UPKEEP_S)
+            now_s = asyncio.get_running_loop().time()
+            for connection in list(self._connections):
+                connection.close_if_idle(now_s)
+            try:
+                async with self._database.writers.acquire() as connection:
+                    await delete_expired(connection, unix_now())
+            except DATABASE_FAILURES as error:
+                self._log.write_error(LogEvent.DATABASE_LOST, error)
+
+    def _report_error(self, error: BaseException) -> None:
+        self.metrics.internal_errors.inc()
+        self._log.write_error(LogEvent.INTERNAL_ERROR, error)
+
+
+def unix_now() -> int:
+    """Return Unix time in whole seconds."""
+    return int(time.time())
+
+
+@asynccontextmanager
+async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
+    """Run a relay while the context lasts.
+
+    Raises EmbeddedError, MigrationError, DatabaseError or OSError where it cannot start.
+    """
+    async with open_database(config, log) as database:
+        relay = Relay(config, log, database)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in relay.list_background_work()]
+            try:
+                private = await _listen(relay, config)
+                try:
+                    yield relay
+                finally:
+                    await private.cleanup()
+            finally:
+                await relay.stop()
+                for task in tasks:
+                    task.cancel()
+
+
+async def _listen(relay: Relay, config: Config) -> AppRunner:
+    server = config.server
+    try:
+        private = await start_private_web(
+            server.private_host, server.private_port, relay.metrics.render, relay.is_healthy
+        )
+    except OSError as error:
+        raise ListenError(
+            f"cannot listen on {server.private_host}:{server.private_port} ({error.strerror}); is another relay running? "
+            f"Set server.private_port (RELAY_SERVER__PRIVATE_PORT)"
+        ) from None
+    try:
+        await relay.listen()
+    except OSError as error:
+        await private.cleanup()
+        raise ListenError(
+            f"cannot listen on {server.host}:{server.port} ({error.strerror}); is another relay running? "
+            f"Set server.port (RELAY_SERVER__PORT)"
+        ) from None
+    return private
+
+
+def run(config: Config) -> int:
+    """Run the relay until SIGTERM or SIGINT and return the exit status."""
+    log = Log()
+    silence_libraries()
+    log.take_over_unhandled()
+    try:
+        uvloop.run(_run_until_signal(config, log))
+    except START_ERRORS as error:
+        print(f"ringrelay cannot start: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_migrations(config: Config) -> list[str]:
+    """Apply missing migrations and return their names. Raises one of START_ERRORS."""
+    silence_libraries()
+    return asyncio.run(migrate_only(config))
+
+
+async def _run_until_signal(config: Config, log: Log) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log.write_loop_error)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stopping.set)
+    async with running(config, log) as relay:
+        _greet(config, relay.port)
+        await stopping.wait()
+        log.write(LogEvent.STOPPING)
+    log.write(LogEvent.STOPPED)
+
+
+def _greet(config: Config, port: int) -> None:
+    url = config.server.url or f"ws://{config.server.host}:{port}"
+    http_url = "http" + url.removeprefix("ws")
+    private = f"http://{config.server.private_host}:{config.server.private_port}"
+    print(
+        f"ringrelay is ready\n"
+        f"  relay          {url}\n"
+        f"  info document  curl -H 'Accept: application/nostr+json' {http_url}\n"
+        f"  metrics        {private}/metrics\n"
+        f"  first note     ringrelay sign --ring ring.txt --key-file my.key --message 'hello' | ringrelay publish {url}\n"
+        f"                 (ring.txt: at least {config.ring.min_size} npubs, yours among them; "
+        f"a key of your own: ringrelay keygen --out my.key)",
+        flush=True,
+    )

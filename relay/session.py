@@ -1,0 +1,66 @@
+"""What one connection is allowed right now: its subscriptions, its rates, its events in flight. No socket, no clock of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from relay.limits import Limits
+from relay.rate_limit import TokenBucket
+from relay.subscriptions import Subscription
+from relay.verdict import Prefix, Rejected
+
+
+class Session:
+    """Keep one connection's accounts."""
+
+    def __init__(self, limits: Limits, now_s: float) -> None:
+        self._limits = limits
+        self._events = TokenBucket(limits.events_per_s, limits.events_per_s * limits.burst_factor, now_s)
+        self._reqs = TokenBucket(limits.reqs_per_s, limits.reqs_per_s * limits.burst_factor, now_s)
+        self.subscriptions: dict[str, Subscription] = {}
+        self._held_units = 0
+
+    def check_event_rate(self, now_s: float) -> None:
+        """Raise Rejected when EVENTs come faster than the limits allow; `now_s` is monotonic."""
+        if not self._events.take(now_s):
+            raise Rejected(
+                Prefix.RATE_LIMITED, f"send at most {self._limits.events_per_s:g} events a second; wait and try again"
+            )
+
+    def check_req_rate(self, now_s: float) -> None:
+        """Raise Rejected when REQs and COUNTs come faster than the limits allow; `now_s` is monotonic."""
+        if not self._reqs.take(now_s):
+            raise Rejected(
+                Prefix.RATE_LIMITED, f"send at most {self._limits.reqs_per_s:g} REQs a second; wait and try again"
+            )
+
+    def check_can_open(self, subscription_id: str) -> None:
+        """Raise Rejected when one more subscription would be too many; the same id replaces (NIP-01)."""
+        if subscription_id not in self.subscriptions and len(self.subscriptions) >= self._limits.max_subscriptions:
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._limits.max_subscriptions} subscriptions a connection; CLOSE one and try again",
+            )
+
+    def check_can_count(self, under_way: int) -> None:
+        """Raise Rejected when one more COUNT at the same time would be too many."""
+        if under_way >= self._limits.max_subscriptions:
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._limits.max_subscriptions} COUNTs at the same time; wait and try again",
+            )
+
+    @contextmanager
+    def hold_verification(self, units: int, max_units: int) -> Iterator[None]:
+        """Account for verification work under way; one unit is a Schnorr check or a ring link.
+
+        Raises Rejected when this connection alone would have more than `max_units` of it. One note is always allowed.
+        """
+        if self._held_units and self._held_units + units > max_units:
+            raise Rejected(
+                Prefix.RATE_LIMITED, "too much verification is under way for this connection; wait for its OKs"
+            )
+        self._held_units += units
+        try:
+            yield
+        finally:
+            self._held_units -= units

@@ -1,0 +1,165 @@
+"""Read stored notes: pages of a filter, merged over filters; counts; whether an id is there. Never writes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from relay.filter import Filter
+from relay.query import Cursor, Query, build_count, build_page
+from relay.verdict import Prefix, Rejected
+
+# A page is what one database connection is held for; it goes back to the pool before the page is sent.
+_PAGE_ROWS = 100
+_PAGE_BYTES = 1_048_576
+_TOO_SLOW = "the query took too long; narrow the filter (fewer values, a since, a smaller limit)"
+_UNAVAILABLE = "the database is not available; try again later"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTiming:
+    """Report one query: seconds waited for a connection, seconds the query took."""
+
+    waited_s: float
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """Hold one result: the sort key and the bytes that are sent."""
+
+    created_at: int
+    id: bytes
+    encoded: bytes
+
+    @property
+    def sort_key(self) -> tuple[int, bytes]:
+        """Order newest first, ties lowest id first (NIP-01)."""
+        return (-self.created_at, self.id)
+
+
+class Store:
+    """Query the notes."""
+
+    def __init__(self, pool: asyncpg.Pool, report: Callable[[QueryTiming], None]) -> None:
+        self._pool = pool
+        self._report = report
+        self._lookups: dict[bytes, asyncio.Future[bool]] = {}
+        self._lookup_task: asyncio.Task[None] | None = None
+
+    async def read_pages(
+        self, filters: Sequence[Filter], default_limit: int, now: int
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """Yield matching notes newest first, each once, in pages; each filter gives at most its own limit.
+
+        Raises Rejected(error) when a query takes too long or there is no database.
+        """
+        streams = [_Stream(self, filter_, default_limit, now) for filter_ in filters]
+        sent: set[bytes] = set()
+        while True:
+            await _fill(streams)
+            open_streams = [stream for stream in streams if stream.page]
+            if not open_streams:
+                return
+            # What sorts after the end of any stream's loaded part may still be preceded by rows not loaded yet.
+            horizon = min(stream.page[-1].sort_key for stream in open_streams)
+            page = sorted(
+                (row for stream in open_streams for row in stream.take_until(horizon)), key=lambda r: r.sort_key
+            )
+            fresh = [row for row in _without_repeats(page) if row.id not in sent]
+            sent.update(row.id for row in fresh)
+            if fresh:
+                yield fresh
+
+    async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> tuple[int, bool]:
+        """Return how many distinct notes match, at most `maximum`, and whether there are more.
+
+        Raises Rejected(error) when the query takes too long or there is no database.
+        """
+        records = await self.fetch(build_count(filters, maximum, now))
+        count: int = records[0][0]
+        return min(count, maximum), count > maximum
+
+    async def is_stored(self, event_id: str) -> bool:
+        """Answer whether an id is stored. Those asked for during one query share the next one."""
+        key = bytes.fromhex(event_id)
+        if key not in self._lookups:
+            self._lookups[key] = asyncio.get_running_loop().create_future()
+        answer = self._lookups[key]
+        if self._lookup_task is None:
+            self._lookup_task = asyncio.create_task(self._look_up())
+        return await asyncio.shield(answer)
+
+    async def _look_up(self) -> None:
+        try:
+            while self._lookups:
+                asked, self._lookups = self._lookups, {}
+                try:
+                    records = await self.fetch(
+                        Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (list(asked),))
+                    )
+                except Rejected as rejected:
+                    for answer in asked.values():
+                        answer.set_exception(rejected)
+                    continue
+                found = {record["id"] for record in records}
+                for key, answer in asked.items():
+                    answer.set_result(key in found)
+        finally:
+            self._lookup_task = None
+
+    async def fetch(self, query: Query) -> list[asyncpg.Record]:
+        """Run one query on a pooled connection, which is free again when this returns; cancelling cancels the query."""
+        asked_s = time.perf_counter()
+        try:
+            async with self._pool.acquire() as connection:
+                got_s = time.perf_counter()
+                records: list[asyncpg.Record] = await connection.fetch(query.text, *query.arguments)
+        except asyncpg.QueryCanceledError:
+            raise Rejected(Prefix.ERROR, _TOO_SLOW) from None
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+            raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
+        self._report(QueryTiming(got_s - asked_s, time.perf_counter() - got_s))
+        return records
+
+
+class _Stream:
+    """Read one filter page after page."""
+
+    def __init__(self, store: Store, filter_: Filter, default_limit: int, now: int) -> None:
+        self._store = store
+        self._filter = filter_
+        self._now = now
+        self._remaining = default_limit if filter_.limit is None else filter_.limit
+        self._after: Cursor | None = None
+        self.page: list[StoredEvent] = []
+
+    async def fill(self) -> None:
+        """Load the next page if the last one is used up and there is more."""
+        if self.page or self._remaining <= 0:
+            return
+        rows = min(_PAGE_ROWS, self._remaining)
+        records = await self._store.fetch(build_page(self._filter, self._after, rows, _PAGE_BYTES, self._now))
+        self.page = [StoredEvent(record["created_at"], record["id"], record["event"]) for record in records]
+        self._remaining -= len(records)
+        if not records or (records[0]["candidates"] < rows and len(records) == records[0]["candidates"]):
+            self._remaining = 0
+        if records:
+            self._after = Cursor(records[-1]["created_at"], records[-1]["id"])
+
+    def take_until(self, horizon: tuple[int, bytes]) -> list[StoredEvent]:
+        """Remove and return the loaded rows up to a sort key, inclusive."""
+        taken = [row for row in self.page if row.sort_key <= horizon]
+        self.page = self.page[len(taken) :]
+        return taken
+
+
+async def _fill(streams: list[_Stream]) -> None:
+    for stream in streams:
+        await stream.fill()
+
+
+def _without_repeats(page: list[StoredEvent]) -> list[StoredEvent]:
+    return list({row.id: row for row in page}.values())

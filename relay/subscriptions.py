@@ -1,0 +1,100 @@
+"""The live subscriptions of this process, indexed so that an event meets only those that could want it. No I/O, no sending."""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from relay.event import Event, list_indexed_tags
+from relay.filter import Filter, matches
+from relay.note import Note
+
+
+class Owner(Protocol):
+    """Receive what a subscription matches."""
+
+    def deliver(self, subscription: "Subscription", note: Note) -> None:
+        """Take one matching note."""
+
+
+@dataclass(eq=False, slots=True)
+class Subscription:
+    """Hold one REQ of one connection.
+
+    While loading, matching events wait in `pending` until the stored ones are sent. `sent` holds the ids of stored ones
+    (32 bytes each) that may still come as live ones.
+    """
+
+    id: str
+    filters: tuple[Filter, ...]
+    owner: Owner
+    loading: bool = True
+    pending: list[tuple[bytes, bytes]] = field(default_factory=list)
+    sent: set[bytes] = field(default_factory=set)
+
+
+class Subscriptions:
+    """Index subscriptions by the most selective field of each of their filters."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Hashable, dict[tuple[int, int], tuple[Subscription, Filter]]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, subscription: Subscription) -> None:
+        """Start matching a subscription."""
+        self._count += 1
+        for position, filter_ in enumerate(subscription.filters):
+            for key in _list_keys(filter_):
+                self._by_key.setdefault(key, {})[id(subscription), position] = (subscription, filter_)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Stop matching a subscription that was added."""
+        self._count -= 1
+        for position, filter_ in enumerate(subscription.filters):
+            for key in _list_keys(filter_):
+                entries = self._by_key[key]
+                del entries[id(subscription), position]
+                if not entries:
+                    del self._by_key[key]
+
+    def publish(self, notes: Iterable[Note]) -> None:
+        """Hand each note to the owners of the subscriptions it matches."""
+        for note in notes:
+            for subscription in self.matching(note.event):
+                subscription.owner.deliver(subscription, note)
+
+    def matching(self, event: Event) -> list[Subscription]:
+        """Return each subscription that an event matches, once."""
+        found: dict[int, Subscription] = {}
+        for key in _list_event_keys(event):
+            for subscription, filter_ in self._by_key.get(key, {}).values():
+                if id(subscription) not in found and matches(filter_, event):
+                    found[id(subscription)] = subscription
+        return list(found.values())
+
+
+_EVERY_EVENT = ("every",)
+
+
+def _list_keys(filter_: Filter) -> Iterable[Hashable]:
+    """Return the keys under which a filter is found: those of its most selective field."""
+    if filter_.ids is not None:
+        return [("id", event_id) for event_id in filter_.ids]
+    if filter_.tags:
+        letter, values = min(filter_.tags, key=lambda tag: len(tag[1]))
+        return [(letter, value) for value in values]
+    if filter_.authors is not None:
+        return [("author", author) for author in filter_.authors]
+    if filter_.kinds is not None:
+        return [("kind", kind) for kind in filter_.kinds]
+    return [_EVERY_EVENT]
+
+
+def _list_event_keys(event: Event) -> Iterator[Hashable]:
+    yield ("id", event.id)
+    yield ("author", event.pubkey)
+    yield ("kind", event.kind)
+    yield _EVERY_EVENT
+    yield from list_indexed_tags(event)

@@ -1,0 +1,114 @@
+"""Group commit: gathers the notes that wait into one transaction and answers each only after the commit."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from relay.insert import Saved, insert_batch
+from relay.note import Note
+from relay.verdict import Prefix, Rejected
+
+_MAX_BATCH = 500
+# More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
+_MAX_WAITING = 20_000
+# What a lost server or connection raises; the batch's fate is then unknown and its authors are told to try again.
+_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+# What one bad row raises: on the server, or in asyncpg, which cannot encode it (an InterfaceError that is a ValueError).
+_BAD_ROW = (asyncpg.PostgresError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Report one committed batch: how many notes, and seconds from BEGIN to COMMIT."""
+
+    notes: int
+    seconds: float
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    note: Note
+    saved: asyncio.Future[Saved]
+
+
+class Writer:
+    """Store notes one transaction after another. Start it with `run`, in a task that the caller owns."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        mark_own: Callable[[Sequence[int]], None],
+        unmark_own: Callable[[Sequence[int]], None],
+        publish: Callable[[Sequence[Note]], None],
+        report: Callable[[Commit], None],
+    ) -> None:
+        self._pool = pool
+        self._mark_own = mark_own
+        self._unmark_own = unmark_own
+        self._publish = publish
+        self._report = report
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+
+    async def save(self, note: Note) -> Saved:
+        """Store a note and return what became of it, after the commit.
+
+        Raises Rejected(error) when too much is waiting.
+        """
+        if len(self._waiting) >= _MAX_WAITING:
+            raise Rejected(Prefix.ERROR, "too many notes are waiting to be stored; try again later")
+        waiting = _Waiting(note, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._arrived.set()
+        return await waiting.saved
+
+    async def run(self) -> None:
+        """Commit what waits until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(_MAX_BATCH, len(self._waiting)))]
+                await self._commit(batch)
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        try:
+            results = await self._insert([waiting.note for waiting in batch])
+        except asyncpg.PostgresConnectionError:
+            results = [Saved.FAILED] * len(batch)
+        except _BAD_ROW:
+            # One bad row never fails its neighbours: each gets a transaction of its own.
+            results = [await self._insert_alone(waiting.note) for waiting in batch]
+        except _LOST:
+            results = [Saved.FAILED] * len(batch)
+        self._publish([waiting.note for waiting, saved in zip(batch, results, strict=True) if saved is Saved.STORED])
+        for waiting, saved in zip(batch, results, strict=True):
+            if not waiting.saved.done():
+                waiting.saved.set_result(saved)
+
+    async def _insert_alone(self, note: Note) -> Saved:
+        try:
+            return (await self._insert([note]))[0]
+        except (*_BAD_ROW, *_LOST):
+            return Saved.FAILED
+
+    async def _insert(self, notes: Sequence[Note]) -> list[Saved]:
+        sequence: list[int] = []
+        try:
+            async with self._pool.acquire() as connection:
+                started_s = time.perf_counter()
+                async with connection.transaction():
+                    results, sequence = await insert_batch(connection, notes)
+                    # Before the commit: its notification may overtake this task.
+                    self._mark_own(sequence)
+                self._report(Commit(len(notes), time.perf_counter() - started_s))
+        except (*_BAD_ROW, *_LOST):
+            # If the commit was lost on its way back, the feed brings these notes to our subscribers.
+            self._unmark_own(sequence)
+            raise
+        return results

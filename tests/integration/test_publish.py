@@ -1,0 +1,271 @@
+"""EVENT and OK: what is kept, what is refused, and with which words (NIP-01, 09, 13, 40, 70)."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import asyncpg
+import pytest
+from bech32 import bech32_encode, convertbits
+
+from tests.support.client import Client, to_json
+from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, sign_again
+from tests.support.relays import relay_on
+
+
+async def test_a_ring_note_is_verified_stored_and_given_back_as_it_was(database: dict[str, Any]) -> None:
+    note = make_ring_note()
+    async with relay_on(database) as url, Client(url) as client:
+        assert await client.publish(note) == (True, "")
+        assert await client.fetch({"ids": [note.id]}) == [as_json(note)]
+
+
+async def test_a_note_without_a_ring_is_refused_with_the_reason(database18: dict[str, Any]) -> None:
+    async with relay_on(database18) as url, Client(url) as client:
+        assert await client.publish(make_event()) == (False, "blocked: this relay only accepts ring-signed notes")
+        assert await client.fetch({}) == []
+
+
+@pytest.mark.parametrize("kind", [0, 5, 10002])
+async def test_the_plain_kinds_of_the_default_configuration_are_accepted(database18: dict[str, Any], kind: int) -> None:
+    async with relay_on(database18) as url, Client(url) as client:
+        assert await client.publish(make_event(kind=kind)) == (True, "")
+
+
+async def test_a_note_sent_again_is_answered_true_and_duplicate(database18: dict[str, Any]) -> None:
+    note = make_ring_note()
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(note)
+        assert await client.publish(note) == (True, "duplicate: already have this event")
+        assert len(await client.fetch({})) == 1
+
+
+async def test_two_notes_with_one_ring_signature_are_one_too_many(database: dict[str, Any]) -> None:
+    author = KEYS[30]
+    note = make_ring_note(author=author)
+    other = sign_again(note, author, (*note.tags, ("nonce", "1", "0")))
+    async with relay_on(database) as url, Client(url) as client:
+        await client.publish_all(note)
+        accepted, text = await client.publish(other)
+        assert (accepted, text.partition(":")[0]) == (False, "duplicate")
+        assert [event["id"] for event in await client.fetch({})] == [note.id]
+
+
+async def test_a_note_whose_ring_signature_is_wrong_is_refused(database18: dict[str, Any]) -> None:
+    author = KEYS[30]
+    note = make_ring_note(author=author)
+    other = make_ring_note("another", author=author)
+    forged = sign_again(note, author, (*note.tags[:-1], other.tags[-1]))
+    async with relay_on(database18) as url, Client(url) as client:
+        accepted, text = await client.publish(forged)
+        assert (accepted, text.partition(":")[0]) == (False, "invalid")
+        assert await client.fetch({}) == []
+
+
+@pytest.mark.parametrize("member", ["id", "sig"])
+async def test_an_event_with_a_forged_member_is_refused(database18: dict[str, Any], member: str) -> None:
+    event = as_json(make_ring_note())
+    event[member] = ("0" if event[member][0] != "0" else "1") + event[member][1:]
+    async with relay_on(database18) as url, Client(url) as client:
+        accepted, text = await client.publish(event)
+        assert (accepted, text.partition(":")[0]) == (False, "invalid")
+
+
+async def test_content_is_given_back_byte_for_byte(database: dict[str, Any]) -> None:
+    content = "".join(map(chr, range(0x20))) + '\x7f"\\/\u2028\u2029 \u00e9\U0001f600'
+    event = make_event(content=content, tags=(("t", "a\0b"), ("x", content)))
+    async with relay_on(database, accept={"plain": True}) as url, Client(url) as client:
+        # Python's json writes control characters as \\u001f, and U+007F as it is: the id every client computes.
+        await client.publish_all(event)
+        assert await client.fetch({"#t": ["a\0b"]}) == [as_json(event)]
+
+
+async def test_unknown_members_are_dropped_and_the_last_of_duplicate_keys_wins(database18: dict[str, Any]) -> None:
+    event = as_json(make_event(kind=0))
+    text = json.dumps(event)
+    frame = '["EVENT",{"content":"the first one","extra":[1],' + text[1:] + "]"
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.send_raw("  \n" + frame + " " * 4000)
+        assert await client.next("OK") == [event["id"], True, ""]
+        assert await client.fetch({}) == [event]
+
+
+async def test_of_a_replaceable_kind_the_newest_stays_and_the_older_is_refused(database: dict[str, Any]) -> None:
+    old, new = make_event(kind=0, created_at=1000), make_event(kind=0, created_at=2000)
+    async with relay_on(database) as url, Client(url) as client:
+        await client.publish_all(old, new)
+        accepted, text = await client.publish(old)
+        assert (accepted, text.partition(":")[0]) == (False, "duplicate")
+        assert [event["id"] for event in await client.fetch({})] == [new.id]
+
+
+async def test_of_two_versions_of_the_same_second_the_lowest_id_stays(database18: dict[str, Any]) -> None:
+    low, high = sorted(
+        (make_event(kind=0, created_at=1000, content=content) for content in "ab"), key=lambda event: event.id
+    )
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(high, low)
+        assert (await client.publish(high))[0] is False
+        assert [event["id"] for event in await client.fetch({})] == [low.id]
+
+
+async def test_addressable_events_are_kept_one_a_d_value(database18: dict[str, Any]) -> None:
+    versions = [
+        make_event(kind=30023, created_at=created_at, tags=(("d", d),))
+        for d in ("one", "two", "x" * 3000)
+        for created_at in (1000, 2000)
+    ]
+    async with relay_on(database18, accept={"plain": True}) as url, Client(url) as client:
+        await client.publish_all(*versions)
+        kept = {event["id"] for event in await client.fetch({})}
+        assert kept == {versions[1].id, versions[3].id, versions[5].id}
+
+
+async def test_ephemeral_events_reach_subscribers_and_are_not_stored(database: dict[str, Any]) -> None:
+    event = make_event(kind=20001)
+    async with relay_on(database, accept={"plain": True}) as url, Client(url) as client, Client(url) as reader:
+        await reader.send("REQ", "live", {"kinds": [20001]})
+        await reader.next("EOSE")
+        assert await client.publish(event) == (True, "")
+        assert await reader.next("EVENT") == ["live", as_json(event)]
+        assert await client.fetch({}) == []
+
+
+async def test_authors_delete_their_own_notes_and_nobody_elses(database: dict[str, Any]) -> None:
+    mine, other = make_event(key=KEYS[1]), make_event(key=KEYS[2])
+    request = make_event(key=KEYS[1], kind=5, tags=(("e", mine.id), ("e", other.id), ("e", "not an id")))
+    async with relay_on(database, accept={"plain": True}) as url, Client(url) as client:
+        await client.publish_all(mine, other, request)
+        assert {event["id"] for event in await client.fetch({})} == {other.id, request.id}
+        accepted, text = await client.publish(mine)
+        assert (accepted, text.partition(":")[0]) == (False, "blocked")
+
+
+async def test_a_deletion_request_cannot_be_deleted(database18: dict[str, Any]) -> None:
+    request = make_event(kind=5, tags=(("e", "00" * 32),))
+    undo = make_event(kind=5, tags=(("e", request.id),))
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(request, undo)
+        assert len(await client.fetch({})) == 2
+
+
+async def test_deleting_an_address_takes_versions_up_to_the_request(database: dict[str, Any]) -> None:
+    address = f"30023:{pubkey_of(KEYS[0])}:page"
+    old = make_event(kind=30023, created_at=1000, tags=(("d", "page"),))
+    request = make_event(kind=5, created_at=1500, tags=(("a", address),))
+    late = make_event(kind=30023, created_at=1200, tags=(("d", "page"),), content="late")
+    new = make_event(kind=30023, created_at=2000, tags=(("d", "page"),))
+    async with relay_on(database, accept={"plain": True}) as url, Client(url) as client:
+        await client.publish_all(old, request)
+        assert [event["id"] for event in await client.fetch({"kinds": [30023]})] == []
+        assert (await client.publish(late))[0] is False
+        await client.publish_all(new)
+        assert [event["id"] for event in await client.fetch({"kinds": [30023]})] == [new.id]
+
+
+async def test_a_throwaway_key_can_delete_its_ring_note(database18: dict[str, Any]) -> None:
+    author = KEYS[30]
+    note = make_ring_note(author=author)
+    request = make_event(key=author, kind=5, tags=(("e", note.id),))
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(note, request)
+        assert await client.fetch({"kinds": [1]}) == []
+
+
+async def test_an_expired_note_is_refused_and_an_expiring_one_is_not_given_out_later(database: dict[str, Any]) -> None:
+    now = int(time.time())
+    gone = make_ring_note(tags=(("expiration", str(now - 1)),))
+    soon = make_ring_note(tags=(("expiration", str(now + 2)), ("t", "x")))
+    async with relay_on(database, limits={"reqs_per_s": 10_000}) as url, Client(url) as client:
+        accepted, text = await client.publish(gone)
+        assert (accepted, text.partition(":")[0]) == (False, "invalid")
+        await client.publish_all(soon)
+        async with asyncio.timeout(10):
+            while await client.fetch({}) or await client.fetch({"#t": ["x"]}):
+                pass
+        await client.send("COUNT", "c", {"#t": ["x"]})
+        assert await client.next("COUNT") == ["c", {"count": 0}]
+
+
+async def test_a_protected_event_is_refused(database18: dict[str, Any]) -> None:
+    async with relay_on(database18) as url, Client(url) as client:
+        accepted, text = await client.publish(make_ring_note(tags=(("-",),)))
+        assert (accepted, text.partition(":")[0]) == (False, "blocked")
+
+
+async def test_a_note_from_too_far_in_the_future_is_refused_and_an_old_one_is_not(database18: dict[str, Any]) -> None:
+    async with relay_on(database18) as url, Client(url) as client:
+        accepted, text = await client.publish(make_ring_note(created_at=int(time.time()) + 1000))
+        assert (accepted, text.partition(":")[0]) == (False, "invalid")
+        await client.publish_all(make_ring_note(created_at=0), make_ring_note(created_at=int(time.time()) + 800))
+
+
+async def test_proof_of_work_is_asked_for_where_the_operator_wants_it(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, limits={"min_pow_bits": 10}) as url, Client(url) as client:
+        accepted, text = await client.publish(make_ring_note())
+        assert (accepted, text.partition(":")[0]) == (False, "pow")
+        await client.publish_all(make_ring_note(pow_bits=10))
+
+
+@pytest.mark.parametrize("place", ["content", "tag", "upper case"])
+async def test_a_note_that_holds_a_secret_key_is_refused(database18: dict[str, Any], place: str) -> None:
+    five_bit = convertbits(KEYS[3].secret, 8, 5)
+    assert five_bit is not None
+    nsec = bech32_encode("nsec", five_bit)
+    note = {
+        "content": make_ring_note(f"oops{nsec}oops"),
+        "tag": make_ring_note(tags=(("note", nsec),)),
+        "upper case": make_ring_note(nsec.upper()),
+    }[place]
+    async with relay_on(database18) as url, Client(url) as client:
+        accepted, text = await client.publish(note)
+        assert (accepted, text.partition(":")[0]) == (False, "blocked")
+        # A damaged one is no key: it is only text.
+        await client.publish_all(make_ring_note(nsec[:-1] + ("q" if nsec[-1] != "q" else "p")))
+
+
+@pytest.mark.parametrize(
+    ("form", "tags", "content"),
+    [
+        ("nip97", (("ring-members", "00" * 32), ("ring-signature", "x")), "text"),
+        ("nostringer", (), '{"message":"m","ring_members":[],"ring_signature":"x"}'),
+        ("text", (), "hello\nRing:\n" + "ab" * 32 + "\nringA" + "o2F2Y3NhZ2Fj" * 10),
+    ],
+)
+async def test_other_forms_of_ring_notes_are_not_accepted_yet(
+    database18: dict[str, Any], form: str, tags: tuple[tuple[str, ...], ...], content: str
+) -> None:
+    async with relay_on(database18) as url, Client(url) as client:
+        accepted, text = await client.publish(make_event(tags=tags, content=content))
+        assert accepted is False
+        assert text.startswith("blocked: this form of ring signature is not accepted yet")
+
+
+async def test_rings_smaller_than_the_operator_wants_are_refused(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, ring={"min_size": 5}) as url, Client(url) as client:
+        accepted, text = await client.publish(make_ring_note(ring_size=4))
+        assert (accepted, text.partition(":")[0]) == (False, "blocked")
+        await client.publish_all(make_ring_note(ring_size=5))
+
+
+async def test_what_a_ring_proved_is_stored_beside_the_note(database: dict[str, Any]) -> None:
+    note = make_ring_note(scope="poll:1")
+    async with relay_on(database) as url, Client(url) as client:
+        await client.publish_all(note)
+        ring_id, key_image = find(note, "R"), find(note, "J")
+        assert [event["id"] for event in await client.fetch({"#R": [ring_id], "#J": [key_image]})] == [note.id]
+    connection = await asyncpg.connect(**database)
+    row = await connection.fetchrow("SELECT scheme, ring_size, ring_id, key_image, scope FROM notes")
+    await connection.close()
+    assert tuple(row) == ("blsag", 5, bytes.fromhex(ring_id), bytes.fromhex(key_image), b"poll:1")
+
+
+def find(event: Any, name: str) -> str:
+    return next(tag[1] for tag in event.tags if tag[0] == name)
+
+
+def as_json(event: Any) -> dict[str, Any]:
+    """Return the event as a client reads it: lists where the struct has tuples."""
+    decoded: dict[str, Any] = json.loads(json.dumps(to_json(event)))
+    return decoded

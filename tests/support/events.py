@@ -1,0 +1,71 @@
+"""Events for tests: plain ones signed with fixed keys, and bound ring notes. Signs with coincurve, not with the relay's code."""
+
+import hashlib
+import json
+import time
+
+from coincurve import PrivateKey
+
+from relay.client.ring_sign import make_bound_note
+from relay.event import Event
+from relay.verify.encoding import Scheme
+
+KEYS = [PrivateKey(hashlib.sha256(b"ringrelay-test-key-%d" % number).digest()) for number in range(40)]
+
+
+def pubkey_of(key: PrivateKey) -> str:
+    return key.public_key.format()[1:].hex()
+
+
+def make_event(
+    *,
+    key: PrivateKey = KEYS[0],
+    kind: int = 1,
+    content: str = "hello",
+    tags: tuple[tuple[str, ...], ...] = (),
+    created_at: int | None = None,
+) -> Event:
+    """Make a signed plain event. The id is made with Python's json module, as NIP-01 describes it."""
+    created_at = int(time.time()) if created_at is None else created_at
+    serialised = json.dumps(
+        [0, pubkey_of(key), created_at, kind, tags, content], separators=(",", ":"), ensure_ascii=False
+    )
+    event_id = hashlib.sha256(serialised.encode()).digest()
+    signature = key.sign_schnorr(event_id)
+    return Event(event_id.hex(), pubkey_of(key), created_at, kind, tags, content, signature.hex())
+
+
+def make_ring(size: int = 5) -> list[bytes]:
+    return sorted(bytes.fromhex(pubkey_of(key)) for key in KEYS[:size])
+
+
+def make_ring_note(
+    content: str = "said by one of us",
+    *,
+    ring_size: int = 5,
+    signer: int = 2,
+    scope: str | None = None,
+    kind: int = 1,
+    tags: tuple[tuple[str, ...], ...] = (),
+    created_at: int | None = None,
+    pow_bits: int = 0,
+    author: PrivateKey | None = None,
+) -> Event:
+    """Make a bound note: linkable where a scope is given."""
+    return make_bound_note(
+        ring=make_ring(ring_size),
+        secret=KEYS[signer].secret,
+        scheme=Scheme.SAG if scope is None else Scheme.BLSAG,
+        scope=scope,
+        kind=kind,
+        content=content,
+        tags=tags,
+        created_at=int(time.time()) if created_at is None else created_at,
+        pow_bits=pow_bits,
+        author=author,
+    )
+
+
+def sign_again(event: Event, key: PrivateKey, tags: tuple[tuple[str, ...], ...]) -> Event:
+    """Return the event with other tags, and an id and an author's signature that fit them."""
+    return make_event(key=key, kind=event.kind, content=event.content, tags=tags, created_at=event.created_at)

@@ -1,0 +1,40 @@
+"""Relays for tests: in this process, on a real database and real sockets, on ports the system chooses."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from relay.config import Config
+from relay.log import Log
+from relay.server import Relay, running
+
+
+def to_database_url(arguments: dict[str, Any]) -> str:
+    """Return the URL of a test database, as an operator would write it."""
+    if "dsn" in arguments:
+        return urlunsplit(urlsplit(arguments["dsn"])._replace(path="/" + arguments["database"]))
+    where = urlencode({"host": arguments["host"], "port": arguments["port"]})
+    return f"postgresql://{arguments['user']}@/{arguments['database']}?{where}"
+
+
+def make_config(connect_arguments: dict[str, Any], **sections: dict[str, Any]) -> Config:
+    """Return a configuration with free ports; sections are given as `limits={...}`."""
+    sections.setdefault("server", {})
+    sections["server"] = {"port": 0, "private_port": 0, **sections["server"]}
+    sections["database"] = {"url": to_database_url(connect_arguments), **sections.get("database", {})}
+    sections.setdefault("metrics", {"tick_s": 0})
+    return Config(**sections)
+
+
+@asynccontextmanager
+async def relay_on(
+    connect_arguments: dict[str, Any], log: Log | None = None, **sections: dict[str, Any]
+) -> AsyncIterator[str]:
+    """Run a relay on a test database and give its URL."""
+    async with running(make_config(connect_arguments, **sections), log or Log()) as relay:
+        yield to_url(relay)
+
+
+def to_url(relay: Relay) -> str:
+    return f"ws://127.0.0.1:{relay.port}"
