@@ -1,0 +1,182 @@
+"""The command line `ringrelay`: which subcommands there are, and how their failures end. What they do is elsewhere.
+
+Exit status: 0 done, 1 the answer is no, 2 wrong usage or configuration; 130 interrupted, 141 nobody reads the output.
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+
+from relay.client import keygen, keys, publish, sign, verify
+from relay.client.keys import BadInput
+
+# The modules of the server are imported where they are used: the author's commands start fast and need no Postgres.
+if TYPE_CHECKING:
+    from relay.config import Config
+
+    Commands: TypeAlias = argparse._SubParsersAction["Parser"]
+
+DEFAULT_CONFIG = Path("relay.toml")
+
+Run: TypeAlias = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Parse arguments, and repeat nothing in an error that could be a secret key."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(keys.hide_keys(message))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; argparse itself exits on --help and on wrong usage."""
+    arguments = build_parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A relay's answer in letters the terminal does not have must not end the program.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return status
+    except BadInput as fault:
+        print(f"ringrelay {arguments.command}: {fault}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Python flushes stdout once more on its way out; let it write to nowhere instead of complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = Parser(
+        prog="ringrelay",
+        description="A self-hosted Nostr relay for ring-signed notes, and its tools.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"ringrelay {_find_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    _add_serve(commands)
+    _add_migrate(commands)
+    _add_check_config(commands)
+    _add_keygen(commands)
+    _add_sign(commands)
+    _add_publish(commands)
+    _add_verify(commands)
+    return parser
+
+
+def _add_serve(commands: "Commands") -> None:
+    parser = _add_command(commands, "serve", "run the relay until it is told to stop", _serve)
+    parser.description = "Run the relay until SIGINT or SIGTERM."
+    _add_config_option(parser)
+
+
+def _add_migrate(commands: "Commands") -> None:
+    parser = _add_command(commands, "migrate", "bring the database's tables up to date", _migrate)
+    parser.description = "Apply the migrations the database lacks, and print their names. `serve` does so too."
+    _add_config_option(parser)
+
+
+def _add_check_config(commands: "Commands") -> None:
+    parser = _add_command(commands, "check-config", "check the configuration and print what is in force", _check_config)
+    parser.description = (
+        "Check the configuration file and the RELAY_* environment over it, and print what is in force, secrets hidden."
+    )
+    _add_config_option(parser)
+    parser.add_argument("--print-default", action="store_true", help="print a commented relay.toml and check nothing")
+
+
+def _add_keygen(commands: "Commands") -> None:
+    keygen.add_arguments(_add_command(commands, "keygen", "make a new key pair", keygen.run))
+
+
+def _add_sign(commands: "Commands") -> None:
+    sign.add_arguments(_add_command(commands, "sign", "make a note signed by one of a ring", sign.run))
+
+
+def _add_publish(commands: "Commands") -> None:
+    publish.add_arguments(_add_command(commands, "publish", "send events to a relay", publish.run))
+
+
+def _add_verify(commands: "Commands") -> None:
+    verify.add_arguments(_add_command(commands, "verify", "check a ring-signed note or a ring signature", verify.run))
+
+
+def _add_command(commands: "Commands", name: str, summary: str, run: Run) -> Parser:
+    # No abbreviations: an option added later must not change what somebody's script means.
+    parser = commands.add_parser(name, help=summary, allow_abbrev=False)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="the configuration (default: ./relay.toml, if there is one)"
+    )
+
+
+def _find_version() -> str:
+    try:
+        return version("ringrelay")
+    except PackageNotFoundError:
+        return "(not installed: run `make install`)"
+
+
+def _load_config(path: Path | None) -> "Config":
+    from relay import config
+
+    if path is None and DEFAULT_CONFIG.exists():
+        path = DEFAULT_CONFIG
+    try:
+        return config.load(path)
+    except config.ConfigError as error:
+        raise BadInput(str(error)) from None
+
+
+def _read_default_config() -> str:
+    from relay import config
+
+    try:
+        return config.default_file()
+    except config.ConfigError as error:
+        raise BadInput(str(error)) from None
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    loaded = _load_config(arguments.config)
+    from relay import server
+
+    return server.run(loaded)
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    loaded = _load_config(arguments.config)
+    from relay import server
+
+    try:
+        names = server.run_migrations(loaded)
+    except server.START_ERRORS as error:
+        print(f"ringrelay migrate: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(names) if names else "nothing to do: the tables are up to date")
+    return 0
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    from relay import config
+
+    if arguments.print_default:
+        print(_read_default_config(), end="")
+        return 0
+    loaded = _load_config(arguments.config)
+    print("ok")
+    print(config.describe(loaded))
+    return 0

@@ -1,0 +1,191 @@
+"""Keys as a person holds them: npub and nsec, hex, a ring file, a secret's file. Knows nothing of notes."""
+
+import os
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import bech32
+import coincurve
+
+from relay.verify.encoding import ORDER, is_scalar
+
+SECRET_VARIABLE = "RINGRELAY_SECRET_KEY"  # noqa: S105 (the name of the variable, not what is in it)
+MAX_RING_FILE_BYTES = 16 * 2**20
+MAX_SECRET_FILE_BYTES = 4096
+# NIP-19: "nsec", the separator, 52 characters of data and 6 of checksum; bech32 may also be written all in upper case.
+_NSEC = re.compile(r"nsec1[02-9ac-hj-np-z]{58}", re.IGNORECASE)
+_HEX_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
+
+
+class BadInput(ValueError):
+    """Tell the person at the terminal what to change. The text holds no key, nor what was typed in place of one."""
+
+
+def parse_public_key(text: str) -> bytes:
+    """Return the 32-byte x-only key written as npub (NIP-19) or as 64 hex digits of either case.
+
+    Raises BadInput.
+    """
+    if text.lower().startswith("nsec1"):
+        raise BadInput("this is a secret key (nsec) where a public one belongs: put the npub there, and keep the nsec")
+    if _HEX_KEY.match(text):
+        key = bytes.fromhex(text)
+    elif text.lower().startswith("npub1"):
+        found = _decode("npub", text)
+        if found is None:
+            raise BadInput("the npub has a wrong checksum or length: copy it again, whole")
+        key = found
+    else:
+        raise BadInput("not a public key: write an npub or 64 hex digits")
+    try:
+        coincurve.PublicKey(b"\x02" + key)
+    except ValueError:
+        raise BadInput("no such public key exists (not a point of secp256k1): copy it again, whole") from None
+    return key
+
+
+def parse_secret_key(text: str) -> bytes:
+    """Return the 32-byte secret written as nsec (NIP-19) or as 64 hex digits.
+
+    Raises BadInput, whose text and cause hold nothing of what was given.
+    """
+    key = bytes.fromhex(text) if _HEX_KEY.match(text) else _decode("nsec", text)
+    if key is None and text.lower().startswith("npub1"):
+        raise BadInput("this is a public key (npub) where the secret one belongs: put the nsec there")
+    if key is None:
+        raise BadInput("not a secret key: it must be an nsec, whole, or 64 hex digits")
+    if not is_scalar(key):
+        raise BadInput("the secret key is out of range: make one with `ringrelay keygen`")
+    return key
+
+
+def encode_npub(key: bytes) -> str:
+    """Return the npub (NIP-19) of a 32-byte x-only key."""
+    return _encode("npub", key)
+
+
+def encode_nsec(secret: bytes) -> str:
+    """Return the nsec (NIP-19) of a 32-byte secret key."""
+    return _encode("nsec", secret)
+
+
+def make_secret_key() -> bytes:
+    """Return 32 random bytes that are a secret key, from the system's own source."""
+    return (1 + secrets.randbelow(ORDER - 1)).to_bytes(32, "big")
+
+
+def to_public_key(secret: bytes) -> bytes:
+    """Return the 32-byte x-only public key of a secret one."""
+    return coincurve.PrivateKey(secret).public_key.format()[1:]
+
+
+def holds_secret_key(text: str) -> bool:
+    """Answer whether an nsec that decodes stands anywhere in the text."""
+    return any(_decode("nsec", found.lower()) is not None for found in _NSEC.findall(text))
+
+
+def hide_keys(text: str) -> str:
+    """Replace whatever could be a secret key, an nsec or 64 hex digits, by a remark."""
+    return re.sub(r"(?i)nsec1[0-9a-z]+|(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", "(a key, not repeated here)", text)
+
+
+def _could_be_key(text: str) -> bool:
+    return text.lower().startswith(("nsec1", "npub1")) or _HEX_KEY.match(text) is not None
+
+
+def load_secret(path: Path | None, environment: Mapping[str, str]) -> bytes:
+    """Return the secret key from its file, or with no file from the environment. Raises BadInput."""
+    if path is not None:
+        return read_secret_file(path)
+    text = environment.get(SECRET_VARIABLE, "").strip()
+    if not text:
+        raise BadInput(f"no secret key: give --key-file FILE, or set {SECRET_VARIABLE}")
+    try:
+        return parse_secret_key(text)
+    except BadInput as fault:
+        raise BadInput(f"{SECRET_VARIABLE}: {fault}") from None
+
+
+def read_secret_file(path: Path) -> bytes:
+    """Return the one secret key a file holds; blank lines and `#` comments are skipped.
+
+    Warns on stderr where others on this machine can read the file. Raises BadInput.
+    """
+    if _could_be_key(path.name):
+        # Whoever pastes the key itself here must neither see it repeated nor believe that it stayed secret.
+        raise BadInput(
+            "--key-file takes the name of a file, not a key. If that was your secret key, it is in your shell's "
+            "history now: delete it there, and move to a new key if others use this machine"
+        )
+    text, mode = _read(path, MAX_SECRET_FILE_BYTES)
+    if stat.S_ISREG(mode) and mode & 0o077:
+        print(f"warning: others on this machine can read {path}: run `chmod 600 {path}`", file=sys.stderr)
+    lines = [entry for _, entry in _list_entries(text)]
+    if len(lines) != 1:
+        raise BadInput(f"{path}: must hold one secret key (nsec or 64 hex digits) on one line, and holds {len(lines)}")
+    try:
+        return parse_secret_key(lines[0])
+    except BadInput as fault:
+        raise BadInput(f"{path}: {fault}") from None
+
+
+def read_ring_file(path: Path) -> tuple[bytes, ...]:
+    """Return the 32-byte keys of a ring file in its order: one npub or hex key a line, `#` comments, blank lines.
+
+    Raises BadInput, which names the line; a key that stands there twice names both.
+    """
+    lines: dict[bytes, int] = {}
+    for number, entry in list_ring_entries(path):
+        try:
+            key = parse_public_key(entry)
+        except BadInput as fault:
+            raise BadInput(f"{path}, line {number}: {fault}") from None
+        if key in lines:
+            raise BadInput(f"{path}, line {number}: the same key as on line {lines[key]}: delete one of them")
+        lines[key] = number
+    return tuple(lines)
+
+
+def list_ring_entries(path: Path) -> list[tuple[int, str]]:
+    """Return (line number, what stands there) for each line of a ring file that holds something. Raises BadInput."""
+    if _could_be_key(path.name):
+        raise BadInput("--ring takes the name of a file that holds the keys, one a line")
+    return _list_entries(_read(path, MAX_RING_FILE_BYTES)[0])
+
+
+def _list_entries(text: str) -> list[tuple[int, str]]:
+    entries = ((number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), start=1))
+    return [(number, entry) for number, entry in entries if entry]
+
+
+def _read(path: Path, max_bytes: int) -> tuple[str, int]:
+    """Return a file's text and mode, the mode being that of the very file that was read."""
+    try:
+        with path.open("rb") as file:
+            raw, mode = file.read(max_bytes + 1), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise BadInput(f"{path}: cannot read it ({error.strerror}): check the name and its permissions") from None
+    if len(raw) > max_bytes:
+        raise BadInput(f"{path}: longer than {max_bytes} bytes: check that it is the right file")
+    try:
+        return raw.decode("utf-8-sig"), mode
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: not a text file: check that it is the right one") from None
+
+
+def _decode(prefix: str, text: str) -> bytes | None:
+    found, data = bech32.bech32_decode(text)
+    if found != prefix or data is None:
+        return None
+    key = bech32.convertbits(data, 5, 8, False)
+    return bytes(key) if key is not None and len(key) == 32 else None
+
+
+def _encode(prefix: str, key: bytes) -> str:
+    data = bech32.convertbits(key, 8, 5)
+    assert data is not None  # noqa: S101 (32 bytes always convert)
+    return bech32.bech32_encode(prefix, data)

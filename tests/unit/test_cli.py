@@ -1,0 +1,155 @@
+"""The command line as a process: its help, its exit statuses, its keys, and that no option takes a secret."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.cli import build_parser
+from relay.client import keys
+
+COMMANDS = ["serve", "migrate", "check-config", "keygen", "sign", "publish", "verify"]
+NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
+# A host's own settings must not decide a test.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("RELAY_", "RINGRELAY_"))}
+
+
+def run(*arguments: str, cwd: Path | None = None, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "relay", *arguments],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_help_names_every_command() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: ringrelay {command}")
+
+
+def test_the_version_is_printed() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout.split()[0]) == (0, "ringrelay")
+
+
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("sign",), ("serve", "--port", "1"), ("sign", "--rin", "x")])
+def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: ringrelay" in done.stderr
+
+
+def test_no_option_takes_a_secret_key() -> None:
+    # `--key-file` and `--out` take names of files, and `--message` is refused where it holds a key.
+    options = {
+        option
+        for parser in build_parser()._subparsers._group_actions[0].choices.values()  # type: ignore[union-attr]
+        for action in parser._actions
+        for option in action.option_strings
+    }
+    assert not {option for option in options if any(word in option for word in ("secret", "nsec", "private"))}
+    assert {option for option in options if "key" in option} == {"--key-file"}
+
+
+def test_a_secret_key_typed_as_a_command_is_not_repeated() -> None:
+    done = run(NSEC)
+    assert done.returncode == 2
+    assert NSEC[5:] not in done.stderr
+
+
+def test_keygen_prints_the_secret_alone_on_stdout() -> None:
+    done = run("keygen")
+    assert done.returncode == 0
+    secret = keys.parse_secret_key(done.stdout.removesuffix("\n"))
+    assert done.stderr == keys.encode_npub(keys.to_public_key(secret)) + "\n"
+
+
+def test_keygen_writes_a_file_only_its_owner_can_read_and_prints_the_npub(tmp_path: Path) -> None:
+    done = run("keygen", "--out", "me.key", cwd=tmp_path)
+    secret = keys.read_secret_file(tmp_path / "me.key")
+    assert stat.S_IMODE((tmp_path / "me.key").stat().st_mode) == 0o600
+    assert (done.returncode, done.stderr) == (0, "")
+    assert keys.parse_public_key(done.stdout.strip()) == keys.to_public_key(secret)
+
+
+def test_keygen_overwrites_nothing_and_follows_no_link(tmp_path: Path) -> None:
+    (tmp_path / "me.key").write_text("precious")
+    (tmp_path / "link.key").symlink_to(tmp_path / "elsewhere")
+    for name in ("me.key", "link.key", "missing/me.key"):
+        done = run("keygen", "--out", name, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert name in done.stderr
+    assert (tmp_path / "me.key").read_text() == "precious"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_reader_that_goes_away_is_not_complained_about() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "relay", "keygen", "--out", "/dev/null/x"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        assert done.returncode == 2
+        done = subprocess.run(
+            [sys.executable, "-m", "relay", "verify"],
+            input=b"{}",
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_the_default_configuration_is_printed_and_passes_its_own_check(tmp_path: Path) -> None:
+    printed = run("check-config", "--print-default", cwd=tmp_path)
+    assert printed.returncode == 0
+    (tmp_path / "relay.toml").write_text(printed.stdout)
+    checked = run("check-config", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.splitlines()[0] == "ok"
+
+
+def test_an_unknown_key_in_the_configuration_is_named_with_status_2(tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text("no_such_key = 1\n")
+    done = run("check-config", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no_such_key" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])
+def test_a_configuration_that_is_not_there_is_reported_with_status_2(tmp_path: Path, command: str) -> None:
+    done = run(command, "--config", "none.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "none.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_authors_commands_load_neither_the_server_nor_postgres() -> None:
+    script = (
+        "import sys\nfrom relay.cli import build_parser\nbuild_parser()\n"
+        "print([name for name in ('relay.server', 'relay.config', 'asyncpg', 'aiohttp', 'websockets') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert done.stdout == "[]\n"

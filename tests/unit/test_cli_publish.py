@@ -1,0 +1,306 @@
+"""`ringrelay publish` as a process, against a WebSocket server on loopback that answers as relays do."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+
+from relay.client.publish import FRAME_SIZES, make_frame, to_printable
+from relay.event import Event, encode_event
+
+# A proxy of the host's would not find the loopback.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
+
+Answering = Callable[[ServerConnection, str], Awaitable[None]]
+
+
+@dataclass
+class FakeRelay:
+    url: str = ""
+    frames: list[str] = field(default_factory=list)
+    headers: list[Headers] = field(default_factory=list)
+
+
+@dataclass
+class Finished:
+    status: int
+    out: list[str]
+    err: str
+
+
+@asynccontextmanager
+async def run_relay(answer: Answering) -> AsyncIterator[FakeRelay]:
+    relay = FakeRelay()
+
+    async def handle(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        relay.headers.append(connection.request.headers)
+        async for frame in connection:
+            assert isinstance(frame, str)
+            relay.frames.append(frame)
+            await answer(connection, json.loads(frame)[1]["id"])
+
+    async with serve(handle, "127.0.0.1", 0, max_size=2**22) as server:
+        relay.url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        yield relay
+
+
+async def start(url: str, *options: str, **variables: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "relay", "publish", url, *options),
+        env={**ENVIRONMENT, **variables},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def publish(url: str, stdin: bytes, *options: str, **variables: str) -> Finished:
+    process = await start(url, *options, **variables)
+    out, err = await process.communicate(stdin)
+    assert process.returncode is not None
+    return Finished(process.returncode, out.decode().splitlines(), err.decode())
+
+
+def answer_with(*parts: object) -> Answering:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        await connection.send(json.dumps(["OK", event_id, *parts]))
+
+    return answer
+
+
+def make_event(number: int = 1, content: str = "hello") -> Event:
+    return Event(
+        id=f"{number:064x}", pubkey="ab" * 32, created_at=1, kind=1, tags=(("t", "x"),), content=content, sig="cd" * 64
+    )
+
+
+def to_lines(*events: Event) -> bytes:
+    return b"".join(encode_event(event) + b"\n" for event in events)
+
+
+async def test_every_accepted_event_is_reported_and_the_status_is_0() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, to_lines(make_event(1), make_event(2)))
+    assert finished.out == [f"{1:064x} accepted", f"{2:064x} accepted"]
+    assert finished.status == 0
+    assert [json.loads(frame)[1]["id"] for frame in relay.frames] == [f"{1:064x}", f"{2:064x}"]
+
+
+async def test_several_events_in_one_run_are_warned_about() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        one = await publish(relay.url, to_lines(make_event()))
+        two = await publish(relay.url, to_lines(make_event(1), make_event(2)))
+    assert one.err == ""
+    assert "come from one place" in two.err
+
+
+async def test_an_answer_the_terminal_cannot_show_is_reported_all_the_same() -> None:
+    async with run_relay(answer_with(False, "error: größer")) as relay:
+        finished = await publish(relay.url, to_lines(make_event()), PYTHONIOENCODING="ascii")
+    assert finished.out == [f"{1:064x} refused error: gr\\xf6\\xdfer"]
+    assert finished.status == 1
+
+
+async def test_a_duplicate_that_the_relay_already_has_counts_as_accepted() -> None:
+    async with run_relay(answer_with(True, "duplicate: already have this event")) as relay:
+        finished = await publish(relay.url, to_lines(make_event()))
+    assert finished.out == [f"{1:064x} accepted duplicate: already have this event"]
+    assert finished.status == 0
+
+
+async def test_the_handshake_says_nothing_about_the_program() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        await publish(relay.url, to_lines(make_event()))
+    assert {name.lower() for name, _ in relay.headers[0].raw_items()} == {
+        "host",
+        "upgrade",
+        "connection",
+        "sec-websocket-key",
+        "sec-websocket-version",
+    }
+
+
+async def test_what_travels_has_one_of_four_sizes() -> None:
+    events = [make_event(number, "é" * size) for number, size in enumerate((0, 3_000, 20_000, 100_000), start=1)]
+    async with run_relay(answer_with(True, "")) as relay:
+        await publish(relay.url, to_lines(*events))
+    assert [len(frame.encode()) for frame in relay.frames] == list(FRAME_SIZES)
+
+
+async def test_padding_can_be_left_out_with_a_warning() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, to_lines(make_event()), "--no-padding")
+    assert relay.frames == ['["EVENT",' + encode_event(make_event()).decode() + "]"]
+    assert "size" in finished.err
+
+
+@pytest.mark.parametrize("size", FRAME_SIZES)
+def test_a_frame_that_just_fits_is_not_padded_further(size: int) -> None:
+    bare = len(make_frame(make_event(content=""), is_padded=False))
+    assert len(make_frame(make_event(content="x" * (size - bare)))) == size
+    larger = make_frame(make_event(content="x" * (size - bare + 1)))
+    assert len(larger) == (4 * size if size < FRAME_SIZES[-1] else size + 1)
+
+
+async def test_a_refusal_is_reported_and_explained_once_and_the_status_is_1() -> None:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        refused = int(event_id, 16) > 1
+        reason = "pow: 20 bits are needed" if refused else ""
+        await connection.send(json.dumps(["OK", event_id, not refused, reason]))
+
+    async with run_relay(answer) as relay:
+        finished = await publish(relay.url, to_lines(make_event(1), make_event(2), make_event(3)))
+    assert finished.out == [
+        f"{1:064x} accepted",
+        f"{2:064x} refused pow: 20 bits are needed",
+        f"{3:064x} refused pow: 20 bits are needed",
+    ]
+    assert finished.err.count("--pow") == 1
+    assert finished.status == 1
+
+
+async def test_a_line_that_is_no_event_is_named_and_the_others_are_sent() -> None:
+    stdin = to_lines(make_event(1)) + b'\n{"id": 1}\n\xff\n' + b"[" * 100_000 + b"\n" + to_lines(make_event(2))
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, stdin)
+    assert finished.out == [f"{1:064x} accepted", f"{2:064x} accepted"]
+    for number in (3, 4, 5):
+        assert f"line {number}: not sent, it is not an event" in finished.err
+    assert finished.status == 1
+
+
+async def test_an_event_that_holds_a_secret_key_is_neither_sent_nor_repeated() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, to_lines(make_event(1, f"oops {NSEC}"), make_event(2)))
+    assert len(relay.frames) == 1
+    assert NSEC not in relay.frames[0] + finished.err
+    assert "line 1: not sent, it holds a secret key" in finished.err
+    assert finished.status == 1
+
+
+async def test_notices_are_shown_and_nothing_a_relay_says_can_steer_the_terminal() -> None:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        await connection.send(json.dumps(["NOTICE", "look \x1b[31mhere\u202e\u2028now"]))
+        await connection.send(json.dumps(["OK", event_id, False, "error: \x1b]0;x\x07broken\r\nfffe accepted"]))
+
+    async with run_relay(answer) as relay:
+        finished = await publish(relay.url, to_lines(make_event()))
+    assert "the relay says: look  [31mhere  now\n" in finished.err
+    assert finished.out == [f"{1:064x} refused error:  ]0;x broken  fffe accepted"]
+
+
+async def test_messages_that_are_not_the_awaited_ok_are_passed_over() -> None:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        for message in (
+            "not json",
+            b"\xff\xfe",
+            "[]",
+            "{}",
+            "[" * 10_000,
+            '["AUTH","challenge"]',
+            json.dumps(["OK", "00" * 32, False, "invalid: another one"]),
+            json.dumps(["OK", event_id, "true", ""]),
+        ):
+            await connection.send(message)
+        await connection.send(json.dumps(["OK", event_id, True]))
+
+    async with run_relay(answer) as relay:
+        finished = await publish(relay.url, to_lines(make_event()))
+    assert (finished.status, finished.out) == (0, [f"{1:064x} accepted"])
+
+
+async def test_an_event_the_relay_keeps_silent_about_is_unanswered_and_the_next_is_sent() -> None:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        if int(event_id, 16) == 2:
+            await connection.send(json.dumps(["OK", event_id, True, ""]))
+
+    async with run_relay(answer) as relay:
+        finished = await publish(relay.url, to_lines(make_event(1), make_event(2)), "--timeout", "0.3")
+    assert finished.out == [f"{1:064x} unanswered no answer within 0.3 s", f"{2:064x} accepted"]
+    assert finished.status == 2
+
+
+async def test_when_the_relay_hangs_up_the_rest_is_unanswered() -> None:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        await connection.close(1009, "too\x1bbig")
+
+    async with run_relay(answer) as relay:
+        finished = await publish(relay.url, to_lines(make_event(1), make_event(2)))
+    assert [line[:75] for line in finished.out] == [f"{number:064x} unanswered" for number in (1, 2)]
+    assert "--no-padding" in finished.out[0]
+    assert finished.status == 2
+
+
+async def test_a_url_where_no_relay_answers_is_reported_with_status_2() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        pass
+    finished = await publish(relay.url, to_lines(make_event()))
+    assert (finished.status, finished.out) == (2, [])
+    assert "no connection to the relay" in finished.err
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1", "127.0.0.1:7447", "ws://", "ws://[::1", "ws://127.0.0.1:99999", NSEC]
+)
+async def test_what_is_not_a_relay_url_is_refused_with_status_2(url: str) -> None:
+    finished = await publish(url, to_lines(make_event()))
+    assert finished.status == 2
+    assert "URL" in finished.err
+    assert "Traceback" not in finished.err
+    assert NSEC not in finished.err
+
+
+async def test_nothing_to_send_is_refused_before_the_relay_is_called() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, b"\nnot an event\n")
+    assert finished.status == 2
+    assert relay.headers == []
+
+
+async def test_a_proxy_named_for_everything_is_never_gone_around() -> None:
+    async with run_relay(answer_with(True, "")) as gone:
+        pass
+    proxy = gone.url.replace("ws:", "http:")
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, to_lines(make_event()), ALL_PROXY=proxy)
+    assert finished.status == 2
+    assert relay.headers == []
+
+
+async def test_a_proxy_that_is_no_url_is_reported_without_its_password() -> None:
+    finished = await publish("ws://127.0.0.1:1", to_lines(make_event()), ALL_PROXY="gopher://me:hunter2@127.0.0.1")
+    assert finished.status == 2
+    assert "proxy" in finished.err
+    assert "hunter2" not in finished.err
+
+
+async def test_an_interrupt_ends_it_with_130_and_without_a_traceback() -> None:
+    received = asyncio.Event()
+
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        received.set()
+
+    async with run_relay(answer) as relay:
+        process = await start(relay.url)
+        assert process.stdin is not None
+        process.stdin.write(to_lines(make_event()))
+        process.stdin.close()
+        await received.wait()
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_long_texts_of_a_relay_are_cut() -> None:
+    assert len(to_printable("x" * 100_000)) == 2_000

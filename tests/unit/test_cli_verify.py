@@ -1,0 +1,260 @@
+"""`ringrelay verify`: events on stdin and bare signatures, Nostringer's own included."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from coincurve import PrivateKey
+
+from relay.cli import main
+from relay.client import keys
+from relay.client.ring_sign import make_bound_note
+from relay.event import Event, Tag, compute_id, encode_event
+from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
+from relay.verify.ring import to_ring_id
+
+VECTORS: dict[str, dict[str, Any]] = {
+    vector["id"]: vector
+    for vector in json.loads((Path(__file__).parents[1] / "vectors" / "nostringer.json").read_text())["vectors"]
+    if vector["signature"] or vector.get("compact")  # the others are about signing
+}
+SECRETS = [number.to_bytes(32, "big") for number in range(2001, 2005)]
+RING = [keys.to_public_key(secret) for secret in SECRETS]
+NSEC = keys.encode_nsec(SECRETS[0])
+
+# Cases where Nostringer's implementations are lenient, or disagree, and what this command says.
+EXCEPTIONS = {
+    # In an x-only or uncompressed ring the TypeScript dialect hashes the bytes as given: another message was signed.
+    "v062": False,
+    # The same points in other bytes: the canonical dialect hashes points.
+    "v063": True,
+    # Nostringer's TypeScript refuses s = 0, as we do: a scalar is in 1..n-1.
+    "v071": False,
+    # A ring of one proves nothing, and duplicates shrink the ring silently.
+    **dict.fromkeys(["v039", "v040", "v041", "v042", "v069", "v070"], False),
+    # One signature has one spelling: no 0x, no upper case, no s + n, no leading zeros.
+    **dict.fromkeys(["v054", "v059", "v060", "v061"], False),
+    # Upper-case keys are lowered where a person types them; in notes they are refused.
+    "v064": True,
+    # Other layouts of the same CBOR map would make one signature many.
+    **dict.fromkeys(["v092", "v093", "v094", "v099", "v102", "v105"], False),
+}
+
+Verify = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def verify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verify:
+    """Run `verify`, and return its status and the one JSON object it prints."""
+
+    def run(*options: str, stdin: bytes = b"") -> tuple[int, dict[str, Any]]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        status = main(["verify", *options])
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        assert captured.out.count("\n") == 1
+        return status, json.loads(captured.out)
+
+    return run
+
+
+def make_note(scheme: Scheme = Scheme.SAG, scope: str | None = None) -> Event:
+    return make_bound_note(
+        ring=RING,
+        secret=SECRETS[1],
+        scheme=scheme,
+        scope=scope,
+        kind=1,
+        content="hello",
+        tags=(("t", "x"),),
+        created_at=1_700_000_000,
+    )
+
+
+def sign_event(secret: bytes, tags: tuple[Tag, ...], content: str) -> Event:
+    """Return an event signed by its pubkey alone."""
+    pubkey = keys.to_public_key(secret).hex()
+    event_id = compute_id(pubkey, 1_700_000_000, 1, tags, content)
+    sig = PrivateKey(secret).sign_schnorr(bytes.fromhex(event_id)).hex()
+    return Event(event_id, pubkey, 1_700_000_000, 1, tags, content, sig)
+
+
+def to_signature(vector: dict[str, Any]) -> str:
+    """Return the signature as the vector has it: JSON for SAG, else the compact text (its own, or one made of it)."""
+    signature = vector["signature"]
+    if signature is None:
+        return str(vector["compact"])
+    if "key_image" not in signature:
+        return json.dumps({"c0": signature["c0"], "s": signature["s"]})
+    return vector.get("compact") or encode_ring_a(
+        RingSignature(
+            Scheme.BLSAG,
+            bytes.fromhex(signature["c0"]),
+            tuple(bytes.fromhex(response) for response in signature["s"]),
+            bytes.fromhex(signature["key_image"]),
+            signature.get("linkability_flag") or None,
+        )
+    )
+
+
+def to_options(vector: dict[str, Any]) -> list[str]:
+    ring = ",".join(vector["ring"])
+    return ["--message-hex", vector["message_hex"], f"--ring={ring}", "--signature", to_signature(vector)]
+
+
+def is_expected(vector: dict[str, Any]) -> bool:
+    return EXCEPTIONS.get(vector["id"], any(answer is True for answer in vector["observed"].values()))
+
+
+def test_a_bound_note_is_reported_with_all_it_proves(verify: Verify) -> None:
+    assert verify(stdin=encode_event(make_note()) + b"\n") == (
+        0,
+        {
+            "valid": True,
+            "form": "bound",
+            "scheme": "sag",
+            "dialect": "canonical",
+            "binding": "event",
+            "ring_size": 4,
+            "ring_id": to_ring_id(RING),
+            "key_image": None,
+            "scope": None,
+        },
+    )
+
+
+def test_a_linkable_note_is_reported_with_key_image_and_scope(verify: Verify) -> None:
+    status, result = verify(stdin=encode_event(make_note(Scheme.BLSAG, "poll")))
+    assert status == 0
+    assert (result["scheme"], result["scope"]) == ("blsag", "poll")
+    assert len(result["key_image"]) == 66
+
+
+@pytest.mark.parametrize(
+    "change", [{"content": "hullo"}, {"created_at": 1_700_000_001}, {"kind": 2}, {"id": "0" * 64}, {"pubkey": "1" * 64}]
+)
+def test_a_changed_note_is_not_valid_because_of_its_id(verify: Verify, change: dict[str, Any]) -> None:
+    status, result = verify(stdin=encode_event(msgspec.structs.replace(make_note(), **change)))
+    assert (status, result["valid"]) == (1, False)
+    assert "id" in result["reason"]
+
+
+def test_a_note_with_another_schnorr_signature_is_not_valid(verify: Verify) -> None:
+    forged = msgspec.structs.replace(make_note(), sig=make_note().sig)
+    status, result = verify(stdin=encode_event(forged))
+    assert (status, result["valid"]) == (1, False)
+    assert "signature" in result["reason"]
+
+
+def test_a_note_with_other_words_signed_anew_by_another_key_is_not_valid(verify: Verify) -> None:
+    note = make_note()
+    status, result = verify(stdin=encode_event(sign_event((77).to_bytes(32, "big"), note.tags, "changed")))
+    assert (status, result["valid"]) == (1, False)
+    assert "ring signature" in result["reason"]
+
+
+def test_an_ordinary_event_is_not_valid_for_want_of_a_ring(verify: Verify) -> None:
+    status, result = verify(stdin=encode_event(sign_event(SECRETS[0], (), "hello")))
+    assert (status, result["valid"]) == (1, False)
+    assert "no ring signature" in result["reason"]
+
+
+@pytest.mark.parametrize("raw", [b"{}", b"[]", b"hello", b"\xff", b"[" * 100_000, b'{"id":1}'])
+def test_what_is_not_an_event_is_not_valid(verify: Verify, raw: bytes) -> None:
+    status, result = verify(stdin=raw)
+    assert (status, result["valid"]) == (1, False)
+    assert "not one event" in result["reason"]
+
+
+@pytest.mark.parametrize("vector", VECTORS.values(), ids=VECTORS.keys())
+def test_nostringers_vectors_are_judged_as_documented(verify: Verify, vector: dict[str, Any]) -> None:
+    status, result = verify(*to_options(vector))
+    assert result["valid"] is is_expected(vector), result
+    assert status == (0 if result["valid"] else 1)
+    assert ("reason" in result) is not result["valid"]
+    if result["valid"]:
+        assert (result["form"], result["binding"]) == (None, "message")
+        assert result["ring_size"] == len(vector["ring"])
+
+
+@pytest.mark.parametrize(
+    ("vector", "dialect"),
+    [("v003", "typescript"), ("v004", "canonical"), ("v029", "canonical"), ("v110", "rust-0.1.8")],
+)
+def test_the_dialect_that_verified_is_named(verify: Verify, vector: str, dialect: str) -> None:
+    assert verify(*to_options(VECTORS[vector]))[1]["dialect"] == dialect
+
+
+def test_a_bare_linkable_signature_is_reported_with_key_image_and_scope(verify: Verify) -> None:
+    result = verify(*to_options(VECTORS["v031"]))[1]
+    assert result["scope"] == "poll-1"
+    assert result["key_image"] == VECTORS["v031"]["signature"]["key_image"]
+
+
+def test_the_ring_may_be_a_file_of_npubs_and_hex_in_the_signed_order(verify: Verify, tmp_path: Path) -> None:
+    vector = VECTORS["v019"]
+    npubs = [keys.encode_npub(bytes.fromhex(key)) for key in vector["ring"][:5]]
+    path = tmp_path / "ring.txt"
+    path.write_text("# the ring\n" + "\n".join([*npubs, *vector["ring"][5:]]) + "\n")
+    options = ["--message-hex", vector["message_hex"], "--ring", str(path), "--signature", vector["compact"]]
+    status, result = verify(*options)
+    assert (status, result["dialect"]) == (0, "typescript")
+
+
+def test_a_file_may_mix_keys_of_64_66_and_130_digits(verify: Verify, tmp_path: Path) -> None:
+    vector = VECTORS["v010"]
+    path = tmp_path / "ring.txt"
+    path.write_text("\n".join(vector["ring"]))
+    options = ["--message-hex", vector["message_hex"], "--ring", str(path), "--signature", vector["compact"]]
+    assert verify(*options)[0] == 0
+
+
+def test_the_signature_may_come_from_stdin(verify: Verify) -> None:
+    vector = VECTORS["v023"]
+    options = ["--message-hex", vector["message_hex"], "--ring", ",".join(vector["ring"]), "--signature", "-"]
+    assert verify(*options, stdin=vector["compact"].encode() + b"\n")[0] == 0
+
+
+def test_a_malformed_key_is_not_valid_and_named_by_its_place(verify: Verify) -> None:
+    vector = VECTORS["v004"]
+    ring = f"{vector['ring'][0]},0x{vector['ring'][1]}"
+    status, result = verify("--message-hex", "00", "--ring", ring, "--signature", vector["compact"])
+    assert (status, result["valid"]) == (1, False)
+    assert "key 2 of the ring" in result["reason"]
+
+
+@pytest.mark.parametrize("ring", ["", RING[0].hex(), "02" + RING[0].hex(), keys.encode_npub(RING[0])])
+def test_fewer_than_two_members_are_not_valid(verify: Verify, ring: str) -> None:
+    signature = json.dumps({"c0": "11" * 32, "s": ["11" * 32] * bool(ring)})
+    status, result = verify("--message-hex", "00", "--ring", ring, "--signature", signature)
+    assert (status, result["valid"]) == (1, False)
+    assert "two members" in result["reason"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--ring", "a,b"),
+        ("--message-hex", "00", "--signature", "ringA"),
+        ("--message-hex", "0", "--ring", "a,b", "--signature", "ringA"),
+        ("--message-hex", "xx", "--ring", "a,b", "--signature", "ringA"),
+        ("--message-hex", "00", "--ring", "no-such-file", "--signature", "ringA"),
+        ("--message-hex", "00", "--ring", f"{NSEC},{NSEC}", "--signature", "ringA"),
+        ("--message-hex", "00", "--ring", NSEC, "--signature", "ringA"),
+    ],
+)
+def test_wrong_usage_has_status_2_and_repeats_no_key(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main(["verify", *options]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("ringrelay verify: ")
+    assert NSEC not in captured.err

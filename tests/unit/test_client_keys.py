@@ -1,0 +1,221 @@
+"""Keys as people write them: NIP-19 text, hex, ring files and secret files."""
+
+import os
+from pathlib import Path
+
+import bech32
+import pytest
+
+from relay.client import keys
+from relay.client.keys import BadInput
+from relay.verify.encoding import ORDER
+
+# The examples of NIP-19.
+NPUB = "npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg"
+NPUB_HEX = "7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e"
+NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
+NSEC_HEX = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa"
+ORDER_HEX = f"{ORDER:064x}"
+
+
+def make_key(number: int) -> bytes:
+    return keys.to_public_key(number.to_bytes(32, "big"))
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def write_secret(path: Path, *lines: str) -> Path:
+    write(path, *lines).chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("text", [NPUB, NPUB.upper(), NPUB_HEX, NPUB_HEX.upper()])
+def test_a_public_key_is_read_from_npub_and_hex_of_either_case(text: str) -> None:
+    assert keys.parse_public_key(text).hex() == NPUB_HEX
+
+
+@pytest.mark.parametrize("text", [NSEC, NSEC.upper(), NSEC_HEX, NSEC_HEX.upper()])
+def test_a_secret_key_is_read_from_nsec_and_hex_of_either_case(text: str) -> None:
+    assert keys.parse_secret_key(text).hex() == NSEC_HEX
+
+
+def test_keys_are_written_as_nip_19_does() -> None:
+    assert keys.encode_npub(bytes.fromhex(NPUB_HEX)) == NPUB
+    assert keys.encode_nsec(bytes.fromhex(NSEC_HEX)) == NSEC
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        NPUB[:-1],
+        NPUB[:-1] + "q",
+        NPUB[:20] + NPUB[20:].upper(),
+        "note1" + NPUB[5:],
+        NPUB_HEX[:-1],
+        NPUB_HEX + "\n",
+        "0x" + NPUB_HEX,
+        "02" + NPUB_HEX,
+        "00" * 32,
+        "ff" * 32,
+    ],
+)
+def test_what_is_not_a_public_key_is_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        keys.parse_public_key(text)
+
+
+def test_an_npub_with_the_checksum_of_bech32m_is_refused() -> None:
+    # The checksum constants 1 and 0x2bc830a3 differ: the same data with a bech32m checksum (BIP-350).
+    data = bech32.convertbits(bytes.fromhex(NPUB_HEX), 8, 5)
+    expanded = bech32.bech32_hrp_expand("npub") + data
+    polymod = bech32.bech32_polymod([*expanded, 0, 0, 0, 0, 0, 0]) ^ 0x2BC830A3
+    checksum = [(polymod >> 5 * (5 - i)) & 31 for i in range(6)]
+    text = "npub1" + "".join(bech32.CHARSET[value] for value in [*data, *checksum])
+    with pytest.raises(BadInput):
+        keys.parse_public_key(text)
+
+
+@pytest.mark.parametrize("text", ["", "00" * 32, ORDER_HEX, "ff" * 32, NSEC[:-1], NSEC[:-1] + "q", NSEC_HEX[:-2], NPUB])
+def test_what_is_not_a_secret_key_is_refused_without_being_repeated(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        keys.parse_secret_key(text)
+    assert not text or text not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_the_largest_and_the_smallest_secret_key_are_read() -> None:
+    for number in (1, ORDER - 1):
+        assert keys.parse_secret_key(f"{number:064x}") == number.to_bytes(32, "big")
+
+
+def test_a_secret_key_in_place_of_a_public_one_is_named_but_not_repeated() -> None:
+    with pytest.raises(BadInput, match="secret key") as caught:
+        keys.parse_public_key(NSEC)
+    assert NSEC[5:] not in str(caught.value)
+
+
+def test_a_new_secret_key_is_a_fresh_one_in_range() -> None:
+    made = {keys.make_secret_key() for _ in range(20)}
+    assert len(made) == 20
+    assert all(keys.parse_secret_key(secret.hex()) == secret for secret in made)
+
+
+@pytest.mark.parametrize(
+    "text", [NSEC, f"my key:{NSEC}!", f"nsec1{NSEC}", NSEC.upper(), f"x{NSEC}qqq", f"nsec1qqqq {NSEC}", NSEC.title()]
+)
+def test_a_secret_key_is_found_anywhere_in_a_text(text: str) -> None:
+    assert keys.holds_secret_key(text)
+
+
+@pytest.mark.parametrize("text", ["", NPUB, "nsec1", NSEC[:-1], NSEC[:-1] + "q", NSEC.replace("nsec1", "nsec")])
+def test_a_text_without_a_secret_key_is_left_alone(text: str) -> None:
+    assert not keys.holds_secret_key(text)
+
+
+def test_a_ring_file_may_hold_npubs_hex_comments_and_blank_lines(tmp_path: Path) -> None:
+    ring = write(
+        tmp_path / "ring.txt",
+        "# the committee",
+        "",
+        f"  {NPUB}   # Ada",
+        make_key(2).hex().upper(),
+        "   ",
+        make_key(3).hex() + "\r",
+    )
+    assert keys.read_ring_file(ring) == (bytes.fromhex(NPUB_HEX), make_key(2), make_key(3))
+
+
+def test_a_bad_line_of_a_ring_file_is_named_by_its_number(tmp_path: Path) -> None:
+    ring = write(tmp_path / "ring.txt", "# one", NPUB, "", "alice")
+    with pytest.raises(BadInput, match="line 4: not a public key"):
+        keys.read_ring_file(ring)
+
+
+def test_a_secret_key_in_a_ring_file_is_named_by_its_line_and_not_repeated(tmp_path: Path) -> None:
+    ring = write(tmp_path / "ring.txt", NPUB, NSEC)
+    with pytest.raises(BadInput, match=r"line 2: .*secret key") as caught:
+        keys.read_ring_file(ring)
+    assert NSEC[5:] not in str(caught.value)
+
+
+def test_a_key_that_stands_twice_in_a_ring_file_names_both_lines(tmp_path: Path) -> None:
+    ring = write(tmp_path / "ring.txt", NPUB, make_key(2).hex(), "# again", NPUB_HEX)
+    with pytest.raises(BadInput, match="line 4: the same key as on line 1"):
+        keys.read_ring_file(ring)
+
+
+def test_a_missing_or_binary_ring_file_is_refused(tmp_path: Path) -> None:
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "none", tmp_path, binary):
+        with pytest.raises(BadInput, match=path.name):
+            keys.read_ring_file(path)
+
+
+@pytest.mark.parametrize("lines", [(NSEC,), (NSEC_HEX,), ("# my key", "", f"{NSEC} # old")])
+def test_a_secret_file_holds_one_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: tuple[str, ...]
+) -> None:
+    assert keys.read_secret_file(write_secret(tmp_path / "me.key", *lines)).hex() == NSEC_HEX
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_secret_file_others_can_read_is_warned_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: int
+) -> None:
+    path = write(tmp_path / "me.key", NSEC)
+    path.chmod(mode)
+    assert keys.read_secret_file(path).hex() == NSEC_HEX
+    assert "chmod 600" in capsys.readouterr().err
+
+
+def test_a_secret_may_come_through_a_pipe_without_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, NSEC.encode())
+        os.close(writer)
+        assert keys.read_secret_file(Path(f"/dev/fd/{reader}")).hex() == NSEC_HEX
+    finally:
+        os.close(reader)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("lines", [(), (NSEC, NSEC_HEX), (NSEC[:-1],), (f"key: {NSEC}",)])
+def test_a_secret_file_with_anything_else_is_refused_without_repeating_it(
+    tmp_path: Path, lines: tuple[str, ...]
+) -> None:
+    path = write_secret(tmp_path / "me.key", *lines)
+    with pytest.raises(BadInput, match=r"me\.key") as caught:
+        keys.read_secret_file(path)
+    assert NSEC[5:20] not in str(caught.value)
+    assert NSEC_HEX not in str(caught.value)
+
+
+@pytest.mark.parametrize("typed", [NSEC, NSEC_HEX])
+def test_a_key_typed_where_its_file_belongs_is_not_repeated(typed: str) -> None:
+    with pytest.raises(BadInput, match="not a key") as caught:
+        keys.read_secret_file(Path(typed))
+    assert typed not in str(caught.value)
+
+
+def test_the_secret_comes_from_the_environment_when_no_file_is_named(tmp_path: Path) -> None:
+    environment = {keys.SECRET_VARIABLE: f" {NSEC}\n"}
+    assert keys.load_secret(None, environment).hex() == NSEC_HEX
+    other = write_secret(tmp_path / "other.key", f"{5:064x}")
+    assert keys.load_secret(other, environment) == (5).to_bytes(32, "big")
+
+
+def test_without_file_and_environment_the_message_names_both_ways() -> None:
+    with pytest.raises(BadInput, match=f"--key-file FILE, or set {keys.SECRET_VARIABLE}"):
+        keys.load_secret(None, {})
+
+
+def test_hidden_texts_hold_no_key() -> None:
+    assert NSEC[5:] not in keys.hide_keys(f"unrecognized arguments: --key={NSEC}")
+    assert NSEC_HEX not in keys.hide_keys(f"unrecognized arguments: {NSEC_HEX}")
+    assert keys.hide_keys("--config relay.toml") == "--config relay.toml"
