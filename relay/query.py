@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from relay.filter import Filter
 
 # A btree entry must stay below 2,704 bytes. 0xFF never occurs in UTF-8, so a hash is never taken for a value.
@@ -94,8 +96,8 @@ def _select_candidates(filter_: Filter, after: Cursor | None, rows: int, now: in
             f"SELECT n.created_at, n.id FROM notes n WHERE n.id = ANY({ids}) AND {where} "
             f"ORDER BY n.created_at DESC, n.id {order_and_limit}"
         )
-    values, key, table = _choose_driver(filter_, arguments)
-    where = _build_conditions(filter_, after, now, arguments, table)
+    values, key, table, rest = _choose_driver(filter_, arguments)
+    where = _build_conditions(rest, after, now, arguments, table)
     id_column = "note_id" if table == "t" else "id"
     from_ = "tags t" if table == "t" else "notes n"
     newest = (
@@ -110,40 +112,51 @@ def _select_candidates(filter_: Filter, after: Cursor | None, rows: int, now: in
     )
 
 
-def _choose_driver(filter_: Filter, arguments: _Arguments) -> tuple[str | None, str, str]:
-    """Return the list of values to look up, the condition that uses one of them, and the table it is on."""
+def _choose_driver(filter_: Filter, arguments: _Arguments) -> tuple[str | None, str, str, Filter]:
+    """Return the list of values to look up, the condition that uses one of them, the table, and the filter that is left.
+
+    A condition said twice would count twice in the planner's estimate, and a sort of everything then looks cheap.
+    """
     if filter_.tags:
-        letter, tag_values = min(filter_.tags, key=lambda tag: len(tag[1]))
-        place = arguments.add([encode_tag(letter, value) for value in tag_values], "bytea[]")
-        return f"unnest({place}) AS v (tag)", "t.tag = v.tag", "t"
+        driver = _find_driving_tag(filter_)
+        place = arguments.add([encode_tag(driver[0], value) for value in driver[1]], "bytea[]")
+        rest = msgspec.structs.replace(filter_, tags=tuple(tag for tag in filter_.tags if tag is not driver))
+        return f"unnest({place}) AS v (tag)", "t.tag = v.tag", "t", rest
+    if filter_.authors is None and filter_.kinds is None:
+        return None, "true", "n", filter_
+    lists: list[str] = []
+    keys: list[str] = []
     if filter_.authors is not None:
-        authors = f"unnest({arguments.add(_to_bytes(filter_.authors), 'bytea[]')}) AS v (pubkey)"
-        if filter_.kinds is not None and len(filter_.kinds) * len(filter_.authors) <= _MAX_PAIRS:
-            kinds = f"unnest({arguments.add(list(filter_.kinds), 'integer[]')}) AS k (kind)"
-            return f"{authors} CROSS JOIN {kinds}", "n.pubkey = v.pubkey AND n.kind = k.kind", "n"
-        return authors, "n.pubkey = v.pubkey", "n"
-    if filter_.kinds is not None:
-        return f"unnest({arguments.add(list(filter_.kinds), 'integer[]')}) AS k (kind)", "n.kind = k.kind", "n"
-    return None, "true", "n"
+        lists.append(f"unnest({arguments.add(_to_bytes(filter_.authors), 'bytea[]')}) AS v (pubkey)")
+        keys.append("n.pubkey = v.pubkey")
+    rest = msgspec.structs.replace(filter_, authors=None)
+    if rest.kinds is not None and len(rest.kinds) * max(1, len(filter_.authors or ())) <= _MAX_PAIRS:
+        lists.append(f"unnest({arguments.add(list(rest.kinds), 'integer[]')}) AS k (kind)")
+        keys.append("n.kind = k.kind")
+        rest = msgspec.structs.replace(rest, kinds=None)
+    return " CROSS JOIN ".join(lists), " AND ".join(keys), "n", rest
+
+
+def _find_driving_tag(filter_: Filter) -> tuple[str, frozenset[str]]:
+    return min(filter_.tags, key=lambda tag: len(tag[1]))
 
 
 def _select_ids(filter_: Filter, now: int, arguments: _Arguments) -> str:
-    table, id_column, from_ = (
-        ("t", "note_id", "tags t") if filter_.tags and filter_.ids is None else ("n", "id", "notes n")
-    )
-    where = _build_conditions(filter_, None, now, arguments, table)
-    if filter_.ids is not None:
-        where += f" AND n.id = ANY({arguments.add(_to_bytes(filter_.ids), 'bytea[]')})"
-    elif filter_.tags:
-        letter, tag_values = min(filter_.tags, key=lambda tag: len(tag[1]))
-        where += f" AND t.tag = ANY({arguments.add([encode_tag(letter, value) for value in tag_values], 'bytea[]')})"
+    if filter_.ids is not None or not filter_.tags:
+        where = _build_conditions(filter_, None, now, arguments, "n")
+        if filter_.ids is not None:
+            where += f" AND n.id = ANY({arguments.add(_to_bytes(filter_.ids), 'bytea[]')})"
+        return f"SELECT n.id FROM notes n WHERE {where}"
+    driver = _find_driving_tag(filter_)
+    rest = msgspec.structs.replace(filter_, tags=tuple(tag for tag in filter_.tags if tag is not driver))
+    where = _build_conditions(rest, None, now, arguments, "t")
+    place = arguments.add([encode_tag(driver[0], value) for value in driver[1]], "bytea[]")
     # A note can hold several of the values.
-    distinct = "DISTINCT " if table == "t" else ""
-    return f"SELECT {distinct}{table}.{id_column} FROM {from_} WHERE {where}"
+    return f"SELECT DISTINCT t.note_id FROM tags t WHERE t.tag = ANY({place}) AND {where}"
 
 
 def _build_conditions(filter_: Filter, after: Cursor | None, now: int, arguments: _Arguments, table: str) -> str:
-    """Build the conditions on one row, joined by AND, that every driver needs."""
+    """Build the conditions on one row, joined by AND, for all of a filter but its ids."""
     id_column = "note_id" if table == "t" else "id"
     conditions = [f"({table}.expires_at IS NULL OR {table}.expires_at > {arguments.add(now, 'bigint')})"]
     if filter_.kinds is not None:
@@ -160,21 +173,13 @@ def _build_conditions(filter_: Filter, after: Cursor | None, now: int, arguments
         conditions.append(
             f"{table}.created_at <= {created_at} AND ({table}.created_at < {created_at} OR {table}.{id_column} > {id_})"
         )
-    for letter, tag_values in _list_other_tags(filter_, table):
+    for letter, tag_values in filter_.tags:
         place = arguments.add([encode_tag(letter, value) for value in tag_values], "bytea[]")
         conditions.append(
             f"EXISTS (SELECT FROM tags o WHERE o.tag = ANY({place}) "
             f"AND o.created_at = {table}.created_at AND o.note_id = {table}.{id_column})"
         )
     return " AND ".join(conditions)
-
-
-def _list_other_tags(filter_: Filter, table: str) -> list[tuple[str, frozenset[str]]]:
-    """Return the tag conditions that the driver does not answer by itself."""
-    if table != "t":
-        return list(filter_.tags)
-    driver = min(filter_.tags, key=lambda tag: len(tag[1]))
-    return [tag for tag in filter_.tags if tag is not driver]
 
 
 def _to_bytes(hex_values: frozenset[str]) -> list[bytes]:

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import asyncpg
 
@@ -26,18 +28,12 @@ class QueryTiming:
     took_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """Hold one result: the sort key and the bytes that are sent."""
+class StoredEvent(NamedTuple):
+    """Hold one result. Tuples of this order sort newest first, ties lowest id first (NIP-01)."""
 
-    created_at: int
+    negative_created_at: int
     id: bytes
     encoded: bytes
-
-    @property
-    def sort_key(self) -> tuple[int, bytes]:
-        """Order newest first, ties lowest id first (NIP-01)."""
-        return (-self.created_at, self.id)
 
 
 class Store:
@@ -59,16 +55,18 @@ class Store:
         streams = [_Stream(self, filter_, default_limit, now) for filter_ in filters]
         sent: set[bytes] = set()
         while True:
-            await _fill(streams)
+            for stream in streams:
+                await stream.fill()
             open_streams = [stream for stream in streams if stream.page]
             if not open_streams:
                 return
+            if len(streams) == 1:
+                yield streams[0].take_all()
+                continue
             # What sorts after the end of any stream's loaded part may still be preceded by rows not loaded yet.
-            horizon = min(stream.page[-1].sort_key for stream in open_streams)
-            page = sorted(
-                (row for stream in open_streams for row in stream.take_until(horizon)), key=lambda r: r.sort_key
-            )
-            fresh = [row for row in _without_repeats(page) if row.id not in sent]
+            horizon = min(stream.page[-1] for stream in open_streams)
+            page = sorted(row for stream in open_streams for row in stream.take_until(horizon))
+            fresh = list({row.id: row for row in page if row.id not in sent}.values())
             sent.update(row.id for row in fresh)
             if fresh:
                 yield fresh
@@ -90,7 +88,7 @@ class Store:
         answer = self._lookups[key]
         if self._lookup_task is None:
             self._lookup_task = asyncio.create_task(self._look_up())
-        return await asyncio.shield(answer)
+        return await answer
 
     async def _look_up(self) -> None:
         try:
@@ -102,11 +100,13 @@ class Store:
                     )
                 except Rejected as rejected:
                     for answer in asked.values():
-                        answer.set_exception(rejected)
+                        if not answer.done():
+                            answer.set_exception(rejected)
                     continue
                 found = {record["id"] for record in records}
                 for key, answer in asked.items():
-                    answer.set_result(key in found)
+                    if not answer.done():
+                        answer.set_result(key in found)
         finally:
             self._lookup_task = None
 
@@ -142,24 +142,20 @@ class _Stream:
             return
         rows = min(_PAGE_ROWS, self._remaining)
         records = await self._store.fetch(build_page(self._filter, self._after, rows, _PAGE_BYTES, self._now))
-        self.page = [StoredEvent(record["created_at"], record["id"], record["event"]) for record in records]
+        self.page = [StoredEvent(-created_at, id_, event) for created_at, id_, event, _ in records]
         self._remaining -= len(records)
         if not records or (records[0]["candidates"] < rows and len(records) == records[0]["candidates"]):
             self._remaining = 0
         if records:
             self._after = Cursor(records[-1]["created_at"], records[-1]["id"])
 
-    def take_until(self, horizon: tuple[int, bytes]) -> list[StoredEvent]:
-        """Remove and return the loaded rows up to a sort key, inclusive."""
-        taken = [row for row in self.page if row.sort_key <= horizon]
-        self.page = self.page[len(taken) :]
+    def take_all(self) -> list[StoredEvent]:
+        """Remove and return the loaded rows."""
+        taken, self.page = self.page, []
         return taken
 
-
-async def _fill(streams: list[_Stream]) -> None:
-    for stream in streams:
-        await stream.fill()
-
-
-def _without_repeats(page: list[StoredEvent]) -> list[StoredEvent]:
-    return list({row.id: row for row in page}.values())
+    def take_until(self, horizon: StoredEvent) -> list[StoredEvent]:
+        """Remove and return the loaded rows up to another row, inclusive."""
+        end = bisect_right(self.page, horizon)
+        taken, self.page = self.page[:end], self.page[end:]
+        return taken

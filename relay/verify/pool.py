@@ -72,7 +72,7 @@ class VerifyPool:
             done = self._enqueue(event, proof)
             self._in_flight[key] = done
             done.add_done_callback(lambda _: self._in_flight.pop(key, None))
-        await asyncio.shield(done)
+        await done
 
     def _enqueue(self, event: Event, proof: RingProof | None) -> asyncio.Future[None]:
         units = count_units(proof)
@@ -106,6 +106,9 @@ class VerifyPool:
             for job, (rejected, seconds) in zip(batch, results, strict=True):
                 self.queued_units -= job.units
                 self._report(Timing(job.proof, seconds, rejected is None))
+                if job.done.done():
+                    # Cancelled: the relay is stopping, and whoever waited is gone.
+                    continue
                 if rejected is None:
                     job.done.set_result(None)
                 else:

@@ -1,0 +1,193 @@
+"""A relay under load: how many events a second it stores, and how many stored events a second it gives back.
+
+`python -m bench.load [--json] [--seconds S]` starts a relay of its own on a temporary directory, with fsync on, sends
+prepared frames over plain sockets on loopback, and counts the answers. The load is bounded in count and in time.
+"""
+
+import argparse
+import base64
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from coincurve import PrivateKey
+
+from relay.client.ring_sign import make_bound_note
+from relay.event import Event, compute_id, encode_event
+from relay.verify.encoding import Scheme
+
+CONNECTIONS = 8
+PLAIN_EVENTS = 30_000
+START_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = 120.0
+_SETTINGS = {
+    "RELAY_ACCEPT__PLAIN": "true",
+    "RELAY_LIMITS__EVENTS_PER_S": "1000000",
+    "RELAY_LIMITS__REQS_PER_S": "1000000",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    with _relay() as port:
+        figures = {
+            "plain_events_per_s": _measure_publish(port, _make_plain(PLAIN_EVENTS)),
+            "ring_10_notes_per_s": _measure_publish(port, _make_ring_notes(2_000, 10)),
+            "ring_100_notes_per_s": _measure_publish(port, _make_ring_notes(300, 100)),
+            "queries_of_100_events_per_s": _measure_queries(port, 3_000),
+        }
+    if arguments.json:
+        print(json.dumps(figures))
+    else:
+        for name, figure in figures.items():
+            print(f"{name:30} {figure:10.0f}")
+
+
+@contextmanager
+def _relay() -> Iterator[int]:
+    with tempfile.TemporaryDirectory(prefix="ringrelay-bench-", dir="/tmp") as directory:
+        Path(directory).chmod(0o711)
+        port, private_port = _find_free_port(), _find_free_port()
+        environment = {
+            **os.environ,
+            **_SETTINGS,
+            "RELAY_DATA_DIR": directory + "/data",
+            "RELAY_SERVER__PORT": str(port),
+            "RELAY_SERVER__PRIVATE_PORT": str(private_port),
+        }
+        process = subprocess.Popen([sys.executable, "-m", "relay", "serve"], env=environment, stdout=subprocess.PIPE)
+        try:
+            _wait_until_ready(process)
+            yield port
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]") -> None:
+    watchdog = threading.Timer(START_TIMEOUT_S, process.kill)
+    watchdog.start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(b"ringrelay is ready"):
+            watchdog.cancel()
+            return
+    raise SystemExit("the relay did not start; its messages are above")
+
+
+def _find_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _make_plain(count: int) -> list[Event]:
+    key = PrivateKey()
+    pubkey = key.public_key.format()[1:].hex()
+    now = int(time.time())
+    events = []
+    for number in range(count):
+        content = f"{number} " + "lorem ipsum dolor sit amet " * 6
+        tags = (("p", secrets.token_hex(32)), ("t", f"topic{number % 50}"))
+        event_id = compute_id(pubkey, now - number % 5000, 1, tags, content)
+        sig = key.sign_schnorr(bytes.fromhex(event_id)).hex()
+        events.append(Event(event_id, pubkey, now - number % 5000, 1, tags, content, sig))
+    return events
+
+
+def _make_ring_notes(count: int, size: int) -> list[Event]:
+    keys = [PrivateKey() for _ in range(size)]
+    ring = sorted(key.public_key.format()[1:] for key in keys)
+    return [
+        make_bound_note(
+            ring=ring,
+            secret=keys[number % size].secret,
+            scheme=Scheme.SAG,
+            scope=None,
+            kind=1,
+            content=f"note {number}",
+            tags=(),
+            created_at=int(time.time()),
+        )
+        for number in range(count)
+    ]
+
+
+def _measure_publish(port: int, events: list[Event]) -> float:
+    frames = [_mask(b'["EVENT",' + encode_event(event) + b"]") for event in events]
+    shares = [frames[start::CONNECTIONS] for start in range(CONNECTIONS)]
+    return _measure(port, shares, b',true,""]')
+
+
+def _measure_queries(port: int, count: int) -> float:
+    # The same id replaces the subscription before, so a query is never cancelled and never adds a subscription.
+    frame = _mask(b'["REQ","q",{"kinds":[1],"limit":100}]')
+    shares = [[frame] * (count // CONNECTIONS) for _ in range(CONNECTIONS)]
+    return _measure(port, shares, b'["EOSE","q"]', window=1)
+
+
+def _measure(port: int, shares: list[list[bytes]], answer: bytes, window: int = 64) -> float:
+    started_s = time.perf_counter()
+    with ThreadPoolExecutor(len(shares)) as executor:
+        for finished in [executor.submit(_drive, port, share, answer, window) for share in shares]:
+            finished.result()
+    return sum(map(len, shares)) / (time.perf_counter() - started_s)
+
+
+def _drive(port: int, frames: list[bytes], answer: bytes, window: int) -> None:
+    """Send frames, at most `window` of them unanswered, and count answers until there are as many."""
+    with socket.create_connection(("127.0.0.1", port), timeout=RUN_TIMEOUT_S) as connection:
+        _shake_hands(connection)
+        sent = answered = 0
+        tail = b""
+        while answered < len(frames):
+            room = min(window - (sent - answered), len(frames) - sent)
+            if room > 0:
+                connection.sendall(b"".join(frames[sent : sent + room]))
+                sent += room
+            data = tail + connection.recv(1_048_576)
+            if data == tail:
+                raise SystemExit("the relay closed a connection under load")
+            answered += data.count(answer)
+            # What could be the beginning of an answer that the next read completes.
+            tail = data[-(len(answer) - 1) :] if not data.endswith(answer) else b""
+
+
+def _shake_hands(connection: socket.socket) -> None:
+    key = base64.b64encode(secrets.token_bytes(16)).decode()
+    connection.sendall(
+        f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += connection.recv(1)
+
+
+def _mask(payload: bytes) -> bytes:
+    """Frame a client's text message; a mask of zeros is a mask (RFC 6455 5.3) and leaves the payload as it is."""
+    size = len(payload)
+    if size < 126:
+        head = bytes((0x81, 0x80 | size))
+    elif size < 65_536:
+        head = b"\x81\xfe" + size.to_bytes(2, "big")
+    else:
+        head = b"\x81\xff" + size.to_bytes(8, "big")
+    return head + bytes(4) + payload
+
+
+if __name__ == "__main__":
+    main()
