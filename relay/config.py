@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from relay.limits import AcceptPolicy, Limits, NonNegativeSeconds, RingPolicy, Section
 
@@ -67,9 +74,7 @@ class MetricsSection(Section):
 class Config(BaseSettings):
     """Hold the whole configuration."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_parse_none_str="none"
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     data_dir: Path = Path("data")
     server: ServerSection = ServerSection()
@@ -80,10 +85,17 @@ class Config(BaseSettings):
     database: DatabaseSection = DatabaseSection()
     metrics: MetricsSection = MetricsSection()
 
-    @property
-    def url(self) -> str:
-        """Return the URL clients use."""
-        return self.server.url or f"ws://{self.server.host}:{self.server.port}"
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the constructor only: `load` is the one place that reads files and the environment."""
+        return (init_settings,)
 
 
 def load(path: Path | None) -> Config:
@@ -92,30 +104,37 @@ def load(path: Path | None) -> Config:
     Raises ConfigError naming every key or variable that is unknown or has a bad value.
     """
     _check_variables(os.environ)
-
-    class FileConfig(Config):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return env_settings, TomlConfigSettingsSource(settings_cls, path)
-
+    if path is not None and not path.is_file():
+        raise ConfigError(
+            f"{path}: there is no such file; print an example with: ringrelay check-config --print-default"
+        )
     try:
-        if path is not None and not path.is_file():
-            raise ConfigError(
-                f"{path}: there is no such file; print an example with: ringrelay check-config --print-default"
-            )
-        return FileConfig()
+        in_file = TomlConfigSettingsSource(Config, path)()
+        in_environment = EnvSettingsSource(Config)()
+        return Config(**_merge(in_file, in_environment))
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(error, path))) from None
+    except SettingsError as error:
+        raise ConfigError(_explain_variable(error)) from None
     except (OSError, ValueError) as error:
-        # A TOML error names line and column; a bad JSON list in a variable names the field. Neither repeats a value.
-        raise ConfigError(f"{path or 'environment'}: {error}") from None
+        # A TOML error says where the file is wrong and repeats no value.
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    """Lay one level of sections over another."""
+    merged = dict(low)
+    for name, value in high.items():
+        below = merged.get(name)
+        merged[name] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _explain_variable(error: SettingsError) -> str:
+    """Name the variables of the section that pydantic-settings could not decode; its text names the section only."""
+    section = str(error).partition('"')[2].partition('"')[0].upper()
+    names = ", ".join(sorted(name for name in os.environ if name.startswith(PREFIX + section)))
+    return f"{names}: a list must be written as JSON, such as [1, 2]"
 
 
 def _explain(error: ValidationError, path: Path | None) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Every limit and acceptance rule, with its default. The info document, the checks and the configuration all read these."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -42,6 +42,12 @@ class Limits(Section):
     idle_timeout_s: Seconds = 600.0
     ping_interval_s: Seconds = 30.0
 
+    @model_validator(mode="after")
+    def _check_limits_agree(self) -> Self:
+        if self.default_limit > self.max_limit:
+            raise ValueError("default_limit must not be above max_limit")
+        return self
+
 
 class RingPolicy(Section):
     """Bound which rings are accepted (docs/ring-notes.md)."""
@@ -49,6 +55,12 @@ class RingPolicy(Section):
     min_size: Annotated[int, Field(ge=2)] = 3
     max_size: Annotated[int, Field(ge=2, le=65_535)] = 1_024
     allow_unscoped_linkable: bool = False
+
+    @model_validator(mode="after")
+    def _check_sizes_agree(self) -> Self:
+        if self.min_size > self.max_size:
+            raise ValueError("min_size must not be above max_size")
+        return self
 
 
 class AcceptPolicy(Section):

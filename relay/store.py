@@ -39,9 +39,18 @@ class StoredEvent(NamedTuple):
 class Store:
     """Query the notes."""
 
-    def __init__(self, pool: asyncpg.Pool, report: Callable[[QueryTiming], None]) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        report: Callable[[QueryTiming], None],
+        *,
+        page_rows: int = _PAGE_ROWS,
+        page_bytes: int = _PAGE_BYTES,
+    ) -> None:
         self._pool = pool
         self._report = report
+        self.page_rows = page_rows
+        self.page_bytes = page_bytes
         self._lookups: dict[bytes, asyncio.Future[bool]] = {}
         self._lookup_task: asyncio.Task[None] | None = None
 
@@ -140,8 +149,9 @@ class _Stream:
         """Load the next page if the last one is used up and there is more."""
         if self.page or self._remaining <= 0:
             return
-        rows = min(_PAGE_ROWS, self._remaining)
-        records = await self._store.fetch(build_page(self._filter, self._after, rows, _PAGE_BYTES, self._now))
+        rows = min(self._store.page_rows, self._remaining)
+        query = build_page(self._filter, self._after, rows, self._store.page_bytes, self._now)
+        records = await self._store.fetch(query)
         self.page = [StoredEvent(-created_at, id_, event) for created_at, id_, event, _ in records]
         self._remaining -= len(records)
         if not records or (records[0]["candidates"] < rows and len(records) == records[0]["candidates"]):

@@ -155,6 +155,16 @@ async def database18(postgres_server18: PostgresServer) -> AsyncIterator[dict[st
         await postgres_server18.drop_database(arguments)
 
 
+@pytest.fixture
+def database_between_loops(postgres_server: PostgresServer) -> Iterator[dict[str, Any]]:
+    """Give the same as `database` to a test that runs event loops of its own."""
+    arguments = asyncio.run(postgres_server.create_database())
+    try:
+        yield arguments
+    finally:
+        asyncio.run(postgres_server.drop_database(arguments))
+
+
 @pytest_asyncio.fixture
 async def empty_database(postgres_server: PostgresServer) -> AsyncIterator[dict[str, Any]]:
     """Give asyncpg's arguments for a database without a schema, on every server in turn."""

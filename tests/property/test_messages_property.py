@@ -1,0 +1,96 @@
+"""Any bytes give a message or a refusal, and what is encoded is read back as it was."""
+
+import json
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from relay.event import Event
+from relay.filter import Filter
+from relay.limits import Limits
+from relay.messages import (
+    Auth,
+    ClientMessage,
+    Close,
+    Count,
+    Malformed,
+    Publish,
+    Req,
+    encode_client_message,
+    parse,
+)
+from relay.verdict import Rejected
+from tests.support.strategies import events, filters
+
+LIMITS = Limits()
+subscription_ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+verbs = st.sampled_from(["EVENT", "REQ", "CLOSE", "COUNT", "AUTH", "NEG-OPEN", "", "event"])
+
+
+def is_message_or_refusal(frame: str | bytes) -> bool:
+    try:
+        message = parse(frame, LIMITS)
+    except Rejected as rejected:
+        return isinstance(rejected, Malformed)
+    return isinstance(message, ClientMessage)
+
+
+@given(st.binary() | st.text(st.characters()))
+@example(b'["EVENT",{"id":"\\ud800"}]')
+@example('["EVENT",' + "[" * 100_000)
+@example('["REQ","\\ud800",{}]')
+@example('["REQ","s",{"#t":["\\ud800"]}]')
+@example('["REQ","s",NaN]')
+@settings(max_examples=1000)
+def test_any_frame_gives_a_message_or_a_refusal(frame: str | bytes) -> None:
+    assert is_message_or_refusal(frame)
+
+
+@given(st.builds(lambda verb, rest: [verb, *rest], verbs, st.lists(json_values, max_size=4)))
+@settings(max_examples=1000)
+def test_any_json_array_gives_a_message_or_a_refusal(message: list[object]) -> None:
+    assert is_message_or_refusal(json.dumps(message))
+    assert is_message_or_refusal(json.dumps(message, ensure_ascii=False))
+
+
+@given(events, st.sampled_from(["id", "pubkey", "created_at", "kind", "tags", "content", "sig"]), json_values)
+@settings(max_examples=500)
+def test_an_event_with_any_member_replaced_gives_a_message_or_a_refusal(
+    event: Event, member: str, value: object
+) -> None:
+    damaged = {name: getattr(event, name) for name in event.__struct_fields__} | {member: value}
+    assert is_message_or_refusal(json.dumps(["EVENT", damaged]))
+
+
+@given(
+    events.map(Publish)
+    | events.map(Auth)
+    | subscription_ids.map(Close)
+    | st.builds(Req, subscription_ids, st.lists(filters, min_size=1, max_size=10).map(tuple))
+    | st.builds(Count, subscription_ids, st.lists(filters, min_size=1, max_size=10).map(tuple))
+)
+@settings(max_examples=500)
+def test_what_is_encoded_is_read_back_as_it_was(message: ClientMessage) -> None:
+    try:
+        assert parse(encode_client_message(message), LIMITS) == message
+    except Malformed:
+        # Values of #e and #p that are no ids cannot be asked for.
+        assert has_bad_reference(message)
+
+
+def has_bad_reference(message: ClientMessage) -> bool:
+    asked: tuple[Filter, ...] = message.filters if isinstance(message, Req | Count) else ()
+    values = [value for filter_ in asked for letter, chosen in filter_.tags if letter in "ep" for value in chosen]
+    return any(len(value) != 64 for value in values)
+
+
+@pytest.mark.parametrize("depth", [10, 1_000, 200_000])
+def test_nesting_of_any_depth_is_refused_and_costs_nothing_else(depth: int) -> None:
+    assert is_message_or_refusal('["REQ","s",' + '{"a":' * depth)
+    assert is_message_or_refusal("[" * depth + "]" * depth)

@@ -1,0 +1,120 @@
+"""The configuration: one file, the environment over it, and errors that name what is wrong."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from relay.config import Config, ConfigError, default_file, describe, list_keys, load
+
+
+@pytest.fixture(autouse=True)
+def _no_relay_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("RELAY_"):
+            monkeypatch.delenv(name)
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "relay.toml"
+    path.write_text(text)
+    return path
+
+
+def uncomment(text: str) -> str:
+    return re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)
+
+
+def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
+    assert load(write(tmp_path, default_file())) == Config()
+
+
+def test_every_key_is_in_the_example_file_with_its_default(tmp_path: Path) -> None:
+    text = uncomment(default_file())
+    values = tomllib.loads(text)
+    written = {
+        f"{name}.{inner}" if isinstance(value, dict) else name
+        for name, value in values.items()
+        for inner in (value if isinstance(value, dict) else [""])
+    }
+    assert written == set(list_keys())
+    without_url = re.sub(r"^url = \"postgresql.*$", "", text, flags=re.MULTILINE)
+    assert load(write(tmp_path, without_url)) == Config()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "data_dir = 'a'\n[limits]\nmax_tags = 5\nmax_filters = 3\n")
+    monkeypatch.setenv("RELAY_LIMITS__MAX_TAGS", "7")
+    monkeypatch.setenv("RELAY_ACCEPT__PLAIN_KINDS", "[1, 2]")
+    config = load(path)
+    assert (config.limits.max_tags, config.limits.max_filters) == (7, 3)
+    assert config.accept.plain_kinds == {1, 2}
+    assert config.data_dir == Path("a")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("colour = 1", "colour"),
+        ("[limits]\nmax_tagz = 1", "limits.max_tagz"),
+        ("[limits]\nmax_tags = 0", "limits.max_tags"),
+        ("[limits]\nmax_tags = 'many'", "limits.max_tags"),
+        ("[ring]\nmin_size = 1", "ring.min_size"),
+        ("[accept]\nplain_kinds = [70000]", "accept.plain_kinds"),
+        ("[database]\nurl = 'mysql://x:canary@y'", "database.url"),
+        ("[info]\npubkey = 'xyz'", "info.pubkey"),
+        ("limits = 3", "limits"),
+        ("[limits", "relay.toml"),
+    ],
+)
+def test_a_wrong_key_or_value_in_the_file_is_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(named)) as caught:
+        load(write(tmp_path, text))
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("RELAY_COLOUR", "1"),
+        ("RELAY_LIMITS_MAX_TAGS", "1"),
+        ("RELAY_LIMITS__MAX_TAGZ", "1"),
+        ("RELAY_LIMITS__MAX_TAGS", "canary"),
+        ("RELAY_ACCEPT__PLAIN_KINDS", "[canary"),
+        ("RELAY_DATABASE__URL", "canary"),
+        ("RELAY_LIMITS", "canary"),
+    ],
+)
+def test_a_wrong_variable_is_named_and_its_value_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=variable) as caught:
+        load(None)
+    assert "canary" not in str(caught.value)
+
+
+def test_variables_of_the_tests_are_not_the_relays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELAY_TEST_DATABASE_URL", "postgresql://x")
+    assert load(None) == Config()
+
+
+def test_a_missing_file_is_an_error_that_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="check-config --print-default"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_description_hides_the_password(tmp_path: Path) -> None:
+    text = describe(load(write(tmp_path, "[database]\nurl = 'postgresql://me:canary@host/db'")))
+    assert "canary" not in text
+    assert '"max_tags": 2000' in text
+
+
+def test_limits_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="ring"):
+        load(write(tmp_path, "[ring]\nmin_size = 100\nmax_size = 50"))
+    with pytest.raises(ConfigError, match="limits"):
+        load(write(tmp_path, "[limits]\ndefault_limit = 100\nmax_limit = 50"))
