@@ -1,5 +1,6 @@
 """Open the database: the built-in Postgres or the operator's own, checked, migrated, with a pool for each use."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from relay.migrate import find_migrations_directory, migrate
 # What any use of the database can raise when it is away or refuses.
 DATABASE_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 _CONNECT_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 2.0
 _FIRST_CONNECT_ATTEMPTS = 10
 _COMMIT_TIMEOUT_S = 30.0
 # Ordered index scans are what relay/query.py is written for; without statistics, as after a first day, the planner prefers
@@ -59,11 +61,11 @@ async def open_database(config: Config, log: Log) -> AsyncIterator[Database]:
         readers = await _open_pool(
             arguments, config.database.pool_size, {**_READ_SETTINGS, "statement_timeout": timeout_ms}
         )
-        stack.push_async_callback(readers.close)
+        stack.push_async_callback(_close, readers)
         writers = await _open_pool(
             arguments, 2, {**_WRITE_SETTINGS, "statement_timeout": str(int(_COMMIT_TIMEOUT_S * 1000))}
         )
-        stack.push_async_callback(writers.close)
+        stack.push_async_callback(_close, writers)
         yield Database(readers, writers)
 
 
@@ -141,7 +143,8 @@ async def _refuse_transaction_pooler(connection: asyncpg.Connection, arguments: 
 async def _open_pool(arguments: Mapping[str, Any], size: int, settings: Mapping[str, str]) -> asyncpg.Pool:
     return await asyncpg.create_pool(
         **arguments,
-        min_size=min(size, 2),
+        # No floor: a pool that restores one by itself does so for ever while the database is away.
+        min_size=0,
         max_size=size,
         timeout=_CONNECT_TIMEOUT_S,
         server_settings=dict(settings),
@@ -149,6 +152,14 @@ async def _open_pool(arguments: Mapping[str, Any], size: int, settings: Mapping[
         reset=_leave_as_is,
         statement_cache_size=256,
     )
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
 
 
 async def _leave_as_is(_: asyncpg.Connection) -> None:

@@ -49,6 +49,7 @@ _UPKEEP_S = 30.0
 # SIGTERM to exit is 10 s: this for clients, the rest for the database.
 _STOP_CLIENTS_S = 5.0
 _CLOSE_HANDSHAKE_S = 2.0
+_CANCEL_AGAIN_S = 0.2
 
 
 class Relay:
@@ -224,8 +225,16 @@ async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
                     await private.cleanup()
             finally:
                 await relay.stop()
-                for task in tasks:
-                    task.cancel()
+                await _end(tasks)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they end: a connection attempt that fails at that moment swallows a cancellation (asyncpg)."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
 
 
 async def _listen(relay: Relay, config: Config) -> AppRunner:

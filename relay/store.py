@@ -17,6 +17,14 @@ from relay.verdict import Prefix, Rejected
 _PAGE_ROWS = 100
 _PAGE_BYTES = 1_048_576
 _TOO_SLOW = "the query took too long; narrow the filter (fewer values, a since, a smaller limit)"
+# What a server raises that is away, shutting down, starting, or out of connections. All else is a fault of ours.
+_UNAVAILABLE_ERRORS = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    OSError,
+)
 _UNAVAILABLE = "the database is not available; try again later"
 
 
@@ -51,8 +59,9 @@ class Store:
         self._report = report
         self.page_rows = page_rows
         self.page_bytes = page_bytes
-        self._lookups: dict[bytes, asyncio.Future[bool]] = {}
-        self._lookup_task: asyncio.Task[None] | None = None
+        self._asked: set[bytes] = set()
+        self._next_lookup: asyncio.Task[set[bytes]] | None = None
+        self._lookup_turn = asyncio.Lock()
 
     async def read_pages(
         self, filters: Sequence[Filter], default_limit: int, now: int
@@ -90,37 +99,27 @@ class Store:
         return min(count, maximum), count > maximum
 
     async def is_stored(self, event_id: str) -> bool:
-        """Answer whether an id is stored. Those asked for during one query share the next one."""
-        key = bytes.fromhex(event_id)
-        if key not in self._lookups:
-            self._lookups[key] = asyncio.get_running_loop().create_future()
-        answer = self._lookups[key]
-        if self._lookup_task is None:
-            self._lookup_task = asyncio.create_task(self._look_up())
-        return await answer
+        """Answer whether an id is stored. Those asked for during one query share the next one.
 
-    async def _look_up(self) -> None:
-        try:
-            while self._lookups:
-                asked, self._lookups = self._lookups, {}
-                try:
-                    records = await self.fetch(
-                        Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (list(asked),))
-                    )
-                except Rejected as rejected:
-                    for answer in asked.values():
-                        if not answer.done():
-                            answer.set_exception(rejected)
-                    continue
-                found = {record["id"] for record in records}
-                for key, answer in asked.items():
-                    if not answer.done():
-                        answer.set_result(key in found)
-        finally:
-            self._lookup_task = None
+        Raises as `fetch` does.
+        """
+        key = bytes.fromhex(event_id)
+        self._asked.add(key)
+        if self._next_lookup is None:
+            self._next_lookup = asyncio.create_task(self._look_up())
+        return key in await asyncio.shield(self._next_lookup)
+
+    async def _look_up(self) -> set[bytes]:
+        async with self._lookup_turn:
+            asked, self._asked, self._next_lookup = list(self._asked), set(), None
+            records = await self.fetch(Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (asked,)))
+            return {record["id"] for record in records}
 
     async def fetch(self, query: Query) -> list[asyncpg.Record]:
-        """Run one query on a pooled connection, which is free again when this returns; cancelling cancels the query."""
+        """Run one query on a pooled connection, which is free again when this returns; cancelling cancels the query.
+
+        Raises Rejected(error) when it takes too long or there is no database.
+        """
         asked_s = time.perf_counter()
         try:
             async with self._pool.acquire() as connection:
@@ -128,7 +127,7 @@ class Store:
                 records: list[asyncpg.Record] = await connection.fetch(query.text, *query.arguments)
         except asyncpg.QueryCanceledError:
             raise Rejected(Prefix.ERROR, _TOO_SLOW) from None
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+        except _UNAVAILABLE_ERRORS:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
         self._report(QueryTiming(got_s - asked_s, time.perf_counter() - got_s))
         return records

@@ -269,3 +269,18 @@ def as_json(event: Any) -> dict[str, Any]:
     """Return the event as a client reads it: lists where the struct has tuples."""
     decoded: dict[str, Any] = json.loads(json.dumps(to_json(event)))
     return decoded
+
+
+async def test_a_database_that_fails_in_an_unforeseen_way_still_gets_every_event_its_ok(
+    database18: dict[str, Any],
+) -> None:
+    connection = await asyncpg.connect(**database18)
+    async with relay_on(database18, accept={"plain": True}) as url, Client(url) as client:
+        await connection.execute("ALTER TABLE notes RENAME TO elsewhere")
+        accepted, text = await client.publish(make_event())
+        assert (accepted, text.partition(":")[0]) == (False, "error")
+        await client.send("REQ", "s", {})
+        assert (await client.next("CLOSED"))[1].startswith("error:")
+        await connection.execute("ALTER TABLE elsewhere RENAME TO notes")
+        await client.publish_all(make_event())
+    await connection.close()

@@ -1,0 +1,261 @@
+"""Every limit that the info document advertises is enforced: each is crossed here, by one."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from relay.info import build_info
+from tests.support.client import Client
+from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
+from tests.support.relays import make_config, relay_on
+
+FAST = {"events_per_s": 10_000, "reqs_per_s": 10_000}
+
+
+async def refused(client: Client, event: Any, prefix: str) -> None:
+    accepted, text = await client.publish(event)
+    assert (accepted, text.partition(":")[0]) == (False, prefix)
+
+
+async def closed(client: Client, verb: str, *message: Any, prefix: str) -> None:
+    await client.send(verb, *message)
+    subscription, text = await client.next("CLOSED")
+    assert (subscription, text.partition(":")[0]) == (message[0], prefix)
+
+
+async def cross_max_message_length(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        frame = '["CLOSE","x"]'
+        await client.send_raw(frame + " " * (4096 - len(frame)))
+        assert await client.fetch({}) == []
+        await client.send_raw(frame + " " * (4097 - len(frame)))
+        with pytest.raises(ConnectionClosed) as caught:
+            await client.receive()
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == 1009
+
+
+async def cross_max_subscriptions(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        for name in "ab":
+            await client.send("REQ", name, {})
+            await client.next("EOSE")
+        await closed(client, "REQ", "c", {}, prefix="rate-limited")
+        await client.send("REQ", "a", {})
+        await client.next("EOSE")
+        await client.send("CLOSE", "a")
+        await client.send("REQ", "c", {})
+        await client.next("EOSE")
+
+
+async def cross_max_filters(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.send("REQ", "s", {}, {})
+        await client.next("EOSE")
+        await closed(client, "REQ", "s", {}, {}, {}, prefix="invalid")
+
+
+async def cross_max_filter_values(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.send("REQ", "s", {"kinds": [1, 2], "#t": ["a"]})
+        await client.next("EOSE")
+        await closed(client, "REQ", "s", {"kinds": [1, 2], "#t": ["a", "b"]}, prefix="invalid")
+
+
+async def cross_max_limit(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.publish_all(*(make_event(content=f"limit {number}") for number in range(5)))
+        assert len(await client.fetch({"limit": 5})) == 4
+
+
+async def cross_default_limit(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.publish_all(*(make_event(content=f"default {number}") for number in range(4)))
+        assert len(await client.fetch({})) == 3
+
+
+async def cross_max_subid_length(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.send("REQ", "x" * 8, {})
+        await client.next("EOSE")
+        await client.send("REQ", "x" * 9, {})
+        await client.next("NOTICE")
+
+
+async def cross_max_event_tags(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.publish_all(make_event(tags=(("t", "x"),) * 3))
+        await refused(client, make_event(tags=(("t", "x"),) * 4), "invalid")
+
+
+async def cross_max_content_length(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        # Characters, not bytes.
+        await client.publish_all(make_event(content="\u00e9" * 50))
+        await refused(client, make_event(content="e" * 51), "invalid")
+
+
+async def cross_created_at_upper_limit(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.publish_all(make_event(created_at=int(time.time()) + 90))
+        await refused(client, make_event(created_at=int(time.time()) + 110), "invalid")
+
+
+async def cross_created_at_lower_limit(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.publish_all(make_event(created_at=int(time.time()) - 990))
+        await refused(client, make_event(created_at=int(time.time()) - 1010), "invalid")
+
+
+async def cross_max_count(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.publish_all(*(make_event(content=f"count {number}") for number in range(6)))
+        await client.send("COUNT", "c", {})
+        assert await client.next("COUNT") == ["c", {"count": 5, "approximate": True}]
+
+
+async def cross_max_pending_bytes(url: str, _: Any) -> None:
+    """Subscribe and stop reading: what is posted fills the buffers until the relay gives the client up."""
+    async with Client(url, max_queue=1) as deaf, Client(url) as author:
+        await deaf.send("REQ", "s", {"limit": 0})
+        await deaf.next("EOSE")
+        deaf.websocket.transport.pause_reading()
+        events = [make_event(key=KEYS[1], content=f"{n}", tags=(("x", "y" * 3000),)) for n in range(4000)]
+        for event in events:
+            await author.send("EVENT", event)
+            await author.next("OK")
+            if deaf.websocket.transport.is_closing():
+                break
+        deaf.websocket.transport.resume_reading()
+        with pytest.raises(ConnectionClosed):
+            await read_to_the_end(deaf)
+
+
+async def read_to_the_end(client: Client) -> None:
+    while True:
+        await client.receive()
+
+
+CROSSINGS: dict[str, tuple[Callable[[str, Any], Awaitable[None]], dict[str, Any]]] = {
+    "max_message_length": (cross_max_message_length, {"max_message_bytes": 4096}),
+    "max_subscriptions": (cross_max_subscriptions, {"max_subscriptions": 2}),
+    "max_filters": (cross_max_filters, {"max_filters": 2}),
+    "max_filter_values": (cross_max_filter_values, {"max_filter_values": 3}),
+    "max_limit": (cross_max_limit, {"max_limit": 4, "default_limit": 3}),
+    "default_limit": (cross_default_limit, {"default_limit": 3}),
+    "max_subid_length": (cross_max_subid_length, {"max_subscription_id_chars": 8}),
+    "max_event_tags": (cross_max_event_tags, {"max_tags": 3}),
+    "max_content_length": (cross_max_content_length, {"max_content_chars": 50}),
+    "created_at_upper_limit": (cross_created_at_upper_limit, {"max_ahead_s": 100}),
+    "created_at_lower_limit": (cross_created_at_lower_limit, {"max_age_s": 1000}),
+    "max_count": (cross_max_count, {"max_count": 5}),
+    "max_pending_bytes": (cross_max_pending_bytes, {"max_pending_bytes": 65_536}),
+}
+# These have a test of their own below or elsewhere, or are statements and no limits.
+ELSEWHERE = {
+    "max_events_per_second": "test_events_beyond_the_burst_are_rate_limited",
+    "max_reqs_per_second": "test_reqs_and_counts_beyond_the_burst_are_rate_limited",
+    "burst_factor": "test_events_beyond_the_burst_are_rate_limited",
+    "max_events_in_flight": "test_a_client_with_its_share_of_events_in_flight_is_not_read_from",
+    "max_connections": "test_a_connection_beyond_the_maximum_is_refused",
+    "max_connections_per_network": "tests/unit/test_network_bucket.py",
+    "query_timeout_s": "tests/integration/test_read.py",
+    "idle_timeout_s": "test_an_idle_connection_is_closed_with_a_notice",
+    "min_pow_difficulty": "tests/integration/test_publish.py",
+    "restricted_writes": "tests/integration/test_publish.py",
+    "auth_required": "a statement",
+    "payment_required": "a statement",
+}
+
+
+def test_every_advertised_limit_is_crossed_by_a_test(database18: dict[str, Any]) -> None:
+    advertised = build_info(make_config(database18, limits={"max_age_s": 1}))["limitation"]
+    assert set(advertised) == CROSSINGS.keys() | ELSEWHERE.keys()
+
+
+@pytest.mark.parametrize("name", CROSSINGS)
+async def test_an_advertised_limit_is_enforced(database18: dict[str, Any], name: str) -> None:
+    cross, limits = CROSSINGS[name]
+    async with relay_on(database18, accept={"plain": True}, limits={**FAST, **limits}) as url:
+        await cross(url, limits)
+
+
+async def test_events_beyond_the_burst_are_rate_limited(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, limits={"events_per_s": 0.01, "burst_factor": 300}) as url, Client(url) as client:
+        await client.publish_all(*(make_event(kind=0, created_at=1000 + number) for number in range(3)))
+        await refused(client, make_event(kind=0), "rate-limited")
+
+
+async def test_reqs_and_counts_beyond_the_burst_are_rate_limited(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, limits={"reqs_per_s": 0.01, "burst_factor": 200}) as url, Client(url) as client:
+        assert await client.fetch({}) == []
+        await client.send("COUNT", "c", {})
+        await client.next("COUNT")
+        await closed(client, "REQ", "s", {}, prefix="rate-limited")
+        await closed(client, "COUNT", "s", {}, prefix="rate-limited")
+
+
+async def test_a_client_with_its_share_of_events_in_flight_is_not_read_from(database18: dict[str, Any]) -> None:
+    settings = {"accept": {"plain": True}, "limits": {**FAST, "max_events_in_flight": 2}}
+    events = [make_event(content=str(number)) for number in range(3)]
+    blocker = await asyncpg.connect(**database18)
+    async with relay_on(database18, **settings) as url, Client(url) as client, Client(url) as other:
+        async with blocker.transaction():
+            # The writer waits for this lock, so events stay in flight.
+            await blocker.execute("LOCK TABLE notes IN SHARE MODE")
+            for event in events:
+                await client.send("EVENT", event)
+            await client.send("REQ", "s", {})
+            assert await other.fetch({}) == []
+        # Two OKs, and only then were the third event and the REQ read.
+        assert {(await client.next("OK"))[0] for _ in range(2)} == {events[0].id, events[1].id}
+        rest = [await client.receive()]
+        while len({message[0] for message in rest} & {"OK", "EOSE"}) < 2:
+            rest.append(await client.receive())
+        assert ["OK", events[2].id, True, ""] in rest
+    await blocker.close()
+
+
+async def test_a_connection_beyond_the_maximum_is_refused(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, limits={"max_connections": 2}) as url:
+        async with Client(url), Client(url) as second:
+            with pytest.raises(InvalidStatus) as caught:
+                async with Client(url):
+                    pass
+            assert caught.value.response.status_code == 503
+            assert await second.fetch({}) == []
+        async with Client(url) as third:
+            assert await third.fetch({}) == []
+
+
+async def test_an_idle_connection_is_closed_with_a_notice(
+    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.server._UPKEEP_S", 0.05)
+    async with relay_on(database18, limits={"idle_timeout_s": 0.2}) as url, Client(url) as idle, Client(url) as busy:
+        await busy.send("REQ", "s", {"limit": 0})
+        await busy.next("EOSE")
+        (text,) = await idle.next("NOTICE")
+        assert text.startswith("closed:")
+        with pytest.raises(ConnectionClosed):
+            await idle.receive()
+        await busy.send("COUNT", "c", {})
+        assert await busy.next("COUNT") == ["c", {"count": 0}]
+
+
+async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(database18: dict[str, Any]) -> None:
+    sections = {"ring": {"min_size": 3, "max_size": 4}, "accept": {"plain_kinds": [0]}}
+    info = build_info(make_config(database18, **sections))["ring_notes"]
+    async with relay_on(database18, **sections) as url, Client(url) as client:
+        await client.publish_all(make_ring_note(ring_size=info["max_ring_size"]), make_event(kind=0))
+        assert (await client.publish(make_ring_note(ring_size=5, signer=1)))[0] is False
+        assert (await client.publish(make_ring_note(ring_size=2, signer=1)))[0] is False
+        assert info["plain_kinds"] == [0]
+        assert (await client.publish(make_event(kind=10002)))[0] is False
+        assert json.dumps(info)
+        assert pubkey_of(KEYS[0])
