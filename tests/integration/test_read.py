@@ -228,25 +228,27 @@ async def test_a_query_that_takes_too_long_is_closed_with_the_remedy(database18:
 
 async def test_closing_a_subscription_cancels_its_query(database18: dict[str, Any]) -> None:
     settings = {**PLAIN, "limits": {**PLAIN["limits"], "query_timeout_s": 30}, "database": {"pool_size": 1}}
+    # A transaction sees one snapshot of pg_stat_activity only, so a second session watches.
+    blocker, watcher = await asyncpg.connect(**database18), await asyncpg.connect(**database18)
     async with relay_on(database18, **settings) as url, Client(url) as client:
-        connection = await asyncpg.connect(**database18)
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
             await client.send("REQ", "s", {})
-            await wait_for_blocked(connection, 1)
+            await wait_for_blocked(watcher, 1)
             await client.send("CLOSE", "s")
-            await wait_for_blocked(connection, 0)
+            await wait_for_blocked(watcher, 0)
             await client.send("REQ", "t", {})
-            await wait_for_blocked(connection, 1)
+            await wait_for_blocked(watcher, 1)
             await client.websocket.close()
-            await wait_for_blocked(connection, 0)
-        await connection.close()
+            await wait_for_blocked(watcher, 0)
+    await blocker.close()
+    await watcher.close()
 
 
-async def wait_for_blocked(connection: Any, wanted: int) -> None:
+async def wait_for_blocked(watcher: Any, wanted: int) -> None:
     """Wait until so many of the relay's queries are blocked by a lock."""
     async with asyncio.timeout(10):
-        while wanted != await connection.fetchval(
+        while wanted != await watcher.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         ):
             pass
