@@ -47,3 +47,12 @@ CREATE UNLOGGED TABLE feed (
     id          bytea   NOT NULL,
     event       bytea                       -- only of ephemeral events, which are stored nowhere else
 );
+
+-- ANALYZE copies sample values into pg_statistic, where they outlive deleted notes. No plan of ours needs them.
+ALTER TABLE notes
+    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,
+    ALTER COLUMN event SET STATISTICS 0, ALTER COLUMN ring_id SET STATISTICS 0, ALTER COLUMN key_image SET STATISTICS 0,
+    ALTER COLUMN scope SET STATISTICS 0, ALTER COLUMN pre_id SET STATISTICS 0;
+ALTER TABLE tags
+    ALTER COLUMN tag SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0;
+ALTER TABLE feed ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0;

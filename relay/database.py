@@ -89,7 +89,19 @@ async def _find_server(config: Config, stack: AsyncExitStack) -> Mapping[str, An
     )
     await embedded.start()
     stack.push_async_callback(embedded.stop)
+    stack.push_async_callback(_forget_feed, embedded.connect_arguments)
     return embedded.connect_arguments
+
+
+async def _forget_feed(arguments: Mapping[str, Any]) -> None:
+    """Empty the feed of our own server when we stop: nobody else reads it, and it holds the order of the last notes."""
+    try:
+        connection = await asyncpg.connect(**arguments, timeout=_CONNECT_TIMEOUT_S)
+        await connection.execute("TRUNCATE feed")
+        await connection.close()
+    except DATABASE_FAILURES:
+        # It crashed or was stopped first; a crash empties unlogged tables, and the next start prunes what is left.
+        return
 
 
 async def _prepare(arguments: Mapping[str, Any], config: Config, log: Log) -> None:

@@ -38,6 +38,7 @@ PRIVACY_SETTINGS = (
     Setting("log_autovacuum_min_duration", "-1", "the log says how many rows came and went when"),
     Setting("log_lock_waits", "off", "waiting transactions leave their time in the log"),
     Setting("log_temp_files", "-1", "large queries leave their time in the log"),
+    Setting("track_activities", "off", "pg_stat_activity shows when the last note was stored"),
     Setting("track_commit_timestamp", "off", "the server keeps the time at which every note was stored"),
     Setting("wal_level", "minimal", "a replica or archive made from the WAL keeps the arrival time of every note"),
     Setting("archive_mode", "off", "archived WAL keeps the arrival time of every note"),

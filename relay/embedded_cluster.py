@@ -255,6 +255,11 @@ def server_settings(layout: Layout, sockets: Path, shared_buffers: str, extra: M
         "log_line_prefix": "",
         # Not warning: an ERROR's first line can quote a value, and crash recovery logs the time of the last commit.
         "log_min_messages": "fatal",
+        # The WAL holds the time of every commit to the microsecond until its segments go: so they go soon, and are
+        # deleted, not renamed for use again with their old content.
+        "archive_timeout": "300",
+        "min_wal_size": "32MB",
+        "wal_recycle": "off",
         **extra,
     }
 

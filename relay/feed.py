@@ -104,3 +104,5 @@ class Feed:
         if now_s - self._marks[0][0] >= _KEEP_S:
             _, seq = self._marks.popleft()
             await connection.execute("DELETE FROM feed WHERE seq <= $1", seq)
+            # A deleted row stays in the file, with its place in the order, until it is vacuumed.
+            await connection.execute("VACUUM feed")

@@ -90,8 +90,6 @@ def _find_place(trace: TracebackType | None) -> str:
 def silence_libraries() -> None:
     """Keep libraries from logging: websockets logs addresses and frames, asyncio and stamina the texts of exceptions."""
     stamina.instrumentation.set_on_retry_hooks([])
-    for name in ("websockets", "asyncio", "aiohttp", "asyncpg"):
-        logger = logging.getLogger(name)
-        logger.handlers = [logging.NullHandler()]
-        logger.propagate = False
-        logger.setLevel(logging.CRITICAL + 1)
+    # Whatever logger a library uses tomorrow: nothing passes, and Python's handler of last resort is gone.
+    logging.disable(logging.CRITICAL)
+    logging.lastResort = None

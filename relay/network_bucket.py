@@ -33,13 +33,22 @@ class NetworkBuckets:
             client = _parse(hops.pop())
         if client is None or client.is_loopback:
             return None
-        if now_s - self._key_made_s > _KEY_LIFETIME_S:
-            self._key, self._key_made_s = secrets.token_bytes(32), now_s
+        self.replace_old_key(now_s)
         prefix = client.packed[:3] if client.version == 4 else client.packed[:6]
         return hmac.digest(self._key, prefix, "sha256")
 
+    def replace_old_key(self, now_s: float) -> None:
+        """Forget the key if it is an hour old; called also when nobody connects."""
+        if now_s - self._key_made_s > _KEY_LIFETIME_S:
+            self._key, self._key_made_s = secrets.token_bytes(32), now_s
+
 
 def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    # Some proxies write a port too: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+    if address.startswith("["):
+        address = address[1:].partition("]")[0]
+    elif address.count(":") == 1:
+        address = address.partition(":")[0]
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -115,6 +115,7 @@ class Relay:
             self._config.server.host,
             self._config.server.port,
             process_request=self._answer_request,
+            process_response=_hide_handshake_error,
             server_header=None,
             # Off, so that authors can pad their frames and observers learn nothing from how well they compress.
             compression=None,
@@ -169,7 +170,12 @@ class Relay:
         return self._buckets.find(str(websocket.remote_address[0]), forwarded_for, time.monotonic())
 
     async def _serve_client(self, websocket: ServerConnection) -> None:
-        bucket = self._find_bucket(websocket, websocket.request) if websocket.request else None
+        bucket = None
+        if websocket.request is not None:
+            bucket = self._find_bucket(websocket, websocket.request)
+            # The library would keep User-Agent, Cookie, Origin and forwarded addresses as long as the connection lasts.
+            websocket.request.headers.clear()
+            websocket.protocol.origin = None
         connection = Connection(websocket, self._services)
         self._connections.add(connection)
         self.metrics.connections.inc()
@@ -188,6 +194,7 @@ class Relay:
     async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(_UPKEEP_S)
+            self._buckets.replace_old_key(time.monotonic())
             now_s = asyncio.get_running_loop().time()
             for connection in list(self._connections):
                 connection.close_if_idle(now_s)
@@ -200,6 +207,13 @@ class Relay:
     def _report_error(self, error: BaseException) -> None:
         self.metrics.internal_errors.inc()
         self._log.write_error(LogEvent.INTERNAL_ERROR, error)
+
+
+def _hide_handshake_error(websocket: ServerConnection, request: Request, response: Response) -> Response | None:
+    """Replace the library's refusals of a handshake, which repeat the client's headers, by a constant text."""
+    if websocket.protocol.handshake_exc is None:
+        return None
+    return refuse(HTTPStatus(response.status_code), "not a WebSocket handshake that this relay understands\n", request)
 
 
 def unix_now() -> int:
@@ -215,17 +229,18 @@ async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
     """
     async with open_database(config, log) as database:
         relay = Relay(config, log, database)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in relay.list_background_work()]
-            try:
-                private = await _listen(relay, config)
+        # Before the task group: what it raises comes out as it is, and an operator reads it.
+        private = await _listen(relay, config)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work) for work in relay.list_background_work()]
                 try:
                     yield relay
                 finally:
-                    await private.cleanup()
-            finally:
-                await relay.stop()
-                await _end(tasks)
+                    await relay.stop()
+                    await _end(tasks)
+        finally:
+            await private.cleanup()
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -230,17 +230,16 @@ async def test_closing_a_subscription_cancels_its_query(database18: dict[str, An
     settings = {**PLAIN, "limits": {**PLAIN["limits"], "query_timeout_s": 30}, "database": {"pool_size": 1}}
     # A transaction sees one snapshot of pg_stat_activity only, so a second session watches.
     blocker, watcher = await asyncpg.connect(**database18), await asyncpg.connect(**database18)
-    async with relay_on(database18, **settings) as url, Client(url) as client:
-        async with blocker.transaction():
-            await blocker.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
-            await client.send("REQ", "s", {})
-            await wait_for_blocked(watcher, 1)
-            await client.send("CLOSE", "s")
-            await wait_for_blocked(watcher, 0)
-            await client.send("REQ", "t", {})
-            await wait_for_blocked(watcher, 1)
-            await client.websocket.close()
-            await wait_for_blocked(watcher, 0)
+    async with relay_on(database18, **settings) as url, Client(url) as client, blocker.transaction():
+        await blocker.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
+        await client.send("REQ", "s", {})
+        await wait_for_blocked(watcher, 1)
+        await client.send("CLOSE", "s")
+        await wait_for_blocked(watcher, 0)
+        await client.send("REQ", "t", {})
+        await wait_for_blocked(watcher, 1)
+        await client.websocket.close()
+        await wait_for_blocked(watcher, 0)
     await blocker.close()
     await watcher.close()
 

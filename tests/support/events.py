@@ -10,7 +10,7 @@ from relay.client.ring_sign import make_bound_note
 from relay.event import Event
 from relay.verify.encoding import Scheme
 
-KEYS = [PrivateKey(hashlib.sha256(b"ringrelay-test-key-%d" % number).digest()) for number in range(40)]
+KEYS = [PrivateKey(hashlib.sha256(b"ringrelay-test-key-%d" % number).digest()) for number in range(80)]
 
 
 def pubkey_of(key: PrivateKey) -> str:

@@ -1,0 +1,310 @@
+"""A client's address is nowhere: not in the logs, the database, its files, its WAL or the metrics, and not in memory for long.
+
+What is looked for, and where. As text and as hex (both byte orders, and the hex of the text, as a dump writes bytea): in
+everything, files of the cluster and WAL included. Packed into 4 bytes: in everything too, but in the heap and the WAL four
+bytes can meet by chance (about once in a thousand runs), so there one hit is let pass. The client does everything twice: a
+leak would show at least twice.
+"""
+
+import ast
+import asyncio
+import gc
+import ipaddress
+import itertools
+import json
+import re
+import secrets
+import socket
+import struct
+import subprocess
+import time
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.embedded_account import find_account, find_binaries
+from relay.log import Log
+from relay.server import running
+from tests.adversity.test_privacy_served import Served, serving
+from tests.support.client import TIMEOUT_S, Client, to_json
+from tests.support.events import make_event, make_ring_note
+from tests.support.relays import make_config
+
+_SOURCE = "127.77.13.9"
+_FORWARDED = "203.0.113.77"
+_HEADERS = {"X-Forwarded-For": _FORWARDED, "Forwarded": f"for={_FORWARDED}", "X-Real-IP": _FORWARDED}
+_RELAY = Path(__file__).resolve().parents[2] / "relay"
+# Each round posts a newer profile than the last.
+_ROUNDS = itertools.count()
+_CONTENT = "control: this is stored, so the search must find it"
+
+
+def _list_spellings(address: str) -> set[bytes]:
+    """Return how an address could be written down. Its network alone is too much as well."""
+    packed = ipaddress.IPv4Address(address).packed
+    texts = {
+        address,
+        address.rpartition(".")[0] + ".",
+        address.replace(".", "-"),
+        packed.hex(),
+        packed.hex().upper(),
+        packed[::-1].hex(),
+        packed[::-1].hex().upper(),
+        packed.hex(":"),
+        f"{packed[:2].hex()}:{packed[2:].hex()}",
+        str(int.from_bytes(packed, "big")),
+        address.encode().hex(),
+    }
+    return {text.encode() for text in texts}
+
+
+_TEXTS = _list_spellings(_SOURCE) | _list_spellings(_FORWARDED)
+_PACKED = [
+    packed[::step] for packed in (ipaddress.IPv4Address(a).packed for a in (_SOURCE, _FORWARDED)) for step in (1, -1)
+]
+
+
+@pytest.mark.parametrize("trusted", ["[]", '["127.0.0.0/8"]'], ids=["no trusted proxy", "behind a trusted proxy"])
+async def test_the_address_of_a_client_is_written_down_nowhere(reachable_directory: Path, trusted: str) -> None:
+    limits = {
+        "RELAY_LIMITS__REQS_PER_S": "1",
+        "RELAY_LIMITS__BURST_FACTOR": "10",
+        "RELAY_LIMITS__MAX_CONNECTIONS_PER_NETWORK": "1",
+    }
+    async with serving(reachable_directory, RELAY_SERVER__TRUSTED_PROXIES=trusted, **limits) as served:
+        for _ in range(2):
+            await _do_everything(served, is_proxied=trusted != "[]")
+        live = await _read_views(served)
+        metrics = await served.fetch("/metrics")
+        dump = _dump(served)
+        await served.stop()
+    assert _CONTENT.encode().hex().encode() in dump
+    assert b"ringrelay_messages_total" in metrics
+    written = {
+        "what was printed": bytes(served.printed),
+        "the log": served.error_file.read_bytes(),
+        "the statistics": live,
+        "the metrics": metrics,
+        "the dump": dump,
+    }
+    files = {str(file): file.read_bytes() for file in served.data_dir.rglob("*") if file.is_file()}
+    # Heap and WAL are read: the control is in both.
+    assert any(_CONTENT.encode() in data for name, data in files.items() if "/pg_wal/" in name)
+    assert any(_CONTENT.encode() in data for name, data in files.items() if "/base/" in name)
+    found = {name: _find(data, _TEXTS) for name, data in {**written, **files}.items()}
+    found |= {f"{name}, packed": _find(data, _PACKED) for name, data in written.items()}
+    assert {name: hits for name, hits in found.items() if hits} == {}
+    assert sum(data.count(packed) for data in files.values() for packed in _PACKED) <= 1
+
+
+def _find(data: bytes, needles: Iterable[bytes]) -> list[bytes]:
+    return [needle for needle in needles if needle in data]
+
+
+def _connect(served: Served) -> Client:
+    return Client(served.url, local_addr=(_SOURCE, 0), additional_headers=_HEADERS)
+
+
+async def _do_everything(served: Served, *, is_proxied: bool) -> None:
+    async with _connect(served) as client:
+        # The source is what it should be, or nothing here shows anything.
+        assert client.websocket.local_address[0] == _SOURCE
+        await _post(client)
+        await _ask(client)
+        async with asyncio.timeout(TIMEOUT_S):
+            answer = await _exchange(served, b"")
+        # Where the header counts, its network is over its limit; else the client is one of this machine.
+        assert answer.startswith(b"HTTP/1.1 429 " if is_proxied else b"HTTP/1.1 101 ")
+    for request in (
+        "GET /nowhere HTTP/1.1",
+        "POST / HTTP/1.1",
+        "GET / HTTP/1.0",
+        "GET / HTTP/1.1",
+        "\x16\x03\x01garbage",
+    ):
+        await _send_and_read(served.port, f"{request}\r\nHost: x\r\nX-Forwarded-For: {_FORWARDED}\r\n\r\n".encode())
+    await _send_and_read(served.port, _handshake().replace(b"Version: 13", b"Version: 7"))
+    await _send_and_read(served.port, b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n")
+    await _send_and_read(served.port, b"GET / HTTP/1.1\r\nX-Forwarded-F", is_cut=True)
+    for frame in (_frame(b"\xff\xfe"), _frame(b"x", size=300_000), _frame(b'["EVENT",'), b"\xc1\x80abcd", b"\x81"):
+        await _exchange(served, frame)
+        await _exchange(served, frame, reset=True)
+    for request in ("GET /metrics", "GET /healthz", "GET /nowhere", "garbage", "GET /metrics?x=%ff"):
+        message = f"{request} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {_FORWARDED}\r\nConnection: close\r\n\r\n"
+        await _send_and_read(served.private_port, message.encode())
+
+
+async def _post(client: Client) -> None:
+    note = make_ring_note(_CONTENT)
+    profile = make_event(kind=0, content=secrets.token_hex(4), created_at=int(time.time()) - 60 + next(_ROUNDS))
+    for event in (note, make_ring_note(scope="s"), profile, make_ring_note(kind=20_001)):
+        assert (await client.publish(event))[0]
+    deletion = make_event(kind=5, tags=(("e", profile.id),))
+    forged = {**to_json(make_ring_note(ring_size=6)), "sig": "00" * 64}
+    for event in (note, deletion, profile, make_event(), forged, {"id": "canary"}, make_event(tags=(("-",),))):
+        await client.publish(event)
+    await client.send("AUTH", make_event(kind=22_242))
+    await client.next("OK")
+
+
+async def _ask(client: Client) -> None:
+    for frame in ("hello", b"binary", '["CLOSE"]', "[" * 5_000):
+        await client.send_raw(frame)
+        await client.next("NOTICE")
+    await client.fetch({"limit": 5})
+    await client.send("COUNT", "c", {})
+    await client.next("COUNT")
+    await client.send("REQ", "s", {"search": "x"})
+    await client.next("CLOSED")
+    for _ in range(9):
+        await client.send("COUNT", "c", {"kinds": [7]})
+    # Refusals overtake answers.
+    assert "CLOSED" in {(await client.receive())[0] for _ in range(9)}
+
+
+def _handshake() -> bytes:
+    headers = "".join(f"{name}: {value}\r\n" for name, value in _HEADERS.items())
+    return (
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n{headers}\r\n"
+    ).encode()
+
+
+def _frame(payload: bytes, size: int | None = None) -> bytes:
+    """Return a text frame masked with zeros that claims to be `size` bytes long."""
+    size = len(payload) if size is None else size
+    head = bytes((0x81, 0x80 | size)) if size < 126 else b"\x81\xff" + size.to_bytes(8, "big")
+    return head + bytes(4) + payload
+
+
+async def _exchange(served: Served, frames: bytes, *, reset: bool = False) -> bytes:
+    """Open a WebSocket by hand, send what may not be frames, and go, politely or not."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, local_addr=(_SOURCE, 0))
+    writer.write(_handshake())
+    async with asyncio.timeout(TIMEOUT_S):
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(frames)
+        await writer.drain()
+        if reset:
+            # With no time to linger, the end is a reset: the relay meets it as an OSError.
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        else:
+            writer.write_eof()
+            await reader.read()
+    writer.close()
+    return head
+
+
+async def _send_and_read(port: int, request: bytes, *, is_cut: bool = False) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(_SOURCE, 0))
+    writer.write(request)
+    if is_cut:
+        writer.write_eof()
+    async with asyncio.timeout(TIMEOUT_S):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def _read_views(served: Served) -> bytes:
+    """Return every view and catalogue of the server as text: sessions, statistics, settings."""
+    connection = await served.connect_as_superuser()
+    try:
+        names = await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace "
+            "AND relkind IN ('v', 'r') AND relname LIKE 'pg_%' AND relname NOT LIKE '%numa%'"
+        )
+        rows = [await connection.fetch(f'SELECT v::text FROM pg_catalog."{name[0]}" v') for name in names]
+        # All that is in memory goes to the files.
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+    return "\n".join(str(row[0]) for table in rows for row in table).encode()
+
+
+def _dump(served: Served) -> bytes:
+    program = find_binaries(18, find_account()) / "pg_dumpall"
+    arguments = ["-h", str(served.data_dir / "postgres" / "socket"), "-p", "5432", "-U", "postgres"]
+    return subprocess.run([program, *arguments], capture_output=True, check=True).stdout
+
+
+async def test_a_connection_keeps_no_header_of_the_clients_request(database18: dict[str, Any]) -> None:
+    headers = {
+        "User-Agent": "canary-agent",
+        "Origin": "https://canary-origin",
+        "Cookie": "canary-cookie",
+        "X-Forwarded-For": "203.0.113.77",
+        "Referer": "https://canary-referer",
+    }
+    async with running(make_config(database18), Log()) as relay:
+        # Not from this process: the client's own copy of its headers must not be found.
+        reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(_handshake().replace(b"\r\n\r\n", b"\r\n" + lines.encode() + b"\r\n"))
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            # The connection is served when it answers.
+            writer.write(_frame(b"[]"))
+            await reader.readexactly(2)
+        held = _list_texts(list(relay._connections))
+        writer.close()
+    assert len(held) > 10
+    assert {text for text in held if "canary" in text or "203.0.113" in text} == set()
+
+
+def _list_texts(roots: list[Any]) -> set[str]:
+    """Return every text that can be reached from the roots, but through the loop, modules, classes and running code."""
+    code = (types.ModuleType, type, types.FunctionType, types.FrameType, types.CodeType, types.CoroutineType)
+    stop = (*code, asyncio.AbstractEventLoop, asyncio.Task, asyncio.Handle)
+    seen: set[int] = set()
+    texts: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, stop):
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, (str, bytes, bytearray)):
+            texts.add(thing if isinstance(thing, str) else bytes(thing).decode(errors="replace"))
+        else:
+            waiting.extend(gc.get_referents(thing))
+    return texts
+
+
+def _strip_texts(source: str) -> str:
+    """Return Python without docstrings and comments."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = None
+    return ast.unparse(tree)
+
+
+def _find_files(pattern: str) -> set[str]:
+    files = (file for file in _RELAY.rglob("*.py") if "client" not in file.relative_to(_RELAY).parts)
+    code = {str(file.relative_to(_RELAY)): _strip_texts(file.read_text(encoding="utf-8")) for file in files}
+    return {name for name, text in code.items() if re.search(pattern, text)}
+
+
+def test_one_file_reads_addresses_and_forwarding_headers() -> None:
+    assert _find_files(r"remote_address|X-Forwarded-For|X-Real|['\"]Forwarded['\"]") == {"server.py"}
+    assert _find_files(r"peername|getpeername|peercred|\.remote\b|sockname") <= {"server.py"}
+    assert _find_files(r"get_extra_info") == set()
+
+
+def test_no_file_reads_a_header_that_tells_clients_apart() -> None:
+    assert _find_files(r"(?i)['\"](user-agent|origin|cookie|referer|accept-language|authorization)['\"]") == set()
+    read = set()
+    for name in _find_files(r"headers"):
+        read |= set(re.findall(r"headers\.(?:get|get_all)\('([^']+)'", (_strip_texts((_RELAY / name).read_text()))))
+    assert read == {"X-Forwarded-For", "Accept", "Upgrade"}
+
+
+def test_what_is_looked_for_would_be_found() -> None:
+    assert _find(json.dumps({"peer": "127.77.13.9:4711"}).encode(), _TEXTS)
+    assert _find(b"\\x" + _FORWARDED.encode().hex().encode(), _TEXTS)
+    assert _find(b"\0" + socket.inet_aton(_SOURCE), _PACKED)

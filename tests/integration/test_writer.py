@@ -1,0 +1,128 @@
+"""The writer: one transaction for what waits, each note answered for itself, nothing said before the commit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from relay.event import Event, encode_event
+from relay.insert import Saved
+from relay.note import Note
+from relay.verdict import Rejected
+from relay.writer import Commit, Writer
+from tests.support.events import KEYS, make_event, pubkey_of
+
+
+class Bench:
+    """A writer on a real database, and what it told the rest of the relay."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+        self.published: list[str] = []
+        self.commits: list[Commit] = []
+        self.own: set[int] = set()
+        self.writer = Writer(
+            pool,
+            mark_own=self.own.update,
+            unmark_own=self.own.difference_update,
+            publish=self._publish,
+            report=self.commits.append,
+        )
+
+    def _publish(self, notes: Sequence[Note]) -> None:
+        self.published += [note.event.id for note in notes]
+
+    async def save_together(self, *events: Event) -> list[Saved]:
+        return await asyncio.gather(*(self.writer.save(to_note(event)) for event in events))
+
+    async def list_ids(self) -> set[str]:
+        return {row["id"].hex() for row in await self.pool.fetch("SELECT id FROM notes")}
+
+
+def to_note(event: Event) -> Note:
+    return Note(event, encode_event(event), None)
+
+
+@asynccontextmanager
+async def bench_on(arguments: dict[str, Any]) -> AsyncIterator[Bench]:
+    pool = await asyncpg.create_pool(**arguments, min_size=0, max_size=2)
+    bench = Bench(pool)
+    task = asyncio.ensure_future(bench.writer.run())
+    try:
+        yield bench
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await pool.close()
+
+
+async def test_what_waits_together_is_one_transaction_and_published_after_it(database: dict[str, Any]) -> None:
+    events = [make_event(content=str(number)) for number in range(50)]
+    async with bench_on(database) as bench:
+        assert await bench.save_together(*events) == [Saved.STORED] * 50
+        assert [commit.notes for commit in bench.commits] == [50]
+        assert set(bench.published) == await bench.list_ids() == {event.id for event in events}
+        assert len(bench.own) == 50
+
+
+async def test_one_bad_row_never_fails_its_neighbours(database: dict[str, Any]) -> None:
+    bad = Event("f" * 64, pubkey_of(KEYS[0]), 1, 2**40, (), "", "0" * 128)
+    good = [make_event(content=str(number)) for number in range(3)]
+    async with bench_on(database) as bench:
+        saved = await bench.save_together(good[0], bad, good[1], good[2])
+        assert saved == [Saved.STORED, Saved.FAILED, Saved.STORED, Saved.STORED]
+        assert await bench.list_ids() == {event.id for event in good}
+
+
+async def test_rows_of_one_batch_that_share_a_key_are_decided_as_if_alone(database: dict[str, Any]) -> None:
+    old, new = (make_event(kind=0, created_at=created_at) for created_at in (1000, 2000))
+    low, high = sorted((make_event(kind=3, created_at=5, content=c) for c in "ab"), key=lambda event: event.id)
+    once = make_event(content="once")
+    async with bench_on(database) as bench:
+        saved = await bench.save_together(old, new, high, low, once, once)
+        assert saved[:4] == [Saved.SUPERSEDED, Saved.STORED, Saved.SUPERSEDED, Saved.STORED]
+        assert sorted(result.name for result in saved[4:]) == ["DUPLICATE", "STORED"]
+        assert await bench.list_ids() == {new.id, low.id, once.id}
+        assert len(bench.published) == 3
+
+
+async def test_rows_lie_in_the_order_of_their_ids_and_not_of_their_arrival(database: dict[str, Any]) -> None:
+    events = [make_event(content=str(number)) for number in range(100)]
+    async with bench_on(database) as bench:
+        await bench.save_together(*events)
+        for table in ("notes", "feed"):
+            rows = await bench.pool.fetch(f"SELECT id FROM {table} ORDER BY ctid")
+            assert [row["id"].hex() for row in rows] == sorted(event.id for event in events)
+
+
+async def test_a_note_and_its_deletion_in_one_batch_leave_the_deletion(database: dict[str, Any]) -> None:
+    note = make_event(content="gone")
+    request = make_event(kind=5, tags=(("e", note.id),))
+    async with bench_on(database) as bench:
+        await bench.save_together(note, request)
+        assert await bench.list_ids() == {request.id}
+        assert await bench.save_together(note) == [Saved.DELETED]
+
+
+async def test_tags_go_with_their_note(database: dict[str, Any]) -> None:
+    note = make_event(tags=(("t", "x"), ("t", "x"), ("t", "y")))
+    async with bench_on(database) as bench:
+        await bench.save_together(note)
+        assert await bench.pool.fetchval("SELECT count(*) FROM tags") == 2
+        await bench.save_together(make_event(kind=5, tags=(("e", note.id),)))
+        assert await bench.pool.fetchval("SELECT count(*) FROM tags WHERE note_id = $1", bytes.fromhex(note.id)) == 0
+
+
+async def test_too_much_waiting_is_refused_and_not_lost(
+    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.writer._MAX_WAITING", 2)
+    async with bench_on(database18) as bench:
+        results = await asyncio.gather(
+            *(bench.writer.save(to_note(make_event(content=str(n)))) for n in range(4)), return_exceptions=True
+        )
+        assert [isinstance(result, Rejected) for result in results] == [False, False, True, True]
+        assert len(await bench.list_ids()) == 2

@@ -1,0 +1,105 @@
+"""The verification pool: bounded, fair to small notes, and never twice the same work at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from relay.event import Event
+from relay.verdict import Rejected
+from relay.verify import proof as ring_proof
+from relay.verify.pool import Timing, VerifyPool, count_units
+from relay.verify.proof import RingProof
+from tests.support.events import KEYS, make_event, make_ring_note, sign_again
+
+
+@asynccontextmanager
+async def running_pool(threads: int = 1) -> AsyncIterator[tuple[VerifyPool, list[Timing]]]:
+    timings: list[Timing] = []
+    pool = VerifyPool(timings.append, threads)
+    task = asyncio.ensure_future(pool.run())
+    try:
+        yield pool, timings
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def find(event: Event) -> RingProof:
+    proof = ring_proof.find(event, 1024)
+    assert proof is not None
+    return proof
+
+
+async def test_good_notes_pass_and_bad_ones_are_refused_each_for_itself() -> None:
+    author = KEYS[30]
+    good = make_ring_note(author=author)
+    bad = sign_again(good, author, (*good.tags[:-1], make_ring_note("other", author=author).tags[-1]))
+    async with running_pool() as (pool, timings):
+        results = await asyncio.gather(
+            *(pool.verify(event, find(event)) for event in (good, bad)),
+            pool.verify(make_event(), None),
+            return_exceptions=True,
+        )
+        assert results[0] is None
+        assert isinstance(results[1], Rejected)
+        assert results[2] is None
+        assert [timing.accepted for timing in timings] == [True, False, True]
+        assert pool.queued_units == 0
+
+
+async def test_a_forged_signature_does_not_profit_from_a_good_one_of_the_same_id() -> None:
+    event = make_event()
+    forged = Event(event.id, event.pubkey, event.created_at, event.kind, event.tags, event.content, "00" * 64)
+    async with running_pool() as (pool, _):
+        good, bad = await asyncio.gather(pool.verify(event, None), pool.verify(forged, None), return_exceptions=True)
+        assert good is None
+        assert isinstance(bad, Rejected)
+
+
+async def test_an_event_already_being_verified_is_not_verified_twice() -> None:
+    event = make_event()
+    async with running_pool() as (pool, timings):
+        await asyncio.gather(*(pool.verify(event, None) for _ in range(20)))
+        assert len(timings) == 1
+        await pool.verify(event, None)
+        assert len(timings) == 2
+
+
+async def test_a_full_queue_refuses_at_once_and_says_what_to_do() -> None:
+    pool = VerifyPool(lambda _: None, threads=1)
+    pool.queued_units = pool.max_queued_units
+    with pytest.raises(Rejected, match="error: verification queue is full, try again"):
+        await pool.verify(make_event(), None)
+
+
+async def test_a_small_note_waits_behind_one_large_and_never_behind_all_of_them() -> None:
+    large = [make_ring_note(str(number), ring_size=70, scope="s") for number in range(12)]
+    order: list[str] = []
+
+    async def verify(pool: VerifyPool, event: Event, proof: RingProof | None, name: str) -> None:
+        await pool.verify(event, proof)
+        order.append(name)
+
+    # 70 members of a linkable ring are more than a batch's 200 units, so each is a batch of its own.
+    assert count_units(find(large[0])) == 211
+    async with running_pool() as (pool, _), asyncio.TaskGroup() as group:
+        for note in large:
+            group.create_task(verify(pool, note, find(note), "large"))
+        while not order:
+            await asyncio.sleep(0)
+        waited_for = len(order)
+        await verify(pool, make_event(), None, "small")
+        # The one that was being verified, and one whose turn it was.
+        assert order.index("small") <= waited_for + 2
+    assert len(order) == 13
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+async def test_many_notes_on_several_threads_are_all_answered(threads: int) -> None:
+    notes = [make_ring_note(str(number)) for number in range(60)]
+    async with running_pool(threads) as (pool, timings):
+        await asyncio.gather(*(pool.verify(note, find(note)) for note in notes))
+        assert len(timings) == 60
+        assert pool.queued_units == 0
