@@ -87,7 +87,7 @@ async def test_a_small_note_waits_behind_one_large_and_never_behind_all_of_them(
     async with running_pool() as (pool, _), asyncio.TaskGroup() as group:
         for note in large:
             group.create_task(verify(pool, note, find(note), "large"))
-        while not order:
+        while not order:  # noqa: ASYNC110 - lets the pool run until the first result is there
             await asyncio.sleep(0)
         waited_for = len(order)
         await verify(pool, make_event(), None, "small")
