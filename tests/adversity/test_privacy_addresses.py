@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from relay.embedded_account import find_account, find_binaries
+from relay.embedded.account import find_account, find_binaries
 from relay.log import Log
 from relay.server import running
 from tests.adversity.test_privacy_served import Served, serving

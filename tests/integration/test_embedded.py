@@ -23,7 +23,7 @@ import pytest_asyncio
 
 from relay.database_profile import check_privacy_settings
 from relay.embedded import EmbeddedError, EmbeddedPostgres
-from relay.embedded_account import INSTALLATIONS, PACKAGE, Account, find_account, find_binaries
+from relay.embedded.account import INSTALLATIONS, PACKAGE, Account, find_account, find_binaries
 
 IS_ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as another operating-system user")

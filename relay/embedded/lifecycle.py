@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import asyncpg
 
-from relay.embedded_account import (
+from relay.embedded.account import (
     Account,
     EmbeddedError,
     check_major,
@@ -17,7 +17,7 @@ from relay.embedded_account import (
     find_binaries,
     wheel_version,
 )
-from relay.embedded_cluster import (
+from relay.embedded.cluster import (
     DATABASE,
     PORT,
     ROLE,
@@ -33,7 +33,7 @@ from relay.embedded_cluster import (
     take_lock,
     write_configuration,
 )
-from relay.embedded_process import Postmaster, failure_reason, find_running, launch
+from relay.embedded.process import Postmaster, failure_reason, find_running, launch
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.database_profile import DURABILITY_SETTINGS, PRIVACY_SETTINGS
-from relay.embedded_account import CHILD_ENVIRONMENT, Account, EmbeddedError
+from relay.embedded.account import CHILD_ENVIRONMENT, Account, EmbeddedError
 
 SUPERUSER = "postgres"
 ROLE = "ringrelay"

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from relay.embedded_account import CHILD_ENVIRONMENT, Account
+from relay.embedded.account import CHILD_ENVIRONMENT, Account
 
 _POLL_S = 0.02
 # After SIGQUIT Postgres itself kills what has not ended within 5 s.
