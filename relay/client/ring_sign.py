@@ -11,11 +11,11 @@ import msgspec
 from coincurve import PrivateKey, PublicKey
 
 from relay.event import Event, Tag, compute_id
+from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature, Scheme, encode_ring_a, is_flag, is_scalar
 from relay.verify.proof import SIGNED_PREFIX
 from relay.verify.ring import (
     RELEASE_FLAG,
-    Curve,
     Dialect,
     Member,
     hash_to_point,

@@ -11,9 +11,10 @@ from coincurve import PrivateKey
 from relay.client.ring_sign import compute_key_image, sign_blsag, sign_sag
 from relay.verdict import Prefix, Rejected
 from relay.verify import ring
+from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER as N
 from relay.verify.encoding import RingSignature, Scheme
-from relay.verify.ring import Curve, Dialect, Member, lift, parse_member
+from relay.verify.ring import Dialect, Member, lift, parse_member
 
 P = 2**256 - 2**32 - 977
 G = (
