@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -308,15 +309,15 @@ async def _run_until_signal(config: Config, log: Log) -> None:
 
 def _greet(config: Config, port: int) -> None:
     url = config.server.url or f"ws://{config.server.host}:{port}"
-    http_url = "http" + url.removeprefix("ws")
     private = f"http://{config.server.private_host}:{config.server.private_port}"
+    # As it was called, so that the lines below can be copied.
+    program = sys.argv[0] if Path(sys.argv[0]).name == "ringrelay" else f"{sys.executable} -m relay"
     print(
         f"ringrelay is ready\n"
         f"  relay          {url}\n"
-        f"  info document  curl -H 'Accept: application/nostr+json' {http_url}\n"
+        f"  info document  curl -H 'Accept: application/nostr+json' {url.replace('ws', 'http', 1)}\n"
         f"  metrics        {private}/metrics\n"
-        f"  first note     ringrelay sign --ring ring.txt --key-file my.key --message 'hello' | ringrelay publish {url}\n"
-        f"                 (ring.txt: at least {config.ring.min_size} npubs, yours among them; "
-        f"a key of your own: ringrelay keygen --out my.key)",
+        f"  first note     {program} keygen --out my.key >> ring.txt    (then add npubs of others to ring.txt)\n"
+        f"                 {program} sign --ring ring.txt --key-file my.key --message 'hello' | {program} publish {url}",
         flush=True,
     )
