@@ -14,13 +14,15 @@ from relay.database_profile import check_privacy_settings
 from relay.embedded import EmbeddedPostgres
 from relay.log import Log, LogEvent
 from relay.migrate import find_migrations_directory, migrate
+from relay.postgres_errors import DATABASE_FAILURES
 
-# What any use of the database can raise when it is away or refuses.
-DATABASE_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 _CONNECT_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 2.0
 _FIRST_CONNECT_ATTEMPTS = 10
 _COMMIT_TIMEOUT_S = 30.0
+_HUNG_AFTER_S = 5.0
+# One for the writer, one for the feed, one for what is done now and then.
+_WRITE_CONNECTIONS = 3
 # Ordered index scans are what relay/query.py is written for; without statistics, as after a first day, the planner prefers
 # to collect every match and sort it (measured: 8 ms instead of 0.4 for the newest 100 of 30,000).
 _READ_SETTINGS = {
@@ -57,14 +59,9 @@ async def open_database(config: Config, log: Log) -> AsyncIterator[Database]:
     async with AsyncExitStack() as stack:
         arguments = await _find_server(config, stack)
         await _prepare(arguments, config, log)
-        timeout_ms = str(int(config.limits.query_timeout_s * 1000))
-        readers = await _open_pool(
-            arguments, config.database.pool_size, {**_READ_SETTINGS, "statement_timeout": timeout_ms}
-        )
+        readers = await _open_pool(arguments, config.database.pool_size, _READ_SETTINGS, config.limits.query_timeout_s)
         stack.push_async_callback(_close, readers)
-        writers = await _open_pool(
-            arguments, 2, {**_WRITE_SETTINGS, "statement_timeout": str(int(_COMMIT_TIMEOUT_S * 1000))}
-        )
+        writers = await _open_pool(arguments, _WRITE_CONNECTIONS, _WRITE_SETTINGS, _COMMIT_TIMEOUT_S)
         stack.push_async_callback(_close, writers)
         yield Database(readers, writers)
 
@@ -152,14 +149,18 @@ async def _refuse_transaction_pooler(connection: asyncpg.Connection, arguments: 
         )
 
 
-async def _open_pool(arguments: Mapping[str, Any], size: int, settings: Mapping[str, str]) -> asyncpg.Pool:
+async def _open_pool(
+    arguments: Mapping[str, Any], size: int, settings: Mapping[str, str], timeout_s: float
+) -> asyncpg.Pool:
     return await asyncpg.create_pool(
         **arguments,
         # No floor: a pool that restores one by itself does so for ever while the database is away.
         min_size=0,
         max_size=size,
         timeout=_CONNECT_TIMEOUT_S,
-        server_settings=dict(settings),
+        server_settings={**settings, "statement_timeout": str(int(timeout_s * 1000))},
+        # For a server that hangs and does not keep its own timeout.
+        command_timeout=timeout_s + _HUNG_AFTER_S,
         # Nothing of ours changes a session, so asyncpg's clean-up, a round trip a query, has nothing to clean.
         reset=_leave_as_is,
         statement_cache_size=256,

@@ -3,12 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 import asyncpg
 
 from relay.event import decode_event
 from relay.insert import FEED_CHANNEL
 from relay.note import Note
+from relay.postgres_errors import DATABASE_FAILURES
 
 _POLL_S = 1.0
 _PAGE = 500
@@ -24,17 +26,26 @@ class Feed:
         self._pool = pool
         self._publish = publish
         self._last = 0
+        self._announced = 0
+        self._uncommitted: set[int] = set()
         self._own: set[int] = set()
         self._notified = asyncio.Event()
         self._marks: deque[tuple[float, int]] = deque()
 
     def mark_own(self, sequence: Sequence[int]) -> None:
+        """Read no further than these numbers until their commit is confirmed or known to have failed."""
+        self._uncommitted.update(sequence)
+
+    def confirm_own(self, sequence: Sequence[int]) -> None:
         """Skip these numbers: this process publishes those notes itself, after its commit."""
+        self._uncommitted.difference_update(sequence)
         self._own.update(sequence)
+        self._wake_if_behind()
 
     def unmark_own(self, sequence: Sequence[int]) -> None:
         """Read these numbers after all, if they are there: this process does not know whether they were committed."""
-        self._own.difference_update(sequence)
+        self._uncommitted.difference_update(sequence)
+        self._notified.set()
 
     async def prepare(self) -> None:
         """Start after what is there already: a REQ finds that in the store."""
@@ -46,7 +57,7 @@ class Feed:
             try:
                 async with self._pool.acquire() as connection:
                     await self._follow(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except DATABASE_FAILURES:
                 await asyncio.sleep(_POLL_S)
 
     async def _follow(self, connection: asyncpg.Connection) -> None:
@@ -66,8 +77,12 @@ class Feed:
                 await connection.remove_listener(FEED_CHANNEL, self._on_notify)
 
     def _on_notify(self, connection: object, pid: int, channel: str, payload: str) -> None:
+        self._announced = max(self._announced, int(payload))
+        self._wake_if_behind()
+
+    def _wake_if_behind(self) -> None:
         self._skip_own()
-        if int(payload) > self._last:
+        if self._announced > self._last and self._last + 1 not in self._uncommitted:
             self._notified.set()
 
     def _skip_own(self) -> None:
@@ -88,11 +103,12 @@ class Feed:
                 self._last,
                 _PAGE,
             )
-            if not records:
+            settled = list(takewhile(lambda record: record["seq"] not in self._uncommitted, records))
+            if not settled:
                 return
             # A note that was deleted since has no bytes left.
-            foreign = [record for record in records if record["seq"] not in self._own and record["event"] is not None]
-            self._last = records[-1]["seq"]
+            foreign = [record for record in settled if record["seq"] not in self._own and record["event"] is not None]
+            self._last = settled[-1]["seq"]
             self._own = {seq for seq in self._own if seq > self._last}
             self._publish([Note(decode_event(record["event"]), record["event"], None) for record in foreign])
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 
 from relay.config import Config
 from relay.connection import Connection, Services
-from relay.database import DATABASE_FAILURES, Database, DatabaseError, migrate_only, open_database
+from relay.database import Database, DatabaseError, migrate_only, open_database
 from relay.embedded import EmbeddedError
 from relay.expiry import delete_expired
 from relay.feed import Feed
@@ -30,6 +30,7 @@ from relay.metrics import Metrics
 from relay.migrate import MigrationError
 from relay.network_bucket import NetworkBuckets
 from relay.outbox import LOW_BUFFER_BYTES
+from relay.postgres_errors import DATABASE_FAILURES
 from relay.private_web import start_private_web
 from relay.query import Query
 from relay.store import Store
@@ -67,8 +68,7 @@ class Relay:
         self._feed = Feed(database.writers, self._subscriptions.publish)
         self._writer = Writer(
             database.writers,
-            mark_own=self._feed.mark_own,
-            unmark_own=self._feed.unmark_own,
+            feed=self._feed,
             publish=self._subscriptions.publish,
             report=self.metrics.observe_commit,
         )
@@ -244,7 +244,7 @@ async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
             await private.cleanup()
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks until they end: a connection attempt that fails at that moment swallows a cancellation (asyncpg)."""
     pending = set(tasks)
     while pending:
@@ -300,11 +300,25 @@ async def _run_until_signal(config: Config, log: Log) -> None:
     loop.set_exception_handler(log.write_loop_error)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stopping.set)
+    started = asyncio.Event()
+    serving = asyncio.create_task(_serve_until(stopping, started, config, log))
+    signalled = asyncio.create_task(stopping.wait())
+    await asyncio.wait([serving, signalled], return_when=asyncio.FIRST_COMPLETED)
+    if not started.is_set():
+        # The signal came while the database was starting or being waited for.
+        await _end([serving])
+    await _end([signalled])
+    if not serving.cancelled():
+        await serving
+    log.write(LogEvent.STOPPED)
+
+
+async def _serve_until(stopping: asyncio.Event, started: asyncio.Event, config: Config, log: Log) -> None:
     async with running(config, log) as relay:
+        started.set()
         _greet(config, relay.port)
         await stopping.wait()
         log.write(LogEvent.STOPPING)
-    log.write(LogEvent.STOPPED)
 
 
 def _greet(config: Config, port: int) -> None:

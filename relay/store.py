@@ -10,6 +10,7 @@ from typing import NamedTuple
 import asyncpg
 
 from relay.filter import Filter
+from relay.postgres_errors import DATABASE_AWAY
 from relay.query import Cursor, Query, build_count, build_page
 from relay.verdict import Prefix, Rejected
 
@@ -17,14 +18,6 @@ from relay.verdict import Prefix, Rejected
 _PAGE_ROWS = 100
 _PAGE_BYTES = 1_048_576
 _TOO_SLOW = "the query took too long; narrow the filter (fewer values, a since, a smaller limit)"
-# What a server raises that is away, shutting down, starting, or out of connections. All else is a fault of ours.
-_UNAVAILABLE_ERRORS = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    OSError,
-)
 _UNAVAILABLE = "the database is not available; try again later"
 
 
@@ -127,7 +120,7 @@ class Store:
                 records: list[asyncpg.Record] = await connection.fetch(query.text, *query.arguments)
         except asyncpg.QueryCanceledError:
             raise Rejected(Prefix.ERROR, _TOO_SLOW) from None
-        except _UNAVAILABLE_ERRORS:
+        except DATABASE_AWAY:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
         self._report(QueryTiming(got_s - asked_s, time.perf_counter() - got_s))
         return records

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from relay.feed import Feed
 from relay.insert import Saved, insert_batch
 from relay.note import Note
+from relay.postgres_errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.verdict import Prefix, Rejected
 
 _MAX_BATCH = 500
 # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
 _MAX_WAITING = 20_000
-# What a lost server or connection raises; the batch's fate is then unknown and its authors are told to try again.
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
-# What one bad row raises: on the server, or in asyncpg, which cannot encode it (an InterfaceError that is a ValueError).
-_BAD_ROW = (asyncpg.PostgresError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,12 @@ class Writer:
         self,
         pool: asyncpg.Pool,
         *,
-        mark_own: Callable[[Sequence[int]], None],
-        unmark_own: Callable[[Sequence[int]], None],
+        feed: Feed,
         publish: Callable[[Sequence[Note]], None],
         report: Callable[[Commit], None],
     ) -> None:
         self._pool = pool
-        self._mark_own = mark_own
-        self._unmark_own = unmark_own
+        self._feed = feed
         self._publish = publish
         self._report = report
         self._waiting: deque[_Waiting] = deque()
@@ -79,13 +75,14 @@ class Writer:
     async def _commit(self, batch: list[_Waiting]) -> None:
         try:
             results = await self._insert([waiting.note for waiting in batch])
-        except asyncpg.PostgresConnectionError:
-            results = [Saved.FAILED] * len(batch)
-        except _BAD_ROW:
-            # One bad row never fails its neighbours: each gets a transaction of its own.
-            results = [await self._insert_alone(waiting.note) for waiting in batch]
-        except _LOST:
-            results = [Saved.FAILED] * len(batch)
+        except (*DATABASE_FAILURES, ValueError) as error:
+            # A value that asyncpg cannot encode is a ValueError (and an InterfaceError too): a bad row.
+            if isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError):
+                # The batch's fate may be unknown; its authors are told to try again.
+                results = [Saved.FAILED] * len(batch)
+            else:
+                # One bad row never fails its neighbours: each gets a transaction of its own.
+                results = [await self._insert_alone(waiting.note) for waiting in batch]
         self._publish([waiting.note for waiting, saved in zip(batch, results, strict=True) if saved is Saved.STORED])
         for waiting, saved in zip(batch, results, strict=True):
             if not waiting.saved.done():
@@ -94,7 +91,7 @@ class Writer:
     async def _insert_alone(self, note: Note) -> Saved:
         try:
             return (await self._insert([note]))[0]
-        except (*_BAD_ROW, *_LOST):
+        except (*DATABASE_FAILURES, ValueError):
             return Saved.FAILED
 
     async def _insert(self, notes: Sequence[Note]) -> list[Saved]:
@@ -105,10 +102,12 @@ class Writer:
                 async with connection.transaction():
                     results, sequence = await insert_batch(connection, notes)
                     # Before the commit: its notification may overtake this task.
-                    self._mark_own(sequence)
-                self._report(Commit(len(notes), time.perf_counter() - started_s))
-        except (*_BAD_ROW, *_LOST):
-            # If the commit was lost on its way back, the feed brings these notes to our subscribers.
-            self._unmark_own(sequence)
+                    self._feed.mark_own(sequence)
+                took_s = time.perf_counter() - started_s
+        except (*DATABASE_FAILURES, ValueError):
+            # If only the answer to the commit was lost, the feed brings these notes to our subscribers.
+            self._feed.unmark_own(sequence)
             raise
+        self._feed.confirm_own(sequence)
+        self._report(Commit(len(notes), took_s))
         return results

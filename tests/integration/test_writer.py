@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from relay.event import Event, encode_event
+from relay.feed import Feed
 from relay.insert import Saved
 from relay.note import Note
 from relay.verdict import Rejected
@@ -23,14 +24,8 @@ class Bench:
         self.pool = pool
         self.published: list[str] = []
         self.commits: list[Commit] = []
-        self.own: set[int] = set()
-        self.writer = Writer(
-            pool,
-            mark_own=self.own.update,
-            unmark_own=self.own.difference_update,
-            publish=self._publish,
-            report=self.commits.append,
-        )
+        feed = Feed(pool, self._publish)
+        self.writer = Writer(pool, feed=feed, publish=self._publish, report=self.commits.append)
 
     def _publish(self, notes: Sequence[Note]) -> None:
         self.published += [note.event.id for note in notes]
@@ -65,7 +60,6 @@ async def test_what_waits_together_is_one_transaction_and_published_after_it(dat
         assert await bench.save_together(*events) == [Saved.STORED] * 50
         assert [commit.notes for commit in bench.commits] == [50]
         assert set(bench.published) == await bench.list_ids() == {event.id for event in events}
-        assert len(bench.own) == 50
 
 
 async def test_one_bad_row_never_fails_its_neighbours(database: dict[str, Any]) -> None:
