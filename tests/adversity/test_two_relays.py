@@ -1,0 +1,200 @@
+"""Two relays on one database: what one stores, the other delivers once; what both are sent at once is stored once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.support.client import Client
+from tests.support.events import KEYS, make_event, make_ring_note, sign_again
+from tests.support.relays import relay_on
+
+_BOUND_S = 20.0
+_TRIES = 20
+SECTIONS: dict[str, dict[str, Any]] = {
+    "accept": {"plain": True},
+    "limits": {"events_per_s": 100_000, "reqs_per_s": 1_000},
+}
+
+
+@asynccontextmanager
+async def two_relays(database: dict[str, Any]) -> AsyncIterator[tuple[str, str]]:
+    """Run two relays on one database and give their URLs."""
+    async with relay_on(database, **SECTIONS) as first, relay_on(database, **SECTIONS) as second:
+        yield first, second
+
+
+@asynccontextmanager
+async def subscriber(url: str, **filter_: Any) -> AsyncIterator[Client]:
+    """Connect and subscribe to what comes from now on."""
+    async with Client(url, max_queue=None) as client:
+        await client.send("REQ", "live", {**filter_, "limit": 0})
+        assert await client.next("EOSE") == ["live"]
+        yield client
+
+
+async def read_live(client: Client, count: int) -> list[str]:
+    return [(await client.next("EVENT"))[1]["id"] for _ in range(count)]
+
+
+async def post(url: str, events: list[Any]) -> dict[str, tuple[bool, str]]:
+    """Send events without waiting between them, and return the answers by id."""
+    answers: dict[str, tuple[bool, str]] = {}
+    async with Client(url) as client:
+        for event in events:
+            await client.send("EVENT", event)
+        for _ in events:
+            event_id, accepted, text = await client.next("OK")
+            answers[event_id] = accepted, text
+    return answers
+
+
+@pytest.mark.parametrize("kind", [1, 20001], ids=["a regular note", "an ephemeral event"])
+async def test_what_is_posted_to_one_relay_reaches_the_subscribers_of_both_exactly_once(
+    database: dict[str, Any], kind: int
+) -> None:
+    note, last = make_event(kind=kind, content="once"), make_event(kind=kind, content="last")
+    async with (
+        two_relays(database) as (first, second),
+        subscriber(first) as own,
+        subscriber(second) as other,
+        Client(first) as author,
+    ):
+        await author.publish_all(note, last)
+        for client in (own, other):
+            assert await read_live(client, 2) == [note.id, last.id]
+
+
+async def test_a_ring_note_reaches_the_other_relay_with_the_same_members(database18: dict[str, Any]) -> None:
+    note = make_ring_note(scope="poll")
+    async with two_relays(database18) as (first, second), subscriber(second) as other, Client(first) as author:
+        await author.publish_all(note)
+        event = (await other.next("EVENT"))[1]
+        assert (await author.fetch({"ids": [note.id]})) == [event]
+
+
+async def test_posting_to_both_at_once_brings_every_note_once_to_the_subscribers_of_each(
+    database: dict[str, Any],
+) -> None:
+    lists = [[make_event(key=key, content=str(number)) for number in range(200)] for key in KEYS[:2]]
+    # So that a note that came twice would be seen: it would come before this one.
+    last = make_event(content="last", kind=7)
+    async with two_relays(database) as (first, second), subscriber(first) as one, subscriber(second) as two:
+        await asyncio.gather(post(first, lists[0]), post(second, lists[1]))
+        ids = sorted(event.id for events in lists for event in events)
+        received = [await read_live(client, len(ids)) for client in (one, two)]
+        assert [sorted(live) for live in received] == [ids, ids]
+        await post(first, [last])
+        assert [await read_live(client, 1) for client in (one, two)] == [[last.id], [last.id]]
+
+
+async def test_a_subscription_that_is_loading_while_the_other_relay_stores_gets_every_note_once(
+    database18: dict[str, Any],
+) -> None:
+    events = [make_event(content=str(number)) for number in range(300)]
+    async with two_relays(database18) as (first, second), Client(second, max_queue=None) as reader:
+        posting = asyncio.create_task(post(first, events))
+        seen: list[str] = []
+        for number in range(20):
+            await reader.send("REQ", f"sub{number}", {"kinds": [1]})
+        counts = {f"sub{number}": seen.copy() for number in range(20)}
+        await posting
+        await post(first, [make_event(content="last", kind=1)])
+        while any(len(ids) < len(events) + 1 for ids in counts.values()):
+            message = await reader.receive()
+            if message[0] == "EVENT":
+                counts[message[1]].append(message[2]["id"])
+        assert all(len(set(ids)) == len(ids) for ids in counts.values())
+
+
+async def test_notes_stored_while_the_other_relay_lost_its_listening_connection_are_delivered_once(
+    database: dict[str, Any], postgres_server: Any
+) -> None:
+    notes = [make_event(content=str(number)) for number in range(20)]
+    async with two_relays(database) as (first, second), subscriber(first) as own, subscriber(second) as other:
+        admin = await asyncpg.connect(**{**postgres_server.admin, "database": database["database"]})
+        try:
+            async with Client(first) as author:
+                for note in notes:
+                    # The feeds of both: neither listens, and what one relay stores meanwhile finds the other deaf.
+                    await terminate_listeners(admin)
+                    await publish_persistently(author, note)
+        finally:
+            await admin.close()
+        ids = [note.id for note in notes]
+        assert await read_live(own, len(ids)) == ids
+        assert await read_live(other, len(ids)) == ids
+
+
+async def terminate_listeners(admin: asyncpg.Connection) -> None:
+    """End the connections on which relays follow the feed: those whose last statement read it."""
+    await admin.execute(
+        """
+        SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE application_name = 'ringrelay' AND datname = current_database()
+          AND (query LIKE '%FROM feed f LEFT JOIN%' OR query LIKE 'LISTEN%')
+        """
+    )
+
+
+async def publish_persistently(author: Client, note: Any) -> None:
+    for _ in range(_TRIES):
+        accepted, text = await author.publish(note)
+        assert accepted or text.startswith("error:"), text
+        if accepted:
+            return
+    raise AssertionError("never accepted")
+
+
+async def test_one_version_of_an_address_is_left_when_both_relays_are_sent_many_at_once(
+    database: dict[str, Any],
+) -> None:
+    # Equal times and different ones: the newest stays, and of the same age the one with the lowest id (NIP-01).
+    now = make_event().created_at
+    versions = [
+        make_event(kind=30_023, tags=(("d", "page"),), content=str(number), created_at=now - number // 4)
+        for number in range(60)
+    ]
+    winner = min(versions, key=lambda event: (-event.created_at, event.id))
+    async with two_relays(database) as (first, second):
+        await asyncio.gather(post(first, versions[::-1]), post(second, versions[10:] + versions[:10]))
+        for url in (first, second):
+            async with Client(url) as reader:
+                assert [event["id"] for event in await reader.fetch({"kinds": [30_023]})] == [winner.id]
+
+
+async def test_one_note_is_left_of_those_that_share_a_ring_signature_when_both_relays_are_sent_them_at_once(
+    database: dict[str, Any],
+) -> None:
+    author = KEYS[30]
+    note = make_ring_note(author=author)
+    notes = [sign_again(note, author, (*note.tags, ("nonce", str(number), "0"))) for number in range(8)]
+    async with two_relays(database) as (first, second):
+        answers = await asyncio.gather(*(post(url, [one]) for one in notes for url in (first, second)))
+        accepted = {event_id for answer in answers for event_id, (is_accepted, _) in answer.items() if is_accepted}
+        async with Client(first) as reader:
+            stored = [event["id"] for event in await reader.fetch({})]
+        assert len(stored) == 1
+        assert accepted == set(stored)
+
+
+async def test_the_same_notes_sent_to_both_relays_at_once_are_stored_once_and_answered_true_twice(
+    database: dict[str, Any],
+) -> None:
+    events = [make_event(content=str(number)) for number in range(200)]
+    ids = sorted(event.id for event in events)
+    last = make_event(content="last", kind=7)
+    async with two_relays(database) as (first, second), subscriber(first) as one, subscriber(second) as two:
+        for answers in await asyncio.gather(post(first, events), post(second, events[::-1])):
+            assert all(accepted for accepted, _ in answers.values())
+        async with Client(first) as reader:
+            assert sorted(event["id"] for event in await reader.fetch({"kinds": [1]})) == ids
+        await post(second, [last])
+        # A relay whose own insert met the other's note does not deliver it a second time.
+        for client in (one, two):
+            live = await read_live(client, len(ids) + 1)
+            assert sorted(live[:-1]) == ids
+            assert live[-1] == last.id
