@@ -152,18 +152,18 @@ def _read_default_config() -> str:
 
 def _serve(arguments: argparse.Namespace) -> int:
     loaded = _load_config(arguments.config)
-    from relay import server
+    from relay import serve
 
-    return server.run(loaded)
+    return serve.run(loaded)
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
     loaded = _load_config(arguments.config)
-    from relay import server
+    from relay import serve
 
     try:
-        names = server.run_migrations(loaded)
-    except server.START_ERRORS as error:
+        names = serve.run_migrations(loaded)
+    except serve.START_ERRORS as error:
         print(f"ringrelay migrate: {error}", file=sys.stderr)
         return 1
     print("\n".join(names) if names else "nothing to do: the tables are up to date")

@@ -22,11 +22,10 @@ class LogEvent(StrEnum):
     STOPPING = "stopping"
     STOPPED = "stopped"
     MIGRATED = "migrated"
-    POSTGRES_READY = "postgres_ready"
     POSTGRES_SETTING = "postgres_setting"
     DATABASE_LOST = "database_lost"
     INTERNAL_ERROR = "internal_error"
-    START_FAILED = "start_failed"
+    FEW_OPEN_FILES = "few_open_files"
 
 
 FIELDS = frozenset({"url", "metrics", "version", "name", "advice", "error", "where", "task"})

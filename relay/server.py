@@ -1,33 +1,27 @@
 """Build the relay and run it: the only place that puts parts together, and the only one that sees a client's address."""
 
 import asyncio
-import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-import uvloop
 from aiohttp.web import AppRunner
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from relay.config import Config
 from relay.connection import Connection, Services
-from relay.database import Database, DatabaseError, migrate_only, open_database
-from relay.embedded import EmbeddedError
+from relay.database import Database, open_database
 from relay.expiry import delete_expired
 from relay.feed import Feed
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
-from relay.log import Log, LogEvent, silence_libraries
+from relay.log import Log, LogEvent
 from relay.metrics import Metrics
-from relay.migrate import MigrationError
 from relay.network_bucket import NetworkBuckets
 from relay.outbox import LOW_BUFFER_BYTES
 from relay.postgres_errors import DATABASE_FAILURES
@@ -45,8 +39,6 @@ class ListenError(Exception):
     """Say which address cannot be listened on."""
 
 
-# What keeps a relay from starting and is the operator's to mend; the text of each says how.
-START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError)
 _UPKEEP_S = 30.0
 # SIGTERM to exit is 10 s: this for clients, the rest for the database.
 _STOP_CLIENTS_S = 5.0
@@ -239,12 +231,12 @@ async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
                     yield relay
                 finally:
                     await relay.stop()
-                    await _end(tasks)
+                    await end_tasks(tasks)
         finally:
             await private.cleanup()
 
 
-async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks until they end: a connection attempt that fails at that moment swallows a cancellation (asyncpg)."""
     pending = set(tasks)
     while pending:
@@ -273,65 +265,3 @@ async def _listen(relay: Relay, config: Config) -> AppRunner:
             f"Set server.port (RELAY_SERVER__PORT)"
         ) from None
     return private
-
-
-def run(config: Config) -> int:
-    """Run the relay until SIGTERM or SIGINT and return the exit status."""
-    log = Log()
-    silence_libraries()
-    log.take_over_unhandled()
-    try:
-        uvloop.run(_run_until_signal(config, log))
-    except START_ERRORS as error:
-        print(f"ringrelay cannot start: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def run_migrations(config: Config) -> list[str]:
-    """Apply missing migrations and return their names. Raises one of START_ERRORS."""
-    silence_libraries()
-    return asyncio.run(migrate_only(config))
-
-
-async def _run_until_signal(config: Config, log: Log) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(log.write_loop_error)
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stopping.set)
-    started = asyncio.Event()
-    serving = asyncio.create_task(_serve_until(stopping, started, config, log))
-    signalled = asyncio.create_task(stopping.wait())
-    await asyncio.wait([serving, signalled], return_when=asyncio.FIRST_COMPLETED)
-    if not started.is_set():
-        # The signal came while the database was starting or being waited for.
-        await _end([serving])
-    await _end([signalled])
-    if not serving.cancelled():
-        await serving
-    log.write(LogEvent.STOPPED)
-
-
-async def _serve_until(stopping: asyncio.Event, started: asyncio.Event, config: Config, log: Log) -> None:
-    async with running(config, log) as relay:
-        started.set()
-        _greet(config, relay.port)
-        await stopping.wait()
-        log.write(LogEvent.STOPPING)
-
-
-def _greet(config: Config, port: int) -> None:
-    url = config.server.url or f"ws://{config.server.host}:{port}"
-    private = f"http://{config.server.private_host}:{config.server.private_port}"
-    # As it was called, so that the lines below can be copied.
-    program = sys.argv[0] if Path(sys.argv[0]).name == "ringrelay" else f"{sys.executable} -m relay"
-    print(
-        f"ringrelay is ready\n"
-        f"  relay          {url}\n"
-        f"  info document  curl -H 'Accept: application/nostr+json' {url.replace('ws', 'http', 1)}\n"
-        f"  metrics        {private}/metrics\n"
-        f"  first note     {program} keygen --out my.key >> ring.txt    (then add npubs of others to ring.txt)\n"
-        f"                 {program} sign --ring ring.txt --key-file my.key --message 'hello' | {program} publish {url}",
-        flush=True,
-    )
