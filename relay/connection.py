@@ -181,7 +181,7 @@ class Connection:
         subscription_id = message.subscription_id
         try:
             self._session.check_req_rate(self._loop.time())
-            self._session.check_can_open(subscription_id)
+            self._session.check_can_open(subscription_id, message.filters)
         except Rejected as rejected:
             self._refuse_query(subscription_id, str(rejected))
             return

@@ -76,6 +76,12 @@ def to_json(filter_: Filter) -> dict[str, Any]:
     return fields
 
 
+def count_values(filter_: Filter) -> int:
+    """Count the values in a filter's lists."""
+    lists = (filter_.ids, filter_.authors, filter_.kinds, *(values for _, values in filter_.tags))
+    return sum(len(values) for values in lists if values is not None)
+
+
 def matches(filter_: Filter, event: Event) -> bool:
     """Answer whether an event satisfies every field of a filter; `limit` does not count (NIP-01)."""
     return (

@@ -16,6 +16,7 @@ def build_info(config: Config) -> dict[str, Any]:
         "max_subscriptions": limits.max_subscriptions,
         "max_filters": limits.max_filters,
         "max_filter_values": limits.max_filter_values,
+        "max_open_values": limits.max_open_values,
         "max_limit": limits.max_limit,
         "default_limit": limits.default_limit,
         "max_subid_length": limits.max_subscription_id_chars,

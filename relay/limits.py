@@ -27,6 +27,7 @@ class Limits(Section):
     max_subscriptions: Count = 20
     max_filters: Count = 10
     max_filter_values: Count = 1_000
+    max_open_values: Count = 20_000
     max_subscription_id_chars: Annotated[int, Field(ge=1, le=64)] = 64
     default_limit: Count = 500
     max_limit: Count = 1_000

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from relay.filter import Filter, count_values
 from relay.limits import Limits
 from relay.rate_limit import TokenBucket
 from relay.subscriptions import Subscription
@@ -33,12 +34,21 @@ class Session:
                 Prefix.RATE_LIMITED, f"send at most {self._limits.reqs_per_s:g} REQs a second; wait and try again"
             )
 
-    def check_can_open(self, subscription_id: str) -> None:
-        """Raise Rejected when one more subscription would be too many; the same id replaces (NIP-01)."""
-        if subscription_id not in self.subscriptions and len(self.subscriptions) >= self._limits.max_subscriptions:
+    def check_can_open(self, subscription_id: str, filters: tuple[Filter, ...]) -> None:
+        """Raise Rejected when one more subscription would be too many or too large; the same id replaces (NIP-01)."""
+        others = [held for name, held in self.subscriptions.items() if name != subscription_id]
+        if len(others) >= self._limits.max_subscriptions:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.max_subscriptions} subscriptions a connection; CLOSE one and try again",
+            )
+        # Each value is an entry in the index of live subscriptions, and costs memory as long as it is open.
+        asked = [*filters, *(filter_ for held in others for filter_ in held.filters)]
+        if sum(map(count_values, asked)) > self._limits.max_open_values:
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._limits.max_open_values} values in all open filters of a connection; "
+                f"CLOSE a subscription or ask for fewer",
             )
 
     def check_can_count(self, under_way: int) -> None:
