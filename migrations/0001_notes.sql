@@ -39,6 +39,11 @@ CREATE TABLE tags (
 CREATE UNIQUE INDEX tags_tag ON tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at);
 CREATE INDEX tags_note_id ON tags (note_id);
 
+-- What deleted ring notes were signed over: one ring signature makes one note, also after that note is gone.
+CREATE TABLE spent_signatures (
+    pre_id      bytea   PRIMARY KEY
+);
+
 -- What other processes have not seen yet. Pruned after minutes; unlogged, so that its order never reaches the WAL.
 -- The sequence is logged: it must not start again after a crash has emptied the table.
 CREATE SEQUENCE feed_seq;
@@ -47,6 +52,8 @@ CREATE UNLOGGED TABLE feed (
     id          bytea   NOT NULL,
     event       bytea                       -- only of ephemeral events, which are stored nowhere else
 );
+-- An ephemeral event that is sent again while it is here is known.
+CREATE INDEX feed_ephemeral ON feed (id) WHERE event IS NOT NULL;
 
 -- ANALYZE copies sample values into pg_statistic, where they outlive deleted notes. No plan of ours needs them.
 ALTER TABLE notes
@@ -55,4 +62,5 @@ ALTER TABLE notes
     ALTER COLUMN scope SET STATISTICS 0, ALTER COLUMN pre_id SET STATISTICS 0;
 ALTER TABLE tags
     ALTER COLUMN tag SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0;
+ALTER TABLE spent_signatures ALTER COLUMN pre_id SET STATISTICS 0;
 ALTER TABLE feed ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0;

@@ -26,6 +26,11 @@ from relay.verdict import Prefix, Rejected
 _GOING_AWAY = 1001
 _TRY_AGAIN_LATER = 1013
 _ABORT_AFTER_S = 1.0
+_SLOW_AFTER_S = 2.0
+# Parsing a frame of this size takes long enough that others should have a turn first.
+_LARGE_FRAME_CHARS = 32_768
+# This many times max_pending_bytes is too much at once.
+HARD_FACTOR = 4
 _INTERNAL_ERROR = "error: the relay failed to handle this; try again later"
 _NO_AUTH = "restricted: this relay asks nobody to authenticate; reading and posting need no AUTH"
 
@@ -54,6 +59,7 @@ class Connection:
         self._session = Session(services.limits, self._loop.time())
         self._outbox = Outbox(websocket, services.metrics.bytes_out.inc)
         self._event_slots = asyncio.Semaphore(services.limits.max_events_in_flight)
+        self._query_slots = asyncio.Semaphore(services.limits.max_queries_running)
         self._group = asyncio.TaskGroup()
         self._reader: asyncio.Task[None] | None = None
         self._queries: dict[str, asyncio.Task[None]] = {}
@@ -61,6 +67,7 @@ class Connection:
         self._waiting_bytes = 0
         self._last_frame_s = self._loop.time()
         self._is_closing = False
+        self._slow_check: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Serve until the client goes or `stop` is called. Events that were taken are stored and answered first."""
@@ -68,11 +75,14 @@ class Connection:
             async with self._group:
                 self._reader = self._group.create_task(self._read())
                 await asyncio.wait([self._reader])
-                for task in (*self._queries.values(), *self._counts):
+                # At once, so that nothing is delivered to a group that is ending.
+                self._close_all_subscriptions()
+                for task in self._counts:
                     task.cancel()
         finally:
-            for subscription_id in list(self._session.subscriptions):
-                self._close_subscription(subscription_id)
+            self._close_all_subscriptions()
+            if self._slow_check is not None:
+                self._slow_check.cancel()
         self._outbox.flush()
         # Does nothing where the client closed first.
         await self._websocket.close(_GOING_AWAY)
@@ -94,13 +104,25 @@ class Connection:
 
     def deliver(self, subscription: Subscription, note: Note) -> None:
         """Send a live note, or keep it until the stored ones are sent. A client that reads too slowly is closed."""
-        note_id = bytes.fromhex(note.event.id)
         if subscription.loading:
-            subscription.pending.append((note_id, note.encoded))
+            subscription.pending.append(note)
             self._waiting_bytes += len(note.encoded)
-        elif note_id not in subscription.sent:
+        elif bytes.fromhex(note.event.id) not in subscription.sent:
             self._outbox.send(messages.encode_event_prefix(subscription.id), note.encoded, b"]")
-        if self._waiting_bytes + self._outbox.pending_bytes > self._limits.max_pending_bytes:
+        unread = self._unread_bytes
+        if unread > HARD_FACTOR * self._limits.max_pending_bytes:
+            self._close_slow()
+        elif unread > self._limits.max_pending_bytes and self._slow_check is None:
+            # A burst is not yet a slow client: any poster could make one. What is still there after a while is.
+            self._slow_check = self._loop.call_later(_SLOW_AFTER_S, self._close_if_still_slow)
+
+    @property
+    def _unread_bytes(self) -> int:
+        return self._waiting_bytes + self._outbox.pending_bytes
+
+    def _close_if_still_slow(self) -> None:
+        self._slow_check = None
+        if self._unread_bytes > self._limits.max_pending_bytes:
             self._close_slow()
 
     def _close_slow(self) -> None:
@@ -108,8 +130,7 @@ class Connection:
             return
         self._is_closing = True
         self._services.metrics.slow_client_closes.inc()
-        for subscription_id in list(self._session.subscriptions):
-            self._close_subscription(subscription_id)
+        self._close_all_subscriptions()
         self._start(self._websocket.close(_TRY_AGAIN_LATER, "too slow; reconnect"))
         # The close frame waits behind all that the client does not read.
         self._loop.call_later(_ABORT_AFTER_S, self._websocket.transport.abort)
@@ -118,6 +139,9 @@ class Connection:
         try:
             async for frame in self._websocket:
                 self._last_frame_s = self._loop.time()
+                delay_s = self._session.take_read_delay(len(frame), self._last_frame_s)
+                if delay_s or len(frame) > _LARGE_FRAME_CHARS:
+                    await asyncio.sleep(delay_s)
                 await self._take_frame(frame)
                 # A client that does not read its answers is not read from either.
                 if self._outbox.is_congested:
@@ -151,7 +175,8 @@ class Connection:
         if malformed.event_id is not None:
             self._send_ok(malformed.event_id, False, str(malformed))
         elif malformed.subscription_id is not None:
-            self._close_subscription(malformed.subscription_id)
+            if not malformed.is_count:
+                self._close_subscription(malformed.subscription_id)
             self._outbox.send(messages.encode_closed(malformed.subscription_id, str(malformed)))
         else:
             self._outbox.send(messages.encode_notice(str(malformed)))
@@ -168,7 +193,7 @@ class Connection:
 
     async def _answer_event(self, event: Event) -> None:
         try:
-            saved = await self._services.event.take(event, self._session)
+            saved = await self._services.event.take(event, self._session, self._loop.time())
         finally:
             self._event_slots.release()
         self._send_ok(event.id, saved.accepted, saved.text)
@@ -183,7 +208,8 @@ class Connection:
             self._session.check_req_rate(self._loop.time())
             self._session.check_can_open(subscription_id, message.filters)
         except Rejected as rejected:
-            self._refuse_query(subscription_id, str(rejected))
+            self._close_subscription(subscription_id)
+            self._outbox.send(messages.encode_closed(subscription_id, str(rejected)))
             return
         # NIP-01: a REQ with an id in use replaces that subscription.
         self._close_subscription(subscription_id)
@@ -193,13 +219,12 @@ class Connection:
         self._services.subscriptions.add(subscription)
         self._services.metrics.subscriptions.inc()
         self._queries[subscription_id] = self._start(
-            self._guard(
-                partial(self._send_stored, subscription), lambda text: self._refuse_query(subscription_id, text)
-            )
+            self._guard(partial(self._send_stored, subscription), lambda text: self._refuse_req(subscription, text))
         )
 
     async def _send_stored(self, subscription: Subscription) -> None:
-        await self._services.req.send_stored(subscription, self._outbox)
+        async with self._query_slots:
+            await self._services.req.send_stored(subscription, self._outbox)
         self._count_waiting_bytes()
         self._queries.pop(subscription.id, None)
 
@@ -208,21 +233,32 @@ class Connection:
             self._session.check_req_rate(self._loop.time())
             self._session.check_can_count(len(self._counts))
         except Rejected as rejected:
-            self._refuse_query(message.subscription_id, str(rejected))
+            self._refuse_count(message.subscription_id, str(rejected))
             return
         work = partial(self._answer_count, message)
-        task = self._start(self._guard(work, lambda text: self._refuse_query(message.subscription_id, text)))
+        task = self._start(self._guard(work, lambda text: self._refuse_count(message.subscription_id, text)))
         self._counts.add(task)
         task.add_done_callback(self._counts.discard)
 
     async def _answer_count(self, message: Count) -> None:
-        self._outbox.send(await self._services.count.answer(message))
+        async with self._query_slots:
+            self._outbox.send(await self._services.count.answer(message))
 
-    def _refuse_query(self, subscription_id: str, text: str) -> None:
-        """Answer a REQ or COUNT with CLOSED, never NOTICE (NIP-01), and forget its subscription."""
-        self._queries.pop(subscription_id, None)
-        self._close_subscription(subscription_id)
+    def _refuse_count(self, subscription_id: str, text: str) -> None:
+        """Answer a COUNT with CLOSED (NIP-45). A REQ of the same id stays open: it is another query."""
         self._outbox.send(messages.encode_closed(subscription_id, text))
+
+    def _refuse_req(self, subscription: Subscription, text: str) -> None:
+        """Answer a REQ with CLOSED, never NOTICE (NIP-01), unless a new one has taken its id meanwhile."""
+        if self._session.subscriptions.get(subscription.id) is subscription:
+            # This is the query's own task; it must not cancel itself.
+            self._queries.pop(subscription.id, None)
+            self._close_subscription(subscription.id)
+            self._outbox.send(messages.encode_closed(subscription.id, text))
+
+    def _close_all_subscriptions(self) -> None:
+        for subscription_id in list(self._session.subscriptions):
+            self._close_subscription(subscription_id)
 
     def _close_subscription(self, subscription_id: str) -> None:
         query = self._queries.pop(subscription_id, None)
@@ -235,8 +271,8 @@ class Connection:
             self._count_waiting_bytes()
 
     def _count_waiting_bytes(self) -> None:
-        pending = (entry for subscription in self._session.subscriptions.values() for entry in subscription.pending)
-        self._waiting_bytes = sum(len(encoded) for _, encoded in pending)
+        pending = (note for subscription in self._session.subscriptions.values() for note in subscription.pending)
+        self._waiting_bytes = sum(len(note.encoded) for note in pending)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._group.create_task(work)

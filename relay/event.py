@@ -16,6 +16,7 @@ MAX_TIMESTAMP = 2**53 - 1
 Timestamp = Annotated[int, Meta(ge=0, le=MAX_TIMESTAMP)]
 Tag = Annotated[tuple[str, ...], Meta(min_length=1)]
 
+_TIMESTAMP_DIGITS = len(str(MAX_TIMESTAMP))
 DELETION_REQUEST = 5
 
 
@@ -108,12 +109,19 @@ def is_tag_letter(name: str) -> bool:
 def find_expiration(event: Event) -> int | None:
     """Return the Unix time in seconds after which the event is gone (NIP-40), None without one.
 
-    A value that is not a decimal number up to MAX_TIMESTAMP counts as none.
+    A value that is not a decimal number counts as none, one above MAX_TIMESTAMP as that.
     """
     value = find_tag(event, "expiration")
-    if value is None or not (value.isascii() and value.isdigit()) or len(value) > 16:
+    if value is None or not (value.isascii() and value.isdigit()):
         return None
-    return min(int(value), MAX_TIMESTAMP)
+    digits = value.lstrip("0")
+    return min(int(digits or "0"), MAX_TIMESTAMP) if len(digits) <= _TIMESTAMP_DIGITS else MAX_TIMESTAMP
+
+
+def is_expired(event: Event, now: int) -> bool:
+    """Answer whether an event has expired at Unix time `now` (NIP-40)."""
+    expires_at = find_expiration(event)
+    return expires_at is not None and expires_at <= now
 
 
 def count_leading_zero_bits(event_id: str) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import takewhile
 
 import asyncpg
@@ -22,7 +22,7 @@ _MARK_EVERY_S = 30.0
 class Feed:
     """Follow the feed: `prepare` before clients are served, then `run` in a task that the caller owns."""
 
-    def __init__(self, pool: asyncpg.Pool, publish: Callable[[Sequence[Note]], None]) -> None:
+    def __init__(self, pool: asyncpg.Pool, publish: Callable[[Sequence[Note]], Awaitable[None]]) -> None:
         self._pool = pool
         self._publish = publish
         self._last = 0
@@ -110,7 +110,7 @@ class Feed:
             foreign = [record for record in settled if record["seq"] not in self._own and record["event"] is not None]
             self._last = settled[-1]["seq"]
             self._own = {seq for seq in self._own if seq > self._last}
-            self._publish([Note(decode_event(record["event"]), record["event"], None) for record in foreign])
+            await self._publish([Note(decode_event(record["event"]), record["event"], None) for record in foreign])
 
     async def _prune(self, connection: asyncpg.Connection) -> None:
         """Delete rows that were read `_KEEP_S` ago. Rows carry no time, so the age is kept here, in memory."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from relay.event import MAX_TIMESTAMP, Event, is_tag_letter
+from relay.event import MAX_TIMESTAMP, Event, is_tag_letter, list_indexed_tags
 from relay.limits import Limits
 from relay.verdict import Prefix, Rejected
 
@@ -57,6 +57,9 @@ def parse_filter(raw: Any, limits: Limits) -> Filter:
                 raise Rejected(
                     Prefix.UNSUPPORTED, "this relay does not know a field of the filter; see NIP-01 for those it does"
                 )
+    # Each letter beyond the first is one more condition on every candidate row, and one more shape of query.
+    if len(tags) > limits.max_filter_letters:
+        raise Rejected(Prefix.INVALID, f"too many tag letters in a filter: at most {limits.max_filter_letters}")
     return Filter(**fields, tags=tuple(sorted(tags, key=lambda tag: tag[0])))
 
 
@@ -82,21 +85,27 @@ def count_values(filter_: Filter) -> int:
     return sum(len(values) for values in lists if values is not None)
 
 
-def matches(filter_: Filter, event: Event) -> bool:
-    """Answer whether an event satisfies every field of a filter; `limit` does not count (NIP-01)."""
+def index_tags(event: Event) -> dict[str, set[str]]:
+    """Return what filters can ask an event's tags for: first values by letter (NIP-01)."""
+    values: dict[str, set[str]] = {}
+    for letter, value in list_indexed_tags(event):
+        values.setdefault(letter, set()).add(value)
+    return values
+
+
+def matches(filter_: Filter, event: Event, tags: dict[str, set[str]]) -> bool:
+    """Answer whether an event satisfies every field of a filter; `limit` does not count (NIP-01).
+
+    `tags` is index_tags(event), made once for the many filters an event meets.
+    """
     return (
         (filter_.since is None or event.created_at >= filter_.since)
         and (filter_.until is None or event.created_at <= filter_.until)
         and (filter_.kinds is None or event.kind in filter_.kinds)
         and (filter_.authors is None or event.pubkey in filter_.authors)
         and (filter_.ids is None or event.id in filter_.ids)
-        and all(_has_tag(event, letter, values) for letter, values in filter_.tags)
+        and all(letter in tags and not values.isdisjoint(tags[letter]) for letter, values in filter_.tags)
     )
-
-
-def _has_tag(event: Event, letter: str, values: frozenset[str]) -> bool:
-    # NIP-01: only the first value of a tag counts.
-    return any(len(tag) > 1 and tag[0] == letter and tag[1] in values for tag in event.tags)
 
 
 def _read_hex_list(name: str, value: Any) -> frozenset[str]:

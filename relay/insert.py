@@ -62,6 +62,10 @@ class _Row:
     def event(self) -> Event:
         return self.note.event
 
+    @property
+    def is_ephemeral(self) -> bool:
+        return classify(self.event.kind) is KindClass.EPHEMERAL
+
 
 async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) -> tuple[list[Saved], list[int]]:
     """Insert notes and return what became of each, and the feed's numbers of those to be published.
@@ -70,12 +74,11 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) ->
     here stays true; the unique indexes are the safety net.
     """
     saved: dict[int, Saved] = {}
-    rows = _collapse([_to_row(note) for note in notes], saved)
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _WRITER_LOCK)
-    stored = [row for row in rows if classify(row.event.kind) is not KindClass.EPHEMERAL]
-    for row in await _find_deleted(connection, stored):
-        saved[id(row.note)] = Saved.DELETED
-    stored = [row for row in stored if id(row.note) not in saved]
+    # What is refused for what is stored comes first: a refused version must not displace one of its own batch.
+    rows = await _refuse_known([_to_row(note) for note in notes], saved, connection)
+    rows = _collapse(rows, saved)
+    stored = [row for row in rows if not row.is_ephemeral]
     await _delete_superseded(connection, stored)
     inserted = await _insert_rows(connection, stored)
     for row in stored:
@@ -86,6 +89,33 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) ->
     await _delete_requested(connection, [row for row in new if row.event.kind == DELETION_REQUEST])
     sequence = await _announce(connection, new)
     return [saved.get(id(note), Saved.STORED) for note in notes], sequence
+
+
+async def _refuse_known(rows: list[_Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[_Row]:
+    """Leave out what is deleted, what a deleted note's ring signature is on, and ephemeral events just announced."""
+    for row in await _find_deleted(connection, [row for row in rows if not row.is_ephemeral]):
+        saved[id(row.note)] = Saved.DELETED
+    spent = await _find_ids(
+        connection,
+        "SELECT pre_id AS id FROM spent_signatures WHERE pre_id = ANY($1::bytea[])",
+        [r.pre_id for r in rows],
+    )
+    announced = await _find_ids(
+        connection,
+        "SELECT id FROM feed WHERE id = ANY($1::bytea[]) AND event IS NOT NULL",
+        [row.id for row in rows if row.is_ephemeral],
+    )
+    for row in rows:
+        if row.pre_id in spent:
+            saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
+        elif row.is_ephemeral and row.id in announced:
+            saved[id(row.note)] = Saved.DUPLICATE
+    return [row for row in rows if id(row.note) not in saved]
+
+
+async def _find_ids(connection: asyncpg.Connection, query: str, keys: list[bytes | None]) -> set[bytes]:
+    wanted = [key for key in keys if key is not None]
+    return {record["id"] for record in await connection.fetch(query, wanted)} if wanted else set()
 
 
 def _to_row(note: Note) -> _Row:
@@ -224,10 +254,14 @@ async def _delete_requested(connection: asyncpg.Connection, requests: list[_Row]
         addresses = [value for name, value in list_indexed_tags(row.event) if name == "a"]
         await connection.execute(
             """
-            DELETE FROM notes WHERE pubkey = $1 AND kind <> 5 AND (
-                id = ANY($2::bytea[])
-                -- NIP-09: of an address, the versions up to the request's created_at.
-                OR (address = ANY($3::bytea[]) AND created_at <= $4::bigint))
+            WITH deleted AS (
+                DELETE FROM notes WHERE pubkey = $1 AND kind <> 5 AND (
+                    id = ANY($2::bytea[])
+                    -- NIP-09: of an address, the versions up to the request's created_at.
+                    OR (address = ANY($3::bytea[]) AND created_at <= $4::bigint))
+                RETURNING pre_id
+            )
+            INSERT INTO spent_signatures SELECT pre_id FROM deleted WHERE pre_id IS NOT NULL ON CONFLICT DO NOTHING
             """,
             row.pubkey,
             [bytes.fromhex(event_id) for event_id in ids if _is_hex32(event_id)],
@@ -254,7 +288,7 @@ async def _announce(connection: asyncpg.Connection, rows: list[_Row]) -> list[in
         SELECT array_agg(seq) FROM announced, notified
         """,
         [row.id for row in rows],
-        [row.note.encoded if classify(row.event.kind) is KindClass.EPHEMERAL else None for row in rows],
+        [row.note.encoded if row.is_ephemeral else None for row in rows],
         FEED_CHANNEL,
     )
     return sequence

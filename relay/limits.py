@@ -27,6 +27,7 @@ class Limits(Section):
     max_subscriptions: Count = 20
     max_filters: Count = 10
     max_filter_values: Count = 1_000
+    max_filter_letters: Annotated[int, Field(ge=1, le=52)] = 5
     max_open_values: Count = 20_000
     max_subscription_id_chars: Annotated[int, Field(ge=1, le=64)] = 64
     default_limit: Count = 500
@@ -34,14 +35,18 @@ class Limits(Section):
     max_count: Count = 1_000_000
     query_timeout_s: Seconds = 2.0
     events_per_s: Annotated[float, Field(gt=0)] = 50.0
+    read_bytes_per_s: Annotated[float, Field(ge=1024)] = 1_048_576.0
+    ring_links_per_s: Annotated[float, Field(gt=0)] = 4_000.0
     reqs_per_s: Annotated[float, Field(gt=0)] = 20.0
     burst_factor: Annotated[float, Field(ge=1)] = 4.0
     max_events_in_flight: Count = 64
+    max_queries_running: Count = 2
     max_pending_bytes: Annotated[int, Field(ge=65_536)] = 8_388_608
     max_connections: Count = 10_000
     max_connections_per_network: Annotated[int, Field(ge=0)] = 200
     idle_timeout_s: Seconds = 600.0
     ping_interval_s: Seconds = 30.0
+    ping_timeout_s: Seconds = 60.0
 
     @model_validator(mode="after")
     def _check_limits_agree(self) -> Self:

@@ -1,6 +1,6 @@
 """The frames of NIP-01, NIP-42 and NIP-45, both ways: text in, a message of a closed union out; a reply in, bytes out."""
 
-import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,17 +59,28 @@ class Malformed(Rejected):
     """
 
     def __init__(
-        self, prefix: Prefix, reason: str, *, event_id: str | None = None, subscription_id: str | None = None
+        self,
+        prefix: Prefix,
+        reason: str,
+        *,
+        event_id: str | None = None,
+        subscription_id: str | None = None,
+        is_count: bool = False,
     ) -> None:
         super().__init__(prefix, reason)
         self.event_id = event_id
         self.subscription_id = subscription_id
+        self.is_count = is_count
 
 
 # What msgspec raises for bad JSON: wrong shape, bad UTF-8 or lone surrogates, and nesting beyond the interpreter's limit.
 _BAD_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 _frame_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
+# For frames that are no JSON (half a surrogate pair, a number that is none, nesting without end) but begin like a message.
+_query_start = re.compile(r'\s*\[\s*"(REQ|COUNT)"\s*,\s*"([^"\\]{1,64})"')
+_event_start = re.compile(r'\s*\[\s*"(?:EVENT|AUTH)"\s*,')
+_event_id = re.compile(r'"id"\s*:\s*"([^"\\]{1,64})"')
 # NIP-01 ids are 64 characters; anything longer is not an id to echo.
 _MAX_ECHOED_ID_CHARS = 64
 
@@ -83,13 +94,13 @@ def parse(frame: str | bytes, limits: Limits) -> ClientMessage:
         parts = _frame_decoder.decode(frame)
         verb = msgspec.json.decode(parts[0]) if parts else None
     except _BAD_JSON:
-        raise _attribute(frame, Prefix.INVALID, 'a message must be a JSON array, such as ["REQ", "id", {}]') from None
+        raise _attribute(frame, 'a message must be a JSON array of Unicode text, such as ["REQ", "id", {}]') from None
     match verb:
         case "EVENT" | "AUTH":
             event = _parse_event(verb, parts[1:])
             return Publish(event) if verb == "EVENT" else Auth(event)
         case "REQ" | "COUNT":
-            subscription_id, filters = _parse_query(parts[1:], limits)
+            subscription_id, filters = _parse_query(verb, parts[1:], limits)
             return Req(subscription_id, filters) if verb == "REQ" else Count(subscription_id, filters)
         case "CLOSE":
             return Close(_parse_subscription_id(parts[1:], limits))
@@ -97,25 +108,14 @@ def parse(frame: str | bytes, limits: Limits) -> ClientMessage:
             raise Malformed(Prefix.INVALID, "unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH")
 
 
-def _attribute(frame: str | bytes, prefix: Prefix, reason: str) -> Malformed:
-    """Find out what a frame that msgspec refuses was about: Python's parser also takes lone surrogates and NaN."""
-    try:
-        parts = json.loads(frame)
-    except (ValueError, RecursionError):
-        return Malformed(prefix, reason)
-    match parts:
-        case ["EVENT" | "AUTH", {"id": str(event_id)}] if len(event_id) <= _MAX_ECHOED_ID_CHARS and event_id.isascii():
-            reason = (
-                "the event holds text that is not Unicode, such as half of a surrogate pair, or a number JSON has not"
-            )
-            return Malformed(prefix, reason, event_id=event_id)
-        case ["REQ" | "COUNT", str(subscription_id), *_] if len(subscription_id) <= 64 and subscription_id.isascii():
-            reason = (
-                "a filter holds text that is not Unicode, such as half of a surrogate pair, or a number JSON has not"
-            )
-            return Malformed(prefix, reason, subscription_id=subscription_id)
-        case _:
-            return Malformed(prefix, reason)
+def _attribute(frame: str | bytes, reason: str) -> Malformed:
+    """Find out what a frame that cannot be parsed is about, by its beginning, so that its sender gets an answer to it."""
+    text = frame.decode(errors="replace") if isinstance(frame, bytes) else frame
+    if (query := _query_start.match(text)) is not None:
+        return Malformed(Prefix.INVALID, reason, subscription_id=query[2], is_count=query[1] == "COUNT")
+    if _event_start.match(text) is not None and (event_id := _event_id.search(text)) is not None:
+        return Malformed(Prefix.INVALID, reason, event_id=event_id[1])
+    return Malformed(Prefix.INVALID, reason)
 
 
 def _parse_event(verb: str, parts: list[msgspec.Raw]) -> Event:
@@ -138,21 +138,23 @@ def _explain(error: Exception) -> str:
 
 def _find_event_id(raw: msgspec.Raw) -> str | None:
     try:
-        event_id = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])["id"]
-        text = msgspec.json.decode(event_id)
+        text = msgspec.json.decode(msgspec.json.decode(raw, type=dict[str, msgspec.Raw])["id"])
     except (*_BAD_JSON, KeyError):
-        return None
+        found = _event_id.search(bytes(raw).decode(errors="replace"))
+        return None if found is None else found[1]
     return text if isinstance(text, str) and len(text) <= _MAX_ECHOED_ID_CHARS else None
 
 
-def _parse_query(parts: list[msgspec.Raw], limits: Limits) -> tuple[str, tuple[Filter, ...]]:
+def _parse_query(verb: str, parts: list[msgspec.Raw], limits: Limits) -> tuple[str, tuple[Filter, ...]]:
     subscription_id = _parse_subscription_id(parts[:1], limits)
     try:
         if not 1 <= len(parts) - 1 <= limits.max_filters:
             raise Rejected(Prefix.INVALID, f"send from 1 to {limits.max_filters} filters")
         return subscription_id, tuple(parse_filter(_decode_filter(part), limits) for part in parts[1:])
     except Rejected as rejected:
-        raise Malformed(rejected.prefix, rejected.reason, subscription_id=subscription_id) from None
+        raise Malformed(
+            rejected.prefix, rejected.reason, subscription_id=subscription_id, is_count=verb == "COUNT"
+        ) from None
 
 
 def _decode_filter(part: msgspec.Raw) -> Any:

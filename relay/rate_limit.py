@@ -12,11 +12,23 @@ class TokenBucket:
         self._tokens = burst
         self._updated_s = now_s
 
-    def take(self, now_s: float) -> bool:
-        """Take one token at a monotonic time in seconds and answer whether there was one."""
+    def take(self, now_s: float, amount: float = 1.0) -> bool:
+        """Take tokens at a monotonic time in seconds and answer whether there were enough; a full bucket always has.
+
+        So an amount above the burst passes once in a while, and leaves a debt.
+        """
+        self._refill(now_s)
+        if self._tokens < min(amount, self._burst):
+            return False
+        self._tokens -= amount
+        return True
+
+    def take_on_credit(self, amount: float, now_s: float) -> float:
+        """Take tokens even where there are too few, and return in how many seconds the debt is paid back."""
+        self._refill(now_s)
+        self._tokens -= amount
+        return max(0.0, -self._tokens / self._rate_per_s)
+
+    def _refill(self, now_s: float) -> None:
         self._tokens = min(self._burst, self._tokens + (now_s - self._updated_s) * self._rate_per_s)
         self._updated_s = now_s
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True

@@ -1,6 +1,7 @@
 """Build the relay and run it: the only place that puts parts together, and the only one that sees a client's address."""
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable
@@ -13,13 +14,15 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from relay.config import Config
-from relay.connection import Connection, Services
+from relay.connection import HARD_FACTOR, Connection, Services
 from relay.database import Database, open_database
 from relay.expiry import delete_expired
+from relay.fanout import Fanout
 from relay.feed import Feed
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
+from relay.index_times import touch_indexes
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.network_bucket import NetworkBuckets
@@ -32,6 +35,7 @@ from relay.subscriptions import Subscriptions
 from relay.verdict import Rejected
 from relay.verify.pool import VerifyPool
 from relay.web import Web, refuse
+from relay.websocket import make_bounded_connection
 from relay.writer import Writer
 
 
@@ -44,6 +48,7 @@ _UPKEEP_S = 30.0
 _STOP_CLIENTS_S = 5.0
 _CLOSE_HANDSHAKE_S = 2.0
 _CANCEL_AGAIN_S = 0.2
+_MAX_UNSENT_BYTES = 131_072
 
 
 class Relay:
@@ -55,13 +60,14 @@ class Relay:
         self._database = database
         self.metrics = Metrics(config.metrics.tick_s)
         self._subscriptions = Subscriptions()
+        self._fanout = Fanout(self._subscriptions)
         self._store = Store(database.readers, self.metrics.observe_query)
         self._pool = VerifyPool(self.metrics.observe_verification)
-        self._feed = Feed(database.writers, self._subscriptions.publish)
+        self._feed = Feed(database.writers, self._fanout.publish)
         self._writer = Writer(
             database.writers,
             feed=self._feed,
-            publish=self._subscriptions.publish,
+            publish=self._fanout.publish,
             report=self.metrics.observe_commit,
         )
         self._services = self._build_services()
@@ -113,12 +119,13 @@ class Relay:
             # Off, so that authors can pad their frames and observers learn nothing from how well they compress.
             compression=None,
             ping_interval=limits.ping_interval_s,
-            ping_timeout=limits.ping_interval_s,
+            ping_timeout=limits.ping_timeout_s,
             close_timeout=_CLOSE_HANDSHAKE_S,
             max_size=limits.max_message_bytes,
             # A frame can be large, so few are read ahead; a chunk of small ones is taken whole in any case.
             max_queue=4,
             write_limit=LOW_BUFFER_BYTES,
+            create_connection=make_bounded_connection(HARD_FACTOR * limits.max_pending_bytes),
         )
 
     async def stop(self) -> None:
@@ -169,6 +176,7 @@ class Relay:
             # The library would keep User-Agent, Cookie, Origin and forwarded addresses as long as the connection lasts.
             websocket.request.headers.clear()
             websocket.protocol.origin = None
+        _keep_kernel_buffer_small(websocket)
         connection = Connection(websocket, self._services)
         self._connections.add(connection)
         self.metrics.connections.inc()
@@ -194,12 +202,20 @@ class Relay:
             try:
                 async with self._database.writers.acquire() as connection:
                     await delete_expired(connection, unix_now())
+                    await touch_indexes(connection)
             except DATABASE_FAILURES as error:
                 self._log.write_error(LogEvent.DATABASE_LOST, error)
 
     def _report_error(self, error: BaseException) -> None:
         self.metrics.internal_errors.inc()
         self._log.write_error(LogEvent.INTERNAL_ERROR, error)
+
+
+def _keep_kernel_buffer_small(websocket: ServerConnection) -> None:
+    """Keep what the kernel has not sent below a page: behind megabytes of it a slow client's pong would come too late."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        connection = websocket.transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
 
 
 def _hide_handshake_error(websocket: ServerConnection, request: Request, response: Response) -> Response | None:

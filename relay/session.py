@@ -17,8 +17,22 @@ class Session:
         self._limits = limits
         self._events = TokenBucket(limits.events_per_s, limits.events_per_s * limits.burst_factor, now_s)
         self._reqs = TokenBucket(limits.reqs_per_s, limits.reqs_per_s * limits.burst_factor, now_s)
+        self._bytes = TokenBucket(limits.read_bytes_per_s, limits.read_bytes_per_s * limits.burst_factor, now_s)
+        self._links = TokenBucket(limits.ring_links_per_s, limits.ring_links_per_s * limits.burst_factor, now_s)
         self.subscriptions: dict[str, Subscription] = {}
         self._held_units = 0
+
+    def take_read_delay(self, size: int, now_s: float) -> float:
+        """Return for how many seconds the reading must pause after a frame of `size` characters."""
+        return self._bytes.take_on_credit(size, now_s)
+
+    def check_ring_rate(self, links: int, now_s: float) -> None:
+        """Raise Rejected when ring links come faster than the limits allow; `now_s` is monotonic."""
+        if not self._links.take(now_s, links):
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._limits.ring_links_per_s:g} ring links a second are verified; wait and try again",
+            )
 
     def check_event_rate(self, now_s: float) -> None:
         """Raise Rejected when EVENTs come faster than the limits allow; `now_s` is monotonic."""

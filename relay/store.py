@@ -16,7 +16,7 @@ from relay.verdict import Prefix, Rejected
 
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.
 _PAGE_ROWS = 100
-_PAGE_BYTES = 1_048_576
+_PAGE_BYTES = 262_144
 _TOO_SLOW = "the query took too long; narrow the filter (fewer values, a since, a smaller limit)"
 _UNAVAILABLE = "the database is not available; try again later"
 
@@ -57,9 +57,11 @@ class Store:
         self._lookup_turn = asyncio.Lock()
 
     async def read_pages(
-        self, filters: Sequence[Filter], default_limit: int, now: int
+        self, filters: Sequence[Filter], default_limit: int, now: Callable[[], int]
     ) -> AsyncIterator[list[StoredEvent]]:
         """Yield matching notes newest first, each once, in pages; each filter gives at most its own limit.
+
+        `now` is asked at each page: a slow reader must not get what has expired meanwhile (NIP-40).
 
         Raises Rejected(error) when a query takes too long or there is no database.
         """
@@ -129,7 +131,7 @@ class Store:
 class _Stream:
     """Read one filter page after page."""
 
-    def __init__(self, store: Store, filter_: Filter, default_limit: int, now: int) -> None:
+    def __init__(self, store: Store, filter_: Filter, default_limit: int, now: Callable[[], int]) -> None:
         self._store = store
         self._filter = filter_
         self._now = now
@@ -142,7 +144,7 @@ class _Stream:
         if self.page or self._remaining <= 0:
             return
         rows = min(self._store.page_rows, self._remaining)
-        query = build_page(self._filter, self._after, rows, self._store.page_bytes, self._now)
+        query = build_page(self._filter, self._after, rows, self._store.page_bytes, self._now())
         records = await self._store.fetch(query)
         self.page = [StoredEvent(-created_at, id_, event) for created_at, id_, event, _ in records]
         self._remaining -= len(records)

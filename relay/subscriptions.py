@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from relay.event import Event, list_indexed_tags
-from relay.filter import Filter, matches
+from relay.filter import Filter, index_tags, matches
 from relay.note import Note
 
 
@@ -28,7 +28,7 @@ class Subscription:
     filters: tuple[Filter, ...]
     owner: Owner
     loading: bool = True
-    pending: list[tuple[bytes, bytes]] = field(default_factory=list)
+    pending: list[Note] = field(default_factory=list)
     sent: set[bytes] = field(default_factory=set)
 
 
@@ -59,18 +59,13 @@ class Subscriptions:
                 if not entries:
                     del self._by_key[key]
 
-    def publish(self, notes: Iterable[Note]) -> None:
-        """Hand each note to the owners of the subscriptions it matches."""
-        for note in notes:
-            for subscription in self.matching(note.event):
-                subscription.owner.deliver(subscription, note)
-
     def matching(self, event: Event) -> list[Subscription]:
         """Return each subscription that an event matches, once."""
         found: dict[int, Subscription] = {}
+        tags = index_tags(event)
         for key in _list_event_keys(event):
             for subscription, filter_ in self._by_key.get(key, {}).values():
-                if id(subscription) not in found and matches(filter_, event):
+                if id(subscription) not in found and matches(filter_, event, tags):
                     found[id(subscription)] = subscription
         return list(found.values())
 

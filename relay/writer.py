@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -15,6 +15,8 @@ from relay.postgres_errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.verdict import Prefix, Rejected
 
 _MAX_BATCH = 500
+# Each is a row; notes of thousands must not make the others wait for one long transaction.
+_MAX_BATCH_TAGS = 5_000
 # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
 _MAX_WAITING = 20_000
 
@@ -41,7 +43,7 @@ class Writer:
         pool: asyncpg.Pool,
         *,
         feed: Feed,
-        publish: Callable[[Sequence[Note]], None],
+        publish: Callable[[Sequence[Note]], Awaitable[None]],
         report: Callable[[Commit], None],
     ) -> None:
         self._pool = pool
@@ -69,8 +71,15 @@ class Writer:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(_MAX_BATCH, len(self._waiting)))]
-                await self._commit(batch)
+                await self._commit(self._take_batch())
+
+    def _take_batch(self) -> list[_Waiting]:
+        batch = [self._waiting.popleft()]
+        tags = len(batch[0].note.event.tags)
+        while self._waiting and len(batch) < _MAX_BATCH and tags < _MAX_BATCH_TAGS:
+            batch.append(self._waiting.popleft())
+            tags += len(batch[-1].note.event.tags)
+        return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         try:
@@ -83,7 +92,9 @@ class Writer:
             else:
                 # One bad row never fails its neighbours: each gets a transaction of its own.
                 results = [await self._insert_alone(waiting.note) for waiting in batch]
-        self._publish([waiting.note for waiting, saved in zip(batch, results, strict=True) if saved is Saved.STORED])
+        await self._publish(
+            [waiting.note for waiting, saved in zip(batch, results, strict=True) if saved is Saved.STORED]
+        )
         for waiting, saved in zip(batch, results, strict=True):
             if not waiting.saved.done():
                 waiting.saved.set_result(saved)

@@ -30,10 +30,10 @@ class EventHandler:
     writer: Writer
     now: Callable[[], int]
 
-    async def take(self, event: Event, session: Session) -> Saved:
+    async def take(self, event: Event, session: Session, now_s: float) -> Saved:
         """Check, verify and store an event, and return what became of it. Cheapest first, the ring last.
 
-        Raises Rejected.
+        `now_s` is monotonic. Raises Rejected.
         """
         rules.check(event, self.now(), self.limits)
         if await self.store.is_stored(event.id):
@@ -41,6 +41,8 @@ class EventHandler:
             return Saved.DUPLICATE
         proof = ring_proof.find(event, self.ring.max_size)
         rules.check_policy(event, proof, self.ring, self.accept)
-        with session.hold_verification(count_units(proof), self.pool.max_queued_units // _QUEUE_SHARE):
+        units = count_units(proof)
+        session.check_ring_rate(units - 1, now_s)
+        with session.hold_verification(units, self.pool.max_queued_units // _QUEUE_SHARE):
             await self.pool.verify(event, proof)
         return await self.writer.save(Note(event, encode_event(event), proof))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from relay.event import is_expired
 from relay.limits import Limits
 from relay.messages import encode_eose, encode_event_prefix
 from relay.outbox import Outbox
@@ -31,7 +32,7 @@ class ReqHandler:
         # NIP-01: `limit: 0` asks for live events only.
         filters = [filter_ for filter_ in subscription.filters if filter_.limit != 0]
         if filters:
-            async for page in self.store.read_pages(filters, self.limits.default_limit, self.now()):
+            async for page in self.store.read_pages(filters, self.limits.default_limit, self.now):
                 for row in page:
                     subscription.sent.add(row.id)
                     outbox.send(prefix, row.encoded, b"]")
@@ -40,8 +41,9 @@ class ReqHandler:
         outbox.send(encode_eose(subscription.id))
         # From here to the end nothing is awaited, so that no live event can come in between.
         subscription.loading = False
-        for event_id, encoded in subscription.pending:
-            if event_id not in subscription.sent:
-                outbox.send(prefix, encoded, b"]")
+        now = self.now()
+        for note in subscription.pending:
+            if bytes.fromhex(note.event.id) not in subscription.sent and not is_expired(note.event, now):
+                outbox.send(prefix, note.encoded, b"]")
         subscription.pending.clear()
         asyncio.get_running_loop().call_later(_REMEMBER_SENT_S, subscription.sent.clear)

@@ -72,11 +72,13 @@ class VerifyPool:
             done = self._enqueue(event, proof)
             self._in_flight[key] = done
             done.add_done_callback(lambda _: self._in_flight.pop(key, None))
-        await done
+        await asyncio.shield(done)
 
     def _enqueue(self, event: Event, proof: RingProof | None) -> asyncio.Future[None]:
         units = count_units(proof)
-        if self.queued_units + units > self.max_queued_units:
+        # The last quarter is for small notes: large ones alone must not fill the queue.
+        room = self.max_queued_units if units <= _BATCH_UNITS else self.max_queued_units * 3 // 4
+        if self.queued_units + units > room:
             raise Rejected(Prefix.ERROR, "verification queue is full, try again")
         done = asyncio.get_running_loop().create_future()
         # Whoever waits may be gone when a refusal comes (its connection closed): the result is then nobody's.

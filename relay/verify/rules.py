@@ -4,7 +4,7 @@ import re
 
 from bech32 import bech32_decode
 
-from relay.event import Event, compute_id, count_leading_zero_bits, find_expiration
+from relay.event import Event, compute_id, count_leading_zero_bits, is_expired
 from relay.limits import AcceptPolicy, Limits, RingPolicy
 from relay.verdict import Prefix, Rejected
 from relay.verify.encoding import Scheme
@@ -12,6 +12,8 @@ from relay.verify.proof import RingProof
 
 # NIP-19: "nsec", the separator, then 52 characters of key and 6 of checksum. The look-ahead finds overlapping ones too.
 _nsec = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
+_MAX_NSEC_CANDIDATES = 8
+_RING_CLAIMS = frozenset({"R", "J", "scope"})
 # Nostringer 0.1.8 wrote this flag into every linkable signature: it scopes nothing.
 _UNSCOPED_FLAG = "NostringerHp"
 
@@ -23,7 +25,7 @@ def check(event: Event, now: int, limits: Limits) -> None:
     check_time(event, now, limits)
     check_proof_of_work(event, limits.min_pow_bits)
     # NIP-70: refused by default, as only an authenticated author may publish such an event and this relay asks nobody.
-    if any(tag == ("-",) for tag in event.tags):
+    if any(tag[0] == "-" for tag in event.tags):
         raise Rejected(Prefix.BLOCKED, 'protected events are not accepted here; post it without its "-" tag')
     check_holds_no_secret_key(event)
 
@@ -50,8 +52,7 @@ def check_time(event: Event, now: int, limits: Limits) -> None:
         )
     if limits.max_age_s and event.created_at < now - limits.max_age_s:
         raise Rejected(Prefix.INVALID, f"created_at is more than {limits.max_age_s} seconds in the past; post it anew")
-    expires_at = find_expiration(event)
-    if expires_at is not None and expires_at <= now:
+    if is_expired(event, now):
         raise Rejected(Prefix.INVALID, "the event has expired; post it with a later expiration tag or none")
 
 
@@ -69,6 +70,7 @@ def check_proof_of_work(event: Event, required_bits: int) -> None:
 
 def check_holds_no_secret_key(event: Event) -> None:
     """Refuse a note with a decodable nsec (NIP-19) anywhere in it: it is posted by mistake and cannot be taken back."""
+    candidates = 0
     for text in (event.content, *(value for tag in event.tags for value in tag)):
         for match in _nsec.finditer(text):
             if bech32_decode(match[1])[0] == "nsec":
@@ -76,6 +78,10 @@ def check_holds_no_secret_key(event: Event) -> None:
                     Prefix.BLOCKED,
                     "the note holds a secret key (nsec) and was not kept; take it out, and stop using that key",
                 )
+            candidates += 1
+            # Each costs a checksum in Python; a note full of them held up everybody.
+            if candidates == _MAX_NSEC_CANDIDATES:
+                raise Rejected(Prefix.BLOCKED, "the note holds many texts that look like secret keys; take them out")
 
 
 def check_policy(event: Event, proof: RingProof | None, ring: RingPolicy, accept: AcceptPolicy) -> None:
@@ -83,6 +89,9 @@ def check_policy(event: Event, proof: RingProof | None, ring: RingPolicy, accept
     if proof is None:
         if not accept.plain and event.kind not in accept.plain_kinds:
             raise Rejected(Prefix.BLOCKED, "this relay only accepts ring-signed notes")
+        # On a relay of verified notes a reader who filters by ring must get what the ring signed, and nothing else.
+        if not accept.plain and any(tag[0] in _RING_CLAIMS for tag in event.tags):
+            raise Rejected(Prefix.INVALID, "the tags R, J and scope belong to ring-signed notes; post it without them")
         return
     if len(proof.ring) < ring.min_size:
         raise Rejected(Prefix.BLOCKED, f"rings need at least {ring.min_size} members here; add some and sign again")

@@ -159,6 +159,10 @@ CROSSINGS: dict[str, tuple[Callable[[str, Any], Awaitable[None]], dict[str, Any]
 }
 # These have a test of their own below or elsewhere, or are statements and no limits.
 ELSEWHERE = {
+    "max_filter_letters": "tests/integration/test_read.py",
+    "max_bytes_per_second": "test_a_client_that_sends_too_much_is_read_more_slowly",
+    "max_ring_links_per_second": "test_ring_links_beyond_the_burst_are_rate_limited",
+    "max_queries_running": "test_one_connection_leaves_room_for_the_queries_of_others",
     "max_events_per_second": "test_events_beyond_the_burst_are_rate_limited",
     "max_reqs_per_second": "test_reqs_and_counts_beyond_the_burst_are_rate_limited",
     "burst_factor": "test_events_beyond_the_burst_are_rate_limited",
@@ -199,6 +203,41 @@ async def test_reqs_and_counts_beyond_the_burst_are_rate_limited(database18: dic
         await client.next("COUNT")
         await closed(client, "REQ", "s", {}, prefix="rate-limited")
         await closed(client, "COUNT", "s", {}, prefix="rate-limited")
+
+
+async def test_ring_links_beyond_the_burst_are_rate_limited(database18: dict[str, Any]) -> None:
+    limits = {"ring_links_per_s": 0.01, "burst_factor": 1000}
+    async with relay_on(database18, limits={**FAST, **limits}) as url, Client(url) as client:
+        await client.publish_all(make_ring_note(ring_size=5), make_ring_note(ring_size=5))
+        await refused(client, make_ring_note(ring_size=5), "rate-limited")
+        # Notes without a ring cost no links.
+        await client.publish_all(make_event(kind=0))
+
+
+async def test_a_client_that_sends_too_much_is_read_more_slowly(database18: dict[str, Any]) -> None:
+    limits = {"read_bytes_per_s": 20_000, "burst_factor": 1}
+    async with relay_on(database18, limits={**FAST, **limits}) as url, Client(url) as client:
+        started_s = time.monotonic()
+        for _ in range(4):
+            await client.send_raw('["CLOSE","x"]' + " " * 10_000)
+        assert await client.fetch({}) == []
+        # 40,000 bytes at 20,000 a second, of which a second's worth is free.
+        assert time.monotonic() - started_s > 0.9
+
+
+async def test_one_connection_leaves_room_for_the_queries_of_others(database18: dict[str, Any]) -> None:
+    settings = {"limits": {**FAST, "max_queries_running": 1, "query_timeout_s": 30}, "database": {"pool_size": 2}}
+    blocker = await asyncpg.connect(**database18)
+    async with relay_on(database18, **settings) as url, Client(url) as greedy, Client(url) as other:
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE tags IN ACCESS EXCLUSIVE MODE")
+            for number in range(10):
+                await greedy.send("REQ", f"r{number}", {"#t": ["x"]})
+                await greedy.send("COUNT", f"c{number}", {"#t": ["x"]})
+            assert await other.fetch({"kinds": [1]}) == []
+        for _ in range(20):
+            assert (await greedy.receive())[0] in ("EOSE", "COUNT")
+    await blocker.close()
 
 
 async def test_a_client_with_its_share_of_events_in_flight_is_not_read_from(database18: dict[str, Any]) -> None:

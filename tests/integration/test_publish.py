@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from bech32 import bech32_encode, convertbits
 
-from tests.support.client import Client, to_json
+from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, sign_again
 from tests.support.relays import relay_on
 
@@ -50,6 +50,37 @@ async def test_two_notes_with_one_ring_signature_are_one_too_many(database: dict
         accepted, text = await client.publish(other)
         assert (accepted, text.partition(":")[0]) == (False, "duplicate")
         assert [event["id"] for event in await client.fetch({})] == [note.id]
+
+
+async def test_a_ring_signature_stays_used_when_its_note_is_deleted(database: dict[str, Any]) -> None:
+    author = KEYS[30]
+    note = make_ring_note(author=author)
+    other = sign_again(note, author, (*note.tags, ("nonce", "1", "0")))
+    request = make_event(key=author, kind=5, tags=(("e", note.id),))
+    async with relay_on(database) as url, Client(url) as client:
+        await client.publish_all(note, request)
+        accepted, text = await client.publish(other)
+        assert (accepted, text.partition(":")[0]) == (False, "duplicate")
+
+
+async def test_an_ephemeral_event_sent_again_is_known(database: dict[str, Any]) -> None:
+    event = make_event(kind=20001)
+    async with relay_on(database, accept={"plain": True}) as url, Client(url) as client:
+        await client.publish_all(event)
+        assert await client.publish(event) == (True, "duplicate: already have this event")
+
+
+@pytest.mark.parametrize("letter", ["R", "J", "scope"])
+async def test_a_plain_note_that_claims_a_ring_is_refused(database18: dict[str, Any], letter: str) -> None:
+    async with relay_on(database18) as url, Client(url) as client:
+        accepted, text = await client.publish(make_event(kind=0, tags=((letter, "00" * 32),)))
+        assert (accepted, text.partition(":")[0]) == (False, "invalid")
+
+
+async def test_a_note_full_of_what_looks_like_secret_keys_is_refused(database18: dict[str, Any]) -> None:
+    async with relay_on(database18) as url, Client(url) as client:
+        accepted, text = await client.publish(make_ring_note(("nsec1" + "q" * 58) * 1000))
+        assert (accepted, text.partition(":")[0]) == (False, "blocked")
 
 
 async def test_a_note_whose_ring_signature_is_wrong_is_refused(database18: dict[str, Any]) -> None:
@@ -175,7 +206,7 @@ async def test_a_throwaway_key_can_delete_its_ring_note(database18: dict[str, An
 
 async def test_an_expired_note_is_refused_and_an_expiring_one_is_not_given_out_later(database: dict[str, Any]) -> None:
     now = int(time.time())
-    gone = make_ring_note(tags=(("expiration", str(now - 1)),))
+    gone = make_ring_note(tags=(("expiration", f"{now - 1:030d}"),))
     soon = make_ring_note(tags=(("expiration", str(now + 2)), ("t", "x")))
     async with relay_on(database, limits={"reqs_per_s": 10_000}) as url, Client(url) as client:
         accepted, text = await client.publish(gone)
@@ -190,8 +221,9 @@ async def test_an_expired_note_is_refused_and_an_expiring_one_is_not_given_out_l
 
 async def test_a_protected_event_is_refused(database18: dict[str, Any]) -> None:
     async with relay_on(database18) as url, Client(url) as client:
-        accepted, text = await client.publish(make_ring_note(tags=(("-",),)))
-        assert (accepted, text.partition(":")[0]) == (False, "blocked")
+        for tag in (("-",), ("-", "x")):
+            accepted, text = await client.publish(make_ring_note(tags=(tag,)))
+            assert (accepted, text.partition(":")[0]) == (False, "blocked")
 
 
 async def test_a_note_from_too_far_in_the_future_is_refused_and_an_old_one_is_not(database18: dict[str, Any]) -> None:
@@ -263,12 +295,6 @@ async def test_what_a_ring_proved_is_stored_beside_the_note(database: dict[str, 
 
 def find(event: Any, name: str) -> str:
     return next(tag[1] for tag in event.tags if tag[0] == name)
-
-
-def as_json(event: Any) -> dict[str, Any]:
-    """Return the event as a client reads it: lists where the struct has tuples."""
-    decoded: dict[str, Any] = json.loads(json.dumps(to_json(event)))
-    return decoded
 
 
 async def test_a_database_that_fails_in_an_unforeseen_way_still_gets_every_event_its_ok(

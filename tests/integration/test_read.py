@@ -1,6 +1,7 @@
 """REQ, COUNT and CLOSE: what is found, in which order, and what comes live (NIP-01, NIP-45)."""
 
 import asyncio
+import time
 from typing import Any
 
 import asyncpg
@@ -9,6 +10,7 @@ import pytest
 from tests.support.client import Client, to_json
 from tests.support.events import KEYS, make_event, pubkey_of
 from tests.support.relays import relay_on
+from tests.support.waiting import until_blocked
 
 PLAIN = {"accept": {"plain": True}, "limits": {"events_per_s": 10_000, "reqs_per_s": 10_000}}
 ALICE, BOB = KEYS[0], KEYS[1]
@@ -228,29 +230,18 @@ async def test_a_query_that_takes_too_long_is_closed_with_the_remedy(database18:
 
 async def test_closing_a_subscription_cancels_its_query(database18: dict[str, Any]) -> None:
     settings = {**PLAIN, "limits": {**PLAIN["limits"], "query_timeout_s": 30}, "database": {"pool_size": 1}}
-    # A transaction sees one snapshot of pg_stat_activity only, so a second session watches.
-    blocker, watcher = await asyncpg.connect(**database18), await asyncpg.connect(**database18)
+    blocker = await asyncpg.connect(**database18)
     async with relay_on(database18, **settings) as url, Client(url) as client, blocker.transaction():
         await blocker.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
         await client.send("REQ", "s", {})
-        await wait_for_blocked(watcher, 1)
+        await until_blocked(database18, 1)
         await client.send("CLOSE", "s")
-        await wait_for_blocked(watcher, 0)
+        await until_blocked(database18, 0)
         await client.send("REQ", "t", {})
-        await wait_for_blocked(watcher, 1)
+        await until_blocked(database18, 1)
         await client.websocket.close()
-        await wait_for_blocked(watcher, 0)
+        await until_blocked(database18, 0)
     await blocker.close()
-    await watcher.close()
-
-
-async def wait_for_blocked(watcher: Any, wanted: int) -> None:
-    """Wait until so many of the relay's queries are blocked by a lock."""
-    async with asyncio.timeout(10):
-        while wanted != await watcher.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        ):
-            pass
 
 
 @pytest.mark.parametrize(
@@ -277,6 +268,7 @@ async def wait_for_blocked(watcher: Any, wanted: int) -> None:
         (["REQ", "s", {"#t": [1]}], "invalid"),
         (["REQ", "s", ["not a filter"]], "invalid"),
         (["REQ", "s", {"kinds": [1] * 1001}], "invalid"),
+        (["REQ", "s", {"#a": [], "#b": [], "#c": [], "#d": [], "#f": [], "#g": []}], "invalid"),
     ],
 )
 async def test_a_refused_query_gets_closed_with_its_id_and_a_prefix(
@@ -310,7 +302,6 @@ async def test_a_refused_query_gets_closed_with_its_id_and_a_prefix(
         '["EVENT",{"id":"' + "x" * 65 + '"}]',
         '["EVENT",[]]',
         "[" * 100_000,
-        '["EVENT",{"id":"a","tags":' + "[" * 50_000 + "]" * 50_000 + "}]",
         b"\x00\x01",
         b'["REQ","s",{}]',
     ],
@@ -376,3 +367,58 @@ async def test_stored_events_are_compact_json_with_the_id_first(database18: dict
         assert isinstance(frame, str)
         assert frame.startswith('["EVENT","sub",{"id":"' + event.id + '","pubkey":"')
         assert ": " not in frame
+
+
+async def test_a_message_that_is_no_json_but_begins_like_one_is_answered_by_its_id(database18: dict[str, Any]) -> None:
+    deep = "[" * 50_000
+    async with relay_on(database18, **PLAIN) as url, Client(url) as client:
+        await client.send_raw('["EVENT",{"id":"abc","tags":' + deep + "]" * 50_000 + "}]")
+        assert (await client.next("OK"))[:2] == ["abc", False]
+        await client.send_raw('["EVENT",{"id":"abc","content":"\\ud800"}]')
+        assert (await client.next("OK"))[:2] == ["abc", False]
+        await client.send_raw('["REQ","sub",' + deep)
+        assert (await client.next("CLOSED"))[0] == "sub"
+        await client.send_raw('["COUNT","sub",{"#t":["\\ud800"]}]')
+        assert (await client.next("CLOSED"))[0] == "sub"
+
+
+async def test_a_refused_count_leaves_the_subscription_of_the_same_id_open(database18: dict[str, Any]) -> None:
+    event = make_event()
+    async with relay_on(database18, **PLAIN) as url, Client(url) as client, Client(url) as author:
+        await client.send("REQ", "s", {})
+        await client.next("EOSE")
+        await client.send("COUNT", "s", {"colour": "red"})
+        assert (await client.next("CLOSED"))[0] == "s"
+        await author.publish_all(event)
+        assert (await client.next("EVENT"))[1]["id"] == event.id
+
+
+async def test_a_batch_of_large_notes_does_not_disconnect_those_who_read(database18: dict[str, Any]) -> None:
+    limits = {**PLAIN["limits"], "read_bytes_per_s": 1e9, "max_pending_bytes": 1_000_000, "max_content_chars": 250_000}
+    events = [make_event(content=f"{number}" + "x" * 200_000) for number in range(18)]
+    settings = {**PLAIN, "limits": limits}
+    async with relay_on(database18, **settings) as url, Client(url) as reader, Client(url) as author:
+        await reader.send("REQ", "s", {"limit": 0})
+        await reader.next("EOSE")
+        for event in events:
+            await author.send("EVENT", event)
+        assert {(await reader.next("EVENT"))[1]["id"] for _ in events} == {event.id for event in events}
+
+
+async def test_what_expires_while_a_slow_client_reads_is_not_sent_to_it(database18: dict[str, Any]) -> None:
+    limits = {**PLAIN["limits"], "read_bytes_per_s": 1e9, "default_limit": 300, "max_limit": 300}
+    soon = str(int(time.time()) + 4)
+    events = [make_event(content=f"{n}" + "x" * 90_000, tags=(("expiration", soon),)) for n in range(250)]
+    async with (
+        relay_on(database18, **{**PLAIN, "limits": limits}) as url,
+        Client(url) as author,
+        Client(url, max_queue=1) as slow,
+    ):
+        await author.publish_all(*events)
+        slow.websocket.transport.pause_reading()
+        await slow.send("REQ", "s", {})
+        async with asyncio.timeout(20):
+            while await author.fetch({"limit": 1}):
+                pass
+        slow.websocket.transport.resume_reading()
+        assert len(await slow.read_stored("s")) < len(events)

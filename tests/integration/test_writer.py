@@ -8,13 +8,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.event import Event, encode_event
+from relay.event import Event
 from relay.feed import Feed
 from relay.insert import Saved
 from relay.note import Note
 from relay.verdict import Rejected
 from relay.writer import Commit, Writer
-from tests.support.events import KEYS, make_event, pubkey_of
+from tests.support.events import KEYS, make_event, pubkey_of, to_note
 
 
 class Bench:
@@ -27,7 +27,7 @@ class Bench:
         feed = Feed(pool, self._publish)
         self.writer = Writer(pool, feed=feed, publish=self._publish, report=self.commits.append)
 
-    def _publish(self, notes: Sequence[Note]) -> None:
+    async def _publish(self, notes: Sequence[Note]) -> None:
         self.published += [note.event.id for note in notes]
 
     async def save_together(self, *events: Event) -> list[Saved]:
@@ -35,10 +35,6 @@ class Bench:
 
     async def list_ids(self) -> set[str]:
         return {row["id"].hex() for row in await self.pool.fetch("SELECT id FROM notes")}
-
-
-def to_note(event: Event) -> Note:
-    return Note(event, encode_event(event), None)
 
 
 @asynccontextmanager
@@ -120,3 +116,10 @@ async def test_too_much_waiting_is_refused_and_not_lost(
         )
         assert [isinstance(result, Rejected) for result in results] == [False, False, True, True]
         assert len(await bench.list_ids()) == 2
+
+
+async def test_a_version_that_is_refused_displaces_no_other_of_its_batch(database: dict[str, Any]) -> None:
+    old, new = (make_event(kind=0, created_at=created_at) for created_at in (1000, 2000))
+    async with bench_on(database) as bench:
+        await bench.save_together(make_event(kind=5, tags=(("e", new.id),)))
+        assert await bench.save_together(old, new) == [Saved.STORED, Saved.DELETED]
