@@ -73,7 +73,10 @@ class Feed:
                     pass
                 self._notified.clear()
         finally:
-            if not connection.is_closed():
+            if connection.is_closed():
+                # Forgets the listener too, which the pool would otherwise warn of.
+                connection.terminate()
+            else:
                 await connection.remove_listener(FEED_CHANNEL, self._on_notify)
 
     def _on_notify(self, connection: object, pid: int, channel: str, payload: str) -> None:
@@ -104,6 +107,8 @@ class Feed:
                 _PAGE,
             )
             settled = list(takewhile(lambda record: record["seq"] not in self._uncommitted, records))
+            # While the rows were on their way, own ones may have been confirmed and skipped.
+            settled = [record for record in settled if record["seq"] > self._last]
             if not settled:
                 return
             # A note that was deleted since has no bytes left.

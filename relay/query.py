@@ -26,10 +26,11 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Hold SQL text with `$n` places and their arguments."""
+    """Hold SQL text with `$n` places and their arguments; it is reusable where few different texts are made."""
 
     text: str
     arguments: tuple[Any, ...]
+    is_reusable: bool = True
 
 
 class _Arguments:
@@ -80,6 +81,8 @@ def build_count(filters: Sequence[Filter], maximum: int, now: int) -> Query:
     return Query(
         f"SELECT count(*) FROM (SELECT 1 FROM ({parts}) found LIMIT {arguments.add(maximum + 1, 'bigint')}) counted",
         tuple(arguments.values),
+        # Several filters of any shape each: too many texts to keep a plan for.
+        is_reusable=False,
     )
 
 

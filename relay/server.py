@@ -29,7 +29,6 @@ from relay.network_bucket import NetworkBuckets
 from relay.outbox import LOW_BUFFER_BYTES
 from relay.postgres_errors import DATABASE_FAILURES
 from relay.private_web import start_private_web
-from relay.query import Query
 from relay.store import Store
 from relay.subscriptions import Subscriptions
 from relay.verdict import Rejected
@@ -44,6 +43,7 @@ class ListenError(Exception):
 
 
 _UPKEEP_S = 30.0
+_BLUR_S = 1.0
 # SIGTERM to exit is 10 s: this for clients, the rest for the database.
 _STOP_CLIENTS_S = 5.0
 _CLOSE_HANDSHAKE_S = 2.0
@@ -61,7 +61,7 @@ class Relay:
         self.metrics = Metrics(config.metrics.tick_s)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
-        self._store = Store(database.readers, self.metrics.observe_query)
+        self._store = Store(database.readers, database.lookups, self.metrics.observe_query)
         self._pool = VerifyPool(self.metrics.observe_verification)
         self._feed = Feed(database.writers, self._fanout.publish)
         self._writer = Writer(
@@ -103,7 +103,7 @@ class Relay:
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay does; the caller owns the tasks."""
-        return [self._pool.run(), self._writer.run(), self._feed.run(), self._keep_up()]
+        return [self._pool.run(), self._writer.run(), self._feed.run(), self._keep_up(), self._blur_index_times()]
 
     async def listen(self) -> None:
         """Begin to take connections. Raises OSError where the port is taken."""
@@ -145,7 +145,7 @@ class Relay:
     async def is_healthy(self) -> bool:
         """Answer whether the database answers."""
         try:
-            await self._store.fetch(Query("SELECT 1", ()))
+            await self._store.check_database()
         except Rejected:
             return False
         return True
@@ -202,9 +202,18 @@ class Relay:
             try:
                 async with self._database.writers.acquire() as connection:
                     await delete_expired(connection, unix_now())
-                    await touch_indexes(connection)
             except DATABASE_FAILURES as error:
                 self._log.write_error(LogEvent.DATABASE_LOST, error)
+
+    async def _blur_index_times(self) -> None:
+        while True:
+            await asyncio.sleep(_BLUR_S)
+            try:
+                async with self._database.writers.acquire() as connection:
+                    await touch_indexes(connection)
+            except DATABASE_FAILURES:
+                # The database is away, and its statistics with it; _keep_up says so.
+                continue
 
     def _report_error(self, error: BaseException) -> None:
         self.metrics.internal_errors.inc()

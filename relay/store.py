@@ -42,13 +42,16 @@ class Store:
 
     def __init__(
         self,
-        pool: asyncpg.Pool,
+        readers: asyncpg.Pool,
+        lookups: asyncpg.Pool,
         report: Callable[[QueryTiming], None],
         *,
         page_rows: int = _PAGE_ROWS,
         page_bytes: int = _PAGE_BYTES,
     ) -> None:
-        self._pool = pool
+        self._readers = readers
+        # Of their own: however long readers' queries take, an EVENT never waits for one.
+        self._lookups = lookups
         self._report = report
         self.page_rows = page_rows
         self.page_bytes = page_bytes
@@ -96,7 +99,7 @@ class Store:
     async def is_stored(self, event_id: str) -> bool:
         """Answer whether an id is stored. Those asked for during one query share the next one.
 
-        Raises as `fetch` does.
+        Raises Rejected(error) when there is no database.
         """
         key = bytes.fromhex(event_id)
         self._asked.add(key)
@@ -107,19 +110,33 @@ class Store:
     async def _look_up(self) -> set[bytes]:
         async with self._lookup_turn:
             asked, self._asked, self._next_lookup = list(self._asked), set(), None
-            records = await self.fetch(Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (asked,)))
+            query = Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (asked,))
+            records = await self._fetch_from(self._lookups, query)
             return {record["id"] for record in records}
 
+    async def check_database(self) -> None:
+        """Raise Rejected(error) when the database does not answer."""
+        await self._fetch_from(self._lookups, Query("SELECT 1", ()))
+
     async def fetch(self, query: Query) -> list[asyncpg.Record]:
+        """Run one reader's query. Raises Rejected(error) when it takes too long or there is no database."""
+        return await self._fetch_from(self._readers, query)
+
+    async def _fetch_from(self, pool: asyncpg.Pool, query: Query) -> list[asyncpg.Record]:
         """Run one query on a pooled connection, which is free again when this returns; cancelling cancels the query.
 
         Raises Rejected(error) when it takes too long or there is no database.
         """
         asked_s = time.perf_counter()
         try:
-            async with self._pool.acquire() as connection:
+            async with pool.acquire() as connection:
                 got_s = time.perf_counter()
-                records: list[asyncpg.Record] = await connection.fetch(query.text, *query.arguments)
+                records: list[asyncpg.Record]
+                if query.is_reusable:
+                    records = await connection.fetch(query.text, *query.arguments)
+                else:
+                    # Not through asyncpg's cache: a plan that is never used again would stay in the server's memory.
+                    records = await (await connection.prepare(query.text)).fetch(*query.arguments)
         except asyncpg.QueryCanceledError:
             raise Rejected(Prefix.ERROR, _TOO_SLOW) from None
         except DATABASE_AWAY:

@@ -4,9 +4,11 @@ import asyncio
 import gc
 import os
 import secrets
-import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +27,42 @@ SERVERS = ["postgres 18", "postgres 16", *(["external"] if EXTERNAL_URL else [])
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
-def _make_reachable_directory() -> Path:
+def _make_reachable_directory(parent: Path) -> Path:
     """Make a directory with a short path (sockets) that the system user can pass through when the tests run as root."""
-    directory = Path(tempfile.mkdtemp(prefix="rr-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="rr-", dir=parent))
     directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
     return directory
+
+
+class Directories:
+    """Make directories for servers. A process beside the tests removes them, and ends the servers if the tests die."""
+
+    def __init__(self) -> None:
+        self.root = _make_reachable_directory(Path("/tmp"))
+        self._watcher = subprocess.Popen(
+            [sys.executable, "-I", str(Path(__file__).parent / "support" / "watcher.py")],
+            stdin=subprocess.PIPE,
+            text=True,
+            # What is sent to the process group of the tests, as Ctrl-C is, is not for it.
+            start_new_session=True,
+        )
+        self._tell(self.root)
+
+    @contextmanager
+    def make(self) -> Iterator[Path]:
+        directory = _make_reachable_directory(self.root)
+        try:
+            yield directory
+        finally:
+            self._tell(directory)
+
+    def close(self) -> None:
+        self._watcher.communicate()
+        assert self._watcher.returncode == 0
+
+    def _tell(self, directory: Path) -> None:
+        assert self._watcher.stdin is not None
+        print(directory, file=self._watcher.stdin, flush=True)
 
 
 @dataclass(frozen=True)
@@ -46,6 +79,15 @@ class PostgresServer:
         name = f"test_{secrets.token_hex(6)}"
         await self._administer(f'CREATE DATABASE {name} TEMPLATE "{template or self.template}" {self._owner()}')
         return {**self.relay, "database": name}
+
+    @asynccontextmanager
+    async def database(self, template: str | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Make a new database that is dropped at the end."""
+        arguments = await self.create_database(template)
+        try:
+            yield arguments
+        finally:
+            await self.drop_database(arguments)
 
     async def drop_database(self, arguments: dict[str, Any]) -> None:
         await self._administer(f'DROP DATABASE "{arguments["database"]}" WITH (FORCE)')
@@ -76,11 +118,11 @@ class PostgresServer:
 class Servers:
     """Start each server when it is first asked for, and end them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
         self._servers: dict[str, PostgresServer] = {}
         self._migrated: set[str] = set()
         self._embedded: list[EmbeddedPostgres] = []
-        self._directory = _make_reachable_directory()
+        self._directory = directory
 
     async def get(self, label: str) -> PostgresServer:
         if label not in self._servers:
@@ -110,13 +152,19 @@ class Servers:
                 await self._servers["external"].drop_template()
         finally:
             await asyncio.gather(*(embedded.stop() for embedded in self._embedded))
-            shutil.rmtree(self._directory)
 
 
 @pytest.fixture(scope="session")
-def postgres_servers() -> Iterator[Servers]:
+def directories() -> Iterator[Directories]:
+    made = Directories()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_servers(directories: Directories) -> Iterator[Servers]:
     # The servers belong to no event loop, so each of these short ones will do.
-    servers = Servers()
+    servers = Servers(directories.root)
     try:
         yield servers
     finally:
@@ -138,21 +186,15 @@ def postgres_server18(postgres_servers: Servers) -> PostgresServer:
 @pytest_asyncio.fixture
 async def database(postgres_server: PostgresServer) -> AsyncIterator[dict[str, Any]]:
     """Give asyncpg's arguments for a fresh, migrated database, on every server in turn."""
-    arguments = await postgres_server.create_database()
-    try:
+    async with postgres_server.database() as arguments:
         yield arguments
-    finally:
-        await postgres_server.drop_database(arguments)
 
 
 @pytest_asyncio.fixture
 async def database18(postgres_server18: PostgresServer) -> AsyncIterator[dict[str, Any]]:
     """Give asyncpg's arguments for a fresh, migrated database, on one server only."""
-    arguments = await postgres_server18.create_database()
-    try:
+    async with postgres_server18.database() as arguments:
         yield arguments
-    finally:
-        await postgres_server18.drop_database(arguments)
 
 
 @pytest.fixture
@@ -168,27 +210,22 @@ def database_between_loops(postgres_server: PostgresServer) -> Iterator[dict[str
 @pytest_asyncio.fixture
 async def empty_database(postgres_server: PostgresServer) -> AsyncIterator[dict[str, Any]]:
     """Give asyncpg's arguments for a database without a schema, on every server in turn."""
-    arguments = await postgres_server.create_database("template0")
-    try:
+    async with postgres_server.database("template0") as arguments:
         yield arguments
-    finally:
-        await postgres_server.drop_database(arguments)
 
 
 @pytest.fixture
-def reachable_directory() -> Iterator[Path]:
+def reachable_directory(directories: Directories) -> Iterator[Path]:
     """Give a directory that a built-in Postgres can live in, root or not (tmp_path is closed to its system user)."""
-    directory = _make_reachable_directory()
-    yield directory
-    shutil.rmtree(directory)
+    with directories.make() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="module")
-def shared_reachable_directory() -> Iterator[Path]:
+def shared_reachable_directory(directories: Directories) -> Iterator[Path]:
     """Give the same, once for all tests of a file."""
-    directory = _make_reachable_directory()
-    yield directory
-    shutil.rmtree(directory)
+    with directories.make() as directory:
+        yield directory
 
 
 @pytest_asyncio.fixture

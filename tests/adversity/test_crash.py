@@ -1,178 +1,28 @@
 """The relay and all of its Postgres die in one moment, again and again: what was answered OK true is there afterwards."""
 
 import asyncio
-import itertools
-import os
 import random
 import secrets
-import signal
-import socket
-import sys
-import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import asyncpg
 from coincurve import PrivateKey
 from websockets.exceptions import ConnectionClosed
 
-from relay.embedded.cluster import DATABASE, PORT, ROLE, SUPERUSER
+from relay.embedded.cluster import SUPERUSER
 from relay.event import Event
-from tests.support.client import Client
+from tests.support.client import Client, fetch_ids
 from tests.support.events import KEYS, make_event, make_ring_note
+from tests.support.processes import LOAD_SETTINGS, ServeProcess, serve
 from tests.support.relays import relay_on
+from tests.support.waiting import until
 
 KILLS = 20
-READY_S = 30.0
-_POLL_S = 0.01
 # What one client sends and has not been answered yet.
 _WINDOW = 40
 _MOST_EVENTS_A_ROUND = 3_000
-
-
-async def until(condition: Callable[[], object], bound_s: float = 20.0) -> None:
-    """Wait until something holds, and fail when it takes too long."""
-    deadline = time.monotonic() + bound_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(_POLL_S)
-
-
-def exists(pid: int) -> bool:
-    """Tell whether a process runs; one that only waits to be collected does not."""
-    try:
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def list_children(parent: int) -> set[int]:
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # The program's name, in parentheses, may hold spaces; what follows is the state and the parent.
-            if int(entry.read_text(errors="replace").rpartition(")")[2].split()[1]) == parent:
-                found.add(int(entry.parent.name))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
-
-
-def send_signal(pid: int, signal_number: signal.Signals) -> None:
-    try:
-        os.kill(pid, signal_number)
-    except ProcessLookupError:
-        pass  # It ended by itself in between.
-
-
-def find_free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-class ServeProcess:
-    """Run `python -m relay serve` on a directory, with free ports; `settings` are RELAY_* variables without the prefix."""
-
-    def __init__(self, directory: Path, **settings: str) -> None:
-        self.directory = directory
-        self.private_port = find_free_port()
-        self.url = ""
-        self._settings = {"SERVER__PORT": "0", "SERVER__PRIVATE_PORT": str(self.private_port), **settings}
-        self.process: Process
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    @property
-    def cluster(self) -> Path:
-        return self.directory / "data" / "postgres" / "cluster"
-
-    @property
-    def log(self) -> str:
-        """Return all that this and earlier relays on the directory wrote to standard error."""
-        return (self.directory / "serve.log").read_text(encoding="utf-8")
-
-    def connect_arguments(self, user: str = ROLE, database: str = DATABASE) -> dict[str, Any]:
-        """Return what asyncpg needs to connect as the relay does."""
-        sockets = self.directory / "data" / "postgres" / "socket"
-        return {"host": str(sockets), "port": PORT, "user": user, "database": database}
-
-    async def start(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
-        environment |= {
-            "RELAY_DATA_DIR": str(self.directory / "data"),
-            "RELAY_DATABASE__SHARED_BUFFERS_MIB": "16",
-            **{f"RELAY_{name}": value for name, value in self._settings.items()},
-        }
-        with (self.directory / "serve.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "relay", "serve"),
-                stdout=PIPE,
-                stderr=log,
-                env=environment,
-                # No relay.toml is there.
-                cwd=self.directory,
-            )
-
-    async def wait_until_ready(self) -> None:
-        assert self.process.stdout is not None
-        async with asyncio.timeout(READY_S):
-            while line := (await self.process.stdout.readline()).decode():
-                if line.startswith("  relay "):
-                    self.url = line.split()[1]
-                if line.startswith("  first note "):
-                    return
-        raise AssertionError(f"the relay ended before it was ready: {self.log}")
-
-    def list_postgres(self) -> list[int]:
-        """Return the process ids of the built-in Postgres, the postmaster first."""
-        try:
-            pid = int((self.cluster / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])
-        except (FileNotFoundError, ValueError):
-            return []
-        return [pid, *sorted(list_children(pid))] if exists(pid) else []
-
-    async def wait_for_end(self, bound_s: float = 15.0) -> int:
-        """Return the exit status."""
-        async with asyncio.timeout(bound_s):
-            return await self.process.wait()
-
-    async def kill_everything(self) -> None:
-        """Freeze the relay and every process of its Postgres, then kill them all: one moment for the whole machine."""
-        send_signal(self.pid, signal.SIGSTOP)
-        pids = {self.pid}
-        # A frozen postmaster forks no more; what it forked before it froze, the next look finds.
-        while new := set(self.list_postgres()) - pids:
-            for pid in sorted(new, key=lambda pid: pid not in self.list_postgres()[:1]):
-                send_signal(pid, signal.SIGSTOP)
-            pids |= new
-        for pid in pids:
-            send_signal(pid, signal.SIGKILL)
-        await self.wait_for_end()
-        await until(lambda: not any(map(exists, pids)))
-
-
-@asynccontextmanager
-async def serve(directory: Path, **settings: str) -> AsyncIterator[ServeProcess]:
-    """Run a relay process; whatever is left of it at the end is killed."""
-    relay = ServeProcess(directory, **settings)
-    await relay.start()
-    try:
-        await relay.wait_until_ready()
-        yield relay
-    finally:
-        if relay.process.returncode is None or relay.list_postgres():
-            await relay.kill_everything()
-
-
-LOAD_SETTINGS = {"ACCEPT__PLAIN": "true", "LIMITS__EVENTS_PER_S": "100000"}
 
 
 def make_plain_notes(key: PrivateKey) -> Iterator[Event]:
@@ -237,8 +87,7 @@ async def check_live_delivery(url: str) -> None:
     """Expect that a new note reaches a subscriber once, and nothing else does."""
     first, second = (make_event(content=secrets.token_hex(8), kind=7) for _ in range(2))
     async with Client(url) as reader, Client(url) as author:
-        await reader.send("REQ", "live", {"kinds": [7], "limit": 0})
-        assert await reader.next("EOSE") == ["live"]
+        await reader.follow(kinds=[7])
         await author.publish_all(first, second)
         assert [(await reader.next("EVENT"))[1]["id"] for _ in range(2)] == [first.id, second.id]
 
@@ -284,16 +133,6 @@ async def lost_after_kills(
         return acknowledged, await find_lost(relay, acknowledged)
 
 
-async def fetch_ids(url: str, ids: set[str]) -> list[str]:
-    """Ask the relay for notes by id, some at a time, and return the ids it sends."""
-    found: list[str] = []
-    async with Client(url) as client:
-        remaining = iter(sorted(ids))
-        while chunk := list(itertools.islice(remaining, 500)):
-            found += [event["id"] for event in await client.fetch({"ids": chunk, "limit": 500})]
-    return found
-
-
 async def test_every_note_answered_ok_is_there_after_twenty_kills_of_the_relay_and_its_postgres(
     reachable_directory: Path,
 ) -> None:
@@ -337,7 +176,6 @@ async def test_after_a_crash_emptied_the_feed_another_relay_on_the_database_stil
         Client(other_url) as reader,
         Client(relay.url) as author,
     ):
-        await reader.send("REQ", "live", {"limit": 0})
-        assert await reader.next("EOSE") == ["live"]
+        await reader.follow()
         await author.publish_all(note)
         assert (await reader.next("EVENT"))[1]["id"] == note.id

@@ -1,11 +1,7 @@
 """The database goes away and comes back while the relay runs: no wrong OK, no lost note, and no restart needed."""
 
-# A database sets no event when something has happened in it, so it is asked again and again, for a bounded time.
-# ruff: noqa: ASYNC110
-
 import asyncio
 import os
-import re
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,19 +14,20 @@ import pytest
 import pytest_asyncio
 
 from relay.embedded import EmbeddedPostgres
-from relay.embedded.cluster import PORT
+from relay.embedded.cluster import DATABASE, PORT
 from relay.event import Event
 from relay.log import Log
 from relay.migrate import find_migrations_directory, migrate
 from relay.server import Relay, running
-from tests.adversity.test_crash import find_free_port
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note
-from tests.support.relays import make_config, to_url
+from tests.support.processes import find_free_port
+from tests.support.raw import get
+from tests.support.relays import OPEN_HOUSE, end_sessions, make_config, read_metric, to_url
+from tests.support.waiting import until
 
 _BOUND_S = 20.0
 _TEST_BOUND_S = 75.0
-_POLL_S = 0.02
 _TRIES = 20
 
 
@@ -50,39 +47,10 @@ async def own_server(reachable_directory: Path) -> AsyncIterator[EmbeddedPostgre
 
 @asynccontextmanager
 async def relay_for(arguments: dict[str, Any], private_port: int = 0) -> AsyncIterator[Relay]:
-    config = make_config(
-        arguments,
-        server={"private_port": private_port},
-        accept={"plain": True},
-        limits={"events_per_s": 100_000, "reqs_per_s": 100_000},
-    )
+    config = make_config(arguments, server={"private_port": private_port}, **OPEN_HOUSE)
     # However it fails, a test of this file ends.
     async with asyncio.timeout(_TEST_BOUND_S), running(config, Log()) as relay:
         yield relay
-
-
-async def fetch_status(port: int, path: str) -> int:
-    """Return the HTTP status of a page on the private port."""
-    async with asyncio.timeout(_BOUND_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
-        status = int((await reader.readline()).split()[1])
-        await reader.read()
-        writer.close()
-        await writer.wait_closed()
-        return status
-
-
-async def eventually(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(_BOUND_S):
-        while not await condition():
-            await asyncio.sleep(_POLL_S)
-
-
-def count_internal_errors(relay: Relay) -> float:
-    found = re.search(r"^ringrelay_internal_errors_total (\S+)$", relay.metrics.render().decode(), re.MULTILINE)
-    assert found
-    return float(found[1])
 
 
 async def expect_refusals(relay: Relay, private_port: int) -> None:
@@ -97,16 +65,16 @@ async def expect_refusals(relay: Relay, private_port: int) -> None:
             assert (subscription, text.partition(":")[0]) == ("sub", "error")
         await client.send("REQ", "only live", {"limit": 0})
         assert await client.next("EOSE") == ["only live"]
-    assert await fetch_status(private_port, "/healthz") == 503
+    assert (await get(private_port, "/healthz"))[0] == 503
 
 
 async def expect_service(relay: Relay, private_port: int, listener: Client) -> None:
     """Expect that everything works, for a subscriber of before too, who gets nothing but the new note."""
 
     async def is_healthy() -> bool:
-        return await fetch_status(private_port, "/healthz") == 200
+        return (await get(private_port, "/healthz"))[0] == 200
 
-    await eventually(is_healthy)
+    await until(is_healthy)
     note = make_event(content=secrets.token_hex(8), kind=7)
     async with Client(to_url(relay)) as client:
 
@@ -115,7 +83,7 @@ async def expect_service(relay: Relay, private_port: int, listener: Client) -> N
             assert accepted or text.startswith("error:"), text
             return accepted
 
-        await eventually(is_accepted)
+        await until(is_accepted)
         assert [event["id"] for event in await client.fetch({"ids": [note.id]})] == [note.id]
     assert (await listener.next("EVENT"))[1]["id"] == note.id
 
@@ -126,8 +94,7 @@ async def test_while_postgres_is_away_everything_is_refused_and_when_it_is_back_
 ) -> None:
     private_port = find_free_port()
     async with relay_for(own_server.connect_arguments, private_port) as relay, Client(to_url(relay)) as listener:
-        await listener.send("REQ", "live", {"kinds": [7], "limit": 0})
-        assert await listener.next("EOSE") == ["live"]
+        await listener.follow(kinds=[7])
         await expect_service(relay, private_port, listener)
         for _ in range(2):
             if is_crash:
@@ -148,7 +115,7 @@ async def test_a_database_that_is_away_is_not_counted_as_a_fault_of_the_relay(ow
     async with relay_for(own_server.connect_arguments, private_port) as relay:
         await own_server.stop()
         await expect_refusals(relay, private_port)
-        assert count_internal_errors(relay) == 0
+        assert read_metric(relay, "ringrelay_internal_errors_total") == 0
 
 
 async def test_notes_of_other_relays_are_delivered_again_after_postgres_was_away(own_server: EmbeddedPostgres) -> None:
@@ -157,8 +124,7 @@ async def test_notes_of_other_relays_are_delivered_again_after_postgres_was_away
     async with relay_for(arguments, ports[0]) as relay, relay_for(arguments, ports[1]) as other:  # noqa: SIM117
         async with Client(to_url(other)) as listener, Client(to_url(relay)) as own_listener:
             for client in (listener, own_listener):
-                await client.send("REQ", "live", {"kinds": [7], "limit": 0})
-                assert await client.next("EOSE") == ["live"]
+                await client.follow(kinds=[7])
             await own_server.stop()
             await own_server.start()
             await expect_service(relay, ports[0], listener)
@@ -173,23 +139,14 @@ async def test_a_refusal_for_want_of_a_connection_is_answered_and_unhealthy(own_
         try:
             # A server that is starting, stopping or full refuses with an error of its own, not with a closed socket.
             await admin.execute(f"ALTER DATABASE {arguments['database']} WITH ALLOW_CONNECTIONS false")
-            await terminate_backends(admin)
+            await end_sessions(admin, DATABASE)
             await expect_refusals(relay, private_port)
             await admin.execute(f"ALTER DATABASE {arguments['database']} WITH ALLOW_CONNECTIONS true")
         finally:
             await admin.close()
         async with Client(to_url(relay)) as listener:
-            await listener.send("REQ", "live", {"kinds": [7], "limit": 0})
-            assert await listener.next("EOSE") == ["live"]
+            await listener.follow(kinds=[7])
             await expect_service(relay, private_port, listener)
-
-
-async def terminate_backends(admin: asyncpg.Connection) -> int:
-    """End the server processes of all relays on a server, and return how many there were."""
-    count: int = await admin.fetchval(
-        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = 'ringrelay'"
-    )
-    return count
 
 
 async def post_until_accepted(url: str, events: list[Event], accepted: set[str]) -> None:
@@ -217,9 +174,8 @@ async def test_no_acknowledged_note_is_lost_or_doubled_when_connections_are_term
     lists = [[make_event(key=key, content=str(number)) for number in range(300)] for key in KEYS[:3]]
     ids = sorted(event.id for events in lists for event in events)
     accepted: set[str] = set()
-    async with relay_for(own_server.connect_arguments) as relay, Client(to_url(relay), max_queue=None) as listener:
-        await listener.send("REQ", "live", {"kinds": [1], "limit": 0})
-        assert await listener.next("EOSE") == ["live"]
+    async with relay_for(own_server.connect_arguments) as relay, Client(to_url(relay)) as listener:
+        await listener.follow(kinds=[1])
         admin = await asyncpg.connect(**own_server.superuser_arguments)
         try:
             async with asyncio.TaskGroup() as group:
@@ -241,11 +197,9 @@ async def test_no_acknowledged_note_is_lost_or_doubled_when_connections_are_term
 async def terminate_while(admin: asyncpg.Connection, posting: list["asyncio.Task[None]"], accepted: set[str]) -> None:
     """Terminate all connections again and again, each time after something was stored."""
     while not all(task.done() for task in posting):
-        before = len(accepted)
-        await terminate_backends(admin)
-        async with asyncio.timeout(_BOUND_S):
-            while len(accepted) < before + 30 and not all(task.done() for task in posting):
-                await asyncio.sleep(_POLL_S)
+        wanted = len(accepted) + 30
+        await end_sessions(admin, DATABASE)
+        await until(lambda wanted=wanted: len(accepted) >= wanted or all(task.done() for task in posting))
 
 
 async def fetch_stored(server: EmbeddedPostgres) -> list[str]:
@@ -327,8 +281,7 @@ async def test_a_note_whose_commit_lost_its_answer_is_delivered_once_and_a_dupli
         Client(to_url(relay)) as author,
         Client(to_url(relay)) as listener,
     ):
-        await listener.send("REQ", "live", {"kinds": [1], "limit": 0})
-        assert await listener.next("EOSE") == ["live"]
+        await listener.follow(kinds=[1])
         # The feed follows from here on.
         await author.publish_all(make_event(content="first"))
         assert (await listener.next("EVENT"))[1]["content"] == "first"
@@ -337,7 +290,7 @@ async def test_a_note_whose_commit_lost_its_answer_is_delivered_once_and_a_dupli
             return note.id in await fetch_stored(own_server)
 
         async def before_cut() -> None:
-            await eventually(is_stored)
+            await until(is_stored)
             if is_notified_first:
                 async with asyncio.timeout(_BOUND_S):
                     await proxy.notified.wait()

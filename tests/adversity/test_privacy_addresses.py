@@ -23,14 +23,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from relay.embedded.account import find_account, find_binaries
+from relay.embedded.cluster import SUPERUSER
 from relay.log import Log
 from relay.server import running
-from tests.adversity.test_privacy_served import Served, serving
 from tests.support.client import TIMEOUT_S, Client, to_json
 from tests.support.events import make_event, make_ring_note
+from tests.support.processes import ServeProcess, serve
+from tests.support.raw import exchange, make_handshake, make_text_frame
 from tests.support.relays import make_config
 
 _SOURCE = "127.77.13.9"
@@ -69,23 +72,27 @@ _PACKED = [
 
 @pytest.mark.parametrize("trusted", ["[]", '["127.0.0.0/8"]'], ids=["no trusted proxy", "behind a trusted proxy"])
 async def test_the_address_of_a_client_is_written_down_nowhere(reachable_directory: Path, trusted: str) -> None:
-    limits = {
-        "RELAY_LIMITS__REQS_PER_S": "1",
-        "RELAY_LIMITS__BURST_FACTOR": "10",
-        "RELAY_LIMITS__MAX_CONNECTIONS_PER_NETWORK": "1",
+    settings = {
+        "SERVER__TRUSTED_PROXIES": trusted,
+        "LIMITS__REQS_PER_S": "1",
+        "LIMITS__BURST_FACTOR": "10",
+        "LIMITS__MAX_CONNECTIONS_PER_NETWORK": "1",
+        "METRICS__TICK_S": "0",
     }
-    async with serving(reachable_directory, RELAY_SERVER__TRUSTED_PROXIES=trusted, **limits) as served:
+    async with serve(reachable_directory, **settings) as served:
         for _ in range(2):
             await _do_everything(served, is_proxied=trusted != "[]")
         live = await _read_views(served)
-        metrics = await served.fetch("/metrics")
+        metrics = await exchange(
+            served.private_port, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
         dump = _dump(served)
         await served.stop()
     assert _CONTENT.encode().hex().encode() in dump
     assert b"ringrelay_messages_total" in metrics
     written = {
         "what was printed": bytes(served.printed),
-        "the log": served.error_file.read_bytes(),
+        "the log": served.log.encode(),
         "the statistics": live,
         "the metrics": metrics,
         "the dump": dump,
@@ -104,18 +111,18 @@ def _find(data: bytes, needles: Iterable[bytes]) -> list[bytes]:
     return [needle for needle in needles if needle in data]
 
 
-def _connect(served: Served) -> Client:
+def _connect(served: ServeProcess) -> Client:
     return Client(served.url, local_addr=(_SOURCE, 0), additional_headers=_HEADERS)
 
 
-async def _do_everything(served: Served, *, is_proxied: bool) -> None:
+async def _do_everything(served: ServeProcess, *, is_proxied: bool) -> None:
     async with _connect(served) as client:
         # The source is what it should be, or nothing here shows anything.
         assert client.websocket.local_address[0] == _SOURCE
         await _post(client)
         await _ask(client)
         async with asyncio.timeout(TIMEOUT_S):
-            answer = await _exchange(served, b"")
+            answer = await _open_and_go(served, b"")
         # Where the header counts, its network is over its limit; else the client is one of this machine.
         assert answer.startswith(b"HTTP/1.1 429 " if is_proxied else b"HTTP/1.1 101 ")
     for request in (
@@ -125,16 +132,23 @@ async def _do_everything(served: Served, *, is_proxied: bool) -> None:
         "GET / HTTP/1.1",
         "\x16\x03\x01garbage",
     ):
-        await _send_and_read(served.port, f"{request}\r\nHost: x\r\nX-Forwarded-For: {_FORWARDED}\r\n\r\n".encode())
-    await _send_and_read(served.port, _handshake().replace(b"Version: 13", b"Version: 7"))
-    await _send_and_read(served.port, b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n")
-    await _send_and_read(served.port, b"GET / HTTP/1.1\r\nX-Forwarded-F", is_cut=True)
-    for frame in (_frame(b"\xff\xfe"), _frame(b"x", size=300_000), _frame(b'["EVENT",'), b"\xc1\x80abcd", b"\x81"):
-        await _exchange(served, frame)
-        await _exchange(served, frame, reset=True)
+        message = f"{request}\r\nHost: x\r\nX-Forwarded-For: {_FORWARDED}\r\n\r\n"
+        await exchange(served.port, message.encode(), source=_SOURCE)
+    await exchange(served.port, make_handshake(_HEADERS).replace(b"Version: 13", b"Version: 7"), source=_SOURCE)
+    await exchange(served.port, b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n", source=_SOURCE)
+    await exchange(served.port, b"GET / HTTP/1.1\r\nX-Forwarded-F", source=_SOURCE, is_cut=True)
+    for frame in (
+        make_text_frame(b"\xff\xfe"),
+        make_text_frame(b"x", size=300_000),
+        make_text_frame(b'["EVENT",'),
+        b"\xc1\x80abcd",
+        b"\x81",
+    ):
+        await _open_and_go(served, frame)
+        await _open_and_go(served, frame, reset=True)
     for request in ("GET /metrics", "GET /healthz", "GET /nowhere", "garbage", "GET /metrics?x=%ff"):
         message = f"{request} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {_FORWARDED}\r\nConnection: close\r\n\r\n"
-        await _send_and_read(served.private_port, message.encode())
+        await exchange(served.private_port, message.encode(), source=_SOURCE)
 
 
 async def _post(client: Client) -> None:
@@ -165,25 +179,10 @@ async def _ask(client: Client) -> None:
     assert "CLOSED" in {(await client.receive())[0] for _ in range(9)}
 
 
-def _handshake() -> bytes:
-    headers = "".join(f"{name}: {value}\r\n" for name, value in _HEADERS.items())
-    return (
-        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        f"Sec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n{headers}\r\n"
-    ).encode()
-
-
-def _frame(payload: bytes, size: int | None = None) -> bytes:
-    """Return a text frame masked with zeros that claims to be `size` bytes long."""
-    size = len(payload) if size is None else size
-    head = bytes((0x81, 0x80 | size)) if size < 126 else b"\x81\xff" + size.to_bytes(8, "big")
-    return head + bytes(4) + payload
-
-
-async def _exchange(served: Served, frames: bytes, *, reset: bool = False) -> bytes:
+async def _open_and_go(served: ServeProcess, frames: bytes, *, reset: bool = False) -> bytes:
     """Open a WebSocket by hand, send what may not be frames, and go, politely or not."""
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port, local_addr=(_SOURCE, 0))
-    writer.write(_handshake())
+    writer.write(make_handshake(_HEADERS))
     async with asyncio.timeout(TIMEOUT_S):
         head = await reader.readuntil(b"\r\n\r\n")
         writer.write(frames)
@@ -199,20 +198,9 @@ async def _exchange(served: Served, frames: bytes, *, reset: bool = False) -> by
     return head
 
 
-async def _send_and_read(port: int, request: bytes, *, is_cut: bool = False) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(_SOURCE, 0))
-    writer.write(request)
-    if is_cut:
-        writer.write_eof()
-    async with asyncio.timeout(TIMEOUT_S):
-        answer = await reader.read()
-    writer.close()
-    return answer
-
-
-async def _read_views(served: Served) -> bytes:
+async def _read_views(served: ServeProcess) -> bytes:
     """Return every view and catalogue of the server as text: sessions, statistics, settings."""
-    connection = await served.connect_as_superuser()
+    connection = await asyncpg.connect(**served.connect_arguments(SUPERUSER))
     try:
         names = await connection.fetch(
             "SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace "
@@ -226,7 +214,7 @@ async def _read_views(served: Served) -> bytes:
     return "\n".join(str(row[0]) for table in rows for row in table).encode()
 
 
-def _dump(served: Served) -> bytes:
+def _dump(served: ServeProcess) -> bytes:
     program = find_binaries(18, find_account()) / "pg_dumpall"
     arguments = ["-h", str(served.data_dir / "postgres" / "socket"), "-p", "5432", "-U", "postgres"]
     return subprocess.run([program, *arguments], capture_output=True, check=True).stdout
@@ -243,12 +231,11 @@ async def test_a_connection_keeps_no_header_of_the_clients_request(database18: d
     async with running(make_config(database18), Log()) as relay:
         # Not from this process: the client's own copy of its headers must not be found.
         reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        writer.write(_handshake().replace(b"\r\n\r\n", b"\r\n" + lines.encode() + b"\r\n"))
+        writer.write(make_handshake({**_HEADERS, **headers}))
         async with asyncio.timeout(TIMEOUT_S):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
             # The connection is served when it answers.
-            writer.write(_frame(b"[]"))
+            writer.write(make_text_frame(b"[]"))
             await reader.readexactly(2)
         held = _list_texts(list(relay._connections))
         writer.close()

@@ -15,7 +15,7 @@ from relay.log import Log
 from relay.note import Note
 from relay.server import Relay, running
 from tests.support.client import TIMEOUT_S, Client
-from tests.support.events import KEYS, make_event, make_ring_note
+from tests.support.events import KEYS, make_event, make_ring_note, to_note
 from tests.support.relays import make_config, relay_on, to_url
 
 # relay/insert.py takes it for every batch: whoever holds it makes the notes that arrive meanwhile wait for one batch.
@@ -24,7 +24,7 @@ _WRITER_LOCK = 0x72696E67
 
 def _note(number: int) -> Note:
     event = make_event(content=f"note {number}", tags=(("t", f"a{number}"), ("t", "same")))
-    return Note(event, encode_event(event), None)
+    return to_note(event)
 
 
 async def test_no_column_of_any_table_can_hold_when_a_row_came(database: dict[str, Any]) -> None:
@@ -134,7 +134,7 @@ async def test_the_order_within_a_batch_does_not_depend_on_the_order_of_arrival(
     notes = [_note(number) for number in range(30)]
     # Ephemeral notes travel through the feed only; ring notes and replaceable ones have columns of their own.
     event = make_event(kind=20_001, key=KEYS[3])
-    notes[3] = Note(event, encode_event(event), None)
+    notes[3] = to_note(event)
     arrived = [notes[(number * shuffle) % 30] for number in range(30)]
     connection = await asyncpg.connect(**database18)
     try:

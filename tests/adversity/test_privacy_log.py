@@ -15,13 +15,13 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.embedded.cluster import SUPERUSER
 from relay.log import FIELDS, Log, LogEvent
-from tests.adversity.test_privacy_served import Served, serving
 from tests.support.client import TIMEOUT_S, Client, to_json
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
+from tests.support.processes import REPOSITORY, ServeProcess, serve, started
 from tests.support.relays import to_database_url
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
 # Everything that a logger, a debug mode or a warning could print goes to standard error.
 _LOUD = """
 import logging, sys, warnings
@@ -44,12 +44,14 @@ def _check_lines(text: str) -> list[str]:
 
 
 @pytest.fixture
-async def loud(reachable_directory: Path) -> AsyncIterator[Served]:
-    async with serving(reachable_directory, prelude=_LOUD, PYTHONASYNCIODEBUG="1", PYTHONDEVMODE="1") as served:
+async def loud(reachable_directory: Path) -> AsyncIterator[ServeProcess]:
+    variables = {"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"}
+    async with serve(reachable_directory, prelude=_LOUD, variables=variables) as served:
         yield served
+        await served.stop()
 
 
-async def test_no_failure_path_writes_anything_of_what_clients_send(loud: Served) -> None:
+async def test_no_failure_path_writes_anything_of_what_clients_send(loud: ServeProcess) -> None:
     note = make_ring_note("canary-content", scope="canary-scope", tags=(("t", "canary-tag"),))
     async with Client(loud.url, additional_headers={"X-Canary": "canary-header"}) as client:
         assert (await client.publish(note))[0]
@@ -68,13 +70,13 @@ async def test_no_failure_path_writes_anything_of_what_clients_send(loud: Served
         await _administer(loud, broken)
         await _use(loud, is_answered="DROP TABLE" not in broken)
     await loud.stop()
-    log = loud.read_errors() + loud.printed.partition(b"first note")[2].decode() + loud.postgres_log
+    log = loud.log + loud.printed.partition(b"first note")[2].decode() + loud.postgres_log
     assert "canary" not in log
     for secret in (note.id, note.pubkey, note.sig, pubkey_of(KEYS[2]), dict(tag[:2] for tag in note.tags)["J"]):
         assert secret not in log
-    events = _check_lines(loud.read_errors())
+    events = _check_lines(loud.log)
     # The faults did happen, and were logged as class and place.
-    assert re.search(r"error='UndefinedTableError' where='[a-z_]+\.py:\d+'", loud.read_errors())
+    assert re.search(r"error='UndefinedTableError' where='[a-z_]+\.py:\d+'", loud.log)
     assert "internal_error" in events
 
 
@@ -95,7 +97,7 @@ async def _send_refused(client: Client) -> None:
             await client.next("CLOSED")
 
 
-async def _use(served: Served, *, is_answered: bool) -> None:
+async def _use(served: ServeProcess, *, is_answered: bool) -> None:
     """Use every handler once. Whether an EVENT is answered when nothing is left is another test's question."""
     async with Client(served.url) as client:
         await client.send("EVENT", make_ring_note("canary-content", scope="canary-scope"))
@@ -110,14 +112,14 @@ async def _use(served: Served, *, is_answered: bool) -> None:
                 waiting.discard("EVENT")
 
 
-async def _break_protocol(served: Served, payload: bytes) -> None:
+async def _break_protocol(served: ServeProcess, payload: bytes) -> None:
     async with Client(served.url) as client:
         await client.websocket.send(payload, text=True)
         await client.websocket.wait_closed()
 
 
-async def _administer(served: Served, statement: str) -> None:
-    connection: Any = await served.connect_as_superuser()
+async def _administer(served: ServeProcess, statement: str) -> None:
+    connection = await asyncpg.connect(**served.connect_arguments(SUPERUSER))
     try:
         await connection.execute(statement)
     finally:
@@ -125,7 +127,7 @@ async def _administer(served: Served, statement: str) -> None:
 
 
 async def test_an_event_that_meets_a_fault_of_the_database_is_answered_and_leaves_no_text(
-    loud: Served,
+    loud: ServeProcess,
 ) -> None:
     await _administer(loud, "DROP TABLE notes CASCADE")
     async with Client(loud.url) as client:
@@ -134,47 +136,38 @@ async def test_an_event_that_meets_a_fault_of_the_database_is_answered_and_leave
     assert not accepted
     assert text.startswith("error: ")
     await loud.stop()
-    assert "canary" not in loud.read_errors()
-    _check_lines(loud.read_errors())
+    assert "canary" not in loud.log
+    _check_lines(loud.log)
 
 
-async def _refuse_to_start(directory: Path, **environment: str) -> str:
+async def _refuse_to_start(directory: Path, **settings: str) -> str:
     """Return what a relay prints that cannot start."""
-    variables = {**os.environ, "PYTHONPATH": str(_REPOSITORY), "RELAY_DATA_DIR": str(directory), **environment}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        f"{_LOUD}\nfrom relay.cli import main\nsys.exit(main(['serve']))",
-        env=variables,
-        cwd=directory,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(TIMEOUT_S):
-        printed, _ = await process.communicate()
-    assert process.returncode
-    return printed.decode()
+    async with started(ServeProcess(directory, prelude=_LOUD, **settings)) as relay:
+        assert relay.process.stdout is not None
+        async with asyncio.timeout(TIMEOUT_S):
+            printed = await relay.process.stdout.read()
+        assert await relay.wait_for_end()
+    return printed.decode() + relay.log
 
 
 @pytest.mark.parametrize(
-    "environment",
+    "settings",
     [
-        {"RELAY_DATABASE__URL": "mysql://canary-user:canary-password@canary-host/canary"},
-        {"RELAY_DATABASE__URL": "postgresql://canary-user:canary-password@127.0.0.1:canaryport/canary"},
-        {"RELAY_DATABASE__URL": "postgresql://canary-user:canary-password@127.0.0.1/canary?sslmode=canary"},
-        {"RELAY_SERVER__PORT": "canary"},
-        {"RELAY_SERVER__TRUSTED_PROXIES": '["canary"]'},
-        {"RELAY_SERVER__TRUSTED_PROXIES": "canary"},
-        {"RELAY_ACCEPT__PLAIN_KINDS": "canary"},
-        {"RELAY_INFO__PUBKEY": "canary"},
-        {"RELAY_LIMITS__MAX_TAGS": "canary"},
+        {"DATABASE__URL": "mysql://canary-user:canary-password@canary-host/canary"},
+        {"DATABASE__URL": "postgresql://canary-user:canary-password@127.0.0.1:canaryport/canary"},
+        {"DATABASE__URL": "postgresql://canary-user:canary-password@127.0.0.1/canary?sslmode=canary"},
+        {"SERVER__PORT": "canary"},
+        {"SERVER__TRUSTED_PROXIES": '["canary"]'},
+        {"SERVER__TRUSTED_PROXIES": "canary"},
+        {"ACCEPT__PLAIN_KINDS": "canary"},
+        {"INFO__PUBKEY": "canary"},
+        {"LIMITS__MAX_TAGS": "canary"},
     ],
-    ids=lambda environment: " ".join(f"{name}={value}" for name, value in environment.items()),
+    ids=lambda settings: " ".join(f"{name}={value}" for name, value in settings.items()),
 )
-async def test_a_bad_setting_is_named_and_its_value_is_not_repeated(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    printed = await _refuse_to_start(tmp_path, **environment)
+async def test_a_bad_setting_is_named_and_its_value_is_not_repeated(tmp_path: Path, settings: dict[str, str]) -> None:
+    printed = await _refuse_to_start(tmp_path, **settings)
+    assert all(name in printed or name.lower().replace("__", ".") in printed for name in settings)
     assert "Traceback" not in printed
     assert "canary" not in printed
 
@@ -182,7 +175,7 @@ async def test_a_bad_setting_is_named_and_its_value_is_not_repeated(
 async def test_what_a_database_says_when_it_refuses_is_not_repeated(tmp_path: Path, postgres_server18: Any) -> None:
     url = to_database_url({**postgres_server18.relay, "database": "canary_database"})
     # It says: database "canary_database" does not exist.
-    printed = await _refuse_to_start(tmp_path, RELAY_DATABASE__URL=url)
+    printed = await _refuse_to_start(tmp_path, DATABASE__URL=url)
     assert "InvalidCatalogNameError" in printed
     assert "canary" not in printed
 
@@ -195,7 +188,7 @@ async def test_a_fault_in_a_migrated_schema_is_reported_without_the_row(
         await connection.execute("TRUNCATE schema_migrations; DROP TABLE tags; ALTER TABLE notes RENAME TO canary")
     finally:
         await connection.close()
-    printed = await _refuse_to_start(tmp_path, RELAY_DATABASE__URL=to_database_url(database18))
+    printed = await _refuse_to_start(tmp_path, DATABASE__URL=to_database_url(database18))
     assert "migration" in printed
     assert "canary" not in printed
 
@@ -220,14 +213,7 @@ async def test_a_fault_in_a_migrated_schema_is_reported_without_the_row(
 def test_what_nobody_catches_is_printed_without_its_text(tmp_path: Path, crash: str) -> None:
     script = f"{_LOUD}\nimport asyncio, uvloop\nfrom relay.log import Log, silence_libraries\n"
     script += f"log = Log()\nsilence_libraries()\nlog.take_over_unhandled()\n{crash}\n"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(_REPOSITORY)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _run_python(tmp_path, script)
     assert "canary" not in done.stderr + done.stdout
     assert _check_lines(done.stderr)[0] == "internal_error"
 
@@ -236,15 +222,20 @@ def _log_by(directory: Path, setup: str, *names: str) -> str:
     """Return what stands on standard error when loggers of these names log an error."""
     script = f"{setup}\nimport logging\nfrom relay.log import silence_libraries\nsilence_libraries()\n"
     script += f"for name in {names!r}:\n    logging.getLogger(name).error(name, exc_info=ValueError('canary'))\n"
-    done = subprocess.run(
+    done = _run_python(directory, script)
+    assert done.returncode == 0
+    return done.stderr
+
+
+def _run_python(directory: Path, script: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(_REPOSITORY)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         cwd=directory,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    return done.stderr
 
 
 @pytest.mark.parametrize("setup", [_LOUD, ""], ids=["with a root handler at DEBUG", "as Python starts"])
@@ -287,7 +278,7 @@ def test_a_field_that_is_not_on_the_list_is_refused_and_nothing_is_written() -> 
 
 def test_every_line_that_is_written_names_an_event_of_the_list() -> None:
     names = set()
-    for file in (_REPOSITORY / "relay").rglob("*.py"):
+    for file in (REPOSITORY / "relay").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and re.search(r"\blog\.write(_error)?$", ast.unparse(node.func)):
                 names.add(ast.unparse(node.args[0]))

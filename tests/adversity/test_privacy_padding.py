@@ -1,12 +1,10 @@
 """Authors can pad their frames: white space is taken and not kept, and nothing compresses it away."""
 
 import asyncio
-import base64
 import json
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -14,8 +12,9 @@ from websockets.exceptions import ConnectionClosed
 
 from relay.event import encode_event
 from relay.limits import Limits
-from tests.support.client import TIMEOUT_S, Client, to_json
+from tests.support.client import TIMEOUT_S, Client, as_json, to_json
 from tests.support.events import make_ring_note
+from tests.support.raw import make_handshake, port_of
 from tests.support.relays import relay_on
 
 _MAX_BYTES = Limits().max_message_bytes
@@ -42,7 +41,7 @@ async def test_white_space_after_an_event_is_accepted_up_to_the_limit_and_not_st
     async with Client(url) as client:
         await client.send_raw(frame)
         assert await client.next("OK") == [note.id, True, ""]
-        assert await client.fetch({"ids": [note.id]}) == [json.loads(json.dumps(to_json(note)))]
+        assert await client.fetch({"ids": [note.id]}) == [as_json(note)]
     connection = await asyncpg.connect(**database18)
     try:
         assert await connection.fetchval("SELECT event FROM notes") == encode_event(note)
@@ -53,8 +52,7 @@ async def test_white_space_after_an_event_is_accepted_up_to_the_limit_and_not_st
 async def test_white_space_between_the_parts_of_an_event_is_not_sent_on(url: str) -> None:
     note = make_ring_note()
     async with Client(url) as reader, Client(url) as author:
-        await reader.send("REQ", "live", {"limit": 0})
-        await reader.next("EOSE")
+        await reader.follow()
         await author.send_raw(json.dumps(["EVENT", to_json(note)], indent="\n\t    ").center(20_000))
         assert (await author.next("OK"))[1]
         async with asyncio.timeout(TIMEOUT_S):
@@ -75,12 +73,8 @@ async def test_a_padded_frame_over_the_limit_closes_the_connection(url: str) -> 
     "offer", ["permessage-deflate", "permessage-deflate; client_max_window_bits; server_no_context_takeover"]
 )
 async def test_compression_is_not_negotiated_with_a_client_that_offers_it(url: str, offer: str) -> None:
-    reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port)
-    key = base64.b64encode(secrets.token_bytes(16)).decode()
-    writer.write(
-        f"GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Extensions: {offer}\r\n\r\n".encode()
-    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+    writer.write(make_handshake({"Sec-WebSocket-Extensions": offer}))
     async with asyncio.timeout(TIMEOUT_S):
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 ")

@@ -1,7 +1,6 @@
 """Every refusal is a constant: the same fault gets the same text from whoever commits it, and none repeats what was sent."""
 
 import ast
-import asyncio
 import json
 import re
 import time
@@ -9,15 +8,15 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from bech32 import bech32_encode, convertbits
 from websockets.exceptions import ConnectionClosed
 
 from relay.event import Event
-from tests.support.client import TIMEOUT_S, Client, to_json
+from tests.support.client import Client, to_json
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, sign_again
+from tests.support.raw import exchange, port_of
 from tests.support.relays import relay_on
 
 _RELAY = Path(__file__).resolve().parents[2] / "relay"
@@ -234,16 +233,6 @@ async def test_limits_of_one_connection_lead_to_constant_texts(database18: dict[
     _check_texts(*texts)
 
 
-async def _read_http(url: str, request: str) -> bytes:
-    where = urlsplit(url)
-    reader, writer = await asyncio.open_connection(where.hostname, where.port)
-    writer.write(request.encode("latin-1"))
-    async with asyncio.timeout(TIMEOUT_S):
-        answer = await reader.read()
-    writer.close()
-    return answer
-
-
 def _list_bad_requests(variant: int) -> dict[str, str]:
     word = _canary(variant)
     upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -267,7 +256,7 @@ def _list_bad_requests(variant: int) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", _list_bad_requests(0))
 async def test_a_request_that_is_refused_gets_a_constant_answer(url: str, name: str) -> None:
-    answers = [await _read_http(url, _list_bad_requests(variant)[name]) for variant in _VARIANTS]
+    answers = [await exchange(port_of(url), _list_bad_requests(variant)[name].encode()) for variant in _VARIANTS]
     bodies = [answer.partition(b"\r\n\r\n")[2] for answer in answers]
     assert answers[0].partition(b"\r\n")[0] == answers[1].partition(b"\r\n")[0]
     assert bodies[0] == bodies[1]
@@ -281,7 +270,7 @@ async def test_no_answer_names_its_software(url: str) -> None:
     host = "Host: x\r\n\r\n"
     requests = [*_list_bad_requests(0).values(), f"GET / HTTP/1.1\r\n{host}", f"OPTIONS / HTTP/1.1\r\n{host}"]
     requests += [f"HEAD / HTTP/1.1\r\n{host}", f"GET / HTTP/1.1\r\nAccept: application/nostr+json\r\n{host}"]
-    heads = [(await _read_http(url, request)).partition(b"\r\n\r\n")[0].lower() for request in requests]
+    heads = [(await exchange(port_of(url), request.encode())).partition(b"\r\n\r\n")[0].lower() for request in requests]
     async with Client(url) as client:
         assert client.websocket.response is not None
         heads.append(str(client.websocket.response.headers).lower().encode())

@@ -1,142 +1,23 @@
 """Clients that do not read: what they cost the relay is bounded, and nobody else notices."""
 
 import asyncio
-import json
 import re
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from relay.log import Log
 from relay.server import Relay, running
-from tests.adversity.test_crash import serve
-from tests.support.client import Client, to_json
+from tests.support.client import Client, publish_many
 from tests.support.events import make_event
-from tests.support.relays import make_config, to_database_url, to_url
+from tests.support.processes import serve
+from tests.support.raw import SilentClient, connect_silently
+from tests.support.relays import OPEN_HOUSE, make_config, read_metric, to_database_url, to_url
 
-_TEXT, _CLOSE = 1, 8
-_TIMEOUT_S = 30.0
-# A send that does not get on for so long does not get on at all.
-_STUCK_S = 2.0
 _MEBIBYTE = 1_048_576
 # More than the kernel keeps for a connection on the relay's side (tcp_wmem) and on ours together.
 _MOST_FLOOD_BYTES = 64 * _MEBIBYTE
-
-OPEN_HOUSE: dict[str, dict[str, Any]] = {
-    "accept": {"plain": True},
-    "limits": {"events_per_s": 100_000, "reqs_per_s": 1_000},
-}
-
-
-class SilentClient:
-    """Speak WebSocket by hand: read only when told to, and answer no ping and no close."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._loop = asyncio.get_running_loop()
-        self._received = bytearray()
-
-    async def send(self, *message: Any) -> None:
-        await self.send_raw(self.frame(*message))
-
-    async def send_raw(self, data: bytes) -> None:
-        async with asyncio.timeout(_TIMEOUT_S):
-            await self._loop.sock_sendall(self._socket, data)
-
-    async def flood(self, data: bytes, most_bytes: int) -> int:
-        """Send the same again and again until it does not get on, and return how many bytes did."""
-        sent = 0
-        view = memoryview(data)
-        try:
-            while sent < most_bytes:
-                async with asyncio.timeout(_STUCK_S):
-                    # Whole frames, except where it gets stuck: nothing is sent after that.
-                    await self._loop.sock_sendall(self._socket, view)
-                sent += len(data)
-        except TimeoutError:
-            pass
-        return sent
-
-    @staticmethod
-    def frame(*message: Any) -> bytes:
-        """Return a text frame, masked with zeros, which change nothing (RFC 6455 5.3)."""
-        payload = json.dumps([to_json(part) for part in message]).encode()
-        if len(payload) < 126:
-            length = bytes((0x80 | len(payload),))
-        elif len(payload) < 65_536:
-            length = b"\xfe" + len(payload).to_bytes(2, "big")
-        else:
-            length = b"\xff" + len(payload).to_bytes(8, "big")
-        return b"\x81" + length + bytes(4) + payload
-
-    async def receive(self) -> tuple[int, bytes]:
-        """Return the next frame: opcode and payload. Raises EOFError at the end, however it came."""
-        head = await self._take(2)
-        size = head[1]
-        if size >= 126:
-            size = int.from_bytes(await self._take(2 if size == 126 else 8), "big")
-        return head[0] & 0x0F, await self._take(size)
-
-    async def receive_message(self) -> list[Any]:
-        """Return the next text message, skipping pings."""
-        while True:
-            opcode, payload = await self.receive()
-            if opcode == _TEXT:
-                message: list[Any] = json.loads(payload)
-                return message
-
-    async def read_to_end(self) -> tuple[list[list[Any]], int | None]:
-        """Return all messages until the connection ends, and the code of the closing frame if there was one."""
-        messages: list[list[Any]] = []
-        code = None
-        try:
-            while True:
-                opcode, payload = await self.receive()
-                if opcode == _TEXT:
-                    messages.append(json.loads(payload))
-                elif opcode == _CLOSE:
-                    code = int.from_bytes(payload[:2], "big")
-        except EOFError:
-            return messages, code
-
-    async def _take(self, size: int) -> bytes:
-        async with asyncio.timeout(_TIMEOUT_S):
-            while len(self._received) < size:
-                try:
-                    data = await self._loop.sock_recv(self._socket, 262_144)
-                except ConnectionError:
-                    data = b""
-                if not data:
-                    raise EOFError
-                self._received += data
-        taken = bytes(self._received[:size])
-        del self._received[:size]
-        return taken
-
-
-@asynccontextmanager
-async def connect_silently(url: str) -> AsyncIterator[SilentClient]:
-    """Connect with a small receive buffer, so that little is kept by the kernel."""
-    loop = asyncio.get_running_loop()
-    port = urlsplit(url).port
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
-        sock.setblocking(False)
-        await loop.sock_connect(sock, ("127.0.0.1", port))
-        request = (
-            f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        client = SilentClient(sock)
-        await client.send_raw(request.encode())
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            answer += await client._take(1)
-        assert answer.startswith(b"HTTP/1.1 101 "), answer
-        yield client
 
 
 @asynccontextmanager
@@ -144,20 +25,6 @@ async def relay_in_process(arguments: dict[str, Any], **sections: dict[str, Any]
     sections = {name: {**OPEN_HOUSE.get(name, {}), **sections.get(name, {})} for name in {*OPEN_HOUSE, *sections}}
     async with running(make_config(arguments, **sections), Log()) as relay:
         yield relay
-
-
-def read_metric(relay: Relay, name: str) -> float:
-    found = re.search(rf"^{re.escape(name)} (\S+)$", relay.metrics.render().decode(), re.MULTILINE)
-    assert found, name
-    return float(found[1])
-
-
-async def publish_many(url: str, count: int, content_chars: int, kind: int = 1) -> list[str]:
-    """Post so many large notes, each after the answer to the one before, and return their ids."""
-    events = [make_event(kind=kind, content=f"{number} " + "x" * content_chars) for number in range(count)]
-    async with Client(url) as author:
-        await author.publish_all(*events)
-    return [event.id for event in events]
 
 
 def count_closes(relay: Relay) -> float:
@@ -171,9 +38,7 @@ async def test_a_subscriber_that_never_reads_is_closed_and_counted_and_the_other
         url = to_url(relay)
         async with connect_silently(url) as silent, Client(url) as reader:
             for client in (silent, reader):
-                await client.send("REQ", "live", {"kinds": [1], "limit": 0})
-            assert await silent.receive_message() == ["EOSE", "live"]
-            assert await reader.next("EOSE") == ["live"]
+                await client.follow(kinds=[1])
             posted = asyncio.create_task(publish_many(url, 150, 90_000))
             received = [(await reader.next("EVENT"))[1]["id"] for _ in range(150)]
             assert received == await posted
@@ -187,8 +52,7 @@ async def test_a_subscriber_that_never_reads_is_closed_and_counted_and_the_other
 async def test_a_subscriber_that_reads_too_slowly_but_reads_is_told_1013(database18: dict[str, Any]) -> None:
     async with relay_in_process(database18, limits={"max_pending_bytes": 65_536}) as relay:
         async with connect_silently(to_url(relay)) as slow:
-            await slow.send("REQ", "live", {"kinds": [20001], "limit": 0})
-            assert await slow.receive_message() == ["EOSE", "live"]
+            await slow.follow(kinds=[20001])
             posting = asyncio.create_task(publish_many(to_url(relay), 150, 90_000, kind=20001))
             while not count_closes(relay):
                 await asyncio.wait([posting], timeout=0.01)
@@ -222,12 +86,10 @@ async def test_many_subscribers_that_never_read_take_a_bounded_amount_of_memory(
 
 @asynccontextmanager
 async def connect_all_silently(url: str, count: int) -> AsyncIterator[None]:
-    if not count:
-        yield
-        return
-    async with connect_silently(url) as client, connect_all_silently(url, count - 1):
-        await client.send("REQ", "live", {"kinds": [1], "limit": 0})
-        assert await client.receive_message() == ["EOSE", "live"]
+    async with AsyncExitStack() as stack:
+        for _ in range(count):
+            client = await stack.enter_async_context(connect_silently(url))
+            await client.follow(kinds=[1])
         yield
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from relay.embedded.cluster import SUPERUSER
-from tests.adversity.test_crash import LOAD_SETTINGS, ServeProcess, exists, fetch_ids, find_free_port, serve, until
-from tests.adversity.test_slow_readers import connect_silently, publish_many
-from tests.support.client import Client
+from tests.support.client import Client, fetch_ids, publish_many
 from tests.support.events import make_event
+from tests.support.processes import LOAD_SETTINGS, ServeProcess, exists, has_signal, serve, started
+from tests.support.raw import connect_silently
+from tests.support.waiting import until, until_blocked
 
 STOP_S = 10.0
 _GOING_AWAY = 1001
@@ -78,7 +79,7 @@ async def test_events_in_flight_when_the_signal_comes_are_answered_and_stored(re
         holding_locks(relay, "SHARE ROW EXCLUSIVE") as locks,
     ):
         await author.send("EVENT", event)
-        await until_waiting(locks)
+        await until_blocked(relay.connect_arguments(), 1)
         stopping = asyncio.create_task(stop(relay))
         await until(lambda: "stopping" in relay.log)
         await locks.execute("ROLLBACK")
@@ -131,16 +132,6 @@ async def holding_locks(relay: ServeProcess, mode: str) -> AsyncIterator[Any]:
         connection.terminate()
 
 
-async def until_waiting(connection: Any) -> None:
-    """Wait until a statement of the relay's is waiting for a lock."""
-    async with asyncio.timeout(STOP_S):
-        while not await connection.fetchval(
-            "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-            "WHERE NOT l.granted AND a.application_name = 'ringrelay'"
-        ):
-            pass
-
-
 @both_signals
 async def test_a_slow_query_under_way_does_not_hold_up_the_end(
     reachable_directory: Path, signal_number: signal.Signals
@@ -148,11 +139,11 @@ async def test_a_slow_query_under_way_does_not_hold_up_the_end(
     async with (
         serve(reachable_directory, **LOAD_SETTINGS, LIMITS__QUERY_TIMEOUT_S="60") as relay,
         Client(relay.url) as reader,
-        holding_locks(relay, "ACCESS EXCLUSIVE") as locks,
+        holding_locks(relay, "ACCESS EXCLUSIVE"),
     ):
         await reader.send("REQ", "slow", {})
         await reader.send("COUNT", "slow count", {})
-        await until_waiting(locks)
+        await until_blocked(relay.connect_arguments(), 2)
         assert await stop(relay, signal_number) < STOP_S / 2
 
 
@@ -161,39 +152,27 @@ async def test_an_event_whose_statement_hangs_does_not_hold_up_the_end(reachable
     async with (
         serve(reachable_directory, **LOAD_SETTINGS, LIMITS__QUERY_TIMEOUT_S="60") as relay,
         Client(relay.url) as author,
-        holding_locks(relay, mode) as locks,
+        holding_locks(relay, mode),
     ):
         await author.send("EVENT", make_event())
-        await until_waiting(locks)
+        await until_blocked(relay.connect_arguments(), 1)
         await stop(relay)
 
 
 async def until_listening_for_signals(relay: ServeProcess) -> None:
     """Wait until SIGTERM is caught: before that, the interpreter is loading, and a signal ends it as it ends anything."""
-    bit = 1 << (signal.SIGTERM - 1)
-
-    def is_caught() -> bool:
-        status = Path(f"/proc/{relay.pid}/status").read_text(encoding="utf-8")
-        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-        return bool(int(caught.split()[1], 16) & bit)
-
-    await until(is_caught)
+    await until(lambda: has_signal("SigCgt", relay.pid, signal.SIGTERM))
 
 
 @both_signals
 async def test_a_signal_while_the_relay_is_starting_for_the_first_time_ends_it_and_leaves_it_startable(
     reachable_directory: Path, signal_number: signal.Signals
 ) -> None:
-    relay = ServeProcess(reachable_directory)
-    await relay.start()
-    try:
+    async with started(ServeProcess(reachable_directory)) as relay:
         await until_listening_for_signals(relay)
-        await until(lambda: list((reachable_directory / "data").glob("postgres/cluster*")))
+        await until(lambda: list(relay.data_dir.glob("postgres/cluster*")))
         await stop(relay, signal_number)
         assert relay.list_postgres() == []
-    finally:
-        if relay.process.returncode is None:
-            await relay.kill_everything()
     async with serve(reachable_directory) as relay:
         await stop(relay)
 
@@ -205,19 +184,23 @@ async def test_a_signal_while_the_relay_waits_for_a_database_that_does_not_answe
         await reader.read()
         writer.close()
 
-    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    port = silent.sockets[0].getsockname()[1]
-    relay = ServeProcess(reachable_directory, DATABASE__URL=f"postgresql://nobody@127.0.0.1:{port}/nothing")
-    await relay.start()
+    async with listening(say_nothing) as port:
+        url = f"postgresql://nobody@127.0.0.1:{port}/nothing"
+        async with started(ServeProcess(reachable_directory, DATABASE__URL=url)) as relay:
+            await until_listening_for_signals(relay)
+            relay.process.terminate()
+            assert await relay.wait_for_end(STOP_S) == 0
+
+
+@asynccontextmanager
+async def listening(serve_one: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncIterator[int]:
+    """Listen on a port of the system's choice and give it."""
+    server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
     try:
-        await until_listening_for_signals(relay)
-        relay.process.terminate()
-        assert await relay.wait_for_end(STOP_S) == 0
+        yield server.sockets[0].getsockname()[1]
     finally:
-        if relay.process.returncode is None:
-            await relay.kill_everything()
-        silent.close()
-        await silent.wait_closed()
+        server.close()
+        await server.wait_closed()
 
 
 async def fail_to_start(directory: Path, **settings: str) -> str:
@@ -249,18 +232,13 @@ async def test_a_second_relay_on_the_same_data_directory_says_what_to_do_and_lea
 async def test_a_second_relay_on_the_same_port_names_the_setting_and_leaves_no_postgres(
     reachable_directory: Path, variable: str
 ) -> None:
-    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", find_free_port())
-    port = taken.sockets[0].getsockname()[1]
-    try:
+    async with listening(lambda *_: None) as port:
         said = await fail_to_start(reachable_directory, **{variable: str(port)})
         assert f"cannot listen on 127.0.0.1:{port}" in said
         assert f"RELAY_{variable}" in said
         assert "Traceback" not in said
         # Its Postgres has ended and the directory is free.
         assert not (reachable_directory / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
-    finally:
-        taken.close()
-        await taken.wait_closed()
 
 
 async def test_a_second_start_after_a_clean_stop_is_ready_in_under_three_seconds(reachable_directory: Path) -> None:

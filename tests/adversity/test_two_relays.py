@@ -10,29 +10,23 @@ import pytest
 
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note, sign_again
-from tests.support.relays import relay_on
+from tests.support.relays import OPEN_HOUSE, end_sessions, relay_on
 
-_BOUND_S = 20.0
 _TRIES = 20
-SECTIONS: dict[str, dict[str, Any]] = {
-    "accept": {"plain": True},
-    "limits": {"events_per_s": 100_000, "reqs_per_s": 1_000},
-}
 
 
 @asynccontextmanager
 async def two_relays(database: dict[str, Any]) -> AsyncIterator[tuple[str, str]]:
     """Run two relays on one database and give their URLs."""
-    async with relay_on(database, **SECTIONS) as first, relay_on(database, **SECTIONS) as second:
+    async with relay_on(database, **OPEN_HOUSE) as first, relay_on(database, **OPEN_HOUSE) as second:
         yield first, second
 
 
 @asynccontextmanager
 async def subscriber(url: str, **filter_: Any) -> AsyncIterator[Client]:
     """Connect and subscribe to what comes from now on."""
-    async with Client(url, max_queue=None) as client:
-        await client.send("REQ", "live", {**filter_, "limit": 0})
-        assert await client.next("EOSE") == ["live"]
+    async with Client(url) as client:
+        await client.follow(**filter_)
         yield client
 
 
@@ -95,19 +89,18 @@ async def test_a_subscription_that_is_loading_while_the_other_relay_stores_gets_
     database18: dict[str, Any],
 ) -> None:
     events = [make_event(content=str(number)) for number in range(300)]
-    async with two_relays(database18) as (first, second), Client(second, max_queue=None) as reader:
+    async with two_relays(database18) as (first, second), Client(second) as reader:
         posting = asyncio.create_task(post(first, events))
-        seen: list[str] = []
-        for number in range(20):
-            await reader.send("REQ", f"sub{number}", {"kinds": [1]})
-        counts = {f"sub{number}": seen.copy() for number in range(20)}
+        received: dict[str, list[str]] = {f"sub{number}": [] for number in range(20)}
+        for name in received:
+            await reader.send("REQ", name, {"kinds": [1]})
         await posting
         await post(first, [make_event(content="last", kind=1)])
-        while any(len(ids) < len(events) + 1 for ids in counts.values()):
+        while any(len(ids) < len(events) + 1 for ids in received.values()):
             message = await reader.receive()
             if message[0] == "EVENT":
-                counts[message[1]].append(message[2]["id"])
-        assert all(len(set(ids)) == len(ids) for ids in counts.values())
+                received[message[1]].append(message[2]["id"])
+        assert all(len(set(ids)) == len(ids) for ids in received.values())
 
 
 async def test_notes_stored_while_the_other_relay_lost_its_listening_connection_are_delivered_once(
@@ -119,25 +112,14 @@ async def test_notes_stored_while_the_other_relay_lost_its_listening_connection_
         try:
             async with Client(first) as author:
                 for note in notes:
-                    # The feeds of both: neither listens, and what one relay stores meanwhile finds the other deaf.
-                    await terminate_listeners(admin)
+                    # The feeds of both with the rest: what one relay stores meanwhile finds the other deaf.
+                    await end_sessions(admin, database["database"])
                     await publish_persistently(author, note)
         finally:
             await admin.close()
         ids = [note.id for note in notes]
         assert await read_live(own, len(ids)) == ids
         assert await read_live(other, len(ids)) == ids
-
-
-async def terminate_listeners(admin: asyncpg.Connection) -> None:
-    """End the connections on which relays follow the feed: those whose last statement read it."""
-    await admin.execute(
-        """
-        SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-        WHERE application_name = 'ringrelay' AND datname = current_database()
-          AND (query LIKE '%FROM feed f LEFT JOIN%' OR query LIKE 'LISTEN%')
-        """
-    )
 
 
 async def publish_persistently(author: Client, note: Any) -> None:

@@ -33,7 +33,7 @@ from nostr_sdk import (
 from relay.client.verify import check_note
 from relay.event import Event, decode_event
 from relay.verdict import Rejected
-from tests.support.client import to_json
+from tests.support.client import as_json, to_json
 from tests.support.events import KEYS, make_event, make_ring_note, sign_again
 from tests.support.relays import relay_on
 
@@ -451,9 +451,3 @@ async def test_events_made_elsewhere_pass_through_the_sdk_unchanged(database18: 
     async with relay_on(database18, accept=PLAIN) as url, sdk_on(url) as client, sdk_on(url) as reader:
         await client.publish_all(event)
         assert await reader.fetch(tag_t=[ODD_CONTENT]) == [as_json(event)]
-
-
-def as_json(event: Event) -> Json:
-    """Return the event as JSON gives it back: arrays are lists."""
-    values: Json = json.loads(json.dumps(to_json(event)))
-    return values

@@ -23,7 +23,7 @@ import pytest
 
 from relay.client.verify import check_note
 from relay.event import Event, decode_event
-from tests.support.client import to_json
+from tests.support.client import as_json, to_json
 from tests.support.events import make_event, make_ring_note
 from tests.support.relays import relay_on
 
@@ -122,12 +122,6 @@ class NostrTools:
 
 def list_ids(events: Sequence[Json]) -> list[str]:
     return [event["id"] for event in events]
-
-
-def as_json(event: Event) -> Json:
-    """Return the event as JSON gives it back: arrays are lists."""
-    values: Json = json.loads(json.dumps(to_json(event)))
-    return values
 
 
 @pytest.fixture(scope="session")

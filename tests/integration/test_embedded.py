@@ -1,7 +1,7 @@
 """The built-in Postgres with its real settings: what it survives, whom it lets in, and what it leaves behind."""
 
 # Nothing else runs on a test's event loop, so it may wait for files and processes directly.
-# ruff: noqa: ASYNC110, ASYNC220, ASYNC221, ASYNC240
+# ruff: noqa: ASYNC220, ASYNC221, ASYNC240
 
 import asyncio
 import contextlib
@@ -24,6 +24,8 @@ import pytest_asyncio
 from relay.database_profile import check_privacy_settings
 from relay.embedded import EmbeddedError, EmbeddedPostgres
 from relay.embedded.account import INSTALLATIONS, PACKAGE, Account, find_account, find_binaries
+from tests.support.processes import exists, has_signal
+from tests.support.waiting import until
 
 IS_ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as another operating-system user")
@@ -41,21 +43,6 @@ async def main():
 
 uvloop.run(main())
 """
-
-
-def exists(pid: int) -> bool:
-    """Tell whether a process runs; one that only waits to be collected does not."""
-    try:
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def spin_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        os.sched_yield()
 
 
 async def run(server: EmbeddedPostgres, statement: str) -> Any:
@@ -92,13 +79,15 @@ async def make_server() -> AsyncIterator[Callable[..., EmbeddedPostgres]]:
 
 
 @pytest.fixture
-def start_relay() -> Iterator[Callable[[Path], "subprocess.Popen[str]"]]:
+def start_relay(directories: Any) -> Iterator[Callable[[Path], "subprocess.Popen[str]"]]:
     """Start relay processes, which are killed at the latest after the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(directory: Path) -> "subprocess.Popen[str]":
         started.append(
-            subprocess.Popen([sys.executable, "-c", RELAY, str(directory)], stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [sys.executable, "-c", RELAY, str(directory)], stdout=subprocess.PIPE, text=True, cwd=directories.root
+            )
         )
         return started[-1]
 
@@ -114,9 +103,13 @@ def kill(relay: "subprocess.Popen[str]") -> None:
     relay.stdout.close()
 
 
-def wait_until_ready(relay: "subprocess.Popen[str]") -> None:
+def leave_server(directory: Path, start_relay: Callable[[Path], "subprocess.Popen[str]"]) -> int:
+    """Start a relay process and kill it once it is ready, and return the process id of the server it leaves running."""
+    relay = start_relay(directory)
     assert relay.stdout is not None
     assert relay.stdout.readline() == "ready\n"
+    kill(relay)
+    return int((directory / "cluster" / "postmaster.pid").read_text().split("\n")[0])
 
 
 @pytest.mark.parametrize("major", sorted(INSTALLATIONS))
@@ -179,10 +172,16 @@ async def test_a_stop_that_takes_too_long_becomes_an_immediate_one(data: Path, m
     server = make_server(data, shutdown_timeout_s=0.05)
     await server.start()
     await run(server, "CREATE TABLE kept AS SELECT 7 AS value")
-    # A stopped child cannot answer the fast shutdown. SIGKILL, which the server sends 5 s after SIGQUIT, ends it.
+    # A stopped child cannot answer the fast shutdown. It goes on once it has been told to end at once.
+    connection = await asyncpg.connect(**server.connect_arguments)
+    child = connection.get_server_pid()
     pids = server.pids()
-    os.kill(pids[-1], signal.SIGSTOP)
-    await server.stop()
+    os.kill(child, signal.SIGSTOP)
+    stopping = asyncio.create_task(server.stop())
+    await until(lambda: has_signal("ShdPnd", child, signal.SIGQUIT))
+    os.kill(child, signal.SIGCONT)
+    await stopping
+    connection.terminate()
     assert [pid for pid in pids if exists(pid)] == []
     await server.start()
     assert await run(server, "SELECT value FROM kept") == 7
@@ -199,10 +198,7 @@ async def test_a_second_relay_is_told_that_the_directory_is_taken(shared_data: P
 async def test_a_server_left_by_a_killed_relay_is_taken_over(
     shared_data: Path, make_server: Any, start_relay: Any
 ) -> None:
-    relay = start_relay(shared_data)
-    wait_until_ready(relay)
-    left = int((shared_data / "cluster" / "postmaster.pid").read_text().split("\n")[0])
-    kill(relay)
+    left = leave_server(shared_data, start_relay)
     server = make_server(shared_data)
     await server.start()
     assert server.pids()[0] == left
@@ -214,10 +210,7 @@ async def test_a_server_left_by_a_killed_relay_is_taken_over(
 async def test_a_server_left_with_other_settings_is_started_anew(
     shared_data: Path, make_server: Any, start_relay: Any
 ) -> None:
-    relay = start_relay(shared_data)
-    wait_until_ready(relay)
-    left = int((shared_data / "cluster" / "postmaster.pid").read_text().split("\n")[0])
-    kill(relay)
+    left = leave_server(shared_data, start_relay)
     server = make_server(shared_data, extra_settings={"max_connections": "17"})
     await server.start()
     assert server.pids()[0] != left
@@ -228,10 +221,8 @@ async def test_a_server_left_with_other_settings_is_started_anew(
 async def test_what_was_committed_survives_the_death_of_all_processes(
     data: Path, make_server: Any, start_relay: Any
 ) -> None:
-    relay = start_relay(data)
-    wait_until_ready(relay)
+    leave_server(data, start_relay)
     server = make_server(data)
-    kill(relay)
     await server.start()
     await run(server, "CREATE TABLE kept AS SELECT 7 AS value")
     for pid in server.pids():
@@ -284,7 +275,7 @@ async def test_a_relay_killed_while_it_makes_the_database_leaves_nothing_in_the_
     data: Path, make_server: Any, start_relay: Any
 ) -> None:
     relay = start_relay(data)
-    spin_until(lambda: list(data.glob("cluster.new-*/PG_VERSION")))
+    await until(lambda: list(data.glob("cluster.new-*/PG_VERSION")))
     kill(relay)
     assert not (data / "cluster").exists()
     server = make_server(data)
@@ -296,8 +287,7 @@ async def test_a_relay_killed_while_it_makes_the_database_leaves_nothing_in_the_
 async def test_a_start_cancelled_while_it_makes_the_database_can_be_repeated(data: Path, make_server: Any) -> None:
     server = make_server(data)
     start = asyncio.create_task(server.start())
-    while not list(data.glob("cluster.new-*/PG_VERSION")):
-        await asyncio.sleep(0)
+    await until(lambda: list(data.glob("cluster.new-*/PG_VERSION")))
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start
@@ -309,9 +299,7 @@ async def test_a_long_path_gets_a_private_socket_directory_elsewhere_for_as_long
     data: Path, make_server: Any, start_relay: Any
 ) -> None:
     long = data / ("long" * 20) / ("path" * 20)
-    relay = start_relay(long)
-    wait_until_ready(relay)
-    kill(relay)
+    leave_server(long, start_relay)
     server = make_server(long)
     await server.start()
     assert await run(server, "SELECT 1") == 1

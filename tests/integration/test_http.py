@@ -1,6 +1,5 @@
 """Plain HTTP on the public port: the info document (NIP-11), CORS, a page for people, 404; and the private port."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -9,23 +8,9 @@ import pytest
 
 from relay.log import Log
 from relay.server import running
+from tests.support.processes import find_free_port
+from tests.support.raw import get, port_of, request
 from tests.support.relays import make_config, relay_on
-
-
-async def request(port: int, text: str) -> tuple[int, dict[str, str], bytes]:
-    """Send one request as it stands and read to the end of the answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(text.replace("\n", "\r\n").encode() + b"\r\n\r\n")
-    async with asyncio.timeout(10):
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-    writer.close()
-    await writer.wait_closed()
-    first, *lines = head.decode().split("\r\n")
-    return int(first.split(" ")[1]), {n.lower(): v for n, _, v in (line.partition(": ") for line in lines)}, body
-
-
-def port_of(url: str) -> int:
-    return int(url.rpartition(":")[2])
 
 
 async def test_the_info_document_is_served_to_whoever_accepts_it(database18: dict[str, Any]) -> None:
@@ -78,13 +63,13 @@ async def test_the_private_port_tells_metrics_and_health(database18: dict[str, A
     config = make_config(database18, server={"private_port": find_free_port()})
     async with running(config, Log()):
         port = config.server.private_port
-        status, headers, body = await request(port, "GET /metrics HTTP/1.1\nHost: x\nConnection: close")
+        status, headers, body = await get(port, "/metrics")
         assert status == 200
         assert headers["content-type"].startswith("text/plain")
         assert b"ringrelay_connections 0.0" in body
-        assert (await request(port, "GET /healthz HTTP/1.1\nHost: x\nConnection: close"))[0] == 200
+        assert (await get(port, "/healthz"))[0] == 200
         await forbid_connections(database18)
-        assert (await request(port, "GET /healthz HTTP/1.1\nHost: x\nConnection: close"))[0] == 503
+        assert (await get(port, "/healthz"))[0] == 503
 
 
 async def forbid_connections(arguments: dict[str, Any]) -> None:
@@ -96,11 +81,3 @@ async def forbid_connections(arguments: dict[str, Any]) -> None:
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     await connection.close()
-
-
-def find_free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

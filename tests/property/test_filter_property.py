@@ -75,7 +75,7 @@ def test_postgres_finds_what_the_oracle_finds(database_between_loops: dict[str, 
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool(database_between_loops))
         # Pages of two rows, or of one large one: every answer is put together from several.
-        store = Store(pool, lambda _: None, page_rows=2, page_bytes=1000)
+        store = Store(pool, pool, lambda _: None, page_rows=2, page_bytes=1000)
 
         @given(st.lists(events, max_size=8), st.lists(filters, min_size=1, max_size=3))
         @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

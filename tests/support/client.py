@@ -1,11 +1,15 @@
 """A Nostr client for tests: plain websockets, plain json, nothing of the relay's."""
 
 import asyncio
+import itertools
 import json
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+
+from tests.support.events import make_event
 
 TIMEOUT_S = 20.0
 
@@ -15,7 +19,7 @@ class Client:
 
     def __init__(self, url: str, **options: Any) -> None:
         self._url = url
-        self._options = {"compression": None, "max_size": None, "user_agent_header": None, **options}
+        self._options = {"compression": None, "max_size": None, "max_queue": None, "user_agent_header": None, **options}
         self.websocket: ClientConnection
 
     async def __aenter__(self) -> "Client":
@@ -66,6 +70,11 @@ class Client:
         await self.send("CLOSE", subscription)
         return events
 
+    async def follow(self, **filter_: Any) -> None:
+        """Subscribe to what comes from now on, as `live`."""
+        await self.send("REQ", "live", {**filter_, "limit": 0})
+        assert await self.next("EOSE") == ["live"]
+
     async def read_stored(self, subscription: str) -> list[dict[str, Any]]:
         """Return the events up to EOSE."""
         events: list[dict[str, Any]] = []
@@ -83,3 +92,27 @@ def to_json(part: Any) -> Any:
     if hasattr(part, "__struct_fields__"):
         return {name: getattr(part, name) for name in part.__struct_fields__}
     return part
+
+
+def as_json(event: Any) -> dict[str, Any]:
+    """Return an event as a client reads it: lists where the struct has tuples."""
+    decoded: dict[str, Any] = json.loads(json.dumps(to_json(event)))
+    return decoded
+
+
+async def fetch_ids(url: str, ids: Iterable[str]) -> list[str]:
+    """Ask a relay for notes by id, some at a time, and return the ids it sends."""
+    found: list[str] = []
+    async with Client(url) as client:
+        remaining = iter(sorted(ids))
+        while chunk := list(itertools.islice(remaining, 500)):
+            found += [event["id"] for event in await client.fetch({"ids": chunk, "limit": 500})]
+    return found
+
+
+async def publish_many(url: str, count: int, content_chars: int, kind: int = 1) -> list[str]:
+    """Post so many large notes, each after the answer to the one before, and return their ids."""
+    events = [make_event(kind=kind, content=f"{number} " + "x" * content_chars) for number in range(count)]
+    async with Client(url) as author:
+        await author.publish_all(*events)
+    return [event.id for event in events]

@@ -7,7 +7,8 @@ import time
 from coincurve import PrivateKey
 
 from relay.client.ring_sign import make_bound_note
-from relay.event import Event
+from relay.event import Event, encode_event
+from relay.note import Note
 from relay.verify.encoding import Scheme
 
 KEYS = [PrivateKey(hashlib.sha256(b"ringrelay-test-key-%d" % number).digest()) for number in range(80)]
@@ -69,3 +70,8 @@ def make_ring_note(
 def sign_again(event: Event, key: PrivateKey, tags: tuple[tuple[str, ...], ...]) -> Event:
     """Return the event with other tags, and an id and an author's signature that fit them."""
     return make_event(key=key, kind=event.kind, content=event.content, tags=tags, created_at=event.created_at)
+
+
+def to_note(event: Event) -> Note:
+    """Return an event as the relay's inner parts pass it on, with nothing proved of it."""
+    return Note(event, encode_event(event), None)

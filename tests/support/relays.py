@@ -1,13 +1,22 @@
 """Relays for tests: in this process, on a real database and real sockets, on ports the system chooses."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import asyncpg
+
 from relay.config import Config
 from relay.log import Log
 from relay.server import Relay, running
+
+# Everything is taken, as fast as it comes.
+OPEN_HOUSE: dict[str, dict[str, Any]] = {
+    "accept": {"plain": True},
+    "limits": {"events_per_s": 100_000, "reqs_per_s": 100_000},
+}
 
 
 def to_database_url(arguments: dict[str, Any]) -> str:
@@ -38,3 +47,22 @@ async def relay_on(
 
 def to_url(relay: Relay) -> str:
     return f"ws://127.0.0.1:{relay.port}"
+
+
+def read_metric(relay: Relay, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)$", relay.metrics.render().decode(), re.MULTILINE)
+    assert found, name
+    return float(found[1])
+
+
+async def end_sessions(admin: asyncpg.Connection, database: str) -> None:
+    """End the server processes of all relays on a database, of which there must be some."""
+    # Which is which cannot be seen: track_activities is off.
+    ended: int = await admin.fetchval(
+        """
+        SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+        WHERE application_name = 'ringrelay' AND datname = $1
+        """,
+        database,
+    )
+    assert ended

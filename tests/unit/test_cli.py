@@ -1,6 +1,7 @@
 """The command line as a process: its help, its exit statuses, its keys, and that no option takes a secret."""
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -52,6 +53,30 @@ def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: ringrelay" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "hint"),
+    [
+        ("verify", ("note.json",), "note is read from stdin: ringrelay verify < note.json"),
+        ("publish", ("ws://127.0.0.1:1", "note.json"), "events are read from stdin: ringrelay publish URL < note.json"),
+        ("publish", ("ws://127.0.0.1:1", "--timeout", "3", "note.json"), "ringrelay publish URL < note.json"),
+        ("publish", ("note.json", "ws://127.0.0.1:1"), "ringrelay publish URL < note.json"),
+        ("sign", ("note.txt",), "message is read from stdin: ringrelay sign"),
+        ("sign", ("--ring", "ring.txt", "note.txt"), "< note.txt"),
+    ],
+)
+def test_a_file_named_instead_of_read_is_told_about_stdin(command: str, arguments: tuple[str, ...], hint: str) -> None:
+    done = run(command, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"usage: ringrelay {command}")
+    assert hint in done.stderr
+
+
+def test_a_file_named_instead_of_a_url_is_told_about_stdin() -> None:
+    done = run("publish", "note.json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "ringrelay publish URL < note.json" in done.stderr
 
 
 def test_no_option_takes_a_secret_key() -> None:
@@ -119,6 +144,29 @@ def test_a_reader_that_goes_away_is_not_complained_about() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_closed_stdout_ends_nothing_in_a_traceback(tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m relay keygen --out me.key >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [("verify",), ("keygen",), ("--help",), ("check-config", "--print-default")])
+def test_output_that_cannot_be_written_is_one_line_and_status_1(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "relay", *arguments],
+            input=b"{}",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            # Unbuffered, argparse itself passes over the error of --help.
+            env={name: value for name, value in ENVIRONMENT.items() if name != "PYTHONUNBUFFERED"},
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"ringrelay: cannot read or write: No space left on device\n"
 
 
 def test_the_default_configuration_is_printed_and_passes_its_own_check(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import os
+import shlex
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -19,6 +22,26 @@ from relay.event import Event, encode_event
 # A proxy of the host's would not find the loopback.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
+
+# For localhost, signed by itself; made for these tests and used nowhere else.
+CERTIFICATE = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgUzY6c61iyx0lQtX/
+84rJmW9UnGsBmnblzOL+kegOw+ahRANCAASXhHraCJcThq1RRQu3qz3ulEYN29DW
+k2zlW1GmanfA73BaHoRuQErIU1AD1+cNP8GCiBJdh/OPBFOj9yw8FO/9
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBgDCCASWgAwIBAgIUJ1Mnisjuza/b5JDBinV9u05bKEQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTIyMTQxMloYDzIxMjYxMDI4
+MjIxNDEyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASXhHraCJcThq1RRQu3qz3ulEYN29DWk2zlW1GmanfA73BaHoRuQErI
+U1AD1+cNP8GCiBJdh/OPBFOj9yw8FO/9o1MwUTAdBgNVHQ4EFgQUyOtD8nuzHA0f
+uE6U94DcXg+6ehcwHwYDVR0jBBgwFoAUyOtD8nuzHA0fuE6U94DcXg+6ehcwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEA2Vtn6vOUdCFFxItOpBVU
+fuQCwWRWP5YDNE+AMijbTfICIQDRnRSpU31f94tx9OnEz3LGOd8nBmqykawX7Y2L
+m79WWA==
+-----END CERTIFICATE-----
+"""
 
 Answering = Callable[[ServerConnection, str], Awaitable[None]]
 
@@ -38,7 +61,7 @@ class Finished:
 
 
 @asynccontextmanager
-async def run_relay(answer: Answering) -> AsyncIterator[FakeRelay]:
+async def run_relay(answer: Answering, tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeRelay]:
     relay = FakeRelay()
 
     async def handle(connection: ServerConnection) -> None:
@@ -49,7 +72,7 @@ async def run_relay(answer: Answering) -> AsyncIterator[FakeRelay]:
             relay.frames.append(frame)
             await answer(connection, json.loads(frame)[1]["id"])
 
-    async with serve(handle, "127.0.0.1", 0, max_size=2**22) as server:
+    async with serve(handle, "127.0.0.1", 0, max_size=2**22, ssl=tls) as server:
         relay.url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         yield relay
 
@@ -238,8 +261,64 @@ async def test_when_the_relay_hangs_up_the_rest_is_unanswered() -> None:
     async with run_relay(answer) as relay:
         finished = await publish(relay.url, to_lines(make_event(1), make_event(2)))
     assert [line[:75] for line in finished.out] == [f"{number:064x} unanswered" for number in (1, 2)]
-    assert "--no-padding" in finished.out[0]
+    assert finished.out[0].endswith("message too big (1009)")
     assert finished.status == 2
+
+
+async def close_as_too_big(connection: ServerConnection, event_id: str) -> None:
+    await connection.close(1009)
+
+
+async def test_a_note_that_padding_made_too_big_may_be_sent_without() -> None:
+    async with run_relay(close_as_too_big) as relay:
+        finished = await publish(relay.url, to_lines(make_event(1), make_event(2)))
+    bare = len(make_frame(make_event(), is_padded=False))
+    assert finished.err.count(f"try --no-padding, which sends {bare} bytes, not {FRAME_SIZES[0]}") == 1
+
+
+@pytest.mark.parametrize(("size", "options"), [(300_000, ()), (10, ("--no-padding",))])
+async def test_a_note_too_big_by_itself_is_to_be_shortened(size: int, options: tuple[str, ...]) -> None:
+    async with run_relay(close_as_too_big) as relay:
+        finished = await publish(relay.url, to_lines(make_event(content="x" * size)), *options)
+    assert "shorten the note" in finished.err
+    assert "try --no-padding" not in finished.err
+
+
+async def test_a_message_beyond_the_largest_size_is_warned_about() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, to_lines(make_event(content="x" * FRAME_SIZES[-1])))
+    assert finished.status == 0
+    assert "are not padded" in finished.err
+
+
+async def test_a_relay_that_hangs_up_on_a_large_message_suggests_to_shorten_it() -> None:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        connection.transport.abort()
+
+    async with run_relay(answer) as relay:
+        small = await publish(relay.url, to_lines(make_event()))
+        large = await publish(relay.url, to_lines(make_event(content="x" * 300_000)))
+    assert small.out == large.out == [f"{1:064x} unanswered the connection broke"]
+    assert "shorten the note" not in small.err
+    assert "shorten the note" in large.err
+
+
+async def test_an_answer_too_big_for_us_is_not_blamed_on_the_note() -> None:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        await connection.send("x" * 2**21)
+
+    async with run_relay(answer) as relay:
+        finished = await publish(relay.url, to_lines(make_event()))
+    assert "given up here (1009" in finished.out[0]
+    assert finished.err == ""
+    assert finished.status == 2
+
+
+async def test_a_note_refused_as_invalid_is_referred_to_the_relays_own_words() -> None:
+    async with run_relay(answer_with(False, "invalid: the content is too long")) as relay:
+        finished = await publish(relay.url, to_lines(make_event()))
+    assert "the relay's text names the fault" in finished.err
+    assert "knows no relay's policy" in finished.err
 
 
 async def test_a_url_where_no_relay_answers_is_reported_with_status_2() -> None:
@@ -248,6 +327,60 @@ async def test_a_url_where_no_relay_answers_is_reported_with_status_2() -> None:
     finished = await publish(relay.url, to_lines(make_event()))
     assert (finished.status, finished.out) == (2, [])
     assert "no connection to the relay" in finished.err
+    assert "begins with" not in finished.err
+
+
+async def test_tls_to_a_relay_without_it_hints_at_ws() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url.replace("ws:", "wss:"), to_lines(make_event()))
+    assert finished.status == 2
+    assert "begins with ws://" in finished.err
+    assert "()" not in finished.err
+
+
+def make_tls(directory: Path) -> ssl.SSLContext:
+    (directory / "both.pem").write_text(CERTIFICATE)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "both.pem")
+    return context
+
+
+async def test_a_plain_call_to_a_relay_with_tls_hints_at_wss(tmp_path: Path) -> None:
+    async with run_relay(answer_with(True, ""), make_tls(tmp_path)) as relay:
+        finished = await publish(relay.url, to_lines(make_event()))
+    assert finished.status == 2
+    assert "begins with wss://" in finished.err
+
+
+async def test_a_certificate_that_does_not_verify_is_named_and_hints_at_no_other_url(tmp_path: Path) -> None:
+    async with run_relay(answer_with(True, ""), make_tls(tmp_path)) as relay:
+        finished = await publish(relay.url.replace("ws:", "wss:"), to_lines(make_event()))
+    assert finished.status == 2
+    assert "certificate verify failed" in finished.err
+    assert "begins with" not in finished.err
+
+
+async def test_a_relay_that_redirects_to_https_hints_at_wss() -> None:
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 301 Moved\r\nLocation: https://localhost/\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(redirect, "127.0.0.1", 0) as server:
+        finished = await publish(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", to_lines(make_event()))
+    assert finished.status == 2
+    assert "begins with wss://" in finished.err
+
+
+async def test_a_missing_socks_package_is_to_be_installed_where_this_program_runs(tmp_path: Path) -> None:
+    # It stands before an installed one.
+    (tmp_path / "python_socks.py").write_text("raise ImportError\n")
+    finished = await publish(
+        "ws://127.0.0.1:1", to_lines(make_event()), ALL_PROXY="socks5h://127.0.0.1:1", PYTHONPATH=str(tmp_path)
+    )
+    assert (finished.status, finished.out) == (2, [])
+    assert f"{shlex.quote(sys.executable)} -m pip install 'python-socks[asyncio]'" in finished.err
 
 
 @pytest.mark.parametrize(

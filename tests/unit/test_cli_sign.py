@@ -189,7 +189,53 @@ def test_a_small_ring_is_warned_about(tmp_path: Path, key: Path, capfdbinary: py
     assert main(["sign", "--ring", str(small), "--key-file", str(key), "--message", "hello"]) == 0
     captured = capfdbinary.readouterr()
     prove(decode_event(captured.out))
-    assert b"among 1 others" in captured.err
+    assert b"among one other member only" in captured.err
+
+
+def test_the_number_of_others_is_named(tmp_path: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    small = write_ring(tmp_path / "small.txt", *SECRETS[:3])
+    assert main(["sign", "--ring", str(small), "--key-file", str(key), "--message", "hello"]) == 0
+    assert b"among 2 other members only" in capfdbinary.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "reason"),
+    [
+        ("x" * 100_000, (), None),
+        ("x" * 100_001, (), b"longer than 100000 characters"),
+        ("\x01" * 60_000, (), b"more than 262144 bytes"),
+        ("x", ("--tag=-=1",), b"protected"),
+        ("x", ("--tag", "expiration=1"), b"expired"),
+        ("x", ("--created-at", "9000000000"), b"in the future"),
+    ],
+)
+def test_a_note_ringrelay_would_refuse_by_default_is_signed_with_a_warning(
+    ring: Path,
+    key: Path,
+    stdin: Callable[[bytes], None],
+    capfdbinary: pytest.CaptureFixture[bytes],
+    content: str,
+    options: tuple[str, ...],
+    reason: bytes | None,
+) -> None:
+    stdin(content.encode())
+    assert main(["sign", "--ring", str(ring), "--key-file", str(key), *options]) == 0
+    captured = capfdbinary.readouterr()
+    assert decode_event(captured.out).content == content
+    if reason is None:
+        assert captured.err == b""
+    else:
+        assert captured.err.count(b"\n") == 1
+        assert b"warning: many relays, ringrelay by default, refuse such a note: " in captured.err
+        assert reason in captured.err
+
+
+def test_the_help_prefers_stdin_as_arguments_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["sign", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "ringrelay sign --ring ring.txt --key-file me.key < note.txt" in printed
+    assert "other users of the machine can read it while the program runs (ps)" in printed
 
 
 def test_a_ring_of_one_is_refused(refuse: Refuse, tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ import pytest
 
 from relay.client import keys
 from relay.client.keys import BadInput
+from relay.event import Event
+from relay.verdict import Rejected
 from relay.verify.encoding import ORDER
+from relay.verify.rules import check_holds_no_secret_key
 
 # The examples of NIP-19.
 NPUB = "npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg"
@@ -16,6 +19,23 @@ NPUB_HEX = "7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e"
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
 NSEC_HEX = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa"
 ORDER_HEX = f"{ORDER:064x}"
+
+HOLDING_A_SECRET = [
+    NSEC,
+    f"my key:{NSEC}!",
+    f"nsec1{NSEC}",
+    NSEC.upper(),
+    f"EMBEDDED{NSEC.upper()}0",
+    f"x{NSEC}qqq",
+    f"nsec1qqqq {NSEC}",
+    # The last four letters of one that is none are the first of one that is.
+    "nsec1" + 54 * "q" + NSEC,
+]
+HOLDING_NONE = ["", NPUB, "nsec1", NSEC[:-1], NSEC[:-1] + "q", NSEC.replace("nsec1", "nsec")]
+
+
+def make_event(content: str) -> Event:
+    return Event("0" * 64, "0" * 64, 0, 1, (), content, "0" * 128)
 
 
 def make_key(number: int) -> bytes:
@@ -104,14 +124,23 @@ def test_a_new_secret_key_is_a_fresh_one_in_range() -> None:
     assert all(keys.parse_secret_key(secret.hex()) == secret for secret in made)
 
 
-@pytest.mark.parametrize(
-    "text", [NSEC, f"my key:{NSEC}!", f"nsec1{NSEC}", NSEC.upper(), f"x{NSEC}qqq", f"nsec1qqqq {NSEC}", NSEC.title()]
-)
+@pytest.mark.parametrize("text", [*HOLDING_A_SECRET, f"x{NSEC.title()}"])
 def test_a_secret_key_is_found_anywhere_in_a_text(text: str) -> None:
     assert keys.holds_secret_key(text)
 
 
-@pytest.mark.parametrize("text", ["", NPUB, "nsec1", NSEC[:-1], NSEC[:-1] + "q", NSEC.replace("nsec1", "nsec")])
+@pytest.mark.parametrize("text", HOLDING_A_SECRET)
+def test_the_relay_refuses_what_is_found_here(text: str) -> None:
+    with pytest.raises(Rejected, match="nsec"):
+        check_holds_no_secret_key(make_event(text))
+
+
+@pytest.mark.parametrize("text", HOLDING_NONE)
+def test_the_relay_takes_what_is_left_alone_here(text: str) -> None:
+    check_holds_no_secret_key(make_event(text))
+
+
+@pytest.mark.parametrize("text", HOLDING_NONE)
 def test_a_text_without_a_secret_key_is_left_alone(text: str) -> None:
     assert not keys.holds_secret_key(text)
 

@@ -1,5 +1,6 @@
 """The configuration: one file, the environment over it, and errors that name what is wrong."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -11,8 +12,6 @@ from relay.config import Config, ConfigError, default_file, describe, list_keys,
 
 @pytest.fixture(autouse=True)
 def _no_relay_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     for name in list(os.environ):
         if name.startswith("RELAY_"):
             monkeypatch.delenv(name)

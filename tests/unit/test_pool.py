@@ -85,10 +85,8 @@ async def test_a_small_note_waits_behind_one_large_and_never_behind_all_of_them(
     # 70 members of a linkable ring are more than a batch's 200 units, so each is a batch of its own.
     assert count_units(find(large[0])) == 211
     async with running_pool() as (pool, _), asyncio.TaskGroup() as group:
-        for note in large:
-            group.create_task(verify(pool, note, find(note), "large"))
-        while not order:  # noqa: ASYNC110 - lets the pool run until the first result is there
-            await asyncio.sleep(0)
+        waiting = [group.create_task(verify(pool, note, find(note), "large")) for note in large]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         waited_for = len(order)
         await verify(pool, make_event(), None, "small")
         # The one that was being verified, and one whose turn it was.

@@ -1,0 +1,45 @@
+"""Wait for what sets no event: a process, a file, a row. Every wait is bounded."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+
+_POLL_S = 0.01
+
+
+async def until(condition: Callable[[], object], bound_s: float = 20.0) -> None:
+    """Wait until something holds, and fail when it takes too long; the condition may be a coroutine function."""
+    async with asyncio.timeout(bound_s):
+        while True:
+            found = condition()
+            if inspect.isawaitable(found):
+                found = await found
+            if found:
+                return
+            await asyncio.sleep(_POLL_S)
+
+
+async def until_blocked(connect_arguments: dict[str, Any], wanted: int) -> None:
+    """Wait until so many sessions of a database wait for a lock on notes.
+
+    Those that read the feed do so every second, whatever clients ask, and are not counted: they hold a lock on it.
+    """
+    watcher = await asyncpg.connect(**connect_arguments)
+
+    async def is_so() -> bool:
+        # The text of statements is not to be had: track_activities is off.
+        count: int = await watcher.fetchval(
+            """
+            SELECT count(*) FROM pg_locks waiting WHERE relation = 'notes'::regclass AND NOT granted AND NOT EXISTS
+            (SELECT FROM pg_locks held WHERE held.pid = waiting.pid AND held.relation = 'feed'::regclass)
+            """
+        )
+        return count == wanted
+
+    try:
+        await until(is_so)
+    finally:
+        await watcher.close()
