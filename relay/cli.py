@@ -1,16 +1,17 @@
 """The command line `ringrelay`: which subcommands there are, and how their failures end. What they do is elsewhere.
 
-Exit status: 0 done, 1 the answer is no, 2 wrong usage or configuration; 130 interrupted, 141 nobody reads the output.
+Exit status: 0 done, 1 the answer is no, or it could not be written, 2 wrong usage or configuration; 130 interrupted,
+141 nobody reads the output.
 """
 
 import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from relay.client import keygen, keys, publish, sign, verify
 from relay.client.keys import BadInput
@@ -27,31 +28,61 @@ Run: TypeAlias = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
-    """Parse arguments, and repeat nothing in an error that could be a secret key."""
+    """Parse arguments, and repeat nothing in an error that could be a secret key.
+
+    `reads` says what a command takes from stdin; wrong usage is answered with it, as a file named instead is one.
+    """
+
+    reads: str | None = None
+
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse, and refuse what is left over with this command's usage; argparse would show the whole program's."""
+        parsed, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return parsed, rest
 
     def error(self, message: str) -> NoReturn:
-        super().error(keys.hide_keys(message))
+        hint = f"\n{self.reads}" if self.reads else ""
+        super().error(keys.hide_keys(message) + hint)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; argparse itself exits on --help and on wrong usage."""
-    arguments = build_parser().parse_args(argv)
+    try:
+        try:
+            return _run(argv)
+        finally:
+            # Not left to Python's way out, after --help either: there a full disk can only be complained about.
+            if sys.stdout is not None:  # closed from the start, as some supervisors do
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _drop_output()
+        return 141
+    except OSError as error:
+        _drop_output()
+        print(f"ringrelay: cannot read or write: {error.strerror or type(error).__name__}", file=sys.stderr)
+        return 1
+
+
+def _run(argv: Sequence[str] | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A relay's answer in letters the terminal does not have must not end the program.
         sys.stdout.reconfigure(errors="backslashreplace")
+    arguments = build_parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
-        sys.stdout.flush()
         return status
     except BadInput as fault:
         print(f"ringrelay {arguments.command}: {fault}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Python flushes stdout once more on its way out; let it write to nowhere instead of complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+
+
+def _drop_output() -> None:
+    # Python flushes stdout once more on its way out; let it write to nowhere instead of complaining.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -99,15 +130,21 @@ def _add_keygen(commands: "Commands") -> None:
 
 
 def _add_sign(commands: "Commands") -> None:
-    sign.add_arguments(_add_command(commands, "sign", "make a note signed by one of a ring", sign.run))
+    parser = _add_command(commands, "sign", "make a note signed by one of a ring", sign.run)
+    parser.reads = "The message is read from stdin: ringrelay sign --ring ring.txt --key-file me.key < note.txt"
+    sign.add_arguments(parser)
 
 
 def _add_publish(commands: "Commands") -> None:
-    publish.add_arguments(_add_command(commands, "publish", "send events to a relay", publish.run))
+    parser = _add_command(commands, "publish", "send events to a relay", publish.run)
+    parser.reads = publish.READS
+    publish.add_arguments(parser)
 
 
 def _add_verify(commands: "Commands") -> None:
-    verify.add_arguments(_add_command(commands, "verify", "check a ring-signed note or a ring signature", verify.run))
+    parser = _add_command(commands, "verify", "check a ring-signed note or a ring signature", verify.run)
+    parser.reads = "The note is read from stdin: ringrelay verify < note.json"
+    verify.add_arguments(parser)
 
 
 def _add_command(commands: "Commands", name: str, summary: str, run: Run) -> Parser:

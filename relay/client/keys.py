@@ -17,7 +17,8 @@ SECRET_VARIABLE = "RINGRELAY_SECRET_KEY"  # noqa: S105 (the name of the variable
 MAX_RING_FILE_BYTES = 16 * 2**20
 MAX_SECRET_FILE_BYTES = 4096
 # NIP-19: "nsec", the separator, 52 characters of data and 6 of checksum; bech32 may also be written all in upper case.
-_NSEC = re.compile(r"nsec1[02-9ac-hj-np-z]{58}", re.IGNORECASE)
+# The look-ahead finds overlapping ones too: the last letters of one may be the "nsec" of the next.
+_NSEC = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
 
 
@@ -84,8 +85,8 @@ def to_public_key(secret: bytes) -> bytes:
 
 
 def holds_secret_key(text: str) -> bool:
-    """Answer whether an nsec that decodes stands anywhere in the text."""
-    return any(_decode("nsec", found.lower()) is not None for found in _NSEC.findall(text))
+    """Answer whether an nsec with a right checksum stands anywhere in the text, in letters of either case or of both."""
+    return any(bech32.bech32_decode(found.lower())[0] == "nsec" for found in _NSEC.findall(text))
 
 
 def hide_keys(text: str) -> str:

@@ -5,6 +5,8 @@ Stdout holds one line an event, for programs; stderr what a person should know o
 
 import argparse
 import asyncio
+import shlex
+import ssl
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -27,13 +29,14 @@ FRAME_SIZES = (4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024)
 MAX_LINE_BYTES = 16 * 2**20
 # Room for a lightning invoice in a reason, not for a flood.
 MAX_SHOWN_CHARS = 2_000
+READS = "The events are read from stdin: ringrelay publish URL < note.json"
 
 ADVICE = {
     "duplicate": "the relay has this note, or one that takes its place: nothing is left to do",
     "pow": "sign again with --pow and as many bits as the relay asks for",
     "blocked": "the relay does not take such a note, or not from such a ring: read its terms, or try another relay",
     "rate-limited": "wait a minute, then publish the refused ones again",
-    "invalid": "see what is wrong with `ringrelay verify`, then sign again",
+    "invalid": "the relay's text names the fault: mend it and sign again (`ringrelay verify` knows no relay's policy)",
     "restricted": "the relay asks for something first, a payment perhaps: its text says what",
     "mute": "the relay took the note and shows it to nobody: try another relay",
     "error": "the fault is the relay's: publish the same note again later",
@@ -52,11 +55,16 @@ the relay that they belong together: notes that should not be linked are better 
 
 What is sent is padded with white space to 4, 16, 64 or 256 KiB,
 so that its size says little about it. Neither the program's name nor anything else about you is sent along, but the
-relay sees your address. With ALL_PROXY=socks5h://127.0.0.1:9050 in the environment it sees Tor's (this needs the
-Python package python-socks); a proxy named there is never gone around.
+relay sees your address. With ALL_PROXY=socks5h://127.0.0.1:9050 in the environment it sees Tor's; a proxy named
+there is never gone around.
+
+  ringrelay publish wss://relay.example.com < note.json
 
 exit status: 0 all accepted, 1 some refused or not events, 2 wrong usage, no connection, or some unanswered
 """
+
+_BAD_URL = "this is not a relay's URL: it looks like wss://relay.example.com"
+_TOO_BIG = 1009  # RFC 6455, 7.4.1: message too big
 
 Outcome = Literal["accepted", "refused", "unanswered"]
 
@@ -83,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read the events, send them, report. Raises BadInput."""
     if not arguments.url.startswith(("ws://", "wss://")):
-        raise BadInput("the relay's URL begins with ws:// or wss://")
+        raise BadInput(f"the relay's URL begins with ws:// or wss://\n{READS}")
     if not arguments.timeout > 0:
         raise BadInput("--timeout takes seconds, more than 0")
     if arguments.no_padding:
@@ -93,6 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadInput("no event on stdin: pipe one in, for example from `ringrelay sign`")
     if len(events) > 1:
         _tell("warning: the relay sees that these events come from one place; to keep notes apart, publish one a run")
+    if any(len(make_frame(event).encode()) > FRAME_SIZES[-1] for event in events):
+        _tell(f"warning: messages of more than {FRAME_SIZES[-1]} bytes are not padded, and many relays refuse them")
     answers = asyncio.run(_publish(arguments.url, events, arguments.timeout, not arguments.no_padding))
     outcomes = {answer.outcome for answer in answers}
     if "unanswered" in outcomes:
@@ -164,6 +174,7 @@ async def _publish(url: str, events: list[Event], timeout_s: float, is_padded: b
                     answer = await _send(connection, event, timeout_s, is_padded)
                 except ConnectionClosed as error:
                     closed = _explain_close(error)
+                    _advise_on_size(error, event, is_padded)
             if closed is not None:
                 answer = Answer("unanswered", closed)
             _report(event, answer, explained)
@@ -190,18 +201,44 @@ async def _connect(url: str, timeout_s: float) -> "ClientConnection":
         )
     except InvalidProxy:
         raise BadInput("the proxy in the environment is no URL such as socks5h://127.0.0.1:9050: correct it") from None
-    except (InvalidURI, ValueError):
-        raise BadInput("this is not a relay's URL: it looks like wss://relay.example.com") from None
+    except InvalidURI as error:
+        # Where the relay redirects to is checked too; the usual one is from plain HTTP to https://.
+        raise BadInput(_BAD_URL if error.uri == url else _describe_failure(url, error)) from None
     except ImportError:
-        raise BadInput(
-            "the proxy in the environment needs a package: run `pip install 'python-socks[asyncio]'`"
-        ) from None
+        # This very Python: what `pip` means elsewhere may be another one.
+        install = f"{shlex.quote(sys.executable)} -m pip install 'python-socks[asyncio]'"
+        raise BadInput(f"the proxy in the environment needs a package that is missing: run `{install}`") from None
     except TimeoutError:
-        raise BadInput(f"the relay did not answer within {timeout_s:g} s: check the URL, or try again later") from None
-    except (OSError, WebSocketException) as error:
         raise BadInput(
-            f"no connection to the relay ({to_printable(str(error))}): check that it runs at this URL"
+            f"the relay did not answer within {timeout_s:g} s: check the URL, ws:// or wss:// too, or try again later"
         ) from None
+    # Before ValueError, as a certificate that does not verify is both.
+    except (OSError, WebSocketException) as error:
+        raise BadInput(_describe_failure(url, error)) from None
+    except ValueError:
+        raise BadInput(_BAD_URL) from None
+
+
+def _describe_failure(url: str, error: Exception) -> str:
+    reason = to_printable(str(error)) or type(error).__name__
+    return f"no connection to the relay ({reason}): check that it runs at this URL{_hint_at_scheme(url, error)}"
+
+
+def _hint_at_scheme(url: str, error: Exception) -> str:
+    """Return what to try where one side probably spoke TLS and the other did not, "" where another cause is likelier."""
+    from websockets.exceptions import InvalidMessage, InvalidStatus, InvalidURI
+
+    is_refused = isinstance(error, ConnectionRefusedError | ssl.SSLCertVerificationError)
+    if url.startswith("wss://"):
+        # A plain server takes the TLS greeting for a broken request: it answers in plain text, or hangs up.
+        is_mixed = isinstance(error, ssl.SSLError | ConnectionError) and not is_refused
+        return (
+            "; if it speaks no TLS, as a relay on your own machine may, its URL begins with ws://" if is_mixed else ""
+        )
+    # A TLS server answers a plain request with an alert, hangs up, says 400, or redirects to https://.
+    is_mixed = isinstance(error, InvalidMessage | InvalidURI | ConnectionResetError)
+    is_mixed |= isinstance(error, InvalidStatus) and error.response.status_code == 400
+    return "; if it speaks TLS, its URL begins with wss://" if is_mixed else ""
 
 
 async def _send(connection: "ClientConnection", event: Event, timeout_s: float, is_padded: bool) -> Answer:
@@ -243,12 +280,35 @@ def _report(event: Event, answer: Answer, explained: set[str]) -> None:
 
 
 def _explain_close(error: "ConnectionClosed") -> str:
+    if _is_closed_here(error):
+        return f"the connection was given up here ({error.sent})"
     frame = error.rcvd
     if frame is None:
         return "the connection broke"
-    if frame.code == 1009:  # RFC 6455: message too big
-        return "the relay closed the connection: message too big (1009); try --no-padding"
+    if frame.code == _TOO_BIG:
+        return f"the relay closed the connection: message too big ({_TOO_BIG})"
     return f"the relay closed the connection ({frame.code} {to_printable(frame.reason)})".replace(" )", ")")
+
+
+def _advise_on_size(error: "ConnectionClosed", event: Event, is_padded: bool) -> None:
+    """Say what to do where the event was too big for the relay, or probably was."""
+    if _is_closed_here(error):
+        return
+    bare, sent = (len(make_frame(event, padded).encode()) for padded in (False, is_padded))
+    if error.rcvd is None:
+        # Some servers hang up without a word on what is too big for them.
+        if sent > FRAME_SIZES[-1]:
+            _tell(f"a message of {sent} bytes is more than many relays take: shorten the note")
+    elif error.rcvd.code == _TOO_BIG:
+        if sent > bare:
+            _tell(f"too big: try --no-padding, which sends {bare} bytes, not {sent}; if that fails, shorten the note")
+        else:
+            _tell(f"too big: shorten the note, its message has {sent} bytes")
+
+
+def _is_closed_here(error: "ConnectionClosed") -> bool:
+    # A relay repeats the code it was sent (RFC 6455, 5.5.1): its 1009 can mean that its own message was too big for us.
+    return error.sent is not None and not error.rcvd_then_sent
 
 
 def _tell(text: str) -> None:

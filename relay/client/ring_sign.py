@@ -27,7 +27,8 @@ from relay.verify.ring import (
     to_ring_id,
 )
 
-_RESERVED = frozenset({"ring", "ringsig", "scope", "R", "J", "nonce", "ring-members", "ring-signature"})
+# What the ring proof itself writes, and the marks of the other forms (relay/verify/proof.py).
+RESERVED_TAGS = frozenset({"ring", "ringsig", "scope", "R", "J", "nonce", "ring-members", "ring-signature"})
 
 
 def sign_sag(
@@ -108,7 +109,7 @@ def make_bound_note(
     pow_bits: int = 0,
     author: PrivateKey | None = None,
 ) -> Event:
-    """Return a note that the ring signs (docs/ring-notes.md), under a fresh key unless `author` is given.
+    """Return a note that the ring signs (the bound form of relay/verify/proof.py), under a fresh key unless `author` is given.
 
     `ring` is 32-byte x-only keys in any order. Raises ValueError for what a relay would refuse as invalid.
     """
@@ -167,7 +168,7 @@ def _check_note(
         raise ValueError("the ring must hold two or more distinct keys of 32 bytes")
     if bytes.fromhex(pubkey) in keys:
         raise ValueError("the note's own key must not be a member of its ring")
-    if any(not tag or tag[0] in _RESERVED for tag in tags):
+    if any(not tag or tag[0] in RESERVED_TAGS for tag in tags):
         raise ValueError("a tag is empty, or has a name that the ring proof itself writes")
     if (scheme is Scheme.BLSAG) != (scope is not None):
         raise ValueError("a linkable note needs a scope, and no other note has one")

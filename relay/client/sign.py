@@ -10,10 +10,11 @@ from pathlib import Path
 
 from relay.client import keys
 from relay.client.keys import BadInput
-from relay.client.ring_sign import make_bound_note
+from relay.client.publish import make_frame
+from relay.client.ring_sign import RESERVED_TAGS, make_bound_note
 from relay.client.verify import check_note
 from relay.event import MAX_TIMESTAMP, Event, encode_event
-from relay.verdict import Rejected
+from relay.verdict import Prefix, Rejected
 from relay.verify.encoding import MAX_FLAG_BYTES, Scheme
 from relay.verify.ring import RELEASE_FLAG
 
@@ -23,8 +24,6 @@ MAX_BACKDATE_S = 48 * HOUR_S
 MAX_POW_BITS = 32
 # With fewer, knowing who these people are is already half of knowing who wrote.
 SMALL_RING = 10
-# What the ring proof itself writes, and the marks of the other forms (docs/ring-notes.md).
-RESERVED_TAGS = frozenset({"ring", "ringsig", "ring-members", "ring-signature", "scope", "R", "J", "nonce"})
 
 STILL_GIVES_YOU_AWAY = """\
 what a ring signature does not hide:
@@ -43,7 +42,12 @@ signed by a key made for it alone and forgotten at once.
 
 The secret key is read from --key-file (an nsec or 64 hex digits), or from the environment variable
 RINGRELAY_SECRET_KEY. There is no option that takes the key itself: other users of a machine can read arguments.
-The message is --message, or else what stdin holds, less one final line end.
+The message is what stdin holds, less one final line end:
+
+  ringrelay sign --ring ring.txt --key-file me.key < note.txt > note.json
+
+It can be given with --message instead, but then other users of the machine can read it while the program runs (ps),
+and your shell's history keeps it.
 """
 
 
@@ -68,7 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--created-at", type=int, metavar="UNIX", help="the note's time, in seconds, exactly as given")
     when.add_argument("--now", action="store_true", help="the true time, not one up to 48 hours back and rounded")
-    add("--message", metavar="TEXT", help="the note's content (default: what stdin holds)")
+    add(
+        "--message",
+        metavar="TEXT",
+        help="the note's content, which others on this machine can then see; stdin is safer",
+    )
     # argparse's "version" action is the one that prints a text and exits before anything is required.
     add("--explain", action="version", version=STILL_GIVES_YOU_AWAY, help="what still gives an author away")
 
@@ -101,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         # Its texts are constants, without the key.
         raise BadInput(f"the note cannot be signed: {error}") from None
     _check_result(note)
+    _warn_of_refusal(note)
     sys.stdout.buffer.write(encode_event(note) + b"\n")
     return 0
 
@@ -164,7 +173,8 @@ def _check_ring(ring: Sequence[bytes], secret: bytes) -> None:
     if keys.to_public_key(secret) not in ring:
         raise BadInput("your key is not in the ring: add your npub to the ring file, or use another key or ring")
     if len(ring) < SMALL_RING:
-        _warn(f"a ring of {len(ring)} hides you among {len(ring) - 1} others only: {SMALL_RING} or more are better")
+        others = "one other member" if len(ring) == 2 else f"{len(ring) - 1} other members"
+        _warn(f"a ring of {len(ring)} hides you among {others} only: {SMALL_RING} or more are better")
 
 
 def _read_message() -> str:
@@ -195,6 +205,22 @@ def _check_result(note: Event) -> None:
         check_note(note)
     except Rejected as rejected:
         raise BadInput(f"the signed note does not verify and is not printed ({rejected}): sign again") from None
+
+
+def _warn_of_refusal(note: Event) -> None:
+    """Judge the note by ringrelay's own defaults, which another relay or its operator may have changed: only warn."""
+    # Imported here: no other of the author's commands needs a relay's policy, nor waits for pydantic.
+    from relay.limits import AcceptPolicy, Limits, RingPolicy
+    from relay.verify import proof, rules
+
+    limits, ring = Limits(), RingPolicy()
+    try:
+        if len(make_frame(note, is_padded=False).encode()) > limits.max_message_bytes:
+            raise Rejected(Prefix.INVALID, f"it makes a message of more than {limits.max_message_bytes} bytes")
+        rules.check(note, int(time.time()), limits)
+        rules.check_policy(note, proof.find(note, ring.max_size), ring, AcceptPolicy())
+    except Rejected as rejected:
+        _warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}")
 
 
 def _warn(text: str) -> None:

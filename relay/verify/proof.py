@@ -1,4 +1,4 @@
-"""Which form of ring signature a note claims, and what a bound note claims by it (docs/ring-notes.md). Knows no policy.
+"""Which form of ring signature a note claims, and what a bound note claims by it. Knows no policy.
 
 The form follows from marks alone, never from what happens to verify: a failure never leads to another form.
 """

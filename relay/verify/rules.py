@@ -73,7 +73,7 @@ def check_holds_no_secret_key(event: Event) -> None:
     candidates = 0
     for text in (event.content, *(value for tag in event.tags for value in tag)):
         for match in _nsec.finditer(text):
-            if bech32_decode(match[1])[0] == "nsec":
+            if bech32_decode(match[1].lower())[0] == "nsec":
                 raise Rejected(
                     Prefix.BLOCKED,
                     "the note holds a secret key (nsec) and was not kept; take it out, and stop using that key",

@@ -357,7 +357,7 @@ def test_one_member_has_one_key_image_a_scope_whatever_the_ring_and_the_message(
 
 
 def test_a_blsag_can_be_rotated_by_anyone_so_its_bytes_name_nothing() -> None:
-    # The challenge hashes neither ring nor key image (ring-notes, section 2): only the message can bind the order.
+    # The challenge hashes neither ring nor key image: only the message can bind the order.
     curve = Curve()
     image = curve.parse(BLSAG.key_image or b"")
     base = ring.hash_to_base(MEMBERS[0].point, b"scope")[1]
