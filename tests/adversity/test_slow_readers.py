@@ -80,8 +80,9 @@ async def test_many_subscribers_that_never_read_take_a_bounded_amount_of_memory(
         async with connect_all_silently(relay.url, clients):
             await publish_many(relay.url, notes, 90_000)
             grown = read_peak_memory(relay.pid) - before
-    # Kept for everyone it would be 135 MB. A write under way is copied once.
-    assert grown < 4 * clients * _MEBIBYTE
+    # Kept for everyone it would be 135 MB. For two seconds a client may leave four times the limit unread, and a write
+    # under way is copied once.
+    assert grown < 8 * clients * _MEBIBYTE
 
 
 @asynccontextmanager
