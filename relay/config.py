@@ -2,11 +2,21 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -21,19 +31,56 @@ from relay.limits import AcceptPolicy, Limits, NonNegativeSeconds, RingPolicy, S
 PREFIX = "RELAY_"
 # These belong to the tests.
 _TEST_PREFIX = "RELAY_TEST_"
-Port = Annotated[int, Field(ge=0, le=65535)]
+# Read where the command line names no file.
+_USUAL_FILE = Path("relay.toml")
+# Lists are JSON in the environment; the errors of these keys show how.
+_EXAMPLES = {"server.trusted_proxies": '["127.0.0.1/32"]', "accept.plain_kinds": "[0, 5]"}
+_FROM_PYDANTIC = "Value error, "
 
 
 class ConfigError(Exception):
     """Say which key is wrong and what it should be. The text never repeats a value: it may be a password."""
 
 
+def _check_host(host: str) -> str:
+    if not host.strip():
+        raise ValueError("must not be empty; every address of this machine is 0.0.0.0 or ::")
+    return host
+
+
+def _check_pubkey(pubkey: str) -> str:
+    if pubkey and not re.fullmatch(r"[0-9a-f]{64}", pubkey):
+        raise ValueError("must be empty or a public key as 64 lower-case hex digits (not an npub)")
+    return pubkey
+
+
+def _read_digits(value: object) -> object:
+    """Make a number of what the environment has as text, for keys whose type is a list of numbers."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+
+
+def _read_directory(value: object) -> object:
+    """Refuse a directory without a name, and expand ~ as a shell would."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip() or "\0" in value:
+        raise ValueError("must be the path of a directory; the one the relay is started in is '.'")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~, and that user's home is not known; write the whole path") from None
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Host = Annotated[str, AfterValidator(_check_host)]
+
+
 class ServerSection(Section):
     """Where the relay listens."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 7447
-    private_host: str = "127.0.0.1"
+    private_host: Host = "127.0.0.1"
     private_port: Port = 9447
     url: str = ""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
@@ -45,7 +92,7 @@ class InfoSection(Section):
     name: str = "ringrelay"
     description: str = "A relay for ring-signed notes: it verifies every ring signature before it keeps a note."
     contact: str = ""
-    pubkey: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    pubkey: Annotated[str, AfterValidator(_check_pubkey)] = ""
     icon: str = ""
 
 
@@ -53,7 +100,7 @@ class DatabaseSection(Section):
     """Where notes are kept."""
 
     url: SecretStr | None = None
-    embedded_version: Literal[16, 18] = 18
+    embedded_version: Annotated[Literal[16, 18], BeforeValidator(_read_digits)] = 18
     shared_buffers_mib: Annotated[int, Field(ge=16)] = 256
     pool_size: Annotated[int, Field(ge=1, le=40)] = 10
 
@@ -76,7 +123,7 @@ class Config(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    data_dir: Path = Path("data")
+    data_dir: Annotated[Path, BeforeValidator(_read_directory)] = Path("data")
     server: ServerSection = ServerSection()
     info: InfoSection = InfoSection()
     limits: Limits = Limits()
@@ -84,6 +131,7 @@ class Config(BaseSettings):
     accept: AcceptPolicy = AcceptPolicy()
     database: DatabaseSection = DatabaseSection()
     metrics: MetricsSection = MetricsSection()
+    _sources: tuple[str, ...] = PrivateAttr(default=())
 
     @classmethod
     def settings_customise_sources(
@@ -104,6 +152,9 @@ def load(path: Path | None) -> Config:
     Raises ConfigError naming every key or variable that is unknown or has a bad value.
     """
     _check_variables(os.environ)
+    if path is None and _USUAL_FILE.is_symlink() and not _USUAL_FILE.exists():
+        # A link to nowhere is a file that went missing, not the wish for defaults.
+        path = _USUAL_FILE
     if path is not None and not path.is_file():
         raise ConfigError(
             f"{path}: there is no such file; print an example with: ringrelay check-config --print-default"
@@ -111,7 +162,9 @@ def load(path: Path | None) -> Config:
     try:
         in_file = TomlConfigSettingsSource(Config, path)()
         in_environment = EnvSettingsSource(Config)()
-        return Config(**_merge(in_file, in_environment))
+        config = Config(**_merge(in_file, in_environment))
+        config._sources = _list_sources(path)
+        return config
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(error, path))) from None
     except SettingsError as error:
@@ -119,6 +172,11 @@ def load(path: Path | None) -> Config:
     except (OSError, ValueError) as error:
         # A TOML error says where the file is wrong and repeats no value.
         raise ConfigError(f"{path}: {error}") from None
+
+
+def _list_sources(path: Path | None) -> tuple[str, ...]:
+    variables = sorted(name for name in os.environ if name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX))
+    return (*([str(path.absolute())] if path else []), *variables)
 
 
 def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
@@ -131,23 +189,43 @@ def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explain_variable(error: SettingsError) -> str:
-    """Name the variables of the section that pydantic-settings could not decode; its text names the section only."""
-    section = str(error).partition('"')[2].partition('"')[0].upper()
-    names = ", ".join(sorted(name for name in os.environ if name.startswith(PREFIX + section)))
-    return f"{names}: a list must be written as JSON, such as [1, 2]"
+    """Name the variables that pydantic-settings could not decode; its text names their section only."""
+    section = str(error).partition('"')[2].partition('"')[0]
+    variables = {key: _to_variable(key) for key in _EXAMPLES if key.startswith(f"{section}.")}
+    wrong = [
+        f"{variable}: a list must be written as JSON, such as {_EXAMPLES[key]}"
+        for key, variable in variables.items()
+        if variable in os.environ and not _is_json(os.environ[variable])
+    ]
+    return "\n".join(wrong) or f"{PREFIX}{section.upper()}: cannot be read"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _explain(error: ValidationError, path: Path | None) -> Iterator[str]:
     for detail in error.errors(include_input=False, include_url=False):
         key = ".".join(str(part) for part in detail["loc"] if isinstance(part, str))
-        variable = PREFIX + key.replace(".", "__").upper()
-        text = "unknown key" if detail["type"] == "extra_forbidden" else detail["msg"]
+        unknown = detail["type"] == "extra_forbidden"
+        text = "unknown key" if unknown else detail["msg"].removeprefix(_FROM_PYDANTIC)
+        if key in _EXAMPLES:
+            text += f", such as {_EXAMPLES[key]}"
+        variable = _to_variable(key)
         source = variable if variable in os.environ else f"{path or 'configuration'}: {key}"
         yield f"{source}: {text}; the keys and their meaning: ringrelay check-config --print-default"
 
 
+def _to_variable(key: str) -> str:
+    return PREFIX + key.replace(".", "__").upper()
+
+
 def _check_variables(environment: Mapping[str, str]) -> None:
-    known = {PREFIX + key.replace(".", "__").upper() for key in list_keys()}
+    known = {_to_variable(key) for key in list_keys()}
     for name in sorted(environment):
         if name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX) and name not in known:
             raise ConfigError(
@@ -167,9 +245,10 @@ def list_keys() -> list[str]:
 
 
 def describe(config: Config) -> str:
-    """Return the effective values as JSON, passwords hidden."""
+    """Return a line that says what was read, then the effective values as JSON, passwords hidden."""
     values: dict[str, Any] = config.model_dump(mode="json")
-    return json.dumps(values, indent=2)
+    sources = ", then ".join(config._sources) or "no file and no variable; all values are the defaults"
+    return f"read: {sources}\n{json.dumps(values, indent=2)}"
 
 
 def default_file() -> str:

@@ -12,7 +12,7 @@ NonNegativeSeconds = Annotated[float, Field(ge=0)]
 class Section(BaseModel):
     """Refuse unknown keys and later changes: one section of the configuration file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Limits(Section):
@@ -33,7 +33,7 @@ class Limits(Section):
     default_limit: Count = 500
     max_limit: Count = 1_000
     max_count: Count = 1_000_000
-    query_timeout_s: Seconds = 2.0
+    query_timeout_s: Annotated[float, Field(ge=0.01, le=3600)] = 2.0
     events_per_s: Annotated[float, Field(gt=0)] = 50.0
     read_bytes_per_s: Annotated[float, Field(ge=1024)] = 1_048_576.0
     ring_links_per_s: Annotated[float, Field(gt=0)] = 4_000.0
@@ -56,7 +56,7 @@ class Limits(Section):
 
 
 class RingPolicy(Section):
-    """Bound which rings are accepted (docs/ring-notes.md)."""
+    """Bound which rings are accepted."""
 
     min_size: Annotated[int, Field(ge=2)] = 3
     max_size: Annotated[int, Field(ge=2, le=65_535)] = 1_024

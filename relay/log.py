@@ -23,6 +23,7 @@ class LogEvent(StrEnum):
     STOPPED = "stopped"
     MIGRATED = "migrated"
     POSTGRES_SETTING = "postgres_setting"
+    WAITING_FOR_DATABASE = "waiting_for_database"
     DATABASE_LOST = "database_lost"
     INTERNAL_ERROR = "internal_error"
     FEW_OPEN_FILES = "few_open_files"

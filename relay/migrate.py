@@ -7,6 +7,8 @@ from pathlib import Path
 
 import asyncpg
 
+from relay.postgres_errors import DATABASE_FAILURES
+
 _FILE_NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql\Z")
 # Any number will do that nobody else locks: "ring" and "migr" in ASCII.
 _LOCK_KEY = 0x72696E67_6D696772
@@ -58,19 +60,40 @@ async def migrate(connection: "asyncpg.Connection", directory: Path) -> list[str
     """Apply what is missing, each file in a transaction of its own; return the names applied.
 
     Needs a session of its own (no transaction pooler): the lock that makes a second relay wait belongs to the session.
+    Raises MigrationError for everything that can go wrong.
     """
     migrations = load_migrations(directory)
-    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
     try:
-        applied = await _read_applied(connection)
+        applied = await _lock_and_read(connection)
         _check_applied(migrations, applied)
         missing = [migration for migration in migrations if migration.version not in applied]
         for migration in missing:
             await _apply(connection, migration)
         return [migration.name for migration in missing]
     finally:
-        if not connection.is_closed():  # Together with the session the lock would be gone.
+        await _unlock(connection)
+
+
+async def _lock_and_read(connection: "asyncpg.Connection") -> dict[int, tuple[str, bytes]]:
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
+        return await _read_applied(connection)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(
+            "the role may not create tables: make it the owner of the database "
+            f"(ALTER DATABASE ... OWNER TO ...). {_describe(error)}"
+        ) from error
+    except DATABASE_FAILURES as error:
+        raise MigrationError(f"the table schema_migrations cannot be made or read: {_describe(error)}") from error
+
+
+async def _unlock(connection: "asyncpg.Connection") -> None:
+    """Give the lock back, if it was taken; it ends with the session in any case."""
+    try:
+        if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_KEY)
+    except DATABASE_FAILURES:
+        return
 
 
 async def _read_applied(connection: "asyncpg.Connection") -> dict[int, tuple[str, bytes]]:
@@ -116,17 +139,18 @@ async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None
                 migration.name,
                 migration.digest,
             )
-    except asyncpg.PostgresError as error:
+    except DATABASE_FAILURES as error:
         # The server's own text is left out: it can quote what is stored.
         raise MigrationError(
             f"migration {migration.name} failed{_place(error, migration)}: {_describe(error)}"
         ) from error
 
 
-def _place(error: asyncpg.PostgresError, migration: Migration) -> str:
+def _place(error: Exception, migration: Migration) -> str:
     position = getattr(error, "position", None)
     return f" at line {migration.sql.count(chr(10), 0, int(position) - 1) + 1}" if position else ""
 
 
-def _describe(error: asyncpg.PostgresError) -> str:
-    return f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
+def _describe(error: Exception) -> str:
+    sqlstate = getattr(error, "sqlstate", None)
+    return f"{type(error).__name__}, SQLSTATE {sqlstate}" if sqlstate else type(error).__name__

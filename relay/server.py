@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -92,6 +92,11 @@ class Relay:
             metrics=self.metrics,
             report_error=self._report_error,
         )
+
+    @property
+    def server_ended(self) -> Callable[[], Coroutine[Any, Any, None]] | None:
+        """Return what waits for the end of the built-in Postgres, None where the database is the operator's own."""
+        return self._database.server_ended
 
     @property
     def port(self) -> int:

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ MAX_SOCKET_PATH_BYTES = 100
 _INITDB_PREFIX = "cluster.new-"
 _POLL_S = 0.02
 _REMOVAL_ATTEMPTS = 250
+# Control characters, and the halves that stand for bytes which are not UTF-8.
+_NOT_IN_A_PATH = frozenset({"Cc", "Cs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,15 @@ class Layout:
 
 
 def make_directory(layout: Layout) -> None:
-    """Make the directory, and parents that a separate user can pass through but not list."""
+    """Make the directory, and parents that a separate user can pass through but not list.
+
+    Raises OSError where the system refuses, and EmbeddedError for a path that Postgres' own files cannot hold.
+    """
+    if any(unicodedata.category(character) in _NOT_IN_A_PATH for character in str(layout.directory)):
+        raise EmbeddedError(
+            f"the relay cannot keep its database in {str(layout.directory)!r}: there is a line break or another "
+            "character without a shape in that path. Name another directory (RELAY_DATA_DIR)."
+        )
     is_root = os.geteuid() == 0
     for parent in reversed(layout.directory.parents):
         if not parent.exists():
@@ -95,7 +106,7 @@ def take_lock(layout: Layout) -> int:
 def check_cluster(layout: Layout, major: int, account: Account) -> bool:
     """Tell whether there is a cluster; raise EmbeddedError if it is not one that this Postgres and user can start."""
     try:
-        found = (layout.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+        found = (layout.cluster / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
         owner = layout.cluster.stat().st_uid
     except FileNotFoundError:
         if layout.cluster.exists():
@@ -287,7 +298,7 @@ def _quote(value: str) -> str:
 
 def _replace(path: Path, text: str, account: Account) -> bool:
     """Write a file that the server may read, whole or not at all; tell whether it changed."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    if path.exists() and path.read_bytes() == text.encode():
         account.let_read(path, 0o600, 0o640)
         return False
     part = path.with_name(f"{path.name}.new")

@@ -33,7 +33,8 @@ from relay.embedded.cluster import (
     take_lock,
     write_configuration,
 )
-from relay.embedded.process import Postmaster, failure_reason, find_running, launch
+from relay.embedded.process import Postmaster, failure_reason, find_running, forget_start, launch
+from relay.postgres_errors import DATABASE_FAILURES
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres"]
 
@@ -60,7 +61,8 @@ class EmbeddedPostgres:
         shared_buffers: str = "256MB",
         extra_settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._layout = Layout(directory.resolve())
+        # Not Path.resolve, which raises where links lead in a circle; here, making the directory does.
+        self._layout = Layout(Path(os.path.realpath(directory)))
         self._major = major
         self._start_timeout_s = start_timeout_s
         self._shutdown_timeout_s = shutdown_timeout_s
@@ -85,21 +87,26 @@ class EmbeddedPostgres:
         return self._postmaster.pids() if self._postmaster else []
 
     async def start(self) -> None:
-        """Return when the database takes connections, which after a crash can take up to start_timeout_s."""
+        """Return when the database takes connections, which after a crash can take up to start_timeout_s.
+
+        Raises EmbeddedError with what to do.
+        """
         if self._lock is not None:
             raise RuntimeError("this built-in Postgres has been started already")
         started = False
         try:
             await self._start()
             started = True
-        except PermissionError as error:
-            raise EmbeddedError(
-                f"the relay may not use {error.filename or self._layout.directory}. Run it as the user who owns "
-                f"{self._layout.directory}, or change the owner of everything in it."
-            ) from error
+        except OSError as error:
+            raise EmbeddedError(_explain(error, self._layout.directory)) from error
         finally:
             if not started:
                 await self.stop()
+
+    async def watch(self) -> None:
+        """Return when the server has ended though nobody called `stop`. To be called once it is started."""
+        if self._postmaster is not None:
+            await self._postmaster.wait()
 
     async def stop(self) -> None:
         """End the server and give the directory back; does nothing when it is not running."""
@@ -130,7 +137,13 @@ class EmbeddedPostgres:
         changed = write_configuration(self._layout, settings, f"{binaries} {wheel_version()}", account)
         if not await self._adopt(self._sockets, changed, deadline):
             await self._launch(binaries, account, deadline)
-        await self._make_database()
+        try:
+            await self._make_database()
+        except DATABASE_FAILURES as error:
+            raise EmbeddedError(
+                f"the built-in Postgres in {self._layout.directory} started, but does not let the relay make its "
+                f"database ({type(error).__name__}); {self._layout.log} may say why."
+            ) from error
 
     def _open_to_server(self, account: Account) -> Path:
         """Let the server's user in, and return the programs it is to run."""
@@ -152,6 +165,7 @@ class EmbeddedPostgres:
         while True:
             self._postmaster = launch(binaries, self._layout.cluster, self._layout.log, account)
             if await self._is_ready(self._postmaster, deadline):
+                forget_start(self._layout.log)
                 return
             reason = failure_reason(self._layout.log)
             # When only the server itself was killed, its children need a moment to notice and end.
@@ -195,3 +209,17 @@ class EmbeddedPostgres:
             raise RuntimeError("this built-in Postgres has not been started")
         # The port is named so that a PGPORT in the environment does not lead to another socket.
         return {"host": str(self._sockets), "port": PORT, "user": user, "database": database}
+
+
+def _explain(error: OSError, directory: Path) -> str:
+    """Say what the system refused, and what to do: different things for a directory that is there and one that is not."""
+    place = error.filename or directory
+    if isinstance(error, PermissionError) and os.path.exists(directory):
+        return (
+            f"the relay may not use {place}. Run it as the user who owns {directory}, or change the owner of "
+            "everything in it."
+        )
+    return (
+        f"the relay cannot keep its database in {directory} ({place}: {error.strerror or type(error).__name__}). "
+        "Name another directory: RELAY_DATA_DIR, or data_dir in the configuration file."
+    )

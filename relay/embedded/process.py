@@ -10,6 +10,7 @@ from pathlib import Path
 from relay.embedded.account import CHILD_ENVIRONMENT, Account
 
 _POLL_S = 0.02
+_WATCH_S = 0.5
 # After SIGQUIT Postgres itself kills what has not ended within 5 s.
 _QUIT_TIMEOUT_S = 10.0
 _MAX_REASON_CHARS = 600
@@ -38,6 +39,12 @@ class Postmaster:
             return []
         return [self.pid, *sorted(child for child, parent in _parents() if parent == self.pid)]
 
+    async def wait(self) -> None:
+        """Return when the server has ended, up to half a second late."""
+        # Polled because an adopted server is not our child: no portable call waits for it.
+        while self.is_alive():  # noqa: ASYNC110 - a process sets no event
+            await asyncio.sleep(_WATCH_S)
+
     async def stop(self, timeout_s: float) -> None:
         """End the server by a fast shutdown; after timeout_s by an immediate one, which costs a crash recovery."""
         for signal_number, patience_s in ((signal.SIGINT, timeout_s), (signal.SIGQUIT, _QUIT_TIMEOUT_S)):
@@ -49,7 +56,6 @@ class Postmaster:
         await self._ended_within(_QUIT_TIMEOUT_S)
 
     async def _ended_within(self, timeout_s: float) -> bool:
-        # Polled because an adopted server is not our child: no portable call waits for it.
         deadline = asyncio.get_running_loop().time() + timeout_s
         while self.is_alive():
             if asyncio.get_running_loop().time() > deadline:
@@ -103,6 +109,11 @@ def find_running(cluster: Path, sockets: Path) -> Postmaster | None:
         for lock in (pid_file, *sockets.glob(".s.PGSQL.*.lock")):
             lock.unlink(missing_ok=True)
     return None
+
+
+def forget_start(log: Path) -> None:
+    """Empty the log once the server is ready: what is in it is our own asking, and a start that went well."""
+    os.truncate(log, 0)
 
 
 def failure_reason(log: Path) -> str:

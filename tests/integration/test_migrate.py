@@ -103,6 +103,18 @@ async def test_the_error_does_not_quote_stored_values(empty_database: dict[str, 
     assert "canary" not in str(raised.value)
 
 
+async def test_a_history_that_cannot_be_read_or_a_lost_connection_is_a_migration_error(
+    empty_database: dict[str, Any], files: Path
+) -> None:
+    connection = await asyncpg.connect(**empty_database)
+    await connection.execute("CREATE TABLE schema_migrations (something_else int)")
+    with pytest.raises(MigrationError, match=r"schema_migrations cannot be made or read: UndefinedColumnError"):
+        await migrate(connection, files)
+    await connection.close()
+    with pytest.raises(MigrationError, match="InterfaceError"):
+        await migrate(connection, files)
+
+
 async def test_the_lock_is_given_back_after_a_failure(empty_database: dict[str, Any], files: Path) -> None:
     (files / "0002_second.sql").write_text("nonsense")
     connection = await asyncpg.connect(**empty_database)

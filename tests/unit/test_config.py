@@ -1,9 +1,11 @@
 """The configuration: one file, the environment over it, and errors that name what is wrong."""
 
+import json
 import os
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +30,7 @@ def uncomment(text: str) -> str:
 
 
 def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
-    assert load(write(tmp_path, default_file())) == Config()
+    assert load(write(tmp_path, default_file())).model_dump() == Config().model_dump()
 
 
 def test_every_key_is_in_the_example_file_with_its_default(tmp_path: Path) -> None:
@@ -41,7 +43,7 @@ def test_every_key_is_in_the_example_file_with_its_default(tmp_path: Path) -> No
     }
     assert written == set(list_keys())
     without_url = re.sub(r"^url = \"postgresql.*$", "", text, flags=re.MULTILINE)
-    assert load(write(tmp_path, without_url)) == Config()
+    assert load(write(tmp_path, without_url)).model_dump() == Config().model_dump()
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +66,18 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("[ring]\nmin_size = 1", "ring.min_size"),
         ("[accept]\nplain_kinds = [70000]", "accept.plain_kinds"),
         ("[database]\nurl = 'mysql://x:canary@y'", "database.url"),
-        ("[info]\npubkey = 'xyz'", "info.pubkey"),
+        ("[info]\npubkey = 'xyz'", "info.pubkey: must be empty or a public key as 64 lower-case hex digits"),
+        ("[server]\nhost = ''", "server.host: must not be empty"),
+        ("[server]\nprivate_host = ' '", "server.private_host: must not be empty"),
+        ("data_dir = ''", "data_dir: must be the path of a directory"),
+        ('data_dir = "a\\u0000b"', "data_dir"),
+        ("data_dir = '~no-such-user/x'", "data_dir: begins with ~"),
+        ("[limits]\nquery_timeout_s = inf", "limits.query_timeout_s"),
+        ("[limits]\nquery_timeout_s = 0.001", "limits.query_timeout_s"),
+        ("[limits]\nquery_timeout_s = 3601", "limits.query_timeout_s"),
+        ("[limits]\nevents_per_s = inf", "limits.events_per_s"),
+        ("[limits]\nidle_timeout_s = nan", "limits.idle_timeout_s"),
+        ("[metrics]\ntick_s = inf", "metrics.tick_s"),
         ("limits = 3", "limits"),
         ("[limits", "relay.toml"),
     ],
@@ -73,6 +86,7 @@ def test_a_wrong_key_or_value_in_the_file_is_named(tmp_path: Path, text: str, na
     with pytest.raises(ConfigError, match=re.escape(named)) as caught:
         load(write(tmp_path, text))
     assert "canary" not in str(caught.value)
+    assert "Value error" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -117,3 +131,73 @@ def test_limits_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
         load(write(tmp_path, "[ring]\nmin_size = 100\nmax_size = 50"))
     with pytest.raises(ConfigError, match="limits"):
         load(write(tmp_path, "[limits]\ndefault_limit = 100\nmax_limit = 50"))
+
+
+def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://ringrelay@db/ringrelay"
+    values = {**flatten(Config().model_dump(mode="json")), "database.url": url}
+    assert set(values) == set(list_keys())
+    for key, value in values.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        monkeypatch.setenv("RELAY_" + key.replace(".", "__").upper(), text)
+    loaded = load(None)
+    assert loaded.database.url is not None
+    assert loaded.database.url.get_secret_value() == url
+    expected = Config(database={"url": url})
+    assert loaded.model_dump() == expected.model_dump()
+
+
+def flatten(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"{name}.{inner}" if inner else name: inner_value
+        for name, value in values.items()
+        for inner, inner_value in (value.items() if isinstance(value, dict) else [("", value)])
+    }
+
+
+def test_the_other_built_in_version_can_be_chosen_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELAY_DATABASE__EMBEDDED_VERSION", "16")
+    assert load(None).database.embedded_version == 16
+    for wrong in ("17", "sixteen", ""):
+        monkeypatch.setenv("RELAY_DATABASE__EMBEDDED_VERSION", wrong)
+        with pytest.raises(ConfigError, match="RELAY_DATABASE__EMBEDDED_VERSION"):
+            load(None)
+
+
+def test_a_tilde_in_the_data_directory_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RELAY_DATA_DIR", "~/rings")
+    assert load(None).data_dir == tmp_path / "rings"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "example"),
+    [
+        ("RELAY_SERVER__TRUSTED_PROXIES", "10.0.0.0/8", '["127.0.0.1/32"]'),
+        ("RELAY_SERVER__TRUSTED_PROXIES", "5", '["127.0.0.1/32"]'),
+        ("RELAY_ACCEPT__PLAIN_KINDS", "1,2", "[0, 5]"),
+    ],
+)
+def test_a_bad_list_in_the_environment_is_answered_with_an_example_that_fits(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, example: str
+) -> None:
+    monkeypatch.setenv("RELAY_SERVER__HOST", "127.0.0.1")
+    monkeypatch.setenv("RELAY_ACCEPT__PLAIN", "true")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=f"^{variable}: .*{re.escape(example)}") as caught:
+        load(None)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_link_to_a_file_that_went_missing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("relay.toml").symlink_to("elsewhere.toml")
+    with pytest.raises(ConfigError, match=r"relay\.toml: there is no such file"):
+        load(None)
+
+
+def test_the_description_says_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert describe(load(None)).startswith("read: no file and no variable")
+    monkeypatch.setenv("RELAY_LIMITS__MAX_TAGS", "7")
+    path = write(tmp_path, "[limits]")
+    assert describe(load(path)).splitlines()[0] == f"read: {path}, then RELAY_LIMITS__MAX_TAGS"

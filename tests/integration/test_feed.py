@@ -1,0 +1,49 @@
+"""The feed on real connections that end at bad moments: it goes on with another one, and nothing escapes it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from relay.feed import Feed
+from relay.note import Note
+from tests.support.waiting import until
+
+
+async def publish_nothing(notes: Sequence[Note]) -> None:
+    return
+
+
+@pytest.mark.parametrize("ending", ["by the server", "by a protocol abort"])
+async def test_a_connection_that_ends_under_the_feed_is_replaced_without_a_warning(
+    database18: dict[str, Any], ending: str
+) -> None:
+    pool = await asyncpg.create_pool(**database18, min_size=0, max_size=1)
+    watcher = await asyncpg.connect(**database18)
+    used: list[Any] = []
+
+    class Watched(Feed):
+        """Tell which connections were followed."""
+
+        async def _follow(self, connection: asyncpg.Connection) -> None:
+            used.append(connection)
+            await super()._follow(connection)
+
+    feed = Watched(pool, publish_nothing)
+    await feed.prepare()
+    following = asyncio.create_task(feed.run())
+    try:
+        await until(lambda: used and used[0]._con is not None and used[0]._con._listeners)
+        if ending == "by the server":
+            await watcher.execute("SELECT pg_terminate_backend($1)", used[0].get_server_pid())
+        else:
+            used[0]._con._protocol.abort()
+        await until(lambda: len(used) == 2 or following.done())
+        assert not following.done()
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await watcher.close()
+        pool.terminate()
