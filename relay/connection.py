@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -172,10 +173,12 @@ class Connection:
                 self._outbox.send(messages.encode_ok(event.id, False, _NO_AUTH))
 
     def _refuse_malformed(self, malformed: Malformed) -> None:
-        if malformed.event_id is not None:
+        if malformed.event_id is not None and malformed.verb == "AUTH":
+            self._outbox.send(messages.encode_ok(malformed.event_id, False, str(malformed)))
+        elif malformed.event_id is not None:
             self._send_ok(malformed.event_id, False, str(malformed))
         elif malformed.subscription_id is not None:
-            if not malformed.is_count:
+            if malformed.verb != "COUNT":
                 self._close_subscription(malformed.subscription_id)
             self._outbox.send(messages.encode_closed(malformed.subscription_id, str(malformed)))
         else:
@@ -223,7 +226,9 @@ class Connection:
         )
 
     async def _send_stored(self, subscription: Subscription) -> None:
-        async with self._query_slots:
+        # `limit: 0` asks the database nothing and must not wait for those who do.
+        asks = any(filter_.limit != 0 for filter_ in subscription.filters)
+        async with self._query_slots if asks else nullcontext():
             await self._services.req.send_stored(subscription, self._outbox)
         self._count_waiting_bytes()
         self._queries.pop(subscription.id, None)

@@ -14,7 +14,7 @@ from relay.database_profile import check_privacy_settings
 from relay.embedded import EmbeddedPostgres
 from relay.log import Log, LogEvent
 from relay.migrate import find_migrations_directory, migrate
-from relay.postgres_errors import DATABASE_FAILURES
+from relay.postgres_errors import DATABASE_FAILURES, raise_if_cancelled
 
 _CONNECT_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 2.0
@@ -165,6 +165,7 @@ async def _connect(arguments: Mapping[str, Any], log: Log) -> asyncpg.Connection
                     LogEvent.WAITING_FOR_DATABASE,
                     advice=f"no answer from Postgres yet; trying for up to {_FIRST_CONNECT_PATIENCE_S:g} s",
                 )
+            raise_if_cancelled()
             with attempt:
                 # Nothing prepared by name: that fails behind some poolers before they can be told apart.
                 return await asyncpg.connect(**arguments, timeout=_CONNECT_TIMEOUT_S, statement_cache_size=0)

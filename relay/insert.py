@@ -92,30 +92,42 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) ->
 
 
 async def _refuse_known(rows: list[_Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[_Row]:
-    """Leave out what is deleted, what a deleted note's ring signature is on, and ephemeral events just announced."""
-    for row in await _find_deleted(connection, [row for row in rows if not row.is_ephemeral]):
+    """Leave out what is deleted, what another note's ring signature is on, and ephemeral events just announced."""
+    kept = [row for row in rows if not row.is_ephemeral]
+    for row in await _find_deleted(connection, kept):
         saved[id(row.note)] = Saved.DELETED
-    spent = await _find_ids(
-        connection,
-        "SELECT pre_id AS id FROM spent_signatures WHERE pre_id = ANY($1::bytea[])",
-        [r.pre_id for r in rows],
-    )
-    announced = await _find_ids(
-        connection,
-        "SELECT id FROM feed WHERE id = ANY($1::bytea[]) AND event IS NOT NULL",
-        [row.id for row in rows if row.is_ephemeral],
-    )
-    for row in rows:
-        if row.pre_id in spent:
-            saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
-        elif row.is_ephemeral and row.id in announced:
-            saved[id(row.note)] = Saved.DUPLICATE
+    # An ephemeral ring note leaves nothing behind that its signature could be compared with.
+    for row in await _find_used_signatures(connection, [row for row in kept if row.pre_id is not None]):
+        saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
+    for row in await _find_announced(connection, [row for row in rows if row.is_ephemeral]):
+        saved[id(row.note)] = Saved.DUPLICATE
     return [row for row in rows if id(row.note) not in saved]
 
 
-async def _find_ids(connection: asyncpg.Connection, query: str, keys: list[bytes | None]) -> set[bytes]:
-    wanted = [key for key in keys if key is not None]
-    return {record["id"] for record in await connection.fetch(query, wanted)} if wanted else set()
+async def _find_used_signatures(connection: asyncpg.Connection, rows: list[_Row]) -> list[_Row]:
+    """Return the rows whose ring signature is on another note, stored or gone.
+
+    The unique index alone would come too late: a new version deletes the one before it first.
+    """
+    if not rows:
+        return []
+    pre_ids = [row.pre_id for row in rows]
+    spent = await connection.fetch("SELECT pre_id FROM spent_signatures WHERE pre_id = ANY($1::bytea[])", pre_ids)
+    stored = await connection.fetch("SELECT pre_id, id FROM notes WHERE pre_id = ANY($1::bytea[])", pre_ids)
+    gone = {record["pre_id"] for record in spent}
+    holders = {record["pre_id"]: record["id"] for record in stored}
+    return [row for row in rows if row.pre_id in gone or holders.get(row.pre_id, row.id) != row.id]
+
+
+async def _find_announced(connection: asyncpg.Connection, rows: list[_Row]) -> list[_Row]:
+    """Return the ephemeral rows that are still in the feed."""
+    if not rows:
+        return []
+    records = await connection.fetch(
+        "SELECT id FROM feed WHERE id = ANY($1::bytea[]) AND event IS NOT NULL", [row.id for row in rows]
+    )
+    known = {record["id"] for record in records}
+    return [row for row in rows if row.id in known]
 
 
 def _to_row(note: Note) -> _Row:
@@ -148,7 +160,7 @@ def _collapse(rows: list[_Row], saved: dict[int, Saved]) -> list[_Row]:
         # NIP-01: the newest version stays, and of the same age the one with the lowest id.
         elif row.address is not None and by_address.setdefault(row.address, row) is not row:
             saved[id(row.note)] = Saved.SUPERSEDED
-        elif row.pre_id is not None and by_pre_id.setdefault(row.pre_id, row) is not row:
+        elif row.pre_id is not None and not row.is_ephemeral and by_pre_id.setdefault(row.pre_id, row) is not row:
             saved[id(row.note)] = Saved.SIGNATURE_USED
         else:
             kept[row.id] = row
@@ -181,10 +193,14 @@ async def _delete_superseded(connection: asyncpg.Connection, rows: list[_Row]) -
         return
     await connection.execute(
         """
-        DELETE FROM notes n USING unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS r (address, created_at, id)
-        WHERE n.address = r.address
-          -- NIP-01: the newest version stays, and of the same age the one with the lowest id.
-          AND (n.created_at < r.created_at OR (n.created_at = r.created_at AND n.id > r.id))
+        WITH deleted AS (
+            DELETE FROM notes n USING unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS r (address, created_at, id)
+            WHERE n.address = r.address
+              -- NIP-01: the newest version stays, and of the same age the one with the lowest id.
+              AND (n.created_at < r.created_at OR (n.created_at = r.created_at AND n.id > r.id))
+            RETURNING n.pre_id
+        )
+        INSERT INTO spent_signatures SELECT pre_id FROM deleted WHERE pre_id IS NOT NULL ON CONFLICT DO NOTHING
         """,
         [row.address for row in replacing],
         [row.event.created_at for row in replacing],

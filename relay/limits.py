@@ -35,7 +35,7 @@ class Limits(Section):
     max_count: Count = 1_000_000
     query_timeout_s: Annotated[float, Field(ge=0.01, le=3600)] = 2.0
     events_per_s: Annotated[float, Field(gt=0)] = 50.0
-    read_bytes_per_s: Annotated[float, Field(ge=1024)] = 1_048_576.0
+    read_bytes_per_s: Annotated[float, Field(ge=16_384)] = 1_048_576.0
     ring_links_per_s: Annotated[float, Field(gt=0)] = 4_000.0
     reqs_per_s: Annotated[float, Field(gt=0)] = 20.0
     burst_factor: Annotated[float, Field(ge=1)] = 4.0

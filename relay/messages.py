@@ -65,12 +65,12 @@ class Malformed(Rejected):
         *,
         event_id: str | None = None,
         subscription_id: str | None = None,
-        is_count: bool = False,
+        verb: str = "",
     ) -> None:
         super().__init__(prefix, reason)
         self.event_id = event_id
         self.subscription_id = subscription_id
-        self.is_count = is_count
+        self.verb = verb
 
 
 # What msgspec raises for bad JSON: wrong shape, bad UTF-8 or lone surrogates, and nesting beyond the interpreter's limit.
@@ -79,7 +79,7 @@ _frame_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 # For frames that are no JSON (half a surrogate pair, a number that is none, nesting without end) but begin like a message.
 _query_start = re.compile(r'\s*\[\s*"(REQ|COUNT)"\s*,\s*"([^"\\]{1,64})"')
-_event_start = re.compile(r'\s*\[\s*"(?:EVENT|AUTH)"\s*,')
+_event_start = re.compile(r'\s*\[\s*"(EVENT|AUTH)"\s*,')
 _event_id = re.compile(r'"id"\s*:\s*"([^"\\]{1,64})"')
 # NIP-01 ids are 64 characters; anything longer is not an id to echo.
 _MAX_ECHOED_ID_CHARS = 64
@@ -112,9 +112,9 @@ def _attribute(frame: str | bytes, reason: str) -> Malformed:
     """Find out what a frame that cannot be parsed is about, by its beginning, so that its sender gets an answer to it."""
     text = frame.decode(errors="replace") if isinstance(frame, bytes) else frame
     if (query := _query_start.match(text)) is not None:
-        return Malformed(Prefix.INVALID, reason, subscription_id=query[2], is_count=query[1] == "COUNT")
-    if _event_start.match(text) is not None and (event_id := _event_id.search(text)) is not None:
-        return Malformed(Prefix.INVALID, reason, event_id=event_id[1])
+        return Malformed(Prefix.INVALID, reason, subscription_id=query[2], verb=query[1])
+    if (start := _event_start.match(text)) is not None and (event_id := _event_id.search(text)) is not None:
+        return Malformed(Prefix.INVALID, reason, event_id=event_id[1], verb=start[1])
     return Malformed(Prefix.INVALID, reason)
 
 
@@ -124,7 +124,7 @@ def _parse_event(verb: str, parts: list[msgspec.Raw]) -> Event:
     try:
         return decode_event(parts[0])
     except _BAD_JSON as error:
-        raise Malformed(Prefix.INVALID, _explain(error), event_id=_find_event_id(parts[0])) from None
+        raise Malformed(Prefix.INVALID, _explain(error), event_id=_find_event_id(parts[0]), verb=verb) from None
 
 
 def _explain(error: Exception) -> str:
@@ -152,9 +152,7 @@ def _parse_query(verb: str, parts: list[msgspec.Raw], limits: Limits) -> tuple[s
             raise Rejected(Prefix.INVALID, f"send from 1 to {limits.max_filters} filters")
         return subscription_id, tuple(parse_filter(_decode_filter(part), limits) for part in parts[1:])
     except Rejected as rejected:
-        raise Malformed(
-            rejected.prefix, rejected.reason, subscription_id=subscription_id, is_count=verb == "COUNT"
-        ) from None
+        raise Malformed(rejected.prefix, rejected.reason, subscription_id=subscription_id, verb=verb) from None
 
 
 def _decode_filter(part: msgspec.Raw) -> Any:

@@ -1,4 +1,6 @@
-"""Which exceptions mean that the database is away, and which that anything went wrong with it. Knows no query."""
+"""What goes wrong with the database: which exceptions mean that it is away, and which anything at all. Knows no query."""
+
+import asyncio
 
 import asyncpg
 
@@ -15,3 +17,13 @@ DATABASE_AWAY = (
     OSError,
 )
 DATABASE_FAILURES = (*DATABASE_AWAY, asyncpg.PostgresError)
+
+
+def raise_if_cancelled() -> None:
+    """Raise CancelledError where asyncpg turned this task's cancellation into the failure of a connection attempt.
+
+    Call it between attempts: otherwise a task that was told to end goes on trying.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -74,8 +74,9 @@ async def _run_until_signal(config: Config, log: Log) -> None:
     signalled = asyncio.create_task(stopping.wait())
     await asyncio.wait([serving, signalled], return_when=asyncio.FIRST_COMPLETED)
     if not started.is_set():
-        # The signal came while the database was starting or being waited for.
-        await end_tasks([serving])
+        # The signal came while the database was starting or being waited for. Once only: its clean-up must not be cut short.
+        serving.cancel()
+        await asyncio.wait([serving])
     await end_tasks([signalled])
     if not serving.cancelled():
         await serving

@@ -110,9 +110,12 @@ class Relay:
         """Return what must run as long as the relay does; the caller owns the tasks."""
         return [self._pool.run(), self._writer.run(), self._feed.run(), self._keep_up(), self._blur_index_times()]
 
+    async def prepare(self) -> None:
+        """Read from the database what must be known before the first client. Raises one of DATABASE_FAILURES."""
+        await self._feed.prepare()
+
     async def listen(self) -> None:
         """Begin to take connections. Raises OSError where the port is taken."""
-        await self._feed.prepare()
         limits = self._config.limits
         self._server = await serve(
             self._serve_client,
@@ -252,6 +255,7 @@ async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
     """
     async with open_database(config, log) as database:
         relay = Relay(config, log, database)
+        await relay.prepare()
         # Before the task group: what it raises comes out as it is, and an operator reads it.
         private = await _listen(relay, config)
         try:

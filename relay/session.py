@@ -28,7 +28,7 @@ class Session:
 
     def check_ring_rate(self, links: int, now_s: float) -> None:
         """Raise Rejected when ring links come faster than the limits allow; `now_s` is monotonic."""
-        if not self._links.take(now_s, links):
+        if links and not self._links.take(now_s, links):
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.ring_links_per_s:g} ring links a second are verified; wait and try again",

@@ -111,18 +111,18 @@ class Store:
         async with self._lookup_turn:
             asked, self._asked, self._next_lookup = list(self._asked), set(), None
             query = Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (asked,))
-            records = await self._fetch_from(self._lookups, query)
+            records = await self._fetch_from(self._lookups, query, too_slow=_UNAVAILABLE)
             return {record["id"] for record in records}
 
     async def check_database(self) -> None:
         """Raise Rejected(error) when the database does not answer."""
-        await self._fetch_from(self._lookups, Query("SELECT 1", ()))
+        await self._fetch_from(self._lookups, Query("SELECT 1", ()), too_slow=_UNAVAILABLE)
 
     async def fetch(self, query: Query) -> list[asyncpg.Record]:
         """Run one reader's query. Raises Rejected(error) when it takes too long or there is no database."""
-        return await self._fetch_from(self._readers, query)
+        return await self._fetch_from(self._readers, query, too_slow=_TOO_SLOW)
 
-    async def _fetch_from(self, pool: asyncpg.Pool, query: Query) -> list[asyncpg.Record]:
+    async def _fetch_from(self, pool: asyncpg.Pool, query: Query, *, too_slow: str) -> list[asyncpg.Record]:
         """Run one query on a pooled connection, which is free again when this returns; cancelling cancels the query.
 
         Raises Rejected(error) when it takes too long or there is no database.
@@ -135,10 +135,10 @@ class Store:
                 if query.is_reusable:
                     records = await connection.fetch(query.text, *query.arguments)
                 else:
-                    # Not through asyncpg's cache: a plan that is never used again would stay in the server's memory.
-                    records = await (await connection.prepare(query.text)).fetch(*query.arguments)
+                    # Unnamed and past asyncpg's cache: a plan never used again would stay in the server's memory.
+                    records = await (await connection.prepare(query.text, name="")).fetch(*query.arguments)
         except asyncpg.QueryCanceledError:
-            raise Rejected(Prefix.ERROR, _TOO_SLOW) from None
+            raise Rejected(Prefix.ERROR, too_slow) from None
         except DATABASE_AWAY:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
         self._report(QueryTiming(got_s - asked_s, time.perf_counter() - got_s))

@@ -27,6 +27,7 @@ class Subscription:
     id: str
     filters: tuple[Filter, ...]
     owner: Owner
+    is_open: bool = True
     loading: bool = True
     pending: list[Note] = field(default_factory=list)
     sent: set[bytes] = field(default_factory=set)
@@ -37,21 +38,16 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._by_key: dict[Hashable, dict[tuple[int, int], tuple[Subscription, Filter]]] = {}
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
 
     def add(self, subscription: Subscription) -> None:
         """Start matching a subscription."""
-        self._count += 1
         for position, filter_ in enumerate(subscription.filters):
             for key in _list_keys(filter_):
                 self._by_key.setdefault(key, {})[id(subscription), position] = (subscription, filter_)
 
     def remove(self, subscription: Subscription) -> None:
         """Stop matching a subscription that was added."""
-        self._count -= 1
+        subscription.is_open = False
         for position, filter_ in enumerate(subscription.filters):
             for key in _list_keys(filter_):
                 entries = self._by_key[key]

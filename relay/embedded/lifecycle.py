@@ -34,7 +34,7 @@ from relay.embedded.cluster import (
     write_configuration,
 )
 from relay.embedded.process import Postmaster, failure_reason, find_running, forget_start, launch
-from relay.postgres_errors import DATABASE_FAILURES
+from relay.postgres_errors import DATABASE_FAILURES, raise_if_cancelled
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres"]
 
@@ -179,7 +179,7 @@ class EmbeddedPostgres:
             try:
                 connection = await asyncpg.connect(**self.superuser_arguments, timeout=_CONNECT_TIMEOUT_S)
             except _NOT_READY:
-                pass
+                raise_if_cancelled()
             else:
                 await connection.close()
                 return True

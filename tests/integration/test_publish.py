@@ -63,6 +63,19 @@ async def test_a_ring_signature_stays_used_when_its_note_is_deleted(database: di
         assert (accepted, text.partition(":")[0]) == (False, "duplicate")
 
 
+async def test_one_ring_signature_makes_one_version_of_a_replaceable_note(database: dict[str, Any]) -> None:
+    author = KEYS[30]
+    note = make_ring_note(author=author, kind=10_002, created_at=1000)
+    variants = [sign_again(note, author, (*note.tags, ("nonce", str(number), "0"))) for number in range(8)]
+    async with relay_on(database) as url, Client(url) as client:
+        answers = [await client.publish(variant) for variant in sorted(variants, key=lambda v: v.id, reverse=True)]
+        assert [accepted for accepted, _ in answers] == [True] + [False] * 7
+        # Nor when a newer version, itself deleted later, has taken its place.
+        newer = make_ring_note(author=author, kind=10_002, created_at=2000)
+        await client.publish_all(newer, make_event(key=author, kind=5, tags=(("e", newer.id),)))
+        assert (await client.publish(variants[0]))[0] is False
+
+
 async def test_an_ephemeral_event_sent_again_is_known(database: dict[str, Any]) -> None:
     event = make_event(kind=20001)
     async with relay_on(database, accept={"plain": True}) as url, Client(url) as client:

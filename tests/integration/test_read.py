@@ -422,3 +422,16 @@ async def test_what_expires_while_a_slow_client_reads_is_not_sent_to_it(database
                 pass
         slow.websocket.transport.resume_reading()
         assert len(await slow.read_stored("s")) < len(events)
+
+
+async def test_limit_zero_does_not_wait_for_the_queries_of_others(database18: dict[str, Any]) -> None:
+    settings = {**PLAIN, "limits": {**PLAIN["limits"], "max_queries_running": 1, "query_timeout_s": 30}}
+    blocker = await asyncpg.connect(**database18)
+    async with relay_on(database18, **settings) as url, Client(url) as client:
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE tags IN ACCESS EXCLUSIVE MODE")
+            await client.send("REQ", "slow", {"#t": ["x"]})
+            await client.send("REQ", "live", {"limit": 0})
+            assert await client.next("EOSE") == ["live"]
+        assert await client.next("EOSE") == ["slow"]
+    await blocker.close()

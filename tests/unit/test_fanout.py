@@ -1,0 +1,49 @@
+"""Fan-out keeps order, lets others have their turn, and delivers nothing to a subscription that was closed meanwhile."""
+
+import asyncio
+
+from relay.fanout import Fanout
+from relay.filter import Filter
+from relay.note import Note
+from relay.subscriptions import Subscription, Subscriptions
+from tests.support.events import make_event, to_note
+
+
+class Listener:
+    """Remember what was delivered, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def deliver(self, subscription: Subscription, note: Note) -> None:
+        self.heard.append(note.event.content)
+
+
+async def test_thousands_of_deliveries_take_several_turns_of_the_loop_and_keep_their_order() -> None:
+    listener = Listener()
+    index = Subscriptions()
+    for number in range(500):
+        index.add(Subscription(str(number), (Filter(),), listener))
+    publishing = asyncio.ensure_future(
+        Fanout(index).publish([to_note(make_event(content=str(number))) for number in range(20)])
+    )
+    turns = 0
+    while not publishing.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns >= 10
+    assert listener.heard == [str(number) for number in range(20) for _ in range(500)]
+
+
+async def test_a_subscription_that_is_closed_in_between_hears_no_more() -> None:
+    listener = Listener()
+    index = Subscriptions()
+    subscriptions = [Subscription(str(number), (Filter(),), listener) for number in range(3000)]
+    for subscription in subscriptions:
+        index.add(subscription)
+    publishing = asyncio.ensure_future(Fanout(index).publish([to_note(make_event())]))
+    await asyncio.sleep(0)
+    for subscription in subscriptions:
+        index.remove(subscription)
+    await publishing
+    assert 0 < len(listener.heard) < 3000
