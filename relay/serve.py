@@ -133,7 +133,7 @@ def _greet(config: Config, port: int) -> None:
         f"  info document  curl -H 'Accept: application/nostr+json' {shlex.quote(url.replace('ws', 'http', 1))}\n"
         f"  metrics        {private if server.private_port else 'on a port of the system, as server.private_port is 0'}\n"
         f"  first note     {program} keygen --out my.key >> ring.txt    (then add npubs of others to ring.txt)\n"
-        f"                 {program} sign --ring ring.txt --key-file my.key --message 'hello' "
+        f"                 echo hello | {program} sign --ring ring.txt --key-file my.key "
         f"| {program} publish {shlex.quote(url)}",
         flush=True,
     )
