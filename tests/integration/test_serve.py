@@ -161,9 +161,10 @@ async def test_the_greeting_can_be_copied_with_ipv6_hosts_and_a_program_in_a_dir
             assert await client.fetch({}) == []
         await relay.stop()
     printed = relay.printed.decode()
-    publish = shlex.split(printed.splitlines()[-1])
-    assert publish[0] == "/opt/my relay/ringrelay"
-    assert publish[-2:] == ["publish", relay.url]
+    program = "/opt/my relay/ringrelay"
+    words = shlex.split(printed.splitlines()[-1])
+    assert words[:5] == ["echo", "hello", "|", program, "sign"]
+    assert words[-4:] == ["|", program, "publish", relay.url]
     assert ":0/metrics" not in printed
 
 
