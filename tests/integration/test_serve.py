@@ -4,6 +4,7 @@ import os
 import secrets
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -150,9 +151,19 @@ def run(command: str, directory: Path, **variables: str) -> "subprocess.Complete
     )
 
 
+def has_ipv6_loopback() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 async def test_the_greeting_can_be_copied_with_ipv6_hosts_and_a_program_in_a_directory_with_a_space(
     reachable_directory: Path,
 ) -> None:
+    if not has_ipv6_loopback():
+        pytest.skip("the greeting for IPv6 is not tested: this machine has no ::1")
     prelude = "import sys; sys.argv[0] = '/opt/my relay/ringrelay'"
     hosts = {"SERVER__HOST": "::1", "SERVER__PRIVATE_HOST": "::1", "SERVER__PRIVATE_PORT": "0"}
     async with serve(reachable_directory, prelude=prelude, **hosts) as relay:
