@@ -18,7 +18,6 @@ import structlog
 class LogEvent(StrEnum):
     """Name everything that is ever logged."""
 
-    STARTED = "started"
     STOPPING = "stopping"
     STOPPED = "stopped"
     MIGRATED = "migrated"
@@ -29,7 +28,7 @@ class LogEvent(StrEnum):
     FEW_OPEN_FILES = "few_open_files"
 
 
-FIELDS = frozenset({"url", "metrics", "version", "name", "advice", "error", "where", "task"})
+FIELDS = frozenset({"name", "advice", "error", "where"})
 
 
 class Log:

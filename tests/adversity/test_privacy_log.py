@@ -271,7 +271,7 @@ def test_an_exception_is_written_as_its_class_and_place() -> None:
 def test_a_field_that_is_not_on_the_list_is_refused_and_nothing_is_written() -> None:
     stream = io.StringIO()
     with pytest.raises(ValueError, match="closed list") as refused:
-        Log(stream).write(LogEvent.STARTED, pubkey="canary")
+        Log(stream).write(LogEvent.STOPPED, pubkey="canary")
     assert stream.getvalue() == ""
     assert "canary" not in str(refused.value)
 
