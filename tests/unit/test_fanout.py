@@ -25,7 +25,7 @@ async def test_thousands_of_deliveries_take_several_turns_of_the_loop_and_keep_t
     for number in range(500):
         index.add(Subscription(str(number), (Filter(),), listener))
     publishing = asyncio.ensure_future(
-        Fanout(index).publish([to_note(make_event(content=str(number))) for number in range(20)])
+        Fanout(index, 1000).publish([to_note(make_event(content=str(number))) for number in range(20)])
     )
     turns = 0
     while not publishing.done():
@@ -41,7 +41,7 @@ async def test_a_subscription_that_is_closed_in_between_hears_no_more() -> None:
     subscriptions = [Subscription(str(number), (Filter(),), listener) for number in range(3000)]
     for subscription in subscriptions:
         index.add(subscription)
-    publishing = asyncio.ensure_future(Fanout(index).publish([to_note(make_event())]))
+    publishing = asyncio.ensure_future(Fanout(index, 1000).publish([to_note(make_event())]))
     await asyncio.sleep(0)
     for subscription in subscriptions:
         index.remove(subscription)
