@@ -56,6 +56,9 @@ def build_info(config: Config) -> dict[str, Any]:
             "schemes": ["sag", "blsag"],
             "min_ring_size": config.ring.min_size,
             "max_ring_size": config.ring.max_size,
+            "max_ring_size_compat": config.ring.max_size_compat,
+            "pow_free_links": config.ring.pow_free_links,
+            "pow_hashes_per_link": config.ring.pow_hashes_per_link,
             "plain_kinds": "all" if accept.plain else sorted(accept.plain_kinds),
         },
     }

@@ -138,7 +138,7 @@ def _to_row(note: Note) -> _Row:
         bytes.fromhex(event.id),
         bytes.fromhex(event.pubkey),
         None if address is None else _hash_address(address),
-        None if note.proof is None or note.proof.pre_id is None else bytes.fromhex(note.proof.pre_id),
+        None if note.claim is None or note.claim.pre_id is None else bytes.fromhex(note.claim.pre_id),
     )
 
 
@@ -210,7 +210,7 @@ async def _delete_superseded(connection: asyncpg.Connection, rows: list[_Row]) -
 
 async def _insert_rows(connection: asyncpg.Connection, rows: list[_Row]) -> set[bytes]:
     """Insert rows and return the ids of those that met no unique index."""
-    proofs = [row.note.proof for row in rows]
+    claims = [row.note.claim for row in rows]
     records = await connection.fetch(
         """
         INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event,
@@ -226,11 +226,11 @@ async def _insert_rows(connection: asyncpg.Connection, rows: list[_Row]) -> set[
         [find_expiration(row.event) for row in rows],
         [row.address for row in rows],
         [row.note.encoded for row in rows],
-        [proof and str(proof.scheme) for proof in proofs],
-        [proof and len(proof.ring) for proof in proofs],
-        [proof and bytes.fromhex(proof.ring_id) for proof in proofs],
-        [bytes.fromhex(proof.key_image) if proof and proof.key_image else None for proof in proofs],
-        [proof.scope.encode() if proof and proof.scope is not None else None for proof in proofs],
+        [claim and str(claim.scheme) for claim in claims],
+        [claim and len(claim.ring) for claim in claims],
+        [claim and bytes.fromhex(claim.ring_id) for claim in claims],
+        [bytes.fromhex(claim.key_image) if claim and claim.key_image else None for claim in claims],
+        [claim.scope.encode() if claim and claim.scope is not None else None for claim in claims],
         [row.pre_id for row in rows],
     )
     return {record["id"] for record in records}

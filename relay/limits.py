@@ -56,11 +56,15 @@ class Limits(Section):
 
 
 class RingPolicy(Section):
-    """Bound which rings are accepted."""
+    """Bound which rings are accepted, and what they may cost: a note of more links than are free carries proof of work."""
 
     min_size: Annotated[int, Field(ge=2)] = 3
     max_size: Annotated[int, Field(ge=2, le=65_535)] = 1_024
+    max_size_compat: Annotated[int, Field(ge=3, le=65_535)] = 128
     allow_unscoped_linkable: bool = False
+    allow_author_in_ring: bool = False
+    pow_free_links: Annotated[int, Field(ge=0)] = 256
+    pow_hashes_per_link: Annotated[int, Field(ge=0, le=2**20)] = 64
 
     @model_validator(mode="after")
     def _check_sizes_agree(self) -> Self:

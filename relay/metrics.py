@@ -122,10 +122,10 @@ class Metrics:
     def observe_verification(self, timing: Timing) -> None:
         """Record one verified note."""
         self._verification.observe(timing.seconds)
-        if timing.proof is not None:
-            self._ring_verifications.labels(timing.proof.scheme, "accepted" if timing.accepted else "refused").inc()
+        if timing.claim is not None:
+            self._ring_verifications.labels(timing.claim.scheme, "accepted" if timing.accepted else "refused").inc()
             if timing.accepted:
-                self._ring_size.observe(len(timing.proof.ring))
+                self._ring_size.observe(len(timing.claim.ring))
 
     def observe_commit(self, commit: Commit) -> None:
         """Record one committed batch."""

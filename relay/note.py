@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from relay.event import Event
-from relay.verify.proof import RingProof
+from relay.verify.claim import Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Hold what the writer stores and subscribers get. `proof` is None for a plain note."""
+    """Hold what the writer stores and subscribers get. `claim` holds, as all was verified; None for a plain note."""
 
     event: Event
     encoded: bytes
-    proof: RingProof | None
+    claim: Claim | None

@@ -13,7 +13,7 @@ from coincurve import PrivateKey, PublicKey
 from relay.event import Event, Tag, compute_id
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature, Scheme, encode_ring_a, is_flag, is_scalar
-from relay.verify.proof import SIGNED_PREFIX
+from relay.verify.form_bound import SIGNED_PREFIX
 from relay.verify.ring import (
     RELEASE_FLAG,
     Dialect,
@@ -27,7 +27,7 @@ from relay.verify.ring import (
     to_ring_id,
 )
 
-# What the ring proof itself writes, and the marks of the other forms (relay/verify/proof.py).
+# What the ring proof itself writes, and the marks of the other forms (relay/verify/).
 RESERVED_TAGS = frozenset({"ring", "ringsig", "scope", "R", "J", "nonce", "ring-members", "ring-signature"})
 
 
@@ -109,7 +109,7 @@ def make_bound_note(
     pow_bits: int = 0,
     author: PrivateKey | None = None,
 ) -> Event:
-    """Return a note that the ring signs (the bound form of relay/verify/proof.py), under a fresh key unless `author` is given.
+    """Return a note that the ring signs (the bound form of relay/verify/form_bound.py), under a fresh key unless `author` is given.
 
     `ring` is 32-byte x-only keys in any order. Raises ValueError for what a relay would refuse as invalid.
     """

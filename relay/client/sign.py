@@ -218,7 +218,7 @@ def _warn_of_refusal(note: Event) -> None:
         if len(make_frame(note, is_padded=False).encode()) > limits.max_message_bytes:
             raise Rejected(Prefix.INVALID, f"it makes a message of more than {limits.max_message_bytes} bytes")
         rules.check(note, int(time.time()), limits)
-        rules.check_policy(note, proof.find(note, ring.max_size), ring, AcceptPolicy())
+        rules.check_policy(note, proof.find(note), ring, AcceptPolicy())
     except Rejected as rejected:
         _warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}")
 

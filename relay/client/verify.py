@@ -14,11 +14,10 @@ from relay.client.keys import BadInput
 from relay.event import Event, compute_id, decode_event
 from relay.verdict import Prefix, Rejected
 from relay.verify import proof, ring, schnorr
+from relay.verify.claim import MAX_RING, RingProof
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
-from relay.verify.proof import RingProof
 from relay.verify.ring import RELEASE_FLAG, Dialect, Member, to_ring_id
 
-MAX_RING = 65_535
 # A ring of MAX_RING members, as tags and as a signature, with room to spare.
 MAX_INPUT_BYTES = 16 * 2**20
 # What is no file's name even without a comma; a ring of one is told why it is refused, and a secret key not repeated.
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if result["valid"] else 1
 
 
-def check_note(event: Event, max_size: int = MAX_RING) -> tuple[RingProof, Dialect]:
+def check_note(event: Event) -> RingProof:
     """Check an event's id, its own signature and its ring signature, and return what the ring signature proves.
 
     Raises Rejected.
@@ -68,10 +67,10 @@ def check_note(event: Event, max_size: int = MAX_RING) -> tuple[RingProof, Diale
     if compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content) != event.id:
         raise Rejected(Prefix.INVALID, "the id is not the hash of the event: it was changed after it was signed")
     schnorr.check(event)
-    found = proof.find(event, max_size)
-    if found is None:
+    claim = proof.find(event)
+    if claim is None:
         raise Rejected(Prefix.INVALID, "no ring signature: this is an ordinary event, signed by its pubkey alone")
-    return found, proof.check(found)
+    return proof.check(claim)
 
 
 def _verify_stdin() -> Result:
@@ -84,12 +83,12 @@ def _verify_stdin() -> Result:
         event = decode_event(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Rejected(Prefix.INVALID, f"not one event's JSON: {error}") from None
-    found, dialect = check_note(event)
+    found = check_note(event)
     return {
         "valid": True,
         "form": found.form,
         "scheme": found.scheme,
-        "dialect": dialect,
+        "dialect": found.dialect,
         "binding": found.binding,
         "ring_size": len(found.ring),
         "ring_id": found.ring_id,

@@ -39,10 +39,11 @@ class EventHandler:
         if await self.store.is_stored(event.id):
             # Before any curve operation: to send a note again must cost less than to verify it.
             return Saved.DUPLICATE
-        proof = ring_proof.find(event, self.ring.max_size)
-        rules.check_policy(event, proof, self.ring, self.accept)
-        units = count_units(proof)
+        claim = ring_proof.find(event)
+        rules.check_policy(event, claim, self.ring, self.accept)
+        rules.check_cost(event, claim, self.ring)
+        units = count_units(claim)
         session.check_ring_rate(units - 1, now_s)
         with session.hold_verification(units, self.pool.max_queued_units // _QUEUE_SHARE):
-            await self.pool.verify(event, proof)
-        return await self.writer.save(Note(event, encode_event(event), proof))
+            await self.pool.verify(event, claim)
+        return await self.writer.save(Note(event, encode_event(event), claim))

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from relay.event import Event
 from relay.verdict import Prefix, Rejected
-from relay.verify import proof as ring_proof
-from relay.verify import ring, schnorr
-from relay.verify.proof import RingProof
+from relay.verify import proof, schnorr
+from relay.verify.claim import Claim, RingProof
 
 # One unit is one Schnorr check or one ring link, about 45 microseconds on the machines this was measured on.
 _UNIT_S = 45e-6
@@ -27,7 +26,7 @@ _MAX_THREADS = 4
 class Timing:
     """Report one verification: seconds on the thread, and whether it passed."""
 
-    proof: RingProof | None
+    claim: Claim | None
     seconds: float
     accepted: bool
 
@@ -35,14 +34,14 @@ class Timing:
 @dataclass(eq=False, slots=True)
 class _Job:
     event: Event
-    proof: RingProof | None
+    claim: Claim | None
     units: int
-    done: asyncio.Future[None]
+    done: asyncio.Future[RingProof | None]
 
 
-def count_units(proof: RingProof | None) -> int:
+def count_units(claim: Claim | None) -> int:
     """Return the work of verifying one note: one unit for Schnorr and one for each ring link."""
-    return 1 if proof is None else 1 + ring.count_links(proof.scheme, len(proof.ring), 1)
+    return 1 if claim is None else 1 + claim.links
 
 
 class VerifyPool:
@@ -56,12 +55,12 @@ class VerifyPool:
         self._large: deque[_Job] = deque()
         self._large_next = False
         self._arrived = asyncio.Event()
-        self._in_flight: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._in_flight: dict[tuple[str, str], asyncio.Future[RingProof | None]] = {}
         self.max_queued_units = int(_MAX_WAIT_S / _UNIT_S) * self._threads
         self.queued_units = 0
 
-    async def verify(self, event: Event, proof: RingProof | None) -> None:
-        """Wait until the Schnorr signature and the ring proof, if any, are verified.
+    async def verify(self, event: Event, claim: Claim | None) -> RingProof | None:
+        """Verify the Schnorr signature and the ring signature, if one is claimed, and return what that one proves.
 
         Raises Rejected: invalid when one does not hold, error when the queue is full.
         """
@@ -69,13 +68,13 @@ class VerifyPool:
         key = (event.id, event.sig)
         done = self._in_flight.get(key)
         if done is None:
-            done = self._enqueue(event, proof)
+            done = self._enqueue(event, claim)
             self._in_flight[key] = done
             done.add_done_callback(lambda _: self._in_flight.pop(key, None))
-        await asyncio.shield(done)
+        return await asyncio.shield(done)
 
-    def _enqueue(self, event: Event, proof: RingProof | None) -> asyncio.Future[None]:
-        units = count_units(proof)
+    def _enqueue(self, event: Event, claim: Claim | None) -> asyncio.Future[RingProof | None]:
+        units = count_units(claim)
         # The last quarter is for small notes: large ones alone must not fill the queue.
         room = self.max_queued_units if units <= _BATCH_UNITS else self.max_queued_units * 3 // 4
         if self.queued_units + units > room:
@@ -84,7 +83,7 @@ class VerifyPool:
         # Whoever waits may be gone when a refusal comes (its connection closed): the result is then nobody's.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         queue = self._small if units <= _BATCH_UNITS else self._large
-        queue.append(_Job(event, proof, units, done))
+        queue.append(_Job(event, claim, units, done))
         self.queued_units += units
         self._arrived.set()
         return done
@@ -105,16 +104,16 @@ class VerifyPool:
                 await self._arrived.wait()
                 continue
             results = await loop.run_in_executor(executor, _verify_batch, batch)
-            for job, (rejected, seconds) in zip(batch, results, strict=True):
+            for job, (result, seconds) in zip(batch, results, strict=True):
                 self.queued_units -= job.units
-                self._report(Timing(job.proof, seconds, rejected is None))
+                self._report(Timing(job.claim, seconds, not isinstance(result, Rejected)))
                 if job.done.done():
                     # Cancelled: the relay is stopping, and whoever waited is gone.
                     continue
-                if rejected is None:
-                    job.done.set_result(None)
+                if isinstance(result, Rejected):
+                    job.done.set_exception(result)
                 else:
-                    job.done.set_exception(rejected)
+                    job.done.set_result(result)
 
     def _take_batch(self) -> list[_Job]:
         if self._large and (self._large_next or not self._small):
@@ -129,16 +128,19 @@ class VerifyPool:
         return batch
 
 
-def _verify_batch(batch: list[_Job]) -> list[tuple[Rejected | None, float]]:
+_Result = RingProof | Rejected | None
+
+
+def _verify_batch(batch: list[_Job]) -> list[tuple[_Result, float]]:
     return [_verify_one(job) for job in batch]
 
 
-def _verify_one(job: _Job) -> tuple[Rejected | None, float]:
+def _verify_one(job: _Job) -> tuple[_Result, float]:
     started_s = time.perf_counter()
+    result: _Result
     try:
         schnorr.check(job.event)
-        if job.proof is not None:
-            ring_proof.check(job.proof)
+        result = None if job.claim is None else proof.check(job.claim)
     except Rejected as rejected:
-        return rejected, time.perf_counter() - started_s
-    return None, time.perf_counter() - started_s
+        result = rejected
+    return result, time.perf_counter() - started_s

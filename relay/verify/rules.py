@@ -7,15 +7,13 @@ from bech32 import bech32_decode
 from relay.event import Event, compute_id, count_leading_zero_bits, is_expired
 from relay.limits import AcceptPolicy, Limits, RingPolicy
 from relay.verdict import Prefix, Rejected
+from relay.verify.claim import Claim, Form
 from relay.verify.encoding import Scheme
-from relay.verify.proof import RingProof
 
 # NIP-19: "nsec", the separator, then 52 characters of key and 6 of checksum. The look-ahead finds overlapping ones too.
 _nsec = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 _MAX_NSEC_CANDIDATES = 8
 _RING_CLAIMS = frozenset({"R", "J", "scope"})
-# Nostringer 0.1.8 wrote this flag into every linkable signature: it scopes nothing.
-_UNSCOPED_FLAG = "NostringerHp"
 
 
 def check(event: Event, now: int, limits: Limits) -> None:
@@ -61,11 +59,15 @@ def check_proof_of_work(event: Event, required_bits: int) -> None:
     if required_bits == 0:
         return
     if count_leading_zero_bits(event.id) < required_bits:
-        raise Rejected(Prefix.POW, f"{required_bits} bits of proof of work are needed (NIP-13)")
+        raise Rejected(
+            Prefix.POW, f"{required_bits} bits of proof of work are needed for this note (NIP-13); mine a nonce"
+        )
     # NIP-13: the third value commits to a target, so that a lucky id mined for less is refused.
     for tag in event.tags:
         if tag[0] == "nonce" and len(tag) > 2 and (not tag[2].isdecimal() or int(tag[2][:4]) < required_bits):
-            raise Rejected(Prefix.POW, f"the nonce tag must commit to at least {required_bits} bits (NIP-13)")
+            raise Rejected(
+                Prefix.POW, f"the nonce tag must commit to at least {required_bits} bits (NIP-13); mine again for them"
+            )
 
 
 def check_holds_no_secret_key(event: Event) -> None:
@@ -84,21 +86,37 @@ def check_holds_no_secret_key(event: Event) -> None:
                 raise Rejected(Prefix.BLOCKED, "the note holds many texts that look like secret keys; take them out")
 
 
-def check_policy(event: Event, proof: RingProof | None, ring: RingPolicy, accept: AcceptPolicy) -> None:
+def check_policy(event: Event, claim: Claim | None, ring: RingPolicy, accept: AcceptPolicy) -> None:
     """Refuse what the operator does not accept; all of it is known before any curve operation."""
-    if proof is None:
+    if claim is None:
         if not accept.plain and event.kind not in accept.plain_kinds:
             raise Rejected(Prefix.BLOCKED, "this relay only accepts ring-signed notes")
         # On a relay of verified notes a reader who filters by ring must get what the ring signed, and nothing else.
         if not accept.plain and any(tag[0] in _RING_CLAIMS for tag in event.tags):
             raise Rejected(Prefix.INVALID, "the tags R, J and scope belong to ring-signed notes; post it without them")
         return
-    if len(proof.ring) < ring.min_size:
+    check_ring(event, claim, ring)
+
+
+def check_ring(event: Event, claim: Claim, ring: RingPolicy) -> None:
+    """Refuse a ring of a size, with an author, or with links between notes that the operator does not accept."""
+    max_size = ring.max_size if claim.form is Form.BOUND else ring.max_size_compat
+    if len(claim.ring) > max_size:
+        raise Rejected(Prefix.BLOCKED, f"rings have at most {max_size} members in this form; sign with a smaller one")
+    if len(claim.ring) < ring.min_size:
         raise Rejected(Prefix.BLOCKED, f"rings need at least {ring.min_size} members here; add some and sign again")
-    unscoped = proof.scheme is Scheme.BLSAG and proof.scope in (None, _UNSCOPED_FLAG)
-    if unscoped and not ring.allow_unscoped_linkable:
+    # It would point at the signer, or away from them. A bound note with it is invalid anywhere.
+    if not ring.allow_author_in_ring and bytes.fromhex(event.pubkey) in claim.ring:
+        raise Rejected(Prefix.BLOCKED, "the note's own pubkey is a member of its ring; use a throwaway key")
+    if claim.scheme is Scheme.BLSAG and claim.scope is None and not ring.allow_unscoped_linkable:
         raise Rejected(
             Prefix.BLOCKED,
             "a linkable signature without a scope links all its signer's notes and can name them; "
             "sign with sag, or with a scope",
         )
+
+
+def check_cost(event: Event, claim: Claim | None, ring: RingPolicy) -> None:
+    """Refuse a note that is dear to verify and carries too little proof of work for it (NIP-13)."""
+    if claim is not None and claim.links > ring.pow_free_links and ring.pow_hashes_per_link:
+        check_proof_of_work(event, (claim.links * ring.pow_hashes_per_link).bit_length() - 1)

@@ -317,8 +317,9 @@ def test_every_refusal_in_the_code_is_a_constant_or_names_a_limit() -> None:
                 filled = (part for part in ast.walk(node) if isinstance(part, ast.FormattedValue))
                 holes |= {ast.unparse(part.value) for part in filled}
     assert {hole for hole in holes if not re.fullmatch(r"(self\._)?(limits|ring)\.[a-z_]+", hole)} == {
-        "max_size",  # ring.max_size
-        "required_bits",  # limits.min_pow_bits
+        "max_size",  # ring.max_size or ring.max_size_compat
+        "MAX_RING",  # what a ringA text can count
+        "required_bits",  # limits.min_pow_bits, or what the ring costs
         "verb",  # EVENT or AUTH
         "name",  # ids, authors, since, until or limit
         "letter",  # of a tag filter, a-z

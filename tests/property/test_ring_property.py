@@ -86,13 +86,13 @@ def test_every_changed_character_of_a_ringsig_is_refused() -> None:
     note = make_bound_note(
         ring=keys, secret=SECRETS[0], scheme=Scheme.SAG, scope=None, kind=1, content="", tags=(), created_at=0
     )
-    found = proof.find(note, 3)
+    found = proof.find(note)
     assert found is not None
     text = note.tags[-1][1]
     for place in range(len(text)):
         changed = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
         with pytest.raises(Rejected):
-            ring.check(found.message, MEMBERS[:3], decode_ring_a(changed, 3), CANONICAL)
+            ring.check(found.candidates[0].encode(), MEMBERS[:3], decode_ring_a(changed, 3), CANONICAL)
 
 
 @settings(max_examples=60, deadline=None)

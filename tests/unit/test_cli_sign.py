@@ -16,8 +16,8 @@ from relay.client import keys
 from relay.client.sign import HOUR_S, MAX_BACKDATE_S, STILL_GIVES_YOU_AWAY, pick_time
 from relay.client.verify import check_note
 from relay.event import Event, count_leading_zero_bits, decode_event, find_tag
+from relay.verify.claim import RingProof
 from relay.verify.encoding import Scheme
-from relay.verify.proof import RingProof
 
 SECRETS = [number.to_bytes(32, "big") for number in range(1001, 1013)]
 NSEC = keys.encode_nsec(SECRETS[0])
@@ -89,7 +89,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
 
 
 def prove(note: Event) -> RingProof:
-    return check_note(note)[0]
+    return check_note(note)
 
 
 def test_the_note_proves_that_one_of_the_ring_wrote_it(sign: Sign) -> None:

@@ -9,8 +9,8 @@ import pytest
 from relay.event import Event
 from relay.verdict import Rejected
 from relay.verify import proof as ring_proof
+from relay.verify.claim import Claim
 from relay.verify.pool import Timing, VerifyPool, count_units
-from relay.verify.proof import RingProof
 from tests.support.events import KEYS, make_event, make_ring_note, sign_again
 
 
@@ -26,8 +26,8 @@ async def running_pool(threads: int = 1) -> AsyncIterator[tuple[VerifyPool, list
         await asyncio.wait([task])
 
 
-def find(event: Event) -> RingProof:
-    proof = ring_proof.find(event, 1024)
+def find(event: Event) -> Claim:
+    proof = ring_proof.find(event)
     assert proof is not None
     return proof
 
@@ -42,7 +42,7 @@ async def test_good_notes_pass_and_bad_ones_are_refused_each_for_itself() -> Non
             pool.verify(make_event(), None),
             return_exceptions=True,
         )
-        assert results[0] is None
+        assert results[0] == ring_proof.check(find(good))
         assert isinstance(results[1], Rejected)
         assert results[2] is None
         assert [timing.accepted for timing in timings] == [True, False, True]
@@ -78,8 +78,8 @@ async def test_a_small_note_waits_behind_one_large_and_never_behind_all_of_them(
     large = [make_ring_note(str(number), ring_size=70, scope="s") for number in range(12)]
     order: list[str] = []
 
-    async def verify(pool: VerifyPool, event: Event, proof: RingProof | None, name: str) -> None:
-        await pool.verify(event, proof)
+    async def verify(pool: VerifyPool, event: Event, claim: Claim | None, name: str) -> None:
+        await pool.verify(event, claim)
         order.append(name)
 
     # 70 members of a linkable ring are more than a batch's 200 units, so each is a batch of its own.

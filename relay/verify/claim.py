@@ -1,0 +1,80 @@
+"""What a note claims by its ring signature, and the same once it is proved. Knows neither tags nor curve operations."""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from relay.verify import ring as equations
+from relay.verify.encoding import RingSignature, Scheme
+from relay.verify.ring import RELEASE_FLAG, Dialect
+
+# What the array head of a ringA text can count.
+MAX_RING = 65_535
+
+
+class Form(StrEnum):
+    """Name how a ring signature sits in a note."""
+
+    BOUND = "bound"  # `ring` and `ringsig` tags; the ring signs the event
+    NIP97 = "nip97"  # `ring-members` and `ring-signature` tags (nips pull request 1894)
+    NOSTRINGER = "nostringer"  # the content is Nostringer's JSON
+    TEXT = "text"  # the signature stands in the text
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold what a note claims by its ring signature. All of it is known before any curve operation, and none is proved.
+
+    `ring` is 32-byte x-only keys in the order signed, `ring_id` is 64 hex. `candidates` are the texts of which the ring is
+    said to have signed one. `pre_id` is 64 hex, of a bound note only.
+    """
+
+    form: Form
+    ring: tuple[bytes, ...]
+    ring_id: str
+    signature: RingSignature
+    candidates: tuple[str, ...]
+    pre_id: str | None = None
+
+    @property
+    def scheme(self) -> Scheme:
+        """Return the scheme of the signature."""
+        return self.signature.scheme
+
+    @property
+    def binding(self) -> Literal["event", "message"]:
+        """Tell whether the ring signs the whole event, or its words only."""
+        return "event" if self.form is Form.BOUND else "message"
+
+    @property
+    def key_image(self) -> str | None:
+        """Return the key image, 66 hex, of a linkable signature."""
+        return None if self.signature.key_image is None else self.signature.key_image.hex()
+
+    @property
+    def scope(self) -> str | None:
+        """Return within what notes of one signer link; None if nowhere, or everywhere."""
+        # Nostringer 0.1.8 put its flag into every linkable signature: it scopes nothing.
+        return None if self.signature.flag == RELEASE_FLAG else self.signature.flag
+
+    @property
+    def links(self) -> int:
+        """Return what a check costs at most; a link is one libsecp256k1 recovery."""
+        return len(self.candidates) * equations.count_links(self.scheme, len(self.ring), len(self.dialects))
+
+    @property
+    def dialects(self) -> tuple[Dialect, ...]:
+        """Return the dialects to try in turn. A bound note has one: one note has one meaning."""
+        if self.form is Form.BOUND:
+            return (Dialect.CANONICAL,)
+        if self.scheme is Scheme.SAG:
+            return (Dialect.CANONICAL, Dialect.TYPESCRIPT)
+        # The release had no flags, so a signature with one cannot be its work.
+        return (Dialect.CANONICAL, Dialect.RELEASE) if self.signature.flag is None else (Dialect.CANONICAL,)
+
+
+class RingProof(Claim, frozen=True, kw_only=True):
+    """Hold a claim whose ring signature verified: in which dialect, and over which text."""
+
+    dialect: Dialect
+    signed_text: str

@@ -1,0 +1,123 @@
+"""The bound form: `ring` and `ringsig` tags, and a ring that signs the whole event. Knows no other form and no policy."""
+
+import re
+from itertools import pairwise
+
+from relay.event import Event, Tag, compute_id
+from relay.verdict import Prefix, Rejected
+from relay.verify import ring as equations
+from relay.verify.claim import MAX_RING, Claim, Form
+from relay.verify.encoding import RingSignature, Scheme, decode_ring_a, is_flag
+
+SIGNED_PREFIX = "nostr-ring-note:v1:"
+
+_KEYS = re.compile(r"(?:[0-9a-f]{64})+")
+# A 128-bit counter, the largest that miners use, has 39 digits.
+_NONCE_VALUE = re.compile(r"[0-9]{1,39}")
+
+
+def compute_pre_id(event: Event) -> str:
+    """Return the 64-hex NIP-01 id of an event without its `ringsig` and `nonce` tags, which is what the ring signs.
+
+    The ring signature cannot sign itself, and proof of work (NIP-13) is mined after it.
+    """
+    tags = tuple(tag for tag in event.tags if tag[0] not in ("ringsig", "nonce"))
+    return compute_id(event.pubkey, event.created_at, event.kind, tags, event.content)
+
+
+def read(event: Event) -> Claim:
+    """Return what a bound note claims: its ring signed the event without `ringsig` and `nonce`. Raises Rejected."""
+    ring = _read_ring(event)
+    _check_nonce(event)
+    signature = decode_ring_a(_find_ringsig(event), len(ring))
+    _check_scope(event, signature)
+    ring_id = equations.to_ring_id(ring)
+    key_image = None if signature.key_image is None else signature.key_image.hex()
+    _check_copies(event, ring_id, key_image)
+    pre_id = compute_pre_id(event)
+    return Claim(
+        form=Form.BOUND,
+        ring=ring,
+        ring_id=ring_id,
+        signature=signature,
+        candidates=(SIGNED_PREFIX + pre_id,),
+        pre_id=pre_id,
+    )
+
+
+def _read_ring(event: Event) -> tuple[bytes, ...]:
+    """Read the `ring` tag: x-only keys, strictly ascending, without the author's."""
+    tag = _take_one(event, "ring")
+    if tag is None:
+        raise Rejected(Prefix.INVALID, "a bound ring note has exactly one ring tag: list the members in one")
+    keys = tag[1:]
+    # A ring of one hides nobody, and anyone could mint fresh key images for it.
+    if len(keys) < 2:
+        raise Rejected(Prefix.INVALID, "a ring must have at least two members: add keys to it")
+    if len(keys) > MAX_RING:
+        raise Rejected(Prefix.INVALID, f"the ring has more than {MAX_RING} members: sign with a smaller one")
+    joined = "".join(keys)
+    if any(len(key) != 64 for key in keys) or not _KEYS.fullmatch(joined):
+        raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
+    # Strictly: one ring has one spelling, and no key twice, which would shrink the anonymity set silently.
+    if any(key >= following for key, following in pairwise(keys)):
+        raise Rejected(Prefix.INVALID, "the ring's keys are not in strictly ascending order: sort them, each once")
+    if event.pubkey in keys:
+        # It would point at the signer, or away from them.
+        raise Rejected(Prefix.INVALID, "the note's own pubkey is a member of its ring: use a throwaway key")
+    return tuple(bytes.fromhex(key) for key in keys)
+
+
+def _find_ringsig(event: Event) -> str:
+    """Return the text of the `ringsig` tag, the last but for a `nonce`."""
+    tag = _take_one(event, "ringsig")
+    if tag is None or len(tag) != 2:
+        raise Rejected(Prefix.INVALID, "a bound ring note has exactly one ringsig tag of two elements: sign again")
+    tags = event.tags[:-1] if event.tags[-1][0] == "nonce" else event.tags
+    if tags[-1][0] != "ringsig":
+        raise Rejected(Prefix.INVALID, "the ringsig tag must be the last one but for a nonce: move it to the end")
+    return tag[1]
+
+
+def _check_scope(event: Event, signature: RingSignature) -> None:
+    """Check the `scope` tag: it writes out the flag of a linkable signature, once. Others have none."""
+    if signature.scheme is not Scheme.BLSAG:
+        if _holds_tag(event, "scope"):
+            raise Rejected(Prefix.INVALID, "a scope belongs to a linkable ring signature: sign with blsag, or leave it")
+        return
+    tag = _take_one(event, "scope")
+    if tag is None or len(tag) != 2 or not is_flag(tag[1]):
+        raise Rejected(Prefix.INVALID, "a linkable bound note has exactly one scope tag of 1 to 128 bytes: add it")
+    if tag[1] != signature.flag:
+        raise Rejected(Prefix.INVALID, "the scope differs from the one the ring signature was made for: sign again")
+
+
+def _check_copies(event: Event, ring_id: str, key_image: str | None) -> None:
+    """Check the `R` and `J` tags: copies for filters, which ask for single letters (NIP-01). They must be right."""
+    if _holds_tag(event, "R") and _take_one(event, "R") != ("R", ring_id):
+        raise Rejected(Prefix.INVALID, "the R tag is not the ring's id: write it once and right, or leave it out")
+    if key_image is None and _holds_tag(event, "J"):
+        raise Rejected(Prefix.INVALID, "a J tag belongs to a linkable ring signature: leave it out")
+    if key_image is not None and _holds_tag(event, "J") and _take_one(event, "J") != ("J", key_image):
+        raise Rejected(Prefix.INVALID, "the J tag is not the key image: write it once and right, or leave it out")
+
+
+def _check_nonce(event: Event) -> None:
+    """Refuse more than one `nonce`, and words in it: the ring does not sign that tag."""
+    if not _holds_tag(event, "nonce"):
+        return
+    tag = _take_one(event, "nonce")
+    if tag is None:
+        raise Rejected(Prefix.INVALID, "a bound ring note has at most one nonce tag: leave the others out")
+    if not 2 <= len(tag) <= 3 or not all(map(_NONCE_VALUE.fullmatch, tag[1:])):
+        raise Rejected(Prefix.INVALID, "the nonce tag holds a decimal number and its target only: mine again")
+
+
+def _holds_tag(event: Event, name: str) -> bool:
+    return any(tag[0] == name for tag in event.tags)
+
+
+def _take_one(event: Event, name: str) -> Tag | None:
+    """Return the tag of that name, None unless there is exactly one."""
+    found = [tag for tag in event.tags if tag[0] == name]
+    return found[0] if len(found) == 1 else None
