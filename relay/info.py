@@ -4,6 +4,8 @@ from importlib.metadata import version
 from typing import Any
 
 from relay.config import Config
+from relay.verify.claim import Form
+from relay.verify.encoding import Scheme
 
 SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 70)
 
@@ -52,8 +54,8 @@ def build_info(config: Config) -> dict[str, Any]:
         "version": version("ringrelay"),
         "limitation": limitation,
         "ring_notes": {
-            "forms": ["bound"],
-            "schemes": ["sag", "blsag"],
+            "forms": [str(form) for form in Form],
+            "schemes": [str(scheme) for scheme in Scheme],
             "min_ring_size": config.ring.min_size,
             "max_ring_size": config.ring.max_size,
             "max_ring_size_compat": config.ring.max_size_compat,

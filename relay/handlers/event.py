@@ -39,7 +39,7 @@ class EventHandler:
         if await self.store.is_stored(event.id):
             # Before any curve operation: to send a note again must cost less than to verify it.
             return Saved.DUPLICATE
-        claim = ring_proof.find(event)
+        claim = ring_proof.find(event, self.ring.max_size_compat)
         rules.check_policy(event, claim, self.ring, self.accept)
         rules.check_cost(event, claim, self.ring)
         units = count_units(claim)

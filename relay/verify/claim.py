@@ -1,5 +1,6 @@
 """What a note claims by its ring signature, and the same once it is proved. Knows neither tags nor curve operations."""
 
+import hashlib
 from enum import StrEnum
 from typing import Literal
 
@@ -22,18 +23,25 @@ class Form(StrEnum):
     TEXT = "text"  # the signature stands in the text
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """Hold a text that the ring may have signed; it is whole if the note holds no words beside it."""
+
+    text: str
+    is_whole: bool = True
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Hold what a note claims by its ring signature. All of it is known before any curve operation, and none is proved.
 
-    `ring` is 32-byte x-only keys in the order signed, `ring_id` is 64 hex. `candidates` are the texts of which the ring is
-    said to have signed one. `pre_id` is 64 hex, of a bound note only.
+    `ring` is 32-byte x-only keys in the order signed, `ring_id` is 64 hex. The ring is said to
+    have signed the text of one of the `candidates`. `pre_id` is 64 hex, of a bound note only.
     """
 
     form: Form
     ring: tuple[bytes, ...]
     ring_id: str
     signature: RingSignature
-    candidates: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
     pre_id: str | None = None
 
     @property
@@ -78,3 +86,15 @@ class RingProof(Claim, frozen=True, kw_only=True):
 
     dialect: Dialect
     signed_text: str
+
+    @property
+    def first_seen_key(self) -> bytes | None:
+        """Return what a note takes that is the first with these words, this ring and this key image; 32 bytes.
+
+        None for a bound note. Signature bytes are no part of it: bLSAG signatures can be rotated by anyone.
+        """
+        if self.form is Form.BOUND:
+            return None
+        digest = hashlib.sha256(hashlib.sha256(self.signed_text.encode()).digest() + bytes.fromhex(self.ring_id))
+        digest.update(self.signature.key_image or b"")
+        return digest.digest()

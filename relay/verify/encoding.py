@@ -1,7 +1,6 @@
 """How a ring signature is written: Nostringer's `ringA` text and its JSON. Knows nothing of notes or curves."""
 
 import base64
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,6 +33,12 @@ _MAX_SCALAR_BYTES = 2 + 2 * 32
 _MAX_JSON_CHARS_PER_SCALAR = 128  # 67 with its quotes and comma; the rest is room for indentation
 
 _HEX_32 = re.compile(r"[0-9a-f]{64}")
+_WS = r"[ \t\r\n]*"
+_C0 = rf'"c0"{_WS}:{_WS}"(?P<c0%s>[0-9a-f]{{64}})"'
+_S_FIELD = rf'"s"{_WS}:{_WS}\[{_WS}(?P<s%s>"[0-9a-f]{{64}}"(?:{_WS},{_WS}"[0-9a-f]{{64}}")*){_WS}\]'
+# Nostringer's JSON: both members once, in either order. Each step has one way to go on, so a search is linear.
+JSON_SIGNATURE = rf"\{{{_WS}(?:{_C0 % 1}{_WS},{_WS}{_S_FIELD % 1}|{_S_FIELD % 2}{_WS},{_WS}{_C0 % 2}){_WS}\}}"
+_JSON = re.compile(JSON_SIGNATURE)
 
 
 class Scheme(StrEnum):
@@ -105,20 +110,24 @@ def encode_ring_a(signature: RingSignature) -> str:
 
 
 def decode_json(raw: str, ring_size: int) -> RingSignature:
-    """Decode `{"c0": hex, "s": [hex, ...]}`, a SAG; raise Rejected for other or repeated keys and other hex."""
-    if len(raw) > (ring_size + 2) * _MAX_JSON_CHARS_PER_SCALAR:
+    """Decode `{"c0": hex, "s": [hex, ...]}`, a SAG; raise Rejected for anything that is not JSON_SIGNATURE.
+
+    A grammar, not a JSON parser: those take repeated and escaped names, and one signature would have many meanings.
+    """
+    if len(raw) > max_json_chars(ring_size):
         _refuse("the ring signature is longer than its ring allows: sign with this very ring")
-    try:
-        value = json.loads(raw, object_pairs_hook=_take_members)
-    except (ValueError, RecursionError):
+    match = _JSON.fullmatch(raw.strip(" \t\r\n"))
+    if match is None:
         _refuse_json()
-    # Only the hook makes tuples: a JSON list of the same two values stays a list, and is refused.
-    if not isinstance(value, tuple):
-        _refuse_json()
-    c0, responses = value
-    if not isinstance(responses, list) or len(responses) != ring_size:
-        _refuse_json()
-    return _build(Scheme.SAG, _read_hex(c0), [_read_hex(response) for response in responses])
+    responses = _HEX_32.findall(match["s1"] or match["s2"])
+    if len(responses) != ring_size:
+        _refuse("the ring signature must have one response a ring member: sign with this very ring")
+    return _build(Scheme.SAG, bytes.fromhex(match["c01"] or match["c02"]), map(bytes.fromhex, responses))
+
+
+def max_json_chars(ring_size: int) -> int:
+    """Return how long a JSON signature may be, with room for indentation."""
+    return (ring_size + 2) * _MAX_JSON_CHARS_PER_SCALAR
 
 
 def is_scalar(value: bytes) -> bool:
@@ -221,21 +230,6 @@ def _decode_base64url(text: str) -> bytes:
     if _encode_base64url(data) != text:
         _refuse_layout()
     return data
-
-
-def _take_members(pairs: list[tuple[str, object]]) -> tuple[object, object]:
-    """Turn a JSON object into (c0, s). Raises ValueError for missing, unknown and repeated keys."""
-    if sorted(key for key, _ in pairs) != ["c0", "s"]:
-        raise ValueError
-    members = dict(pairs)
-    return members["c0"], members["s"]
-
-
-def _read_hex(value: object) -> bytes:
-    # bytes.fromhex alone would take spaces and upper case.
-    if not isinstance(value, str) or not _HEX_32.fullmatch(value):
-        _refuse_json()
-    return bytes.fromhex(value)
 
 
 def _refuse_layout() -> NoReturn:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from relay.event import Event, Tag, compute_id
 from relay.verdict import Prefix, Rejected
 from relay.verify import ring as equations
-from relay.verify.claim import MAX_RING, Claim, Form
+from relay.verify.claim import MAX_RING, Candidate, Claim, Form
 from relay.verify.encoding import RingSignature, Scheme, decode_ring_a, is_flag
 
 SIGNED_PREFIX = "nostr-ring-note:v1:"
@@ -40,7 +40,7 @@ def read(event: Event) -> Claim:
         ring=ring,
         ring_id=ring_id,
         signature=signature,
-        candidates=(SIGNED_PREFIX + pre_id,),
+        candidates=(Candidate(SIGNED_PREFIX + pre_id),),
         pre_id=pre_id,
     )
 

@@ -9,40 +9,55 @@ import msgspec
 
 from relay.event import Event
 from relay.verdict import Prefix, Rejected
-from relay.verify import form_bound
+from relay.verify import form_bound, form_nip97, form_nostringer, form_text
 from relay.verify import ring as equations
-from relay.verify.claim import Claim, Form, RingProof
+from relay.verify.claim import MAX_RING, Claim, Form, RingProof
+from relay.verify.message_bound import TEXT_OUTSIDE
 
 _BOUND_MARKS = frozenset({"ring", "ringsig"})
 _NIP97_MARKS = frozenset({"ring-members", "ring-signature"})
 # The shortest ringA text, for a ring of two, is longer than this. A literal and a counted run: no backtracking.
 _RING_A = re.compile(r"ringA[A-Za-z0-9_-]{100}")
-_JSON_C0 = re.compile(r'"c0"\s*:\s*"[0-9A-Fa-f]{64}"')
-_JSON_S = re.compile(r'"s"\s*:\s*\[\s*"[0-9A-Fa-f]{64}"')
+_JSON_C0 = re.compile(r'"c0"[ \t\r\n]*:[ \t\r\n]*"[0-9A-Fa-f]{64}"')
+_JSON_S = re.compile(r'"s"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*"[0-9A-Fa-f]{64}"')
 
 
-def find(event: Event) -> Claim | None:
+def find(event: Event, max_size_compat: int = MAX_RING) -> Claim | None:
     """Return what a note claims by its ring signature, None for a note with no mark of one. Makes no curve operation.
 
-    Raises Rejected for a claim that cannot be true or is of a form not accepted.
+    `max_size_compat` bounds the rings of all forms but the bound one, whose keys are dearer to read.
+    Raises Rejected for a claim that cannot be true.
     """
-    form = find_form(event)
-    if form is None:
-        return None
-    if form is not Form.BOUND:
-        raise Rejected(Prefix.BLOCKED, "this form of ring signature is not accepted yet: post a bound ring note")
-    return form_bound.read(event)
+    match find_form(event):
+        case None:
+            return None
+        case Form.BOUND:
+            return form_bound.read(event)
+        case Form.NIP97:
+            return form_nip97.read(event, max_size_compat)
+        case Form.NOSTRINGER:
+            return form_nostringer.read(event, max_size_compat)
+        case Form.TEXT:
+            return form_text.read(event, max_size_compat)
 
 
 def check(claim: Claim) -> RingProof:
     """Return the claim as proved: with the text and the dialect that verify. Slow: see Claim.links.
 
-    Raises Rejected if the signature verifies over none of the candidates.
+    Raises Rejected if the signature verifies over none of the candidates, or over one that is not the whole note.
     """
     members = [equations.lift(key) for key in claim.ring]
-    text = claim.candidates[0]
-    dialect = equations.check(text.encode(), members, claim.signature, claim.dialects)
-    return RingProof(**msgspec.structs.asdict(claim), dialect=dialect, signed_text=text)
+    for candidate in claim.candidates:
+        try:
+            dialect = equations.check(candidate.text.encode(), members, claim.signature, claim.dialects)
+        except Rejected as rejected:
+            refusal = rejected
+            continue
+        if not candidate.is_whole:
+            # Served as verified, the note would lend the ring's name to words that the ring did not sign.
+            raise Rejected(Prefix.INVALID, TEXT_OUTSIDE)
+        return RingProof(**msgspec.structs.asdict(claim), dialect=dialect, signed_text=candidate.text)
+    raise refusal
 
 
 def find_form(event: Event) -> Form | None:

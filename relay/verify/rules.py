@@ -7,7 +7,7 @@ from bech32 import bech32_decode
 from relay.event import Event, compute_id, count_leading_zero_bits, is_expired
 from relay.limits import AcceptPolicy, Limits, RingPolicy
 from relay.verdict import Prefix, Rejected
-from relay.verify.claim import Claim, Form
+from relay.verify.claim import Claim
 from relay.verify.encoding import Scheme
 
 # NIP-19: "nsec", the separator, then 52 characters of key and 6 of checksum. The look-ahead finds overlapping ones too.
@@ -100,9 +100,8 @@ def check_policy(event: Event, claim: Claim | None, ring: RingPolicy, accept: Ac
 
 def check_ring(event: Event, claim: Claim, ring: RingPolicy) -> None:
     """Refuse a ring of a size, with an author, or with links between notes that the operator does not accept."""
-    max_size = ring.max_size if claim.form is Form.BOUND else ring.max_size_compat
-    if len(claim.ring) > max_size:
-        raise Rejected(Prefix.BLOCKED, f"rings have at most {max_size} members in this form; sign with a smaller one")
+    if len(claim.ring) > ring.max_size:
+        raise Rejected(Prefix.BLOCKED, f"rings have at most {ring.max_size} members here; sign with a smaller one")
     if len(claim.ring) < ring.min_size:
         raise Rejected(Prefix.BLOCKED, f"rings need at least {ring.min_size} members here; add some and sign again")
     # It would point at the signer, or away from them. A bound note with it is invalid anywhere.

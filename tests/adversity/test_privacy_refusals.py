@@ -318,6 +318,7 @@ def test_every_refusal_in_the_code_is_a_constant_or_names_a_limit() -> None:
                 holes |= {ast.unparse(part.value) for part in filled}
     assert {hole for hole in holes if not re.fullmatch(r"(self\._)?(limits|ring)\.[a-z_]+", hole)} == {
         "max_size",  # ring.max_size or ring.max_size_compat
+        "_MAX_LINES",  # of a text with its ring signature
         "MAX_RING",  # what a ringA text can count
         "required_bits",  # limits.min_pow_bits, or what the ring costs
         "verb",  # EVENT or AUTH

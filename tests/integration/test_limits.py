@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from relay.event import Event
 from relay.info import build_info
 from tests.support.client import Client, publish_many
-from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
+from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of
 from tests.support.raw import connect_silently
 from tests.support.relays import make_config, relay_on
 
@@ -299,3 +300,41 @@ async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(d
         assert (await client.publish(make_event(kind=10002)))[0] is False
         assert json.dumps(info)
         assert pubkey_of(KEYS[0])
+
+
+async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict[str, Any]) -> None:
+    sections = {"ring": {"min_size": 3, "max_size_compat": 4}}
+    info = build_info(make_config(database18, **sections))["ring_notes"]
+    async with relay_on(database18, **sections) as url, Client(url) as client:
+        await client.publish_all(make_words_note(ring_size=info["max_ring_size_compat"]), make_ring_note(ring_size=5))
+        refused = await client.publish(make_words_note(ring_size=5))
+        assert refused == (False, "blocked: rings have at most 4 members in this form; sign with a smaller one")
+
+
+async def test_a_note_that_is_dear_to_verify_needs_proof_of_work_in_proportion(database18: dict[str, Any]) -> None:
+    sections = {"ring": {"pow_free_links": 8, "pow_hashes_per_link": 16}}
+    info = build_info(make_config(database18, **sections))["ring_notes"]
+    dear = info["pow_free_links"] + 1
+    async with relay_on(database18, **sections) as url, Client(url) as client:
+        await client.publish_all(make_ring_note(ring_size=dear - 1))
+        # 9 links of 16 hashes are 144, and 2^7 = 128 is the most whole bits in them; three times the links make 8.
+        text = "pow: 7 bits of proof of work are needed for this note (NIP-13); mine a nonce"
+        assert await client.publish(make_unlucky(ring_size=dear)) == (False, text)
+        assert await client.publish(make_unlucky(ring_size=dear, scope="s")) == (False, text.replace("7", "8"))
+        await client.publish_all(make_ring_note(ring_size=dear, pow_bits=7))
+        await client.publish_all(make_ring_note(ring_size=dear, scope="s", pow_bits=8))
+
+
+def make_unlucky(**arguments: Any) -> Event:
+    """Make a ring note whose id has no leading zero bit, as one in two has."""
+    return next(note for _ in range(100) if (note := make_ring_note(**arguments)).id[0] in "89abcdef")
+
+
+async def test_a_member_may_post_for_a_ring_where_the_operator_lets_them(database18: dict[str, Any]) -> None:
+    signed = make_words_note()
+    member = make_event(key=KEYS[3], content=signed.content, tags=signed.tags)
+    text = "blocked: the note's own pubkey is a member of its ring; use a throwaway key"
+    async with relay_on(database18) as url, Client(url) as client:
+        assert await client.publish(member) == (False, text)
+    async with relay_on(database18, ring={"allow_author_in_ring": True}) as url, Client(url) as client:
+        await client.publish_all(member)

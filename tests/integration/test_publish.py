@@ -10,7 +10,7 @@ import pytest
 from bech32 import bech32_encode, convertbits
 
 from tests.support.client import Client, as_json
-from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, sign_again
+from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of, sign_again
 from tests.support.relays import relay_on
 
 
@@ -270,21 +270,27 @@ async def test_a_note_that_holds_a_secret_key_is_refused(database18: dict[str, A
         await client.publish_all(make_ring_note(nsec[:-1] + ("q" if nsec[-1] != "q" else "p")))
 
 
-@pytest.mark.parametrize(
-    ("form", "tags", "content"),
-    [
-        ("nip97", (("ring-members", "00" * 32), ("ring-signature", "x")), "text"),
-        ("nostringer", (), '{"message":"m","ring_members":[],"ring_signature":"x"}'),
-        ("text", (), "hello\nRing:\n" + "ab" * 32 + "\nringA" + "o2F2Y3NhZ2Fj" * 10),
-    ],
-)
-async def test_other_forms_of_ring_notes_are_not_accepted_yet(
-    database18: dict[str, Any], form: str, tags: tuple[tuple[str, ...], ...], content: str
+async def test_a_note_whose_ring_signs_the_words_only_is_stored_and_served_as_it_came(
+    database18: dict[str, Any],
 ) -> None:
+    notes = [make_words_note(), make_words_note("linkable", flag="a scope")]
     async with relay_on(database18) as url, Client(url) as client:
-        accepted, text = await client.publish(make_event(tags=tags, content=content))
-        assert accepted is False
-        assert text.startswith("blocked: this form of ring signature is not accepted yet")
+        await client.publish_all(*notes)
+        assert await client.fetch({"ids": [note.id for note in notes]}) == sorted(
+            map(as_json, notes), key=lambda note: (-note["created_at"], note["id"])
+        )
+
+
+async def test_a_note_that_only_looks_ring_signed_is_refused(database18: dict[str, Any]) -> None:
+    signed = make_words_note()
+    for content, tags in (
+        ("other words", signed.tags),
+        ("hello\n" + signed.tags[1][1], ()),
+        ('{"ring_signature":1}', ()),
+    ):
+        async with relay_on(database18, accept={"plain": True}) as url, Client(url) as client:
+            accepted, text = await client.publish(make_event(key=KEYS[60], content=content, tags=tags))
+            assert (accepted, text.partition(":")[0]) == (False, "invalid")
 
 
 async def test_rings_smaller_than_the_operator_wants_are_refused(database18: dict[str, Any]) -> None:

@@ -92,7 +92,7 @@ def test_every_changed_character_of_a_ringsig_is_refused() -> None:
     for place in range(len(text)):
         changed = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
         with pytest.raises(Rejected):
-            ring.check(found.candidates[0].encode(), MEMBERS[:3], decode_ring_a(changed, 3), CANONICAL)
+            ring.check(found.candidates[0].text.encode(), MEMBERS[:3], decode_ring_a(changed, 3), CANONICAL)
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,10 +6,11 @@ import time
 
 from coincurve import PrivateKey
 
-from relay.client.ring_sign import make_bound_note
+from relay.client.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.event import Event, encode_event
 from relay.note import Note
-from relay.verify.encoding import Scheme
+from relay.verify.encoding import Scheme, encode_ring_a
+from relay.verify.ring import lift
 
 KEYS = [PrivateKey(hashlib.sha256(b"ringrelay-test-key-%d" % number).digest()) for number in range(80)]
 
@@ -65,6 +66,19 @@ def make_ring_note(
         pow_bits=pow_bits,
         author=author,
     )
+
+
+def make_words_note(
+    content: str = "said by one of us", *, ring_size: int = 5, signer: int = 2, flag: str | None = None
+) -> Event:
+    """Make a note whose ring signs the words only (the form of nips pull request 1894): linkable where a flag is given."""
+    ring = make_ring(ring_size)
+    members = [lift(key) for key in ring]
+    secret = KEYS[signer].secret
+    message = content.encode()
+    signature = sign_sag(message, members, secret) if flag is None else sign_blsag(message, members, secret, flag)
+    tags = (("ring-members", *(key.hex() for key in ring)), ("ring-signature", encode_ring_a(signature)))
+    return make_event(key=PrivateKey(), content=content, tags=tags)
 
 
 def sign_again(event: Event, key: PrivateKey, tags: tuple[tuple[str, ...], ...]) -> Event:

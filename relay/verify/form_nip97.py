@@ -1,0 +1,35 @@
+"""The form of nips pull request 1894: `ring-members` and `ring-signature` tags, and a ring that signs the content."""
+
+import re
+
+from relay.event import Event
+from relay.verdict import Prefix, Rejected
+from relay.verify import message_bound
+from relay.verify.claim import Candidate, Claim, Form
+
+_HEX_KEY = re.compile(message_bound.HEX_KEY)
+
+
+def read(event: Event, max_size: int) -> Claim:
+    """Return what a note in this form claims, by a ring of at most `max_size`. Raises Rejected."""
+    message_bound.check_envelope(event)
+    keys = _take_values(event, "ring-members")
+    values = _take_values(event, "ring-signature")
+    if len(values) != 1:
+        raise Rejected(Prefix.INVALID, "a ring-signature tag has exactly two elements: put the signature in one text")
+    # An npub is for people to read; a tag has one spelling of a key.
+    if not all(map(_HEX_KEY.fullmatch, keys)):
+        raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
+    ring = message_bound.read_ring(keys, max_size)
+    signature = message_bound.read_signature(values[0], len(ring))
+    message_bound.check_message(event.content)
+    return message_bound.build_claim(Form.NIP97, ring, signature, (Candidate(event.content),))
+
+
+def _take_values(event: Event, name: str) -> tuple[str, ...]:
+    found = [tag for tag in event.tags if tag[0] == name]
+    if len(found) != 1:
+        raise Rejected(
+            Prefix.INVALID, "this form has exactly one ring-members tag and one ring-signature tag: write each once"
+        )
+    return found[0][1:]

@@ -1,0 +1,144 @@
+"""A ring signature in a text as people post it: message, members and signature in one. Knows how to tell them apart.
+
+docs/ring-notes.md, form D, is the grammar; the names here are its names. Whatever is not message, members or signature
+must be a label. White space is four characters and a pattern's sets are spelt out, so that every verifier reads alike.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from relay.event import Event
+from relay.verdict import Prefix, Rejected
+from relay.verify import message_bound, text_labels
+from relay.verify.claim import Candidate, Claim, Form
+from relay.verify.encoding import JSON_SIGNATURE, max_json_chars
+from relay.verify.text_labels import Span
+
+# Lines are looked at one by one, several times. Room for a ring of a thousand, one key a line, and its JSON.
+_MAX_LINES = 2_500
+_SIGNATURE = re.compile(rf"ringA[A-Za-z0-9_-]{{100,}}|{JSON_SIGNATURE}")
+_QUOTES = "\"'`"
+_KEY = re.compile(
+    rf"(?<![0-9A-Za-z])(?:{message_bound.HEX_KEY}|(?:nostr:)?{message_bound.NPUB})(?![0-9A-Za-z])",
+)
+_Q = r"[\"'`]?"
+_WS = r"[ \t\r\n]*"
+_MARK = r"(?:[-*]|(?P<place>[0-9]{1,4})[.)])[ \t]+"
+_OPEN = rf"(?:\[{_WS})?{_Q}"
+_CLOSE = rf"{_Q}(?:{_WS}\])?"
+_BEFORE = re.compile(rf"(?:(?<![^ \t\r\n]){_MARK})?{_OPEN}\Z")
+_GAP = re.compile(rf"{_CLOSE}{_WS}(?:,{_WS})?(?:(?<=[ \t\r\n]){_MARK})?{_OPEN}")
+_AFTER = re.compile(rf"{_CLOSE},?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Hold the members' block: where it stands in its text, and the keys as they are written there."""
+
+    start: int
+    end: int
+    keys: tuple[str, ...]
+
+
+def read(event: Event, max_size: int) -> Claim:
+    """Return what a note in this form claims, by a ring of at most `max_size`. Raises Rejected."""
+    message_bound.check_envelope(event)
+    if event.content.count("\n") >= _MAX_LINES:
+        raise Rejected(Prefix.INVALID, f"a text with its ring signature has at most {_MAX_LINES} lines: shorten it")
+    before, signature_text, after = _cut_signature(event.content)
+    pieces, keys = _cut_members(before, after)
+    ring = message_bound.read_ring(keys, max_size)
+    if len(signature_text) > max_json_chars(len(ring)):
+        raise Rejected(Prefix.INVALID, "the ring signature is longer than its ring allows: sign with this very ring")
+    signature = message_bound.read_signature(signature_text, len(ring))
+    return message_bound.build_claim(Form.TEXT, ring, signature, _list_candidates(pieces))
+
+
+def _cut_signature(content: str) -> tuple[str, str, str]:
+    """Return the text before the one signature, the signature, and the text after it."""
+    found = list(_SIGNATURE.finditer(content))
+    if len(found) != 1:
+        raise Rejected(
+            Prefix.INVALID, "the text must hold exactly one whole ring signature, ringA... or JSON: write it once"
+        )
+    start, end = found[0].span()
+    # Written as code, or as a quoted text: the quotes are the signature's.
+    if start > 0 and end < len(content) and content[start - 1] == content[end] and content[end] in _QUOTES:
+        return content[: start - 1], found[0][0], content[end + 1 :]
+    return content[:start], found[0][0], content[end:]
+
+
+def _cut_members(before: str, after: str) -> tuple[tuple[str, str, str], tuple[str, ...]]:
+    """Return the three pieces that are left, head, middle and tail, and the keys as they are written."""
+    runs = [(text, run) for text in (before, after) for run in _list_runs(text)]
+    longest = max((len(run) for _, run in runs), default=0)
+    chosen = [(text, run) for text, run in runs if len(run) == longest]
+    if len(chosen) != 1:
+        raise Rejected(Prefix.INVALID, "the text must list its ring once, as npubs or hex keys in one run: write it so")
+    text, run = chosen[0]
+    block = _read_block(text, run)
+    left, right = text[: block.start], text[block.end :]
+    pieces = (left, right, after) if text is before else (before, left, right)
+    return pieces, block.keys
+
+
+def _list_runs(text: str) -> list[list[re.Match[str]]]:
+    """Return the runs of keys: those with nothing between them but what separates the entries of a list."""
+    runs: list[list[re.Match[str]]] = []
+    for key in _KEY.finditer(text):
+        if runs and _GAP.fullmatch(text[runs[-1][-1].end() : key.start()]):
+            runs[-1].append(key)
+        else:
+            runs.append([key])
+    return runs
+
+
+def _read_block(text: str, run: list[re.Match[str]]) -> _Block:
+    head = text[: run[0].start()]
+    # The leftmost match that reaches the end is the longest; there is always one, the empty text.
+    before = next(_BEFORE.finditer(head))
+    gaps = [_GAP.fullmatch(text[one.end() : other.start()]) for one, other in pairwise(run)]
+    after = _AFTER.match(text, run[-1].end())
+    end = run[-1].end() if after is None else after.end()
+    for place, separator in enumerate((before, *gaps), start=1):
+        # A number that does not count the entries would be a figure written into the list.
+        if separator is not None and separator["place"] not in (None, str(place)):
+            raise Rejected(Prefix.INVALID, "the ring's list is not numbered 1, 2, 3: number it so, or use dashes")
+    return _Block(before.start(), end, tuple(key[0].removeprefix("nostr:") for key in run))
+
+
+def _list_candidates(pieces: tuple[str, str, str]) -> tuple[Candidate, ...]:
+    """Return the texts that the ring may have signed, four at most, each once."""
+    found: dict[str, Candidate] = {}
+    for piece, span in _list_spans(pieces):
+        text = pieces[piece][span.start : span.end]
+        if text and text not in found:
+            found[text] = Candidate(text, _is_whole(pieces, piece, span))
+    candidates = tuple(found.values())
+    for text in found or [""]:
+        message_bound.check_message(text)
+    if not any(candidate.is_whole for candidate in candidates):
+        raise Rejected(Prefix.INVALID, message_bound.TEXT_OUTSIDE)
+    return candidates
+
+
+def _list_spans(pieces: tuple[str, str, str]) -> list[tuple[int, Span]]:
+    """Return (piece, part of it) for each candidate: the head as it stands, stripped, trimmed, and what a label names."""
+    head = pieces[0]
+    trimmed = text_labels.trim(head)
+    labelled, value = 0, trimmed
+    for place, piece in enumerate(pieces):
+        named = text_labels.find_message(piece, text_labels.trim(piece))
+        if named is not None:
+            labelled, value = place, named
+            break
+    fenced = text_labels.open_fence(pieces[labelled], value)
+    return [(0, Span(0, len(head))), (0, text_labels.strip(head, Span(0, len(head)))), (0, trimmed), (labelled, fenced)]
+
+
+def _is_whole(pieces: tuple[str, str, str], piece: int, span: Span) -> bool:
+    """Answer whether all around a candidate is labels: nothing that the ring did not sign."""
+    around = [pieces[piece][: span.start], pieces[piece][span.end :]]
+    others = [text for place, text in enumerate(pieces) if place != piece]
+    return all(map(text_labels.is_labels, around + others))

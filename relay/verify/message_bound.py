@@ -1,0 +1,86 @@
+"""What the forms have in common in which the ring signs the words only. Knows not where the words stand.
+
+Kind, pubkey, time and tags of such a note are the word of whoever posted it, who need not be a member: the rules here
+keep them from saying anything in the ring's name.
+"""
+
+import re
+from collections.abc import Sequence
+
+from bech32 import bech32_decode, convertbits
+
+from relay.event import Event
+from relay.verdict import Prefix, Rejected
+from relay.verify import ring as equations
+from relay.verify.claim import Candidate, Claim, Form
+from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
+
+RESERVED_START = "nostr-ring-note:"
+TEXT_OUTSIDE = "text outside the signed message: leave out everything but the message, the ring and the signature"
+HEX_KEY = r"[0-9a-f]{64}"
+NPUB = r"npub1[02-9ac-hj-np-z]{58}"
+
+_hex_key = re.compile(HEX_KEY)
+_npub = re.compile(NPUB)
+_TEXT_NOTE = 1
+# The ring did not choose when its words end, nor sign what these tags say of a bound note.
+_UNSIGNED_TAGS = frozenset({"expiration", "R", "J", "scope"})
+# In a ring of two a hostile key moves bytes between message and ring in the TypeScript dialect.
+_MIN_RING = 3
+
+
+def check_envelope(event: Event) -> None:
+    """Refuse a note whose kind or tags would speak for the ring, which signed neither."""
+    if event.kind != _TEXT_NOTE:
+        raise Rejected(Prefix.INVALID, "a ring signature over words alone belongs in kind 1: use the bound form")
+    if any(tag[0] in _UNSIGNED_TAGS for tag in event.tags):
+        raise Rejected(
+            Prefix.INVALID,
+            "the tags expiration, R, J and scope belong to the bound form, whose ring signs them: leave them out",
+        )
+
+
+def check_message(text: str) -> None:
+    """Refuse a text that no ring can have signed as a message: nothing, or what a bound note's ring signs."""
+    if not text or text.startswith(RESERVED_START):
+        raise Rejected(Prefix.INVALID, "the signed message is empty or begins with nostr-ring-note: write other words")
+
+
+def read_ring(keys: Sequence[str], max_size: int) -> tuple[bytes, ...]:
+    """Read members written as 64 lower-case hex or npub (NIP-19), 3 to `max_size` and each once, in their order."""
+    if len(keys) < _MIN_RING:
+        raise Rejected(Prefix.INVALID, "a ring must have at least three members in this form: add keys to it")
+    # Before any is read: an npub's checksum costs as much as a link.
+    if len(keys) > max_size:
+        raise Rejected(Prefix.BLOCKED, f"rings have at most {max_size} members in this form; sign with a smaller one")
+    ring = tuple(map(_read_key, keys))
+    if len(set(ring)) != len(ring):
+        raise Rejected(Prefix.INVALID, "a ring member is listed twice: list each key once")
+    return ring
+
+
+def read_signature(text: str, ring_size: int) -> RingSignature:
+    """Read a `ringA` text, or Nostringer's JSON. Raises Rejected."""
+    return decode_ring_a(text, ring_size) if text.startswith("ringA") else decode_json(text, ring_size)
+
+
+def build_claim(
+    form: Form, ring: tuple[bytes, ...], signature: RingSignature, candidates: tuple[Candidate, ...]
+) -> Claim:
+    """Put together what the note claims."""
+    return Claim(form=form, ring=ring, ring_id=equations.to_ring_id(ring), signature=signature, candidates=candidates)
+
+
+def _read_key(text: str) -> bytes:
+    if _hex_key.fullmatch(text):
+        return bytes.fromhex(text)
+    key = _decode_npub(text) if _npub.fullmatch(text) else None
+    if key is None:
+        raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits, or an npub")
+    return key
+
+
+def _decode_npub(text: str) -> bytes | None:
+    prefix, data = bech32_decode(text)
+    key = convertbits(data, 5, 8, False) if prefix == "npub" and data is not None else None
+    return None if key is None or len(key) != 32 else bytes(key)

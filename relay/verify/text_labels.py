@@ -1,0 +1,83 @@
+"""The labels, rules and fences around a message in a text, and how they are taken off. Knows no keys and no signatures.
+
+docs/ring-notes.md, form D, names them. A line ends at U+000A alone.
+"""
+
+import re
+from typing import NamedTuple
+
+WHITE_SPACE = " \t\r\n"
+_NAMES = "message|ring members|ring signature|ring|members|signature"
+
+
+def _to_label(names: str) -> str:
+    bold, underlined = (rf"{mark}(?:(?:{names}):{mark}|(?:{names}){mark}:)" for mark in (r"\*\*", "__"))
+    return rf"(?:#{{1,6}} )?(?:{bold}|{underlined}|(?:{names}):)"
+
+
+# ASCII only: some letters of other scripts are the same as an ASCII letter in another case.
+_FLAGS = re.IGNORECASE | re.ASCII
+_LABEL_LINE = re.compile(rf"{_to_label(_NAMES)}|---", _FLAGS)
+_MESSAGE_LABEL = re.compile(rf"[ \t]*{_to_label('message')}", _FLAGS)
+_FENCES = frozenset({"```", "```json", "```text"})
+
+
+class Span(NamedTuple):
+    """Mark a part of a text, from `start` up to `end`."""
+
+    start: int
+    end: int
+
+
+def is_labels(text: str) -> bool:
+    """Answer whether a text holds only white space, label lines and fences."""
+    return all(_is_trimming(line) or _is_fence(line) for line in text.split("\n"))
+
+
+def strip(text: str, span: Span) -> Span:
+    """Return the part without white space at its ends."""
+    part = text[span.start : span.end]
+    start = span.start + len(part) - len(part.lstrip(WHITE_SPACE))
+    return Span(start, max(start, span.start + len(part.rstrip(WHITE_SPACE))))
+
+
+def trim(text: str) -> Span:
+    """Return the text without label lines at its end, nor one fence there that nothing opened."""
+    lines = text.split("\n")
+    may_drop_fence = sum(map(_is_fence, lines)) % 2 == 1
+    end = len(text)
+    for line in reversed(lines):
+        if _is_fence(line) and may_drop_fence:
+            may_drop_fence = False
+        elif not _is_trimming(line):
+            break
+        end -= len(line) + 1
+    return strip(text, Span(0, max(end, 0)))
+
+
+def find_message(text: str, span: Span) -> Span | None:
+    """Return what follows the first line that begins with the label `Message:`, None if none does."""
+    start = span.start
+    for line in text[span.start : span.end].split("\n"):
+        if label := _MESSAGE_LABEL.match(line):
+            return strip(text, Span(start + label.end(), span.end))
+        start += len(line) + 1
+    return None
+
+
+def open_fence(text: str, span: Span) -> Span:
+    """Return the lines between two fences, where the part's first and last line are such; else the part itself."""
+    part = text[span.start : span.end]
+    first, last = part.find("\n"), part.rfind("\n")
+    if first < 0 or not _is_fence(part[:first]) or not _is_fence(part[last + 1 :]):
+        return span
+    return Span(span.start + first + 1, max(span.start + first + 1, span.start + last))
+
+
+def _is_trimming(line: str) -> bool:
+    stripped = line.strip(WHITE_SPACE)
+    return not stripped or _LABEL_LINE.fullmatch(stripped) is not None
+
+
+def _is_fence(line: str) -> bool:
+    return line.strip(WHITE_SPACE) in _FENCES

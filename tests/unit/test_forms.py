@@ -1,0 +1,309 @@
+"""The forms in which the ring signs the words only: what is read, what is refused, and what the ring is said to have signed."""
+
+import json
+import time
+
+import msgspec
+import pytest
+from coincurve import PrivateKey
+
+from relay.client.keys import encode_npub
+from relay.client.ring_sign import sign_blsag, sign_sag
+from relay.event import Event, Tag
+from relay.verdict import Prefix, Rejected
+from relay.verify import proof
+from relay.verify.claim import Form, RingProof
+from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
+from relay.verify.ring import Dialect, lift, to_ring_id
+from tests.support.events import make_event
+
+SECRETS = [PrivateKey(bytes(31) + bytes([number])).secret for number in range(1, 6)]
+KEYS = tuple(PrivateKey(secret).public_key.format()[1:] for secret in SECRETS)
+HEX = [key.hex() for key in KEYS]
+NPUBS = [encode_npub(key) for key in KEYS]
+WORDS = "the minister knew"
+
+
+def sign(message: str = WORDS, dialect: Dialect = Dialect.CANONICAL, keys: tuple[bytes, ...] = KEYS) -> RingSignature:
+    return sign_sag(message.encode(), [lift(key) for key in keys], SECRETS[1], dialect)
+
+
+def sign_linkable(message: str = WORDS, flag: str | None = "elections", dialect: Dialect = Dialect.CANONICAL) -> str:
+    return encode_ring_a(sign_blsag(message.encode(), [lift(key) for key in KEYS], SECRETS[1], flag, dialect))
+
+
+def to_json(signature: RingSignature, indent: int | None = None) -> str:
+    return json.dumps({"c0": signature.c0.hex(), "s": [one.hex() for one in signature.responses]}, indent=indent)
+
+
+COMPACT = encode_ring_a(sign())
+JSON = to_json(sign())
+
+
+def note(content: str = WORDS, *tags: Tag, kind: int = 1) -> Event:
+    return make_event(content=content, tags=tags, kind=kind)
+
+
+def nip97(signature: str = COMPACT, message: str = WORDS, members: list[str] = HEX) -> Event:
+    return note(message, ("ring-members", *members), ("ring-signature", signature))
+
+
+def nostringer(**changes: object) -> Event:
+    return note(json.dumps({"message": WORDS, "ring_members": HEX, "ring_signature": COMPACT} | changes))
+
+
+def text(message: str = WORDS, members: str = "\n".join(NPUBS), signature: str = COMPACT) -> Event:
+    return note(f"{message}\n\nRing:\n{members}\n\n{signature}")
+
+
+def prove(event: Event) -> RingProof:
+    claim = proof.find(event)
+    assert claim is not None
+    return proof.check(claim)
+
+
+def refuse(event: Event, reason: str, prefix: Prefix = Prefix.INVALID) -> None:
+    with pytest.raises(Rejected, match=reason) as caught:
+        prove(event)
+    assert caught.value.prefix is prefix
+
+
+@pytest.mark.parametrize("event", [nip97(), nip97(JSON), nostringer(), nostringer(ring_members=NPUBS), text()])
+def test_each_form_proves_its_words_and_nothing_else(event: Event) -> None:
+    found = prove(event)
+    assert (found.scheme, found.dialect, found.binding) == (Scheme.SAG, Dialect.CANONICAL, "message")
+    assert (found.ring, found.ring_id) == (KEYS, to_ring_id(KEYS))
+    assert (found.key_image, found.scope, found.pre_id, found.signed_text) == (None, None, None, WORDS)
+
+
+def test_the_form_is_told() -> None:
+    assert [prove(event).form for event in (nip97(), nostringer(), text())] == [
+        *(Form.NIP97, Form.NOSTRINGER, Form.TEXT),
+    ]
+
+
+MAKERS = {
+    "nip97": nip97,
+    "nostringer": lambda signature: nostringer(ring_signature=signature),
+    "text": lambda signature: text(signature=signature),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_every_dialect_is_found(make: object) -> None:
+    assert callable(make)
+    assert prove(make(encode_ring_a(sign(dialect=Dialect.TYPESCRIPT)))).dialect is Dialect.TYPESCRIPT
+    linkable = prove(make(sign_linkable()))
+    assert (linkable.scheme, linkable.scope) == (Scheme.BLSAG, "elections")
+    assert linkable.key_image is not None
+    release = prove(make(sign_linkable(flag=None, dialect=Dialect.RELEASE)))
+    assert (release.dialect, release.scope) == (Dialect.RELEASE, None)
+
+
+def test_nostringers_own_flag_is_no_scope() -> None:
+    assert prove(nip97(sign_linkable(flag="NostringerHp"))).scope is None
+
+
+POSTED = {
+    "npubs, one a line": text(),
+    "hex, with commas": text(members=", ".join(HEX)),
+    "hex, with commas and no spaces": text(members=",".join(HEX)),
+    "a list with dashes": text(members="\n".join(f"- {key}" for key in NPUBS)),
+    "a numbered list": text(members="\n".join(f"{place}. {key}" for place, key in enumerate(NPUBS, start=1))),
+    "a JSON list": text(members=json.dumps(HEX, indent=2)),
+    "links to profiles": text(members=" ".join(f"nostr:{key}" for key in NPUBS)),
+    "JSON": text(signature=JSON),
+    "JSON over several lines": text(signature=to_json(sign(), indent=2)),
+    "JSON in a fence": text(signature=f"Signature:\n```json\n{to_json(sign(), indent=2)}\n```"),
+    "quoted": text(signature=f'"{COMPACT}"'),
+    "labels": note(f"Message: {WORDS}\n\n**Ring members:**\n{' '.join(NPUBS)}\n\nRing signature:\n{COMPACT}\n"),
+    "the message in a fence": note(f"Message:\n```\n{WORDS}\n```\nRing:\n{','.join(HEX)}\n{COMPACT}"),
+    "all in one line": note(f"{WORDS} {' '.join(HEX)} {COMPACT}"),
+    "the signature first": note(f"{COMPACT}\n\nRing: \n{' '.join(NPUBS)}\n\nMessage: {WORDS}"),
+    "the signature in the middle": note(f"{WORDS}\n\n{COMPACT}\n\n{' '.join(NPUBS)}"),
+    "line ends of Windows": note(f"{WORDS}\r\n\r\nRing:\r\n{chr(10).join(NPUBS)}\r\n\r\n{COMPACT}\r\n"),
+}
+
+
+@pytest.mark.parametrize("event", POSTED.values(), ids=POSTED)
+def test_a_note_is_read_as_people_post_it(event: Event) -> None:
+    found = prove(event)
+    assert (found.form, found.ring, found.signed_text) == (Form.TEXT, KEYS, WORDS)
+
+
+@pytest.mark.parametrize("message", [WORDS + "\n", WORDS + "\n\n", "\n" + WORDS + " ", "Ring: " + WORDS + " "])
+def test_white_space_and_words_that_were_signed_are_kept(message: str) -> None:
+    event = note(f"{message}{' '.join(HEX)} {encode_ring_a(sign(message))}")
+    assert prove(event).signed_text == message
+
+
+def test_a_message_may_name_keys_outside_the_ring() -> None:
+    message = f"ask {NPUBS[3]}, and {HEX[4]}"
+    assert prove(text(message, signature=encode_ring_a(sign(message)))).signed_text == message
+
+
+OUTSIDE = "text outside the signed message"
+WRAPPED = {
+    "words before a labelled message": note(f"He lies.\nMessage: {WORDS}\nRing:\n{' '.join(HEX)}\n{COMPACT}"),
+    "words behind the signature": note(f"{WORDS}\n\n{' '.join(HEX)}\n{COMPACT}\nand so do I"),
+    "words between ring and signature": note(f"{WORDS}\n\n{' '.join(HEX)}\nand so do I\n{COMPACT}"),
+    "words behind a label": note(f"{WORDS}\n\n{' '.join(HEX)}\nSignature: not mine\n{COMPACT}"),
+    "words around a fence": note(f"He lies.\nMessage:\n```\n{WORDS}\n```\nRing:\n{' '.join(HEX)}\n{COMPACT}"),
+    "a key outside the ring": note(f"{WORDS}\n\n{' '.join(HEX)}\n{COMPACT}\n{NPUBS[0]}"),
+}
+
+
+@pytest.mark.parametrize("event", WRAPPED.values(), ids=WRAPPED)
+def test_words_that_the_ring_did_not_sign_are_not_served_in_its_name(event: Event) -> None:
+    refuse(event, f"{OUTSIDE}|does not verify")
+
+
+def test_words_before_the_message_are_named_as_the_fault() -> None:
+    refuse(WRAPPED["words before a labelled message"], OUTSIDE)
+
+
+ENVELOPE = "belongs in kind 1"
+REFUSED = {
+    "another kind": (note(WORDS, ("ring-members", *HEX), ("ring-signature", COMPACT), kind=30023), ENVELOPE),
+    "a text of another kind": (note(text().content, kind=7), ENVELOPE),
+    "an R tag": (note(text().content, ("R", to_ring_id(KEYS))), "belong to the bound form"),
+    "a J tag": (note(text().content, ("J", "02" * 33)), "belong to the bound form"),
+    "a scope tag": (note(text().content, ("scope", "x")), "belong to the bound form"),
+    "an expiration": (note(text().content, ("expiration", "9999999999")), "belong to the bound form"),
+    "no members": (note(WORDS, ("ring-signature", COMPACT)), "exactly one ring-members tag"),
+    "no signature": (note(WORDS, ("ring-members", *HEX)), "exactly one ring-members tag"),
+    "members twice": (note(WORDS, *(("ring-members", *HEX),) * 2, ("ring-signature", COMPACT)), "exactly one"),
+    "a signature of two texts": (note(WORDS, ("ring-members", *HEX), ("ring-signature", COMPACT, "")), "two elements"),
+    "an npub in a tag": (nip97(members=NPUBS), "64 lower-case hex"),
+    "a ring of two": (nip97(members=HEX[:2]), "at least three members"),
+    "a key twice": (nip97(members=[*HEX[:4], HEX[0]]), "listed twice"),
+    "a key as npub and as hex": (nostringer(ring_members=[*HEX[:4], NPUBS[0]]), "listed twice"),
+    "upper case": (nip97(members=[key.upper() for key in HEX]), "64 lower-case hex"),
+    "an empty message": (nip97(message=""), "empty or begins"),
+    "a bound note's text": (nip97(message="nostr-ring-note:v1:" + "00" * 32), "empty or begins"),
+    "other words": (nip97(message="other words"), "does not verify"),
+    "the ring in another order": (nip97(members=HEX[::-1]), "does not verify"),
+    "JSON with other words": (nip97(to_json(sign("other words"))), "does not verify"),
+    "JSON with an escaped name": (nip97(JSON.replace("c0", "c\\u0030")), 'JSON object of "c0"'),
+    "JSON with a name twice": (nip97(JSON.replace("{", '{"c0":"' + "11" * 32 + '",', 1)), 'JSON object of "c0"'),
+    "a signature as an object": (nostringer(ring_signature=json.loads(JSON)), "must be a JSON object of message"),
+    "a signature as JSON": (nostringer(ring_signature=JSON), "begin with ringA|longer than"),
+    "one more member": (nostringer(extra=1), "must be a JSON object of message"),
+    "a member less": (note(json.dumps({"ring_signature": COMPACT})), "must be a JSON object of message"),
+    "a message twice": (
+        note(nostringer().content.replace("{", '{"message": "other words", ', 1)),
+        "must be a JSON object of message",
+    ),
+    "a message that is no text": (nostringer(message=1), "must be a JSON object of message"),
+    "half a surrogate pair": (
+        note(nostringer().content.replace(WORDS, "\\ud800")),
+        "text outside",
+    ),
+    "members that are no list": (nostringer(ring_members=" ".join(HEX)), "must be a JSON object of message"),
+    "a wrong npub": (nostringer(ring_members=[NPUBS[0][:-1] + "q", *NPUBS[1:]]), "not a public key"),
+    "two signatures": (note(text().content + "\n" + COMPACT), "exactly one whole ring signature"),
+    "a signature in two encodings": (note(text().content + "\n" + JSON), "exactly one whole ring signature"),
+    "half a JSON signature": (text(signature=JSON[:-1]), "exactly one whole ring signature"),
+    "no ring": (note(f"{WORDS}\n{COMPACT}"), "must list its ring once"),
+    "two rings of a size": (note(f"{WORDS}\n{' '.join(HEX)}\nor\n{' '.join(NPUBS)}\n{COMPACT}"), "ring once"),
+    "a list with figures in it": (
+        text(members="\n".join(f"{7 * place}. {key}" for place, key in enumerate(HEX))),
+        "1, 2",
+    ),
+    "a text without words": (note(f"Message:\n\nRing:\n{' '.join(HEX)}\n{COMPACT}"), "does not verify|empty or"),
+    "a text with too many lines": (text("\n" * 2500), "at most 2500 lines"),
+}
+
+
+@pytest.mark.parametrize(("event", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_read_in_one_way_is_refused(event: Event, reason: str) -> None:
+    refuse(event, reason)
+
+
+def test_a_ring_above_the_cap_is_refused_before_its_keys_are_read() -> None:
+    for event in (nip97(), nostringer(ring_members=["npub1" + "q" * 58] * 5), text()):
+        with pytest.raises(Rejected, match="at most 4 members") as caught:
+            proof.find(event, 4)
+        assert caught.value.prefix is Prefix.BLOCKED
+
+
+def test_a_rotated_linkable_signature_says_the_same_of_the_same_member() -> None:
+    signature = sign_blsag(WORDS.encode(), [lift(key) for key in KEYS], SECRETS[1], None)
+    # Nobody's secret is needed: the challenge that follows the first link becomes the first.
+    rotated = rotate(signature)
+    first, second = (
+        prove(nip97(encode_ring_a(signature))),
+        prove(nip97(encode_ring_a(rotated), members=HEX[1:] + HEX[:1])),
+    )
+    assert first.signature != second.signature
+    assert first.first_seen_key == second.first_seen_key
+
+
+def rotate(signature: RingSignature) -> RingSignature:
+    from coincurve import PublicKey
+
+    from relay.verify.ring import hash_to_point, next_challenge, start_blsag
+
+    assert signature.key_image is not None
+    member, response, challenge = lift(KEYS[0]).point, signature.responses[0], signature.c0
+    left = PublicKey.combine_keys([PrivateKey(response).public_key, PublicKey(member).multiply(challenge)]).format()
+    base = PublicKey(hash_to_point(member, b""))
+    right = PublicKey.combine_keys(
+        [base.multiply(response), PublicKey(signature.key_image).multiply(challenge)]
+    ).format()
+    following = next_challenge(start_blsag(WORDS.encode()), left + right).to_bytes(32, "big")
+    return RingSignature(
+        Scheme.BLSAG, following, (*signature.responses[1:], response), signature.key_image, signature.flag
+    )
+
+
+def test_the_first_seen_key_is_of_words_ring_and_key_image_and_of_nothing_else() -> None:
+    keys = [
+        prove(event).first_seen_key
+        for event in (nip97(), text(), nostringer(), nip97(encode_ring_a(sign(dialect=Dialect.TYPESCRIPT))))
+    ]
+    assert len(set(keys)) == 1
+    others = [nip97(sign_linkable()), nip97(encode_ring_a(sign("x")), message="x")]
+    others.append(nip97(encode_ring_a(sign(keys=KEYS[:4])), members=HEX[:4]))
+    assert len({*keys, *(prove(event).first_seen_key for event in others)}) == 4
+
+
+def test_a_claim_costs_its_candidates_times_its_dialects() -> None:
+    assert [claim.links for event in (nip97(), nip97(sign_linkable())) if (claim := proof.find(event))] == [10, 15]
+    claim = proof.find(note(f" {WORDS}\nRing:\n{' '.join(HEX)} {COMPACT}"))
+    assert claim is not None
+    assert (len(claim.candidates), claim.links) == (3, 30)
+
+
+LONG = {
+    "blank lines": "\n" * 2400,
+    "labels": "Ring:\n" * 2400,
+    "fences": "```\n" * 2400,
+    "rules": "---\n" * 2400,
+    "spaces": " " * 90_000,
+    "brackets": "[ " * 45_000,
+    "keys": f"{HEX[0]} x " * 1300,
+    "npubs": f"{NPUBS[0]}," * 1300,
+    "half keys": "ab" * 45_000,
+    "marks": "- " * 45_000,
+    "numbers": "1. " * 30_000,
+    "braces": "{" * 90_000,
+    "white space in braces": ("{" + " " * 99) * 900,
+    "half a JSON signature": ('{"s":["' + "ab" * 32 + '"') * 1100,
+    "responses without end": '{"s":[' + f'"{"ab" * 32}",' * 1300,
+    "signatures": ("ringA" + "a" * 100 + " ") * 800,
+    "a message label a line": "Message:\n" * 2400,
+}
+
+
+@pytest.mark.parametrize("filler", LONG.values(), ids=LONG)
+def test_reading_a_hostile_text_is_quick(filler: str) -> None:
+    for content in (f"{filler}{' '.join(HEX)} {COMPACT}", f"{' '.join(HEX)} {COMPACT} {filler}"):
+        event = msgspec.structs.replace(note(), content=content)
+        started = time.process_time()
+        try:
+            proof.find(event, 128)
+        except Rejected:
+            pass
+        # A few milliseconds each; the bound leaves room for slow machines, not for quadratic time.
+        assert time.process_time() - started < 0.1
