@@ -5,13 +5,9 @@ signature; an event it drops or finds invalid fails the test that meant to recei
 """
 
 import asyncio
-import fcntl
 import json
 import os
-import re
 import secrets
-import shutil
-import subprocess
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Sequence
@@ -23,24 +19,15 @@ import pytest
 
 from relay.client.verify import check_note
 from relay.event import Event, decode_event
+from tests.support import npm
 from tests.support.client import as_json, to_json
 from tests.support.events import make_event, make_ring_note
 from tests.support.relays import relay_on
 
 FOLDER = Path(__file__).parent / "nostr_tools"
 TIMEOUT_S = 20.0
-INSTALL_TIMEOUT_S = 120.0
-OLDEST_NODE = 20
 MAX_LINE_BYTES = 2**24
 PLAIN = {"plain": True}
-NOT_TESTED = "nostr-tools is not tested: "
-# The install went through if a copy of its lock file lies there; npm ci empties the folder first.
-STAMP = FOLDER / "node_modules" / ".package-lock-installed.json"
-# What npm says when the registry, or the way to it, is at fault. A bad lock file (EINTEGRITY, EUSAGE, E404) is ours.
-UNREACHABLE = re.compile(
-    r"code (ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ERR_SOCKET\w*|EHOSTUNREACH|ENETUNREACH|E403|E407|E429|E5\d\d"
-    r"|ERR_TLS\w+|SELF_SIGNED\w*|UNABLE_TO\w+|DEPTH_ZERO\w+)\b"
-)
 CONTENTS = {
     "control characters": "".join(map(chr, range(0x20))),
     "zero": "a\0b",
@@ -127,37 +114,7 @@ def list_ids(events: Sequence[Json]) -> list[str]:
 @pytest.fixture(scope="session")
 def node() -> str:
     """Install nostr-tools where that was not done yet, and give the path of Node; skip where either cannot be had."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None:
-        pytest.skip(NOT_TESTED + "no node on this machine")
-    version = subprocess.run([node, "--version"], check=True, capture_output=True, text=True, timeout=TIMEOUT_S).stdout
-    if int(version.removeprefix("v").split(".")[0]) < OLDEST_NODE:
-        pytest.skip(f"{NOT_TESTED}node {version.strip()} is older than {OLDEST_NODE}")
-    # Two runs of the tests in one checkout must not install over each other.
-    with (FOLDER / "package-lock.json").open("rb") as lock_file:
-        fcntl.flock(lock_file, fcntl.LOCK_EX)
-        locked = lock_file.read()
-        if not STAMP.is_file() or STAMP.read_bytes() != locked:
-            if npm is None:
-                pytest.skip(NOT_TESTED + "no npm on this machine")
-            _install(npm)
-            STAMP.write_bytes(locked)
-    return node
-
-
-def _install(npm: str) -> None:
-    """Run npm ci. Skips where the registry cannot be reached, and fails over anything else."""
-    command = [npm, "ci", "--prefer-offline", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
-    try:
-        done = subprocess.run(
-            command, check=False, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"{NOT_TESTED}npm ci did not end within {INSTALL_TIMEOUT_S:g} seconds")
-    unreachable = UNREACHABLE.search(done.stderr)
-    if unreachable is not None:
-        pytest.skip(f"{NOT_TESTED}the npm registry cannot be reached ({unreachable[1]})")
-    assert done.returncode == 0, done.stderr
+    return npm.install(FOLDER, "nostr-tools is not tested")
 
 
 @asynccontextmanager
