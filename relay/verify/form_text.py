@@ -15,10 +15,10 @@ from relay.verify.claim import Candidate, Claim, Form
 from relay.verify.encoding import JSON_SIGNATURE, max_json_chars
 from relay.verify.text_labels import Span
 
-# Lines are looked at one by one, several times. Room for a ring of a thousand, one key a line, and its JSON.
+# Each line is looked at several times: 99,000 took 40 ms, 2,400 take 4. Room for a ring of a thousand, one key a line, and its JSON.
 _MAX_LINES = 2_500
 _SIGNATURE = re.compile(rf"ringA[A-Za-z0-9_-]{{100,}}|{JSON_SIGNATURE}")
-_QUOTES = "\"'`"
+_QUOTED = frozenset({'""', "''", "``"})
 _KEY = re.compile(
     rf"(?<![0-9A-Za-z])(?:{message_bound.HEX_KEY}|(?:nostr:)?{message_bound.NPUB})(?![0-9A-Za-z])",
 )
@@ -63,10 +63,11 @@ def _cut_signature(content: str) -> tuple[str, str, str]:
             Prefix.INVALID, "the text must hold exactly one whole ring signature, ringA... or JSON: write it once"
         )
     start, end = found[0].span()
+    signature = found[0][0]
     # Written as code, or as a quoted text: the quotes are the signature's.
-    if start > 0 and end < len(content) and content[start - 1] == content[end] and content[end] in _QUOTES:
-        return content[: start - 1], found[0][0], content[end + 1 :]
-    return content[:start], found[0][0], content[end:]
+    if signature.startswith("ringA") and content[max(0, start - 1) : start] + content[end : end + 1] in _QUOTED:
+        return content[: start - 1], signature, content[end + 1 :]
+    return content[:start], signature, content[end:]
 
 
 def _cut_members(before: str, after: str) -> tuple[tuple[str, str, str], tuple[str, ...]]:

@@ -4,6 +4,7 @@ import { hexToBytes } from '@noble/hashes/utils.js'
 import { JSON_SIGNATURE, bytes, decodeCompact, decodeJson, demand, hash, hex, toRingId } from './scheme.mjs'
 
 const MAX_RING = 65535
+const MAX_LINES = 2500
 const PREFIX = 'nostr-ring-note:'
 const HEX_KEY = /^[0-9a-f]{64}$/
 const named = (event, name) => event.tags.filter(tag => tag[0] === name)
@@ -117,6 +118,7 @@ const isFence = line => /^```(json|text)?$/.test(strip(line))
 const holdsLabelsOnly = text => text.split('\n').every(line => strip(line) === '' || isLabel(line) || isFence(line))
 
 function readText({ content }) {
+  demand(content.split('\n').length <= MAX_LINES)
   const cut = findSignature(content)
   const block = findMembers(content, cut)
   const ring = block.keys.map(key => parseKey(key.replace('nostr:', '')))
