@@ -3,68 +3,21 @@
 Knows the rules of replacement (NIP-01), deletion (NIP-09) and one-signature-one-note. Knows nothing of who waits for it.
 """
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 
 import asyncpg
 
-from relay.event import (
-    DELETION_REQUEST,
-    Event,
-    KindClass,
-    classify,
-    find_expiration,
-    list_indexed_tags,
-    to_address,
-)
+from relay.conflicts import refuse_known
+from relay.event import DELETION_REQUEST, find_expiration, list_indexed_tags
 from relay.note import Note
 from relay.query import encode_tag
+from relay.row import Row, Saved, hash_address, to_row
+
+__all__ = ["FEED_CHANNEL", "Saved", "insert_batch"]
 
 # Transaction-level advisory lock: whoever holds it is the only writer of notes, in every process.
 _WRITER_LOCK = 0x72696E67
 FEED_CHANNEL = "ringrelay_feed"
-
-
-class Saved(Enum):
-    """Tell what became of a note: whether it is accepted, and the text for its author."""
-
-    STORED = (True, "")
-    DUPLICATE = (True, "duplicate: already have this event")
-    SUPERSEDED = (False, "duplicate: a newer version of this event is already stored")
-    SIGNATURE_USED = (False, "duplicate: this ring signature is already on another note; sign again to post another")
-    DELETED = (False, "blocked: its author has deleted this event; it is not accepted again")
-    FAILED = (False, "error: the note could not be stored; try again")
-
-    @property
-    def accepted(self) -> bool:
-        """Answer whether the relay has the note."""
-        return self.value[0]
-
-    @property
-    def text(self) -> str:
-        """Return the text of the OK."""
-        return self.value[1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """Hold a note with the keys that the database compares."""
-
-    note: Note
-    id: bytes
-    pubkey: bytes
-    address: bytes | None
-    pre_id: bytes | None
-
-    @property
-    def event(self) -> Event:
-        return self.note.event
-
-    @property
-    def is_ephemeral(self) -> bool:
-        return classify(self.event.kind) is KindClass.EPHEMERAL
 
 
 async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) -> tuple[list[Saved], list[int]]:
@@ -76,7 +29,7 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) ->
     saved: dict[int, Saved] = {}
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _WRITER_LOCK)
     # What is refused for what is stored comes first: a refused version must not displace one of its own batch.
-    rows = await _refuse_known([_to_row(note) for note in notes], saved, connection)
+    rows = await refuse_known([to_row(note) for note in notes], saved, connection)
     rows = _collapse(rows, saved)
     stored = [row for row in rows if not row.is_ephemeral]
     await _delete_superseded(connection, stored)
@@ -91,69 +44,13 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) ->
     return [saved.get(id(note), Saved.STORED) for note in notes], sequence
 
 
-async def _refuse_known(rows: list[_Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[_Row]:
-    """Leave out what is deleted, what another note's ring signature is on, and ephemeral events just announced."""
-    kept = [row for row in rows if not row.is_ephemeral]
-    for row in await _find_deleted(connection, kept):
-        saved[id(row.note)] = Saved.DELETED
-    # An ephemeral ring note leaves nothing behind that its signature could be compared with.
-    for row in await _find_used_signatures(connection, [row for row in kept if row.pre_id is not None]):
-        saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
-    for row in await _find_announced(connection, [row for row in rows if row.is_ephemeral]):
-        saved[id(row.note)] = Saved.DUPLICATE
-    return [row for row in rows if id(row.note) not in saved]
-
-
-async def _find_used_signatures(connection: asyncpg.Connection, rows: list[_Row]) -> list[_Row]:
-    """Return the rows whose ring signature is on another note, stored or gone.
-
-    The unique index alone would come too late: a new version deletes the one before it first.
-    """
-    if not rows:
-        return []
-    pre_ids = [row.pre_id for row in rows]
-    spent = await connection.fetch("SELECT pre_id FROM spent_signatures WHERE pre_id = ANY($1::bytea[])", pre_ids)
-    stored = await connection.fetch("SELECT pre_id, id FROM notes WHERE pre_id = ANY($1::bytea[])", pre_ids)
-    gone = {record["pre_id"] for record in spent}
-    holders = {record["pre_id"]: record["id"] for record in stored}
-    return [row for row in rows if row.pre_id in gone or holders.get(row.pre_id, row.id) != row.id]
-
-
-async def _find_announced(connection: asyncpg.Connection, rows: list[_Row]) -> list[_Row]:
-    """Return the ephemeral rows that are still in the feed."""
-    if not rows:
-        return []
-    records = await connection.fetch(
-        "SELECT id FROM feed WHERE id = ANY($1::bytea[]) AND event IS NOT NULL", [row.id for row in rows]
-    )
-    known = {record["id"] for record in records}
-    return [row for row in rows if row.id in known]
-
-
-def _to_row(note: Note) -> _Row:
-    event = note.event
-    address = to_address(event)
-    return _Row(
-        note,
-        bytes.fromhex(event.id),
-        bytes.fromhex(event.pubkey),
-        None if address is None else _hash_address(address),
-        None if note.claim is None or note.claim.pre_id is None else bytes.fromhex(note.claim.pre_id),
-    )
-
-
-def _hash_address(address: str) -> bytes:
-    # A `d` value can be longer than an index entry may be.
-    return hashlib.sha256(address.encode()).digest()
-
-
-def _collapse(rows: list[_Row], saved: dict[int, Saved]) -> list[_Row]:
+def _collapse(rows: list[Row], saved: dict[int, Saved]) -> list[Row]:
     """Keep one row of those that share a key, and note why the others lose: one INSERT cannot meet its own rows."""
     # Sorted by id, so that neither the heap's order nor the feed's tells in which order a batch arrived.
     rows = sorted(rows, key=lambda row: row.id)
-    kept: dict[bytes, _Row] = {}
-    by_address: dict[bytes, _Row] = {}
-    by_pre_id: dict[bytes, _Row] = {}
+    kept: dict[bytes, Row] = {}
+    by_address: dict[bytes, Row] = {}
+    by_pre_id: dict[bytes, Row] = {}
     for row in sorted(rows, key=lambda row: -row.event.created_at):
         if row.id in kept:
             saved[id(row.note)] = Saved.DUPLICATE
@@ -167,27 +64,7 @@ def _collapse(rows: list[_Row], saved: dict[int, Saved]) -> list[_Row]:
     return [row for row in rows if kept.get(row.id) is row]
 
 
-async def _find_deleted(connection: asyncpg.Connection, rows: list[_Row]) -> list[_Row]:
-    """Return the rows that a stored request of the same author deletes (NIP-09). Requests themselves cannot be deleted."""
-    checked = [row for row in rows if row.event.kind != DELETION_REQUEST]
-    addresses = [to_address(row.event) for row in checked]
-    positions = await connection.fetch(
-        """
-        SELECT r.position FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[])
-            WITH ORDINALITY AS r (e_tag, a_tag, pubkey, created_at, position)
-        WHERE EXISTS (SELECT FROM tags t WHERE t.tag = r.e_tag AND t.kind = 5 AND t.pubkey = r.pubkey)
-           OR EXISTS (SELECT FROM tags t WHERE t.tag = r.a_tag AND t.kind = 5 AND t.pubkey = r.pubkey
-                                           AND t.created_at >= r.created_at)
-        """,
-        [encode_tag("e", row.event.id) for row in checked],
-        [None if address is None else encode_tag("a", address) for address in addresses],
-        [row.pubkey for row in checked],
-        [row.event.created_at for row in checked],
-    )
-    return [checked[record["position"] - 1] for record in positions]
-
-
-async def _delete_superseded(connection: asyncpg.Connection, rows: list[_Row]) -> None:
+async def _delete_superseded(connection: asyncpg.Connection, rows: list[Row]) -> None:
     replacing = [row for row in rows if row.address is not None]
     if not replacing:
         return
@@ -208,7 +85,7 @@ async def _delete_superseded(connection: asyncpg.Connection, rows: list[_Row]) -
     )
 
 
-async def _insert_rows(connection: asyncpg.Connection, rows: list[_Row]) -> set[bytes]:
+async def _insert_rows(connection: asyncpg.Connection, rows: list[Row]) -> set[bytes]:
     """Insert rows and return the ids of those that met no unique index."""
     claims = [row.note.claim for row in rows]
     records = await connection.fetch(
@@ -236,7 +113,7 @@ async def _insert_rows(connection: asyncpg.Connection, rows: list[_Row]) -> set[
     return {record["id"] for record in records}
 
 
-async def _find_rule_met(connection: asyncpg.Connection, row: _Row) -> Saved:
+async def _find_rule_met(connection: asyncpg.Connection, row: Row) -> Saved:
     """Look up which unique index a row met."""
     if await connection.fetchval("SELECT true FROM notes WHERE id = $1", row.id):
         return Saved.DUPLICATE
@@ -245,7 +122,7 @@ async def _find_rule_met(connection: asyncpg.Connection, row: _Row) -> Saved:
     return Saved.SIGNATURE_USED
 
 
-async def _insert_tags(connection: asyncpg.Connection, rows: list[_Row]) -> None:
+async def _insert_tags(connection: asyncpg.Connection, rows: list[Row]) -> None:
     tags = [(row, letter, value) for row in rows for letter, value in sorted(list_indexed_tags(row.event))]
     if not tags:
         return
@@ -263,7 +140,7 @@ async def _insert_tags(connection: asyncpg.Connection, rows: list[_Row]) -> None
     )
 
 
-async def _delete_requested(connection: asyncpg.Connection, requests: list[_Row]) -> None:
+async def _delete_requested(connection: asyncpg.Connection, requests: list[Row]) -> None:
     """Delete what new deletion requests name, if it is by the same author (NIP-09)."""
     for row in requests:
         ids = [value for name, value in list_indexed_tags(row.event) if name == "e"]
@@ -281,7 +158,7 @@ async def _delete_requested(connection: asyncpg.Connection, requests: list[_Row]
             """,
             row.pubkey,
             [bytes.fromhex(event_id) for event_id in ids if _is_hex32(event_id)],
-            [_hash_address(address) for address in addresses],
+            [hash_address(address) for address in addresses],
             row.event.created_at,
         )
 
@@ -290,7 +167,7 @@ def _is_hex32(text: str) -> bool:
     return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
 
 
-async def _announce(connection: asyncpg.Connection, rows: list[_Row]) -> list[int]:
+async def _announce(connection: asyncpg.Connection, rows: list[Row]) -> list[int]:
     """Tell the other processes, as part of the transaction. Ephemeral events travel with their bytes."""
     if not rows:
         return []

@@ -1,0 +1,69 @@
+"""What a note is refused for because of what is stored already. Reads only, under the lock of the one who writes."""
+
+import asyncpg
+
+from relay.event import DELETION_REQUEST, to_address
+from relay.query import encode_tag
+from relay.row import Row, Saved
+
+
+async def refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[Row]:
+    """Leave out what is deleted, what another note's ring signature is on, and ephemeral events just announced.
+
+    Returns the rows that are left, and notes in `saved` what became of the others.
+    """
+    kept = [row for row in rows if not row.is_ephemeral]
+    for row in await _find_deleted(connection, kept):
+        saved[id(row.note)] = Saved.DELETED
+    # An ephemeral ring note leaves nothing behind that its signature could be compared with.
+    for row in await _find_used_signatures(connection, [row for row in kept if row.pre_id is not None]):
+        saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
+    for row in await _find_announced(connection, [row for row in rows if row.is_ephemeral]):
+        saved[id(row.note)] = Saved.DUPLICATE
+    return [row for row in rows if id(row.note) not in saved]
+
+
+async def _find_used_signatures(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:
+    """Return the rows whose ring signature is on another note, stored or gone.
+
+    The unique index alone would come too late: a new version deletes the one before it first.
+    """
+    if not rows:
+        return []
+    pre_ids = [row.pre_id for row in rows]
+    spent = await connection.fetch("SELECT pre_id FROM spent_signatures WHERE pre_id = ANY($1::bytea[])", pre_ids)
+    stored = await connection.fetch("SELECT pre_id, id FROM notes WHERE pre_id = ANY($1::bytea[])", pre_ids)
+    gone = {record["pre_id"] for record in spent}
+    holders = {record["pre_id"]: record["id"] for record in stored}
+    return [row for row in rows if row.pre_id in gone or holders.get(row.pre_id, row.id) != row.id]
+
+
+async def _find_announced(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:
+    """Return the ephemeral rows that are still in the feed."""
+    if not rows:
+        return []
+    records = await connection.fetch(
+        "SELECT id FROM feed WHERE id = ANY($1::bytea[]) AND event IS NOT NULL", [row.id for row in rows]
+    )
+    known = {record["id"] for record in records}
+    return [row for row in rows if row.id in known]
+
+
+async def _find_deleted(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:
+    """Return the rows that a stored request of the same author deletes (NIP-09). Requests themselves cannot be deleted."""
+    checked = [row for row in rows if row.event.kind != DELETION_REQUEST]
+    addresses = [to_address(row.event) for row in checked]
+    positions = await connection.fetch(
+        """
+        SELECT r.position FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[])
+            WITH ORDINALITY AS r (e_tag, a_tag, pubkey, created_at, position)
+        WHERE EXISTS (SELECT FROM tags t WHERE t.tag = r.e_tag AND t.kind = 5 AND t.pubkey = r.pubkey)
+           OR EXISTS (SELECT FROM tags t WHERE t.tag = r.a_tag AND t.kind = 5 AND t.pubkey = r.pubkey
+                                           AND t.created_at >= r.created_at)
+        """,
+        [encode_tag("e", row.event.id) for row in checked],
+        [None if address is None else encode_tag("a", address) for address in addresses],
+        [row.pubkey for row in checked],
+        [row.event.created_at for row in checked],
+    )
+    return [checked[record["position"] - 1] for record in positions]

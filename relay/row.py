@@ -1,0 +1,69 @@
+"""A note with the keys that the database compares, and what can become of it. Knows no SQL."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+
+from relay.event import Event, KindClass, classify, to_address
+from relay.note import Note
+
+
+class Saved(Enum):
+    """Tell what became of a note: whether it is accepted, and the text for its author."""
+
+    STORED = (True, "")
+    DUPLICATE = (True, "duplicate: already have this event")
+    SUPERSEDED = (False, "duplicate: a newer version of this event is already stored")
+    SIGNATURE_USED = (False, "duplicate: this ring signature is already on another note; sign again to post another")
+    DELETED = (False, "blocked: its author has deleted this event; it is not accepted again")
+    FAILED = (False, "error: the note could not be stored; try again")
+
+    @property
+    def accepted(self) -> bool:
+        """Answer whether the relay has the note."""
+        return self.value[0]
+
+    @property
+    def text(self) -> str:
+        """Return the text of the OK."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Hold a note with its keys: ids and pubkeys of 32 bytes, an address as its SHA-256, the pre-id of a bound ring note."""
+
+    note: Note
+    id: bytes
+    pubkey: bytes
+    address: bytes | None
+    pre_id: bytes | None
+
+    @property
+    def event(self) -> Event:
+        """Return the note's event."""
+        return self.note.event
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Answer whether the note is passed on and never stored."""
+        return classify(self.event.kind) is KindClass.EPHEMERAL
+
+
+def to_row(note: Note) -> Row:
+    """Return a note with its keys."""
+    event = note.event
+    address = to_address(event)
+    return Row(
+        note,
+        bytes.fromhex(event.id),
+        bytes.fromhex(event.pubkey),
+        None if address is None else hash_address(address),
+        None if note.claim is None or note.claim.pre_id is None else bytes.fromhex(note.claim.pre_id),
+    )
+
+
+def hash_address(address: str) -> bytes:
+    """Return the 32 bytes under which the one version of an address is kept."""
+    # A `d` value can be longer than an index entry may be.
+    return hashlib.sha256(address.encode()).digest()
