@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relay.client import keys
+from relay.client.frame import make_frame
 from relay.client.keys import BadInput
-from relay.client.publish import make_frame
 from relay.client.ring_sign import RESERVED_TAGS, make_bound_note
 from relay.client.verify import check_note
 from relay.event import MAX_TIMESTAMP, Event, encode_event

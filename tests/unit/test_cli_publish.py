@@ -16,7 +16,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 
-from relay.client.publish import FRAME_SIZES, make_frame, to_printable
+from relay.client.frame import FRAME_SIZES, make_frame
+from relay.client.terminal import to_printable
 from relay.event import Event, encode_event
 
 # A proxy of the host's would not find the loopback.

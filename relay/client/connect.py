@@ -1,0 +1,94 @@
+"""The connection to a relay: opened as anonymously as the caller can, its failures explained. Knows no messages."""
+
+import shlex
+import ssl
+import sys
+from typing import TYPE_CHECKING
+from urllib.request import getproxies
+
+from relay.client.keys import BadInput
+from relay.client.terminal import to_printable
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+    from websockets.exceptions import ConnectionClosed
+
+TOO_BIG = 1009  # RFC 6455, 7.4.1: message too big
+_BAD_URL = "this is not a relay's URL: it looks like wss://relay.example.com"
+
+
+async def connect(url: str, timeout_s: float) -> "ClientConnection":
+    """Open a connection that says nothing about this program. Raises BadInput, which says what to do."""
+    # Imported here: the commands that need no network start without it.
+    from websockets.asyncio import client
+    from websockets.exceptions import InvalidProxy, InvalidURI, WebSocketException
+
+    try:
+        # Compression is off for the padding to count, and no header tells what program this is.
+        return await client.connect(
+            url,
+            compression=None,
+            user_agent_header=None,
+            # websockets reads the other variables; ALL_PROXY, which Tor's users set, it would silently pass over.
+            proxy=getproxies().get("all", True),
+            open_timeout=timeout_s,
+            close_timeout=5,
+        )
+    except InvalidProxy:
+        raise BadInput("the proxy in the environment is no URL such as socks5h://127.0.0.1:9050: correct it") from None
+    except InvalidURI as error:
+        # Where the relay redirects to is checked too; the usual one is from plain HTTP to https://.
+        raise BadInput(_BAD_URL if error.uri == url else _describe_failure(url, error)) from None
+    except ImportError:
+        # This very Python: what `pip` means elsewhere may be another one.
+        install = f"{shlex.quote(sys.executable)} -m pip install 'python-socks[asyncio]'"
+        raise BadInput(f"the proxy in the environment needs a package that is missing: run `{install}`") from None
+    except TimeoutError:
+        raise BadInput(
+            f"the relay did not answer within {timeout_s:g} s: check the URL, ws:// or wss:// too, or try again later"
+        ) from None
+    # Before ValueError, as a certificate that does not verify is both.
+    except (OSError, WebSocketException) as error:
+        raise BadInput(_describe_failure(url, error)) from None
+    except ValueError:
+        raise BadInput(_BAD_URL) from None
+
+
+def _describe_failure(url: str, error: Exception) -> str:
+    reason = to_printable(str(error)) or type(error).__name__
+    return f"no connection to the relay ({reason}): check that it runs at this URL{_hint_at_scheme(url, error)}"
+
+
+def _hint_at_scheme(url: str, error: Exception) -> str:
+    """Return what to try where one side probably spoke TLS and the other did not, "" where another cause is likelier."""
+    from websockets.exceptions import InvalidMessage, InvalidStatus, InvalidURI
+
+    is_refused = isinstance(error, ConnectionRefusedError | ssl.SSLCertVerificationError)
+    if url.startswith("wss://"):
+        # A plain server takes the TLS greeting for a broken request: it answers in plain text, or hangs up.
+        is_mixed = isinstance(error, ssl.SSLError | ConnectionError) and not is_refused
+        return (
+            "; if it speaks no TLS, as a relay on your own machine may, its URL begins with ws://" if is_mixed else ""
+        )
+    # A TLS server answers a plain request with an alert, hangs up, says 400, or redirects to https://.
+    is_mixed = isinstance(error, InvalidMessage | InvalidURI | ConnectionResetError)
+    is_mixed |= isinstance(error, InvalidStatus) and error.response.status_code == 400
+    return "; if it speaks TLS, its URL begins with wss://" if is_mixed else ""
+
+
+def explain_close(error: "ConnectionClosed") -> str:
+    """Say how a connection ended, in words that are safe to print."""
+    if is_closed_here(error):
+        return f"the connection was given up here ({error.sent})"
+    frame = error.rcvd
+    if frame is None:
+        return "the connection broke"
+    if frame.code == TOO_BIG:
+        return f"the relay closed the connection: message too big ({TOO_BIG})"
+    return f"the relay closed the connection ({frame.code} {to_printable(frame.reason)})".replace(" )", ")")
+
+
+def is_closed_here(error: "ConnectionClosed") -> bool:
+    """Answer whether this side gave the connection up."""
+    # A relay repeats the code it was sent (RFC 6455, 5.5.1): its 1009 can mean that its own message was too big for us.
+    return error.sent is not None and not error.rcvd_then_sent

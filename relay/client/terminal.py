@@ -1,0 +1,19 @@
+"""What people read on a terminal: notices on stderr, and strangers' texts made harmless. Knows nothing of relays."""
+
+import sys
+import unicodedata
+
+# Room for a lightning invoice in a reason, not for a flood.
+MAX_SHOWN_CHARS = 2_000
+
+
+def to_printable(text: str) -> str:
+    """Return a stranger's text on one line, without what could steer a terminal or reorder what is read."""
+    # Categories C*: control, format (bidirectional marks too), surrogates, unassigned. Zl and Zp: line separators.
+    is_safe = (not unicodedata.category(char).startswith(("C", "Zl", "Zp")) for char in text[:MAX_SHOWN_CHARS])
+    return "".join(char if safe else " " for char, safe in zip(text, is_safe, strict=False)).strip()
+
+
+def tell(text: str) -> None:
+    """Say something to the person, on stderr."""
+    print(text, file=sys.stderr)
