@@ -3,13 +3,12 @@
 Python integers take time that depends on their value: sign on a machine whose timing no one else can measure.
 """
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 
-import msgspec
 from coincurve import PrivateKey, PublicKey
 
+from relay.client.envelope import seal
 from relay.event import Event, Tag, compute_id
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature, Scheme, encode_ring_a, is_flag, is_scalar
@@ -123,31 +122,7 @@ def make_bound_note(
     linkable = scheme is Scheme.BLSAG
     signature = sign_blsag(message, members, secret, scope) if linkable else sign_sag(message, members, secret)
     all_tags += (("ringsig", encode_ring_a(signature)),)
-    if pow_bits:
-        all_tags += (mine(pubkey, created_at, kind, all_tags, content, pow_bits),)
-    event_id = compute_id(pubkey, created_at, kind, all_tags, content)
-    # coincurve draws fresh auxiliary randomness (BIP-340) for each signature.
-    sig = author.sign_schnorr(bytes.fromhex(event_id)).hex()
-    return Event(event_id, pubkey, created_at, kind, all_tags, content, sig)
-
-
-def mine(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, bits: int) -> Tag:
-    """Return the `nonce` tag which, put last, gives the event an id of `bits` leading zero bits (NIP-13).
-
-    1 <= bits <= 256. The tag's third value commits to the target. Each bit doubles the work; about a second for 19.
-    """
-    unmined = (0, pubkey, created_at, kind, (*tags, ("nonce", "", str(bits))), content)
-    tail = f'","{bits}"]],'.encode() + msgspec.json.encode(content) + b"]"
-    # All before the nonce is hashed once; only the nonce and what follows it are hashed per try.
-    state = hashlib.sha256(msgspec.json.encode(unmined).removesuffix(tail))
-    limit = (1 << (256 - bits)).to_bytes(32, "big")
-    nonce = 0
-    while True:
-        attempt = state.copy()
-        attempt.update(b"%d" % nonce + tail)
-        if attempt.digest() < limit:
-            return ("nonce", str(nonce), str(bits))
-        nonce += 1
+    return seal(author, created_at, kind, all_tags, content, pow_bits)
 
 
 def _write_tags(members: Sequence[Member], secret: bytes, scope: str | None) -> tuple[Tag, ...]:

@@ -1,0 +1,46 @@
+"""A note's outer event: proof of work mined, id and signature by the throwaway key. Knows nothing of what the ring signs."""
+
+import hashlib
+
+import msgspec
+from coincurve import PrivateKey
+
+from relay.event import Event, Tag, compute_id
+
+
+def seal(
+    author: PrivateKey, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, pow_bits: int = 0
+) -> Event:
+    """Return the event with that many bits of proof of work (NIP-13), signed by `author`."""
+    pubkey = author.public_key.format()[1:].hex()
+    if pow_bits:
+        tags += (mine(pubkey, created_at, kind, tags, content, pow_bits),)
+    event_id = compute_id(pubkey, created_at, kind, tags, content)
+    # coincurve draws fresh auxiliary randomness (BIP-340) for each signature.
+    sig = author.sign_schnorr(bytes.fromhex(event_id)).hex()
+    return Event(event_id, pubkey, created_at, kind, tags, content, sig)
+
+
+def seal_again(note: Event, author: PrivateKey, pow_bits: int) -> Event:
+    """Return the same note with more proof of work; what its ring signed has no `nonce` tag in it and stays as it is."""
+    tags = tuple(tag for tag in note.tags if tag[0] != "nonce")
+    return seal(author, note.created_at, note.kind, tags, note.content, pow_bits)
+
+
+def mine(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, bits: int) -> Tag:
+    """Return the `nonce` tag which, put last, gives the event an id of `bits` leading zero bits (NIP-13).
+
+    1 <= bits <= 256. The tag's third value commits to the target. Each bit doubles the work; about a second for 19.
+    """
+    unmined = (0, pubkey, created_at, kind, (*tags, ("nonce", "", str(bits))), content)
+    tail = f'","{bits}"]],'.encode() + msgspec.json.encode(content) + b"]"
+    # All before the nonce is hashed once; only the nonce and what follows it are hashed per try.
+    state = hashlib.sha256(msgspec.json.encode(unmined).removesuffix(tail))
+    limit = (1 << (256 - bits)).to_bytes(32, "big")
+    nonce = 0
+    while True:
+        attempt = state.copy()
+        attempt.update(b"%d" % nonce + tail)
+        if attempt.digest() < limit:
+            return ("nonce", str(nonce), str(bits))
+        nonce += 1
