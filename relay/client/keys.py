@@ -1,4 +1,4 @@
-"""Keys as a person holds them: npub and nsec, hex, a ring file, a secret's file. Knows nothing of notes."""
+"""Keys as a person holds them: npub and nsec, hex, and the files they stand in. Knows nothing of notes."""
 
 import os
 import re
@@ -134,33 +134,26 @@ def read_secret_file(path: Path) -> bytes:
         raise BadInput(f"{path}: {fault}") from None
 
 
-def read_ring_file(path: Path) -> tuple[bytes, ...]:
-    """Return the 32-byte keys of a ring file in its order: one npub or hex key a line, `#` comments, blank lines.
-
-    Raises BadInput, which names the line; a key that stands there twice names both.
-    """
-    lines: dict[bytes, int] = {}
-    for number, entry in list_ring_entries(path):
-        try:
-            key = parse_public_key(entry)
-        except BadInput as fault:
-            raise BadInput(f"{path}, line {number}: {fault}") from None
-        if key in lines:
-            raise BadInput(f"{path}, line {number}: the same key as on line {lines[key]}: delete one of them")
-        lines[key] = number
-    return tuple(lines)
-
-
 def list_ring_entries(path: Path) -> list[tuple[int, str]]:
     """Return (line number, what stands there) for each line of a ring file that holds something. Raises BadInput."""
+    return _list_entries(read_ring_text(path))
+
+
+def read_ring_text(path: Path) -> str:
+    """Return what a ring file holds. Raises BadInput."""
     if _could_be_key(path.name):
         raise BadInput("--ring takes the name of a file that holds the keys, one a line")
-    return _list_entries(_read(path, MAX_RING_FILE_BYTES)[0])
+    return _read(path, MAX_RING_FILE_BYTES)[0]
+
+
+def list_lines(text: str) -> list[tuple[int, str, str]]:
+    """Return (line number, what stands there, the `#` comment behind it) for each line that holds something."""
+    parts = ((number, *line.partition("#")) for number, line in enumerate(text.splitlines(), start=1))
+    return [(number, entry.strip(), comment.strip()) for number, entry, _, comment in parts if entry.strip()]
 
 
 def _list_entries(text: str) -> list[tuple[int, str]]:
-    entries = ((number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), start=1))
-    return [(number, entry) for number, entry in entries if entry]
+    return [(number, entry) for number, entry, _ in list_lines(text)]
 
 
 def _read(path: Path, max_bytes: int) -> tuple[str, int]:

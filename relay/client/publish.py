@@ -14,7 +14,7 @@ from relay.client import keys
 from relay.client.frame import FRAME_SIZES, make_frame
 from relay.client.keys import BadInput
 from relay.client.send import send_all
-from relay.client.terminal import tell
+from relay.client.terminal import tell, warn
 from relay.event import Event, decode_event
 
 MAX_LINE_BYTES = 16 * 2**20
@@ -59,14 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.timeout > 0:
         raise BadInput("--timeout takes seconds, more than 0")
     if arguments.no_padding:
-        tell("warning: --no-padding shows the size of the note to whoever watches the line")
+        warn("--no-padding shows the size of the note to whoever watches the line")
     events, is_clean = _read_events()
     if not events:
         raise BadInput("no event on stdin: pipe one in, for example from `ringrelay sign`")
     if len(events) > 1:
-        tell("warning: the relay sees that these events come from one place; to keep notes apart, publish one a run")
+        warn("the relay sees that these events come from one place; to keep notes apart, publish one a run")
     if any(len(make_frame(event).encode()) > FRAME_SIZES[-1] for event in events):
-        tell(f"warning: messages of more than {FRAME_SIZES[-1]} bytes are not padded, and many relays refuse them")
+        warn(f"messages of more than {FRAME_SIZES[-1]} bytes are not padded, and many relays refuse them")
     answers = asyncio.run(send_all(arguments.url, events, arguments.timeout, not arguments.no_padding))
     outcomes = {answer.outcome for answer in answers}
     if "unanswered" in outcomes:

@@ -17,3 +17,8 @@ def to_printable(text: str) -> str:
 def tell(text: str) -> None:
     """Say something to the person, on stderr."""
     print(text, file=sys.stderr)
+
+
+def warn(text: str) -> None:
+    """Say what is risky, on stderr."""
+    tell(f"warning: {text}")

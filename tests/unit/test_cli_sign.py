@@ -13,7 +13,8 @@ import pytest
 
 from relay.cli import main
 from relay.client import keys
-from relay.client.sign import HOUR_S, MAX_BACKDATE_S, STILL_GIVES_YOU_AWAY, pick_time
+from relay.client.compose import HOUR_S, MAX_BACKDATE_S, pick_time
+from relay.client.explain import STILL_GIVES_YOU_AWAY
 from relay.client.verify import check_note
 from relay.event import Event, count_leading_zero_bits, decode_event, find_tag
 from relay.verify.claim import RingProof

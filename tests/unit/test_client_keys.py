@@ -146,46 +146,6 @@ def test_a_text_without_a_secret_key_is_left_alone(text: str) -> None:
     assert not keys.holds_secret_key(text)
 
 
-def test_a_ring_file_may_hold_npubs_hex_comments_and_blank_lines(tmp_path: Path) -> None:
-    ring = write(
-        tmp_path / "ring.txt",
-        "# the committee",
-        "",
-        f"  {NPUB}   # Ada",
-        make_key(2).hex().upper(),
-        "   ",
-        make_key(3).hex() + "\r",
-    )
-    assert keys.read_ring_file(ring) == (bytes.fromhex(NPUB_HEX), make_key(2), make_key(3))
-
-
-def test_a_bad_line_of_a_ring_file_is_named_by_its_number(tmp_path: Path) -> None:
-    ring = write(tmp_path / "ring.txt", "# one", NPUB, "", "alice")
-    with pytest.raises(BadInput, match="line 4: not a public key"):
-        keys.read_ring_file(ring)
-
-
-def test_a_secret_key_in_a_ring_file_is_named_by_its_line_and_not_repeated(tmp_path: Path) -> None:
-    ring = write(tmp_path / "ring.txt", NPUB, NSEC)
-    with pytest.raises(BadInput, match=r"line 2: .*secret key") as caught:
-        keys.read_ring_file(ring)
-    assert NSEC[5:] not in str(caught.value)
-
-
-def test_a_key_that_stands_twice_in_a_ring_file_names_both_lines(tmp_path: Path) -> None:
-    ring = write(tmp_path / "ring.txt", NPUB, make_key(2).hex(), "# again", NPUB_HEX)
-    with pytest.raises(BadInput, match="line 4: the same key as on line 1"):
-        keys.read_ring_file(ring)
-
-
-def test_a_missing_or_binary_ring_file_is_refused(tmp_path: Path) -> None:
-    binary = tmp_path / "binary"
-    binary.write_bytes(b"\xff\xfe\x00")
-    for path in (tmp_path / "none", tmp_path, binary):
-        with pytest.raises(BadInput, match=path.name):
-            keys.read_ring_file(path)
-
-
 @pytest.mark.parametrize("lines", [(NSEC,), (NSEC_HEX,), ("# my key", "", f"{NSEC} # old")])
 def test_a_secret_file_holds_one_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: tuple[str, ...]

@@ -1,0 +1,267 @@
+"""From options to a signed note: what an author may ask for, what is risky about it. Knows neither stdin nor relays."""
+
+import argparse
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coincurve import PrivateKey
+
+from relay.client import keys
+from relay.client.frame import make_frame
+from relay.client.keys import BadInput
+from relay.client.lint import lint
+from relay.client.other_forms import TEXT_NOTE, make_other_note
+from relay.client.ring_file import Entry, read_ring
+from relay.client.ring_sign import RESERVED_TAGS, make_bound_note
+from relay.client.terminal import warn
+from relay.client.verify import check_note
+from relay.event import MAX_TIMESTAMP, Event
+from relay.verdict import Prefix, Rejected
+from relay.verify.claim import Form
+from relay.verify.encoding import MAX_FLAG_BYTES, Scheme
+from relay.verify.ring import RELEASE_FLAG
+
+HOUR_S = 3600
+MAX_BACKDATE_S = 48 * HOUR_S
+# Every bit doubles the work: 32 take a Python process hours.
+MAX_POW_BITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Hold all that makes a note but the key of its outer event. `ring` is 32-byte keys, `secret` one of theirs."""
+
+    form: Form
+    ring: tuple[bytes, ...]
+    secret: bytes
+    scheme: Scheme
+    scope: str | None
+    kind: int
+    content: str
+    tags: tuple[tuple[str, str], ...]
+    created_at: int
+    pow_bits: int
+
+
+def add_note_arguments(parser: argparse.ArgumentParser, *, is_ring_required: bool) -> None:
+    """Declare the options that say what is signed, by whom and how."""
+    add = parser.add_argument
+    add(
+        "--ring",
+        required=is_ring_required,
+        type=Path,
+        metavar="FILE",
+        help="the members: one npub or hex key a line, # comments; `ringrelay ring` makes such files",
+    )
+    add("--key-file", type=Path, metavar="FILE", help="the file that holds your secret key, which is one of the ring's")
+    add(
+        "--form",
+        choices=[form.value for form in Form],
+        default=Form.BOUND.value,
+        help="bound: the ring signs the whole note (default); the others are for other relays' readers: there the ring "
+        "signs the words only, and whoever re-posts them can change kind, key, time and tags",
+    )
+    add(
+        "--scheme",
+        choices=[scheme.value for scheme in Scheme],
+        default=Scheme.SAG.value,
+        help="sag: two notes cannot be tied to one member (default); blsag: notes of one scope by one member can",
+    )
+    add("--scope", metavar="TEXT", help="blsag only: within what notes are linkable, 1 to 128 bytes")
+    add(
+        "--kind", type=int, default=TEXT_NOTE, metavar="N", help="the event's kind, 0 to 65535 (default 1, a text note)"
+    )
+    add("--tag", action="append", default=[], metavar="NAME=VALUE", help="a tag, such as e=<event id>; repeatable")
+    add("--pow", type=int, default=0, metavar="BITS", help="proof of work, if the relay asks for it (NIP-13)")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--created-at", type=int, metavar="UNIX", help="the note's time, in seconds, exactly as given")
+    when.add_argument("--now", action="store_true", help="the true time, not one up to 48 hours back and rounded")
+    add(
+        "--message",
+        metavar="TEXT",
+        help="the note's content, which others on this machine can then see; stdin is safer",
+    )
+
+
+def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -> Draft:
+    """Check the options and read the files they name; warn of what is risky. Raises BadInput.
+
+    `read_message` is asked last, and only if --message is not there: nobody types a note to be told of a wrong option.
+    """
+    scheme, form = Scheme(arguments.scheme), Form(arguments.form)
+    _check_numbers(arguments)
+    _check_scope(scheme, arguments.scope)
+    _check_form(form, arguments.kind)
+    tags = tuple(_parse_tag(text) for text in arguments.tag)
+    ring = read_ring(arguments.ring)
+    secret = keys.load_secret(arguments.key_file, os.environ)
+    _check_ring(ring, secret)
+    content = arguments.message if arguments.message is not None else read_message()
+    _check_words(content, arguments.kind, tags, arguments.scope, secret)
+    created_at = _choose_time(arguments.created_at, arguments.now)
+    members = tuple(entry.key for entry in ring)
+    return Draft(
+        form, members, secret, scheme, arguments.scope, arguments.kind, content, tags, created_at, arguments.pow
+    )
+
+
+def make_note(draft: Draft, author: PrivateKey) -> Event:
+    """Sign the draft as one of its ring, and its outer event with the throwaway key `author`. Raises BadInput."""
+    try:
+        note = _make(draft, author)
+    except ValueError as error:
+        # Its texts are constants, without the key.
+        raise BadInput(f"the note cannot be signed: {error}") from None
+    _check_result(note, draft)
+    _warn_of_refusal(note)
+    return note
+
+
+def pick_time(now: int) -> int:
+    """Return a time up to 48 hours before `now`, both in Unix seconds, rounded down to the hour."""
+    earlier = now - secrets.randbelow(MAX_BACKDATE_S + 1)
+    return earlier - earlier % HOUR_S
+
+
+def _make(draft: Draft, author: PrivateKey) -> Event:
+    if draft.form is Form.BOUND:
+        return make_bound_note(
+            ring=draft.ring,
+            secret=draft.secret,
+            scheme=draft.scheme,
+            scope=draft.scope,
+            kind=draft.kind,
+            content=draft.content,
+            tags=draft.tags,
+            created_at=draft.created_at,
+            pow_bits=draft.pow_bits,
+            author=author,
+        )
+    return make_other_note(
+        draft.form,
+        ring=draft.ring,
+        secret=draft.secret,
+        scheme=draft.scheme,
+        scope=draft.scope,
+        content=draft.content,
+        tags=draft.tags,
+        created_at=draft.created_at,
+        pow_bits=draft.pow_bits,
+        author=author,
+    )
+
+
+def _choose_time(given: int | None, is_now: bool) -> int:
+    if given is not None:
+        return given
+    if is_now:
+        warn("--now puts the true time on the note: whoever knows when you were at the keyboard can use it")
+        return int(time.time())
+    return pick_time(int(time.time()))
+
+
+def _parse_tag(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise BadInput("--tag takes NAME=VALUE, for example --tag e=<event id>")
+    if name in RESERVED_TAGS:
+        raise BadInput(f"--tag {name}: this tag is written by the signing itself: leave it out")
+    return name, value
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    if not 0 <= arguments.kind <= 65535:
+        raise BadInput("--kind must be from 0 to 65535")
+    if not 0 <= arguments.pow <= MAX_POW_BITS:
+        raise BadInput(f"--pow must be from 0 to {MAX_POW_BITS} bits: each one more takes twice as long")
+    if arguments.created_at is not None and not 0 <= arguments.created_at <= MAX_TIMESTAMP:
+        raise BadInput("--created-at takes Unix seconds, 0 or more")
+
+
+def _check_scope(scheme: Scheme, scope: str | None) -> None:
+    if scheme is Scheme.SAG and scope is not None:
+        raise BadInput("--scope belongs to linkable notes: add --scheme blsag, or leave --scope out")
+    if scheme is Scheme.BLSAG and scope is None:
+        raise BadInput(
+            "--scheme blsag needs --scope TEXT: without one all your linkable notes could be tied together across "
+            "rings, and the rings' intersection would name you"
+        )
+    if scope is not None and not 1 <= len(scope.encode(errors="surrogatepass")) <= MAX_FLAG_BYTES:
+        raise BadInput(f"--scope must be 1 to {MAX_FLAG_BYTES} bytes long")
+    if scope == RELEASE_FLAG:
+        raise BadInput(
+            f"--scope {RELEASE_FLAG} is no scope: Nostringer 0.1.8 put it into every signature; choose another"
+        )
+
+
+def _check_form(form: Form, kind: int) -> None:
+    if form is Form.BOUND:
+        return
+    if kind != TEXT_NOTE:
+        raise BadInput(f"--form {form} is for text notes: leave --kind out, or sign a bound note")
+    warn(
+        f"with --form {form} the ring signs the words only: whoever re-posts them can change kind, key, time and tags. "
+        "Where the reader knows bound notes, leave --form out"
+    )
+
+
+def _check_ring(ring: Sequence[Entry], secret: bytes) -> None:
+    members = [entry.key for entry in ring]
+    if secret in members:
+        raise BadInput(
+            "the ring file holds your SECRET key in hex: replace it by your public key before anyone sees it"
+        )
+    if len(ring) < 2:
+        raise BadInput(f"a ring needs 2 members or more, and the file holds {len(ring)}: add the keys of other people")
+    own = keys.to_public_key(secret)
+    if own not in members:
+        raise BadInput("your key is not in the ring: add your npub to the ring file, or use another key or ring")
+    for weakness in lint(ring, own):
+        warn(weakness)
+
+
+def _check_words(message: str, kind: int, tags: Sequence[Sequence[str]], scope: str | None, secret: bytes) -> None:
+    if kind == 1 and not message:
+        raise BadInput("the message is empty: give --message TEXT, or write it to stdin")
+    # One text of everything that would be published; keys cannot run across the line ends.
+    words = "\n".join([message, scope or "", *(part for tag in tags for part in tag)])
+    if keys.holds_secret_key(words) or secret.hex() in words.lower():
+        raise BadInput("the note would publish a secret key: take the key out of it")
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        raise BadInput("the note is not UTF-8 text: write it in UTF-8, or give the message on stdin") from None
+
+
+def _check_result(note: Event, draft: Draft) -> None:
+    """Verify the note as a relay will: a signature spoilt by a fault of the machine can give the secret key away."""
+    try:
+        found = check_note(note)
+        is_misread = draft.form is not Form.BOUND and found.signed_text != draft.content
+        if found.form is not draft.form or is_misread:
+            raise Rejected(Prefix.INVALID, "a reader would take other words for the signed ones")
+    except Rejected as rejected:
+        advice = (
+            "sign again" if draft.form is Form.BOUND else "change the message, which a reader may mistake, or the form"
+        )
+        raise BadInput(f"the signed note does not verify and is not printed ({rejected}): {advice}") from None
+
+
+def _warn_of_refusal(note: Event) -> None:
+    """Judge the note by ringrelay's own defaults, which another relay or its operator may have changed: only warn."""
+    # Imported here: no other of the author's commands needs a relay's policy, nor waits for pydantic.
+    from relay.limits import AcceptPolicy, Limits, RingPolicy
+    from relay.verify import proof, rules
+
+    limits, ring = Limits(), RingPolicy()
+    try:
+        if len(make_frame(note, is_padded=False).encode()) > limits.max_message_bytes:
+            raise Rejected(Prefix.INVALID, f"it makes a message of more than {limits.max_message_bytes} bytes")
+        rules.check(note, int(time.time()), limits)
+        rules.check_policy(note, proof.find(note), ring, AcceptPolicy())
+    except Rejected as rejected:
+        warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}")

@@ -1,0 +1,54 @@
+"""What is weak about a ring: its size, keys that nobody has seen, a signer's key that stands out."""
+
+import pytest
+
+from relay.client.lint import SMALL_RING, lint
+from relay.client.ring_file import NEVER, Entry
+
+OWN = bytes([1]) * 32
+
+
+def make_ring(own: str | None, *others: str | None) -> list[Entry]:
+    """Return a ring of SMALL_RING or more: the signer, the others, and ten of whom nothing is known."""
+    known = [Entry(OWN, seen=own), *(Entry(bytes([2 + place]) * 32, seen=seen) for place, seen in enumerate(others))]
+    return known + [Entry(bytes([100 + place]) * 32) for place in range(SMALL_RING)]
+
+
+def test_a_ring_of_ten_of_whom_nothing_is_known_is_let_pass() -> None:
+    assert lint(make_ring(None)[:SMALL_RING], OWN) == []
+
+
+def test_a_ring_of_fewer_than_ten_is_small() -> None:
+    (warning,) = lint(make_ring(None)[: SMALL_RING - 1], OWN)
+    assert "a ring of 9 hides you among 8 other members only" in warning
+
+
+@pytest.mark.parametrize(("others", "said"), [((NEVER,), "1 of the ring's"), ((NEVER, NEVER), "2 of the ring's")])
+def test_keys_that_were_never_seen_are_counted_without_the_signers(others: tuple[str, ...], said: str) -> None:
+    (warning,) = lint(make_ring(NEVER, *others, "2021-Q1"), OWN)
+    assert warning.startswith(said)
+    assert "hides nobody" in warning
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "said"),
+    [
+        (NEVER, ("2021-Q1", "2022-Q3"), "only key of the ring that was never seen"),
+        ("2024-Q1", ("2023-Q4", "2021-Q1"), "newest"),
+        ("2024-Q1", (NEVER,), "only key of the ring that was ever seen"),
+    ],
+)
+def test_a_signers_key_that_stands_out_is_warned_about(own: str, others: tuple[str, ...], said: str) -> None:
+    assert any(said in warning for warning in lint(make_ring(own, *others), OWN))
+
+
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [("2024-Q1", ("2024-Q1",)), ("2021-Q1", ("2024-Q1", "2020-Q4")), (None, ("2021-Q1",)), ("2024-Q1", (None,))],
+)
+def test_a_signers_key_that_does_not_stand_out_is_let_pass(own: str | None, others: tuple[str | None, ...]) -> None:
+    assert lint(make_ring(own, *others), OWN) == []
+
+
+def test_without_the_signers_key_nothing_is_said_of_it() -> None:
+    assert lint(make_ring("2024-Q1", "2021-Q1")) == []
