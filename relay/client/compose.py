@@ -47,7 +47,7 @@ class Draft:
     pow_bits: int
 
 
-def add_note_arguments(parser: argparse.ArgumentParser, *, is_ring_required: bool) -> None:
+def add_note_arguments(parser: argparse._ActionsContainer, *, is_ring_required: bool) -> None:
     """Declare the options that say what is signed, by whom and how."""
     add = parser.add_argument
     add(
@@ -85,6 +85,14 @@ def add_note_arguments(parser: argparse.ArgumentParser, *, is_ring_required: boo
         metavar="TEXT",
         help="the note's content, which others on this machine can then see; stdin is safer",
     )
+
+
+def list_given(arguments: argparse.Namespace) -> list[str]:
+    """Return which of these options were given a value other than their default."""
+    probe = argparse.ArgumentParser(add_help=False)
+    add_note_arguments(probe, is_ring_required=False)
+    defaults = vars(probe.parse_args([]))
+    return [f"--{name.replace('_', '-')}" for name, value in defaults.items() if getattr(arguments, name) != value]
 
 
 def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -> Draft:

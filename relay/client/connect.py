@@ -1,24 +1,45 @@
 """The connection to a relay: opened as anonymously as the caller can, its failures explained. Knows no messages."""
 
-import shlex
 import ssl
-import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from relay.client.keys import BadInput
-from relay.client.terminal import to_printable
+from relay.client.route import BAD_PROXY, Tor, check_onion, explain_missing_package, explain_missing_tor, explain_proxy
+from relay.client.terminal import to_printable, warn
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
     from websockets.exceptions import ConnectionClosed
 
+# An OK, a NOTICE: where more is expected, the caller says so.
+MAX_ANSWER_BYTES = 2**20
 TOO_BIG = 1009  # RFC 6455, 7.4.1: message too big
+NOT_A_URL = "the relay's URL begins with ws:// or wss://"
 _BAD_URL = "this is not a relay's URL: it looks like wss://relay.example.com"
 
 
-async def connect(url: str, timeout_s: float) -> "ClientConnection":
-    """Open a connection that says nothing about this program. Raises BadInput, which says what to do."""
+def check_url(url: str, tor: Tor | None) -> None:
+    """Refuse what is no relay's URL, and warn where strangers could read along. Raises BadInput."""
+    if not url.startswith(("ws://", "wss://")):
+        raise BadInput(NOT_A_URL)
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        raise BadInput(_BAD_URL) from None
+    check_onion(host, tor)
+    if tor and url.startswith("ws://") and not host.endswith(".onion"):
+        warn("without TLS (wss://) whoever runs the last Tor relay can read and change what is said")
+
+
+async def connect(
+    url: str, timeout_s: float, tor: Tor | None = None, max_message_bytes: int = MAX_ANSWER_BYTES
+) -> "ClientConnection":
+    """Open a connection that says nothing about this program. Raises BadInput, which says what to do.
+
+    `max_message_bytes` bounds what the relay may send in one message.
+    """
     # Imported here: the commands that need no network start without it.
     from websockets.asyncio import client
     from websockets.exceptions import InvalidProxy, InvalidURI, WebSocketException
@@ -30,31 +51,39 @@ async def connect(url: str, timeout_s: float) -> "ClientConnection":
             compression=None,
             user_agent_header=None,
             # websockets reads the other variables; ALL_PROXY, which Tor's users set, it would silently pass over.
-            proxy=getproxies().get("all", True),
+            proxy=tor.make_proxy_url() if tor else getproxies().get("all", True),
             open_timeout=timeout_s,
             close_timeout=5,
+            max_size=max_message_bytes,
         )
     except InvalidProxy:
-        raise BadInput("the proxy in the environment is no URL such as socks5h://127.0.0.1:9050: correct it") from None
+        raise BadInput(BAD_PROXY) from None
     except InvalidURI as error:
         # Where the relay redirects to is checked too; the usual one is from plain HTTP to https://.
-        raise BadInput(_BAD_URL if error.uri == url else _describe_failure(url, error)) from None
+        raise BadInput(_BAD_URL if error.uri == url else _describe_failure(url, error, tor)) from None
     except ImportError:
-        # This very Python: what `pip` means elsewhere may be another one.
-        install = f"{shlex.quote(sys.executable)} -m pip install 'python-socks[asyncio]'"
-        raise BadInput(f"the proxy in the environment needs a package that is missing: run `{install}`") from None
+        raise BadInput(explain_missing_package()) from None
     except TimeoutError:
         raise BadInput(
             f"the relay did not answer within {timeout_s:g} s: check the URL, ws:// or wss:// too, or try again later"
         ) from None
     # Before ValueError, as a certificate that does not verify is both.
     except (OSError, WebSocketException) as error:
-        raise BadInput(_describe_failure(url, error)) from None
+        raise BadInput(_describe_failure(url, error, tor)) from None
     except ValueError:
         raise BadInput(_BAD_URL) from None
 
 
-def _describe_failure(url: str, error: Exception) -> str:
+def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
+    from websockets.exceptions import ProxyError
+
+    if tor is not None:
+        from python_socks import ProxyConnectionError
+
+        if isinstance(error, ProxyConnectionError):
+            return explain_missing_tor(tor)
+    if isinstance(error, ProxyError) and error.__cause__ is not None:
+        return f"no connection to the relay: {explain_proxy(error.__cause__, tor)}: check the URL, or try again later"
     reason = to_printable(str(error)) or type(error).__name__
     return f"no connection to the relay ({reason}): check that it runs at this URL{_hint_at_scheme(url, error)}"
 

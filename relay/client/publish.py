@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from relay.client import keys
-from relay.client.frame import FRAME_SIZES, make_frame
+from relay.client import compose, explain, keys, route
+from relay.client.connect import NOT_A_URL, check_url
 from relay.client.keys import BadInput
-from relay.client.send import send_all
+from relay.client.publish_signed import sign_and_publish
+from relay.client.send import Destination, Reporter, send_all, warn_of_size
 from relay.client.terminal import tell, warn
 from relay.event import Event, decode_event
 
@@ -27,15 +28,20 @@ Send events, read from stdin one JSON object a line, to a relay, and print one l
   <id> refused <reason>     the relay does not; what to do is explained on stderr
   <id> unanswered <why>     the relay did not say
 
+  ringrelay publish wss://relay.example.com --tor < note.json
+
+With --ring, stdin is a message instead: it is signed as `ringrelay sign` would, and sent. If the relay asks for proof of
+work, it is mined and the note sent again: only the process that signed it can do so.
+
+  ringrelay publish wss://relay.example.com --tor --ring ring.txt --key-file me.key < note.txt
+
 Stdin is read to its end before the relay is called. All events of one run travel over one connection, which tells
 the relay that they belong together: notes that should not be linked are better published in a run each.
 
-What is sent is padded with white space to 4, 16, 64 or 256 KiB,
-so that its size says little about it. Neither the program's name nor anything else about you is sent along, but the
-relay sees your address. With ALL_PROXY=socks5h://127.0.0.1:9050 in the environment it sees Tor's; a proxy named
-there is never gone around.
-
-  ringrelay publish wss://relay.example.com < note.json
+What is sent is padded with white space to 4, 16, 64 or 256 KiB, so that its size says little about it. Neither the
+program's name nor anything else about you is sent along, but the relay sees your address. With --tor it sees Tor's:
+each connection has a circuit of its own, Tor looks the relay's name up, and where there is no Tor nothing is sent.
+Without --tor a proxy in the environment (ALL_PROXY=socks5h://...) is used and never gone around.
 
 exit status: 0 all accepted, 1 some refused or not events, 2 wrong usage, no connection, or some unanswered
 """
@@ -44,30 +50,55 @@ exit status: 0 all accepted, 1 some refused or not events, 2 wrong usage, no con
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ringrelay publish`."""
     parser.description = _DESCRIPTION
+    parser.epilog = explain.STILL_GIVES_YOU_AWAY
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("url", metavar="URL", help="the relay's address, ws://... or wss://...")
     parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for each answer (default 30)"
     )
     parser.add_argument("--no-padding", action="store_true", help="for relays that refuse padded messages as too long")
+    route.add_arguments(parser)
+    explain.add_arguments(parser)
+    note = parser.add_argument_group("sign and publish", "with --ring, the options of `ringrelay sign`:")
+    compose.add_note_arguments(note, is_ring_required=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the events, send them, report. Raises BadInput."""
-    if not arguments.url.startswith(("ws://", "wss://")):
-        raise BadInput(f"the relay's URL begins with ws:// or wss://\n{READS}")
-    if not arguments.timeout > 0:
-        raise BadInput("--timeout takes seconds, more than 0")
+    """Send what stdin holds: events, or with --ring the words of a note to sign. Raises BadInput."""
+    destination = _read_destination(arguments)
     if arguments.no_padding:
         warn("--no-padding shows the size of the note to whoever watches the line")
+    if arguments.ring is not None:
+        return sign_and_publish(arguments, destination)
+    _check_no_note_options(arguments)
+    return _publish_events(destination)
+
+
+def _read_destination(arguments: argparse.Namespace) -> Destination:
+    tor = route.read_tor(arguments)
+    if not arguments.url.startswith(("ws://", "wss://")):
+        raise BadInput(f"{NOT_A_URL}\n{READS}")
+    check_url(arguments.url, tor)
+    if not arguments.timeout > 0:
+        raise BadInput("--timeout takes seconds, more than 0")
+    return Destination(arguments.url, arguments.timeout, not arguments.no_padding, tor)
+
+
+def _check_no_note_options(arguments: argparse.Namespace) -> None:
+    """Refuse options of a note where none is signed: who gives them believes that they do something."""
+    given = compose.list_given(arguments)
+    if given:
+        raise BadInput(f"{', '.join(given)}: belongs to signing: add --ring FILE, or leave it out")
+
+
+def _publish_events(destination: Destination) -> int:
     events, is_clean = _read_events()
     if not events:
         raise BadInput("no event on stdin: pipe one in, for example from `ringrelay sign`")
     if len(events) > 1:
         warn("the relay sees that these events come from one place; to keep notes apart, publish one a run")
-    if any(len(make_frame(event).encode()) > FRAME_SIZES[-1] for event in events):
-        warn(f"messages of more than {FRAME_SIZES[-1]} bytes are not padded, and many relays refuse them")
-    answers = asyncio.run(send_all(arguments.url, events, arguments.timeout, not arguments.no_padding))
+    warn_of_size(events)
+    answers = asyncio.run(send_all(destination, events, Reporter().report))
     outcomes = {answer.outcome for answer in answers}
     if "unanswered" in outcomes:
         return 2

@@ -1,31 +1,22 @@
 """Sending events over a connection: each is sent, answered, reported, and a refusal explained. Knows no command line."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from relay.client.advice import advise
 from relay.client.connect import TOO_BIG, connect, explain_close, is_closed_here
 from relay.client.frame import FRAME_SIZES, make_frame
-from relay.client.terminal import tell, to_printable
+from relay.client.route import Tor
+from relay.client.terminal import tell, to_printable, warn
 from relay.event import Event
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
     from websockets.exceptions import ConnectionClosed
-
-ADVICE = {
-    "duplicate": "the relay has this note, or one that takes its place: nothing is left to do",
-    "pow": "sign again with --pow and as many bits as the relay asks for",
-    "blocked": "the relay does not take such a note, or not from such a ring: read its terms, or try another relay",
-    "rate-limited": "wait a minute, then publish the refused ones again",
-    "invalid": "the relay's text names the fault: mend it and sign again (`ringrelay verify` knows no relay's policy)",
-    "restricted": "the relay asks for something first, a payment perhaps: its text says what",
-    "mute": "the relay took the note and shows it to nobody: try another relay",
-    "error": "the fault is the relay's: publish the same note again later",
-    "auth-required": "do not log in: that would tell the relay who posts. Try another relay",
-}
 
 Outcome = Literal["accepted", "refused", "unanswered"]
 
@@ -38,42 +29,79 @@ class Answer:
     text: str
 
 
-async def send_all(url: str, events: list[Event], timeout_s: float, is_padded: bool) -> list[Answer]:
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Hold where events go and how: by Tor, padded, with how much patience for each answer."""
+
+    url: str
+    timeout_s: float
+    is_padded: bool = True
+    tor: Tor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Print what became of each event, and explain each kind of refusal once."""
+
+    explained: set[str] = field(default_factory=set)
+
+    def report(self, event: Event, answer: Answer) -> None:
+        """Print the line of one event."""
+        print_line(event, answer)
+        advice = advise(answer.text) if answer.outcome == "refused" else None
+        if advice is not None and advice not in self.explained:
+            self.explained.add(advice)
+            tell(f"{answer.text.partition(':')[0]}: {advice}")
+
+
+def print_line(event: Event, answer: Answer) -> None:
+    """Print what became of an event: its id, the outcome, the relay's text."""
+    print(f"{event.id} {answer.outcome} {answer.text}".rstrip(), flush=True)
+
+
+def warn_of_size(events: Sequence[Event]) -> None:
+    """Warn of events whose messages are beyond the largest size that padding makes."""
+    if any(len(make_frame(event).encode()) > FRAME_SIZES[-1] for event in events):
+        warn(f"messages of more than {FRAME_SIZES[-1]} bytes are not padded, and many relays refuse them")
+
+
+async def send_all(
+    destination: Destination, events: Sequence[Event], report: Callable[[Event, Answer], None]
+) -> list[Answer]:
     """Send the events one after the other and report each; once the connection is gone, the rest is unanswered."""
     from websockets.exceptions import ConnectionClosed
 
-    connection = await connect(url, timeout_s)
+    connection = await connect(destination.url, destination.timeout_s, destination.tor)
     answers: list[Answer] = []
-    explained: set[str] = set()
     closed: str | None = None
     try:
         for event in events:
             if closed is None:
                 try:
-                    answer = await _send(connection, event, timeout_s, is_padded)
+                    answer = await _send(connection, event, destination)
                 except ConnectionClosed as error:
                     closed = explain_close(error)
-                    _advise_on_size(error, event, is_padded)
+                    _advise_on_size(error, event, destination.is_padded)
             if closed is not None:
                 answer = Answer("unanswered", closed)
-            _report(event, answer, explained)
+            report(event, answer)
             answers.append(answer)
     finally:
         await connection.close()
     return answers
 
 
-async def _send(connection: "ClientConnection", event: Event, timeout_s: float, is_padded: bool) -> Answer:
+async def _send(connection: "ClientConnection", event: Event, destination: Destination) -> Answer:
     """Send one event and wait for its OK. Raises ConnectionClosed."""
     try:
-        async with asyncio.timeout(timeout_s):
-            await connection.send(make_frame(event, is_padded))
+        async with asyncio.timeout(destination.timeout_s):
+            await connection.send(make_frame(event, destination.is_padded))
             while True:
                 answer = _read_message(await connection.recv(decode=False), event.id)
                 if answer is not None:
                     return answer
     except TimeoutError:
-        return Answer("unanswered", f"no answer within {timeout_s:g} s")
+        return Answer("unanswered", f"no answer within {destination.timeout_s:g} s")
 
 
 def _read_message(raw: bytes, event_id: str) -> Answer | None:
@@ -90,15 +118,6 @@ def _read_message(raw: bytes, event_id: str) -> Answer | None:
         case ["NOTICE", str(text), *_]:
             tell(f"the relay says: {to_printable(text)}")
     return None
-
-
-def _report(event: Event, answer: Answer, explained: set[str]) -> None:
-    print(f"{event.id} {answer.outcome} {answer.text}".rstrip(), flush=True)
-    if answer.outcome == "refused":
-        prefix = answer.text.partition(":")[0]
-        if prefix in ADVICE and prefix not in explained:
-            explained.add(prefix)
-            tell(f"{prefix}: {ADVICE[prefix]}")
 
 
 def _advise_on_size(error: "ConnectionClosed", event: Event, is_padded: bool) -> None:

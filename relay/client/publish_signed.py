@@ -1,0 +1,86 @@
+"""`ringrelay publish --ring`: signs and sends in one process, which can mine what the relay asks for.
+
+The throwaway key of the note's outer event lives in this process's memory only: whoever wants more work must sign again.
+"""
+
+import argparse
+import asyncio
+
+from coincurve import PrivateKey
+
+from relay.client import explain
+from relay.client.advice import find_bits
+from relay.client.compose import make_note, read_draft
+from relay.client.envelope import seal_again
+from relay.client.send import Answer, Destination, Reporter, print_line, send_all, warn_of_size
+from relay.client.sign import read_message
+from relay.client.terminal import tell
+from relay.event import Event, count_leading_zero_bits
+
+# What a relay gets without asking the author.
+MAX_UNASKED_S = 300.0
+# A try hashes the nonce and all that follows it, which is the content above all. Rather too slow than too fast.
+_TRY_S = 0.7e-6
+_BYTE_S = 2.5e-9
+
+
+def sign_and_publish(arguments: argparse.Namespace, destination: Destination) -> int:
+    """Sign the words on stdin, send the note, mine and send once more if the relay asks for it. Raises BadInput."""
+    explain.show(arguments.quiet)
+    author = PrivateKey()
+    note = make_note(read_draft(arguments, read_message), author)
+    warn_of_size([note])
+    answer = _send(destination, note)
+    bits = _find_asked_bits(answer, note)
+    if bits is not None and estimate_work_s(note, bits) <= MAX_UNASKED_S:
+        tell(f"the relay asks for {bits} bits of proof of work: mining, {_describe_work(note, bits)}")
+        note = seal_again(note, author, bits)
+        # Another connection, and through Tor another circuit: none stands open, waiting, while this machine mines.
+        answer = _send(destination, note)
+    _report(note, answer)
+    return {"accepted": 0, "refused": 1, "unanswered": 2}[answer.outcome]
+
+
+def _send(destination: Destination, note: Event) -> Answer:
+    (answer,) = asyncio.run(send_all(destination, [note], lambda _, __: None))
+    return answer
+
+
+def _find_asked_bits(answer: Answer, note: Event) -> int | None:
+    """Return how many bits of work more than the note has the relay asks for, None where mining is no answer."""
+    bits = find_bits(answer.text) if answer.outcome == "refused" else None
+    return bits if bits is not None and bits > _count_committed_bits(note) else None
+
+
+def _count_committed_bits(note: Event) -> int:
+    """Return for how many bits a note was mined: its nonce tag says so (NIP-13)."""
+    targets = [int(tag[2]) for tag in note.tags if tag[0] == "nonce"]
+    return min(*targets, count_leading_zero_bits(note.id)) if targets else 0
+
+
+def _report(note: Event, answer: Answer) -> None:
+    asked = _find_asked_bits(answer, note)
+    if asked is not None:
+        print_line(note, answer)
+        tell(
+            f"pow: so much work is not done unasked: add --pow {asked}, {_describe_work(note, asked)}, or try another relay"
+        )
+        return
+    Reporter().report(note, answer)
+    if answer.outcome == "unanswered":
+        tell(
+            f"the relay may have kept it: ask with `ringrelay subscribe URL --stored --id {note.id}` before you sign anew"
+        )
+
+
+def estimate_work_s(note: Event, bits: int) -> float:
+    """Return about how many seconds it takes to mine a note for `bits` bits, on average."""
+    return 2.0**bits * (_TRY_S + _BYTE_S * len(note.content.encode()))
+
+
+def _describe_work(note: Event, bits: int) -> str:
+    seconds = estimate_work_s(note, bits)
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"about {seconds / size:.0f} {unit}"
+    return f"about {seconds:.0f} seconds"

@@ -1,0 +1,42 @@
+"""The command line as a process of its own, for tests that need one."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from dataclasses import dataclass
+
+# A proxy of the host's would not find the loopback, and its settings must not decide a test.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("RELAY_", "RINGRELAY_")) and not name.lower().endswith("_proxy")
+}
+_BOUND_S = 60.0
+
+
+@dataclass
+class Finished:
+    status: int
+    out: str
+    err: str
+
+
+async def start(*arguments: str, **variables: str) -> Process:
+    """Start `ringrelay` with these arguments; `variables` are added to its environment."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "relay", *arguments),
+        env={**ENVIRONMENT, **variables},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+
+
+async def run(*arguments: str, stdin: str | bytes = b"", **variables: str) -> Finished:
+    """Run `ringrelay` to its end."""
+    process = await start(*arguments, **variables)
+    async with asyncio.timeout(_BOUND_S):
+        out, err = await process.communicate(stdin.encode() if isinstance(stdin, str) else stdin)
+    assert process.returncode is not None
+    return Finished(process.returncode, out.decode(), err.decode())

@@ -1,0 +1,46 @@
+"""What an author is told about a refusal."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import relay
+from relay.client import advice
+from relay.verdict import Prefix
+
+
+def list_texts() -> str:
+    """Return all texts in the relay's own source, joined; adjacent literals are one in Python's syntax tree."""
+    root = Path(relay.__file__).parent
+    sources = [path for path in root.rglob("*.py") if path.parent.name != "client"]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sources]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return "\n".join(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def test_the_refusals_known_by_their_words_are_this_relays() -> None:
+    texts = list_texts()
+    assert [case.words for case in advice._CASES if case.words not in texts] == []
+
+
+@pytest.mark.parametrize("prefix", list(Prefix))
+def test_every_standard_prefix_is_explained(prefix: Prefix) -> None:
+    assert advice.advise(f"{prefix}: because")
+
+
+@pytest.mark.parametrize(
+    ("reason", "bits"),
+    [
+        ("pow: 17 bits of proof of work are needed for a ring of this cost (NIP-13)", 17),
+        ("pow: difficulty 25>=24", 25),
+        ("pow: NIP-13 asks for 20 bits here", 20),
+        ("pow: 1234567890 is no number of bits", None),
+        ("pow: mine", None),
+        ("blocked: 17 bits", None),
+    ],
+)
+def test_the_bits_that_a_refusal_asks_for_are_found(reason: str, bits: int | None) -> None:
+    assert advice.find_bits(reason) == bits
+    if bits is not None:
+        assert f"--pow {bits}" in str(advice.advise(reason))
