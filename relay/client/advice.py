@@ -25,7 +25,6 @@ _CASES = (
     ),
     _Case("blocked", "its author has deleted", "sign the words again: a new note has a key that deleted nothing"),
     _Case("blocked", "only accepts ring-signed notes", "sign it as one of a ring: `ringrelay sign --help`"),
-    _Case("blocked", "this form of ring signature", "sign again without --form: the relay knows bound notes"),
     _Case(
         "blocked",
         "rings need at least",
