@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from relay.client import keygen, keys, publish, sign, verify
+from relay.client import keygen, keys, publish, ring, sign, verify
 from relay.client.keys import BadInput
 
 # The modules of the server are imported where they are used: the author's commands start fast and need no Postgres.
@@ -98,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_migrate(commands)
     _add_check_config(commands)
     _add_keygen(commands)
+    _add_ring(commands)
     _add_sign(commands)
     _add_publish(commands)
     _add_verify(commands)
@@ -127,6 +128,10 @@ def _add_check_config(commands: "Commands") -> None:
 
 def _add_keygen(commands: "Commands") -> None:
     keygen.add_arguments(_add_command(commands, "keygen", "make a new key pair", keygen.run))
+
+
+def _add_ring(commands: "Commands") -> None:
+    ring.add_arguments(_add_command(commands, "ring", "make a ring file from keys, domains and lists", ring.run))
 
 
 def _add_sign(commands: "Commands") -> None:

@@ -94,7 +94,8 @@ def hide_keys(text: str) -> str:
     return re.sub(r"(?i)nsec1[0-9a-z]+|(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", "(a key, not repeated here)", text)
 
 
-def _could_be_key(text: str) -> bool:
+def could_be_key(text: str) -> bool:
+    """Answer whether a text was meant as a key, public or secret, and not as a file's name."""
     return text.lower().startswith(("nsec1", "npub1")) or _HEX_KEY.match(text) is not None
 
 
@@ -116,7 +117,7 @@ def read_secret_file(path: Path) -> bytes:
 
     Warns on stderr where others on this machine can read the file. Raises BadInput.
     """
-    if _could_be_key(path.name):
+    if could_be_key(path.name):
         # Whoever pastes the key itself here must neither see it repeated nor believe that it stayed secret.
         raise BadInput(
             "--key-file takes the name of a file, not a key. If that was your secret key, it is in your shell's "
@@ -141,9 +142,20 @@ def list_ring_entries(path: Path) -> list[tuple[int, str]]:
 
 def read_ring_text(path: Path) -> str:
     """Return what a ring file holds. Raises BadInput."""
-    if _could_be_key(path.name):
+    if could_be_key(path.name):
         raise BadInput("--ring takes the name of a file that holds the keys, one a line")
     return _read(path, MAX_RING_FILE_BYTES)[0]
+
+
+def read_ring_stdin() -> str:
+    """Return a ring file that comes through stdin. Raises BadInput."""
+    raw = sys.stdin.buffer.read(MAX_RING_FILE_BYTES + 1)
+    if len(raw) > MAX_RING_FILE_BYTES:
+        raise BadInput(f"stdin holds more than {MAX_RING_FILE_BYTES} bytes: check that it is a ring file")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput("stdin is no text: pipe a ring file into it") from None
 
 
 def list_lines(text: str) -> list[tuple[int, str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from relay.cli import build_parser
 from relay.client import keys
 
-COMMANDS = ["serve", "migrate", "check-config", "keygen", "sign", "publish", "verify"]
+COMMANDS = ["serve", "migrate", "check-config", "keygen", "ring", "sign", "publish", "verify"]
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
 # A host's own settings must not decide a test.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("RELAY_", "RINGRELAY_"))}

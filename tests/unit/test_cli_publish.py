@@ -19,30 +19,11 @@ from websockets.datastructures import Headers
 from relay.client.frame import FRAME_SIZES, make_frame
 from relay.client.terminal import to_printable
 from relay.event import Event, encode_event
+from tests.support.tls import make_tls
 
 # A proxy of the host's would not find the loopback.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
-
-# For localhost, signed by itself; made for these tests and used nowhere else.
-CERTIFICATE = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgUzY6c61iyx0lQtX/
-84rJmW9UnGsBmnblzOL+kegOw+ahRANCAASXhHraCJcThq1RRQu3qz3ulEYN29DW
-k2zlW1GmanfA73BaHoRuQErIU1AD1+cNP8GCiBJdh/OPBFOj9yw8FO/9
------END PRIVATE KEY-----
------BEGIN CERTIFICATE-----
-MIIBgDCCASWgAwIBAgIUJ1Mnisjuza/b5JDBinV9u05bKEQwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTIyMTQxMloYDzIxMjYxMDI4
-MjIxNDEyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAASXhHraCJcThq1RRQu3qz3ulEYN29DWk2zlW1GmanfA73BaHoRuQErI
-U1AD1+cNP8GCiBJdh/OPBFOj9yw8FO/9o1MwUTAdBgNVHQ4EFgQUyOtD8nuzHA0f
-uE6U94DcXg+6ehcwHwYDVR0jBBgwFoAUyOtD8nuzHA0fuE6U94DcXg+6ehcwDwYD
-VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEA2Vtn6vOUdCFFxItOpBVU
-fuQCwWRWP5YDNE+AMijbTfICIQDRnRSpU31f94tx9OnEz3LGOd8nBmqykawX7Y2L
-m79WWA==
------END CERTIFICATE-----
-"""
 
 Answering = Callable[[ServerConnection, str], Awaitable[None]]
 
@@ -337,13 +318,6 @@ async def test_tls_to_a_relay_without_it_hints_at_ws() -> None:
     assert finished.status == 2
     assert "begins with ws://" in finished.err
     assert "()" not in finished.err
-
-
-def make_tls(directory: Path) -> ssl.SSLContext:
-    (directory / "both.pem").write_text(CERTIFICATE)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "both.pem")
-    return context
 
 
 async def test_a_plain_call_to_a_relay_with_tls_hints_at_wss(tmp_path: Path) -> None:

@@ -1,0 +1,234 @@
+"""`ringrelay ring`: keys from domains, lists and files, and what a relay knows of them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.client import keys
+from relay.client.ring_file import parse_ring
+from tests.support.client import Client
+from tests.support.command import Finished, run
+from tests.support.events import KEYS, make_event, make_ring, pubkey_of
+from tests.support.raw import port_of
+from tests.support.relays import OPEN_HOUSE, relay_on
+from tests.support.socks import run_socks_proxy
+from tests.support.tls import make_tls
+from tests.support.web import run_web_server
+
+NPUBS = [keys.encode_npub(bytes.fromhex(pubkey_of(key))) for key in KEYS]
+OFF_CURVE = "00" * 31 + "05"
+NSEC = keys.encode_nsec(KEYS[0].secret)
+
+
+def sort_npubs(*numbers: int) -> list[str]:
+    return sorted((NPUBS[number] for number in numbers), key=lambda npub: keys.parse_public_key(npub))
+
+
+def read_npubs(done: Finished) -> list[str]:
+    return [line.split()[0] for line in done.out.splitlines()]
+
+
+def write_names(**names: object) -> bytes:
+    return json.dumps({"names": names, "relays": {}}).encode()
+
+
+async def test_keys_of_all_sources_are_sorted_and_stand_there_once(tmp_path: Path) -> None:
+    (tmp_path / "ring.txt").write_text(f"{NPUBS[3]}  # the chair\n{NPUBS[1]}\n")
+    done = await run("ring", pubkey_of(KEYS[2]), str(tmp_path / "ring.txt"), "-", NPUBS[1], stdin=f"{NPUBS[4]}\n")
+    assert done.status == 0
+    assert read_npubs(done) == sort_npubs(1, 2, 3, 4)
+    assert f"{NPUBS[3]}  # the chair" in done.out
+    assert "a ring of 4 hides you among 3 other members only" in done.err
+
+
+async def test_what_is_no_key_is_named_and_left_out_and_no_secret_is_repeated(tmp_path: Path) -> None:
+    (tmp_path / "ring.txt").write_text(f"{NPUBS[1]}\n{OFF_CURVE}\n{NSEC}\n")
+    done = await run("ring", str(tmp_path / "ring.txt"), NSEC)
+    assert (done.status, read_npubs(done)) == (1, [NPUBS[1]])
+    assert "ring.txt, line 2: no such public key" in done.err
+    assert "ring.txt, line 3: this is a secret key" in done.err
+    assert NSEC[5:] not in done.err
+
+
+async def test_without_a_key_there_is_no_ring() -> None:
+    done = await run("ring")
+    assert (done.status, done.out) == (2, "")
+
+
+async def test_a_domains_names_become_members_with_their_names() -> None:
+    body = write_names(ann=pubkey_of(KEYS[1]), bob=pubkey_of(KEYS[2]), off=OFF_CURVE, none=7)
+    async with run_web_server(body) as web:
+        done = await run("ring", "--from-nip05", web.url)
+    assert done.status == 1
+    assert read_npubs(done) == sort_npubs(1, 2)
+    assert f"{NPUBS[1]}  # ann@127.0.0.1:{web.port}" in done.out
+    assert done.err.count("left out: ") == 2
+    # Neither a name nor a version of the program.
+    names = [line.partition(":")[0] for line in web.requests[0].splitlines()[1:] if line]
+    assert sorted(names) == ["Accept-Encoding", "Host"]
+    assert web.requests[0].startswith("GET /.well-known/nostr.json HTTP/1.1")
+
+
+async def test_one_name_of_a_domain_is_asked_for_by_itself() -> None:
+    async with run_web_server(write_names(ann=pubkey_of(KEYS[1]), bob=pubkey_of(KEYS[2]))) as web:
+        done = await run("ring", "--from-nip05", f"Ann@{web.url}")
+    assert read_npubs(done) == [NPUBS[1]]
+    assert web.requests[0].startswith("GET /.well-known/nostr.json?name=ann ")
+
+
+async def test_a_domain_can_neither_forge_what_a_relay_saw_nor_add_lines() -> None:
+    names = {"x, first seen 2020-Q4": pubkey_of(KEYS[1]), f"y\n{NPUBS[5]}": pubkey_of(KEYS[2])}
+    async with run_web_server(write_names(**names)) as web:
+        done = await run("ring", "--from-nip05", web.url)
+    assert done.out.splitlines() == sort_npubs(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "said"),
+    [
+        ("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/", b"", "redirects are not followed"),
+        ("HTTP/1.1 404 Not Found", b"", "404"),
+        ("HTTP/1.1 200 OK", b"[]", "NIP-05"),
+        ("HTTP/1.1 200 OK", b'{"names": {"x": ' + b"[" * 100_000, "NIP-05"),
+        ("HTTP/1.1 200 OK", b" " * 2**20 + write_names(), "longer than 1048576 bytes"),
+        ("nonsense", b"", "no nostr.json"),
+    ],
+)
+async def test_a_domain_that_does_not_answer_as_nip_05_says_is_no_source(head: str, body: bytes, said: str) -> None:
+    async with run_web_server(body, head) as web:
+        done = await run("ring", NPUBS[1], "--from-nip05", web.url)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+async def test_a_domain_is_asked_over_tls_and_its_certificate_must_be_right(tmp_path: Path) -> None:
+    async with run_web_server(write_names(ann=pubkey_of(KEYS[1])), tls=make_tls(tmp_path)) as web:
+        place = f"localhost:{web.port}"
+        trusted = await run("ring", "--from-nip05", place, SSL_CERT_FILE=str(tmp_path / "both.pem"))
+        refused = await run("ring", "--from-nip05", place)
+    assert (trusted.status, trusted.out) == (0, f"{NPUBS[1]}  # ann@{place}\n"), trusted.err
+    assert refused.status == 2
+    assert "certificate verify failed" in refused.err
+    assert len(web.requests) == 1
+
+
+async def test_a_domain_that_drips_is_given_up() -> None:
+    async with run_web_server(b"{", drips=True) as web:
+        done = await run("ring", "--from-nip05", web.url, "--timeout", "0.5")
+    assert done.status == 2
+    assert "did not answer within 0.5 s" in done.err
+
+
+@pytest.mark.parametrize("place", ["http://example.org", "https://example.org", "a b.org", "ann@", "x\r\ny", "a/b"])
+async def test_what_is_no_domain_is_refused(place: str) -> None:
+    done = await run("ring", "--from-nip05", place)
+    assert done.status == 2
+    assert "--from-nip05" in done.err
+
+
+async def test_follows_and_lists_are_asked_of_a_relay(database18: dict[str, Any]) -> None:
+    def tags(*numbers: int) -> tuple[tuple[str, ...], ...]:
+        return tuple(("p", pubkey_of(KEYS[number])) for number in numbers)
+
+    events = [
+        make_event(key=KEYS[0], kind=3, tags=(*tags(1, 2), ("p", "no key"), ("p",)), created_at=2000),
+        make_event(key=KEYS[0], kind=30_000, tags=(("d", "board"), *tags(3)), created_at=1000),
+        make_event(key=KEYS[0], kind=30_000, tags=(("d", "other"), *tags(4)), created_at=1000),
+        make_event(key=KEYS[0], kind=10_000, tags=tags(5), created_at=1000),
+    ]
+    async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as client:
+        await client.publish_all(*events)
+        follows = await run("ring", "--from-follows", url, NPUBS[0])
+        both = await run(
+            "ring", "--from-list", url, NPUBS[0], "30000:board", "--from-list", url, NPUBS[0], "10000", NPUBS[6]
+        )
+        missing = await run("ring", "--from-list", url, NPUBS[0], "30000:elsewhere")
+    assert (follows.status, read_npubs(follows)) == (1, sort_npubs(1, 2))
+    assert (both.status, read_npubs(both)) == (0, sort_npubs(3, 5, 6))
+    assert (missing.status, missing.out) == (2, "")
+    assert "no such list" in missing.err
+
+
+@pytest.mark.parametrize("kind", ["1", "3x", "30000x", "10000:d", "99999", ""])
+async def test_what_is_no_list_is_refused_before_anybody_is_asked(kind: str) -> None:
+    done = await run("ring", "--from-list", "ws://127.0.0.1:1", NPUBS[0], kind)
+    assert done.status == 2
+    assert "--from-list" in done.err
+
+
+async def test_through_tor_domains_and_relays_are_looked_up_by_the_proxy_under_a_user_each(
+    database18: dict[str, Any],
+) -> None:
+    follows = make_event(key=KEYS[0], kind=3, tags=(("p", pubkey_of(KEYS[2])),))
+    async with relay_on(database18, **OPEN_HOUSE) as url, run_web_server(write_names(ann=pubkey_of(KEYS[1]))) as web:
+        async with Client(url) as client:
+            await client.publish_all(follows)
+        places = {"relay.invalid": port_of(url), "127.0.0.1": web.port}
+        async with run_socks_proxy(places) as tor:
+            done = await run(
+                *("ring", "--tor-at", tor.address, "--from-nip05", web.url),
+                *("--from-follows", "ws://relay.invalid", NPUBS[0], "--check-on", "ws://relay.invalid"),
+            )
+    assert (done.status, read_npubs(done)) == (0, sort_npubs(1, 2)), done.err
+    assert [name for name, _ in tor.asked] == ["127.0.0.1", "relay.invalid", "relay.invalid"]
+    assert len(set(tor.users)) == 3
+
+
+async def test_where_there_is_no_tor_a_domain_is_not_asked_in_another_way() -> None:
+    async with run_web_server(write_names(ann=pubkey_of(KEYS[1]))) as web, run_web_server(b"") as gone:
+        pass
+    async with run_web_server(write_names(ann=pubkey_of(KEYS[1]))) as web:
+        done = await run("ring", "--from-nip05", web.url, "--tor-at", f"127.0.0.1:{gone.port}")
+    assert done.status == 2
+    assert "no Tor at" in done.err
+    assert web.requests == []
+
+
+async def test_a_domain_is_asked_through_the_proxy_of_the_environment() -> None:
+    async with (
+        run_web_server(write_names(ann=pubkey_of(KEYS[1]))) as web,
+        run_socks_proxy({"127.0.0.1": web.port}) as proxy,
+    ):
+        address = f"socks5h://me:word@{proxy.address}"
+        done = await run("ring", "--from-nip05", web.url, ALL_PROXY=address)
+    assert done.status == 0, done.err
+    assert proxy.users == [("me", "word")]
+
+
+def to_time(year: int, month: int) -> int:
+    return int(datetime(year, month, 15, tzinfo=UTC).timestamp())
+
+
+async def test_a_relay_tells_since_when_it_has_seen_each_key_and_signing_warns_by_that(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    # The first writes so much that nobody else is in the newest events up to any time.
+    events = [make_event(key=KEYS[1], created_at=to_time(2023, 5), content=str(number)) for number in range(520)]
+    events += [
+        make_event(key=KEYS[1], created_at=to_time(2021, 2)),
+        make_event(key=KEYS[2], created_at=to_time(2023, 4)),
+        make_event(key=KEYS[2], created_at=to_time(2024, 4)),
+        make_event(key=KEYS[0], created_at=to_time(2024, 8)),
+    ]
+    (tmp_path / "me.key").write_text(NSEC)
+    (tmp_path / "me.key").chmod(0o600)
+    async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as client:
+        await client.publish_all(*events)
+        checked = await run("ring", *NPUBS[:12], "--check-on", url)
+    assert checked.status == 0, checked.err
+    assert "shows this ring to the relay" in checked.err
+    assert "9 of the ring's 12 keys were never seen" in checked.err
+    found = {entry.key: entry.seen for _, entry in parse_ring(checked.out) if not isinstance(entry, ValueError)}
+    assert [found[bytes.fromhex(pubkey_of(key))] for key in KEYS[:4]] == ["2024-Q3", "2021-Q1", "2023-Q2", "never"]
+    assert set(found) == set(make_ring(12))
+
+    (tmp_path / "ring.txt").write_text(checked.out)
+    signed = await run(
+        "sign", "--ring", str(tmp_path / "ring.txt"), "--key-file", str(tmp_path / "me.key"), stdin="hello"
+    )
+    assert signed.status == 0
+    assert "your key is the newest of the ring" in signed.err
+    assert "9 of the ring's 12 keys were never seen" in signed.err
