@@ -1,0 +1,114 @@
+"""Ring signatures made the same way each time, over any ring, right or wrong. For vectors: never where keys matter."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from coincurve import PrivateKey, PublicKey
+
+from relay.verify.curve import Curve
+from relay.verify.encoding import ORDER, RingSignature, Scheme
+from relay.verify.ring import (
+    Dialect,
+    hash_to_base,
+    hash_to_point,
+    lift,
+    next_challenge,
+    start_blsag,
+    start_sag,
+    to_flag_bytes,
+)
+
+Link = Callable[[int, int, int], bytes]
+
+
+def secret_of(number: int) -> bytes:
+    """Return secret key `number` of tests/vectors/README.md."""
+    digest = hashlib.sha256(b"ringsig-test-key-%d" % number).digest()
+    return (int.from_bytes(digest, "big") % (ORDER - 1) + 1).to_bytes(32, "big")
+
+
+def key_of(number: int) -> bytes:
+    return PrivateKey(secret_of(number)).public_key.format()[1:]
+
+
+def key_image_of(signer: int, flag: str | None, dialect: Dialect = Dialect.CANONICAL) -> bytes:
+    base = hash_to_point(lift(key_of(signer)).point, to_flag_bytes(flag, dialect))
+    return PublicKey(base).multiply(_scalar_of(signer).to_bytes(32, "big")).format()
+
+
+def sag(text: str, ring: Sequence[int], signer: int, dialect: Dialect = Dialect.CANONICAL) -> RingSignature:
+    members = [lift(key_of(number)) for number in ring]
+    state = start_sag(text.encode(), members, dialect)
+    curve = Curve()
+
+    def link(place: int, s: int, c: int) -> bytes:
+        return _require(curve.add(s, c, members[place].point))
+
+    c0, responses = _close(state, link, ring, signer)
+    return RingSignature(Scheme.SAG, c0, responses)
+
+
+def blsag(
+    text: str, ring: Sequence[int], signer: int, flag: str | None, dialect: Dialect = Dialect.CANONICAL
+) -> RingSignature:
+    key_image = key_image_of(signer, flag, dialect)
+    c0, responses = _close(start_blsag(text.encode()), _link_blsag(ring, key_image, flag, dialect), ring, signer)
+    return RingSignature(Scheme.BLSAG, c0, responses, key_image, flag)
+
+
+def rotate(signature: RingSignature, text: str, ring: Sequence[int]) -> tuple[RingSignature, tuple[int, ...]]:
+    """Turn a bLSAG of the canonical dialect and its ring by one place, as anybody can who holds no key of it."""
+    assert signature.key_image is not None
+    link = _link_blsag(ring, signature.key_image, signature.flag, Dialect.CANONICAL)
+    first, *others = signature.responses
+    points = link(0, int.from_bytes(first, "big"), int.from_bytes(signature.c0, "big"))
+    c0 = next_challenge(start_blsag(text.encode()), points).to_bytes(32, "big")
+    turned = RingSignature(signature.scheme, c0, (*others, first), signature.key_image, signature.flag)
+    return turned, (*ring[1:], ring[0])
+
+
+def _link_blsag(ring: Sequence[int], key_image: bytes, flag: str | None, dialect: Dialect) -> Link:
+    members = [lift(key_of(number)) for number in ring]
+    curve = Curve()
+    image = _require(curve.parse(key_image))
+
+    def link(place: int, s: int, c: int) -> bytes:
+        left = _require(curve.add(s, c, members[place].point))
+        base = hash_to_base(members[place].point, to_flag_bytes(flag, dialect))[1]
+        return left + _require(curve.add_pair(s.to_bytes(32, "big"), base, c.to_bytes(32, "big"), image))
+
+    return link
+
+
+def _close(state: "hashlib._Hash", link: Link, ring: Sequence[int], signer: int) -> tuple[bytes, tuple[bytes, ...]]:
+    """Walk the ring from its signer to its signer, and return c0 and the responses.
+
+    The signer's own link is begun with a response and a challenge, too: a*G = (a - t*d)*G + t*P for any t.
+    """
+    start, size = ring.index(signer), len(ring)
+    seed = hashlib.sha256(state.digest() + b"%d" % signer).digest()
+    drawn, nonce, t = ([_draw(seed, index) for index in range(size)], _draw(seed, size), _draw(seed, size + 1))
+    key = _scalar_of(signer)
+    challenges = [0] * size
+    challenge = next_challenge(state, link(start, (nonce - t * key) % ORDER, t))
+    for place in ((start + step) % size for step in range(1, size + 1)):
+        challenges[place] = challenge
+        if place != start:
+            challenge = next_challenge(state, link(place, drawn[place], challenge))
+    drawn[start] = (nonce - challenges[start] * key) % ORDER
+    return challenges[0].to_bytes(32, "big"), tuple(s.to_bytes(32, "big") for s in drawn)
+
+
+def _draw(seed: bytes, index: int) -> int:
+    return int.from_bytes(hashlib.sha256(seed + b"/%d" % index).digest(), "big") % (ORDER - 1) + 1
+
+
+def _scalar_of(number: int) -> int:
+    """Return the secret of the lifted key: the lift has an even y, whatever the secret's own point has."""
+    secret = int.from_bytes(secret_of(number), "big")
+    return secret if PrivateKey(secret_of(number)).public_key.format()[0] == 2 else ORDER - secret
+
+
+def _require(point: bytes | None) -> bytes:
+    assert point is not None
+    return point

@@ -1,0 +1,117 @@
+"""Two verifiers of ring notes, the relay's and one in JavaScript, on all vectors and on mutations. Knows no socket."""
+
+import json
+import os
+import random
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.client.verify import check_note
+from relay.event import Event, decode_event, encode_event
+from relay.limits import RingPolicy
+from relay.verdict import Rejected
+from relay.verify import proof, rules
+from tests.conformance.make_vectors import PATH, build
+from tests.conformance.mutations import mutate
+from tests.support import npm
+
+FOLDER = Path(__file__).parent
+TIMEOUT_S = 120.0
+MUTATIONS = 1_000
+# What they must reach to mean something: notes that stay valid, and both answers in each form.
+LEAST_VALID = 200
+LEAST_OF_EACH = 10
+LARGEST_MUTATED_RING = 5
+FIELDS = ("form", "scheme", "dialect", "binding", "ring_id", "key_image", "scope", "signed_text")
+
+Json = dict[str, Any]
+VECTORS: list[Json] = json.loads(PATH.read_text())["vectors"]
+NAMES = [vector["name"] for vector in VECTORS]
+
+
+def to_event(vector: Json) -> Event:
+    return decode_event(json.dumps(vector["event"]))
+
+
+def verify_here(event: Event) -> Json:
+    """Return what the relay's verifier finds, in the words of the vectors."""
+    try:
+        found = check_note(event)
+    except Rejected as rejected:
+        return {"valid": False, "reason": str(rejected)}
+    return {"valid": True, "ring_size": len(found.ring), **{name: getattr(found, name) for name in FIELDS}}
+
+
+def verify_there(node: str, events: Sequence[Event]) -> list[Json]:
+    """Return what verify.mjs finds in each."""
+    done = subprocess.run(
+        [node, FOLDER / "verify.mjs"],
+        input=b"\n".join(map(encode_event, events)),
+        check=True,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        env={name: value for name, value in os.environ.items() if name != "NODE_OPTIONS"},
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def without_reason(result: Json) -> Json:
+    return {name: value for name, value in result.items() if name != "reason"}
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Install the second verifier's packages, and give the path of Node; skip where either cannot be had."""
+    return npm.install(FOLDER, "the second verifier is not tested")
+
+
+def test_the_vectors_are_what_their_script_makes() -> None:
+    assert PATH.read_text() == build()
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=NAMES)
+def test_the_relay_finds_in_a_vector_what_it_says(vector: Json) -> None:
+    assert verify_here(to_event(vector)) == vector["expected"]
+
+
+@pytest.mark.parametrize("vector", [v for v in VECTORS if v["expected"]["valid"]], ids=lambda vector: vector["name"])
+def test_a_relay_with_default_rules_says_of_a_valid_note_what_its_vector_says(vector: Json) -> None:
+    event = to_event(vector)
+    claim = proof.find(event)
+    assert claim is not None
+    refused = None
+    try:
+        rules.check_ring(event, claim, RingPolicy(max_size=256))
+    except Rejected as rejected:
+        refused = str(rejected)
+    assert refused == vector.get("refused_by_default")
+
+
+def test_a_second_verifier_finds_in_all_vectors_what_they_say(node: str) -> None:
+    found = verify_there(node, [to_event(vector) for vector in VECTORS])
+    assert dict(zip(NAMES, found, strict=True)) == {v["name"]: without_reason(v["expected"]) for v in VECTORS}
+
+
+def test_both_verifiers_agree_on_random_mutations(node: str) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    rng = random.Random(seed)
+    small = [v for v in VECTORS if v["expected"].get("ring_size", LARGEST_MUTATED_RING + 1) <= LARGEST_MUTATED_RING]
+    drawn = [rng.choice(small) for _ in range(MUTATIONS)]
+    mutants = [mutate(rng, to_event(vector)) for vector in drawn]
+    here = [verify_here(event) for _, event in mutants]
+    there = verify_there(node, [event for _, event in mutants])
+    for vector, (names, event), ours, theirs in zip(drawn, mutants, here, there, strict=True):
+        about = f"seed {seed}, {vector['name']}: {names}\nhere: {ours}\n{encode_event(event).decode()}"
+        assert theirs == without_reason(ours), about
+    _check_mutations_mean_something([vector["expected"]["form"] for vector in drawn], here)
+
+
+def _check_mutations_mean_something(forms: Sequence[str], results: Sequence[Json]) -> None:
+    reached = Counter(zip(forms, (result["valid"] for result in results), strict=True))
+    assert sum(result["valid"] for result in results) >= LEAST_VALID, reached
+    assert all(reached[form, valid] >= LEAST_OF_EACH for form in set(forms) for valid in (True, False)), reached
