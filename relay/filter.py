@@ -50,7 +50,7 @@ def parse_filter(raw: Any, limits: Limits) -> Filter:
                 # Clamped, not refused: a client that asks for more than it can get should get what there is.
                 fields[name] = min(_read_integer(name, value, None), limits.max_limit)
             case "search":
-                raise Rejected(Prefix.UNSUPPORTED, "full-text search is not available")
+                raise Rejected(Prefix.UNSUPPORTED, "full-text search is not available; leave search out")
             case _ if len(name) == 2 and name[0] == "#" and is_tag_letter(name[1]):
                 tags.append((name[1], _read_tag_values(name[1], value)))
             case _:

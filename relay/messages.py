@@ -132,8 +132,8 @@ def _explain(error: Exception) -> str:
     text = str(error)
     for member in ("id", "pubkey", "created_at", "kind", "tags", "content", "sig"):
         if f"`$.{member}" in text or f"field `{member}`" in text:
-            return f"the event's {member} is missing or is not what NIP-01 asks for"
-    return "not an event as NIP-01 describes it"
+            return f"the event's {member} is missing or is not what NIP-01 asks for: correct it"
+    return "not an event as NIP-01 describes it; send an object of its seven members"
 
 
 def _find_event_id(raw: msgspec.Raw) -> str | None:

@@ -239,7 +239,11 @@ def _hide_handshake_error(websocket: ServerConnection, request: Request, respons
     """Replace the library's refusals of a handshake, which repeat the client's headers, by a constant text."""
     if websocket.protocol.handshake_exc is None:
         return None
-    return refuse(HTTPStatus(response.status_code), "not a WebSocket handshake that this relay understands\n", request)
+    return refuse(
+        HTTPStatus(response.status_code),
+        "not a WebSocket handshake that this relay understands; use version 13 (RFC 6455)\n",
+        request,
+    )
 
 
 def unix_now() -> int:

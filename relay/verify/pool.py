@@ -78,7 +78,7 @@ class VerifyPool:
         # The last quarter is for small notes: large ones alone must not fill the queue.
         room = self.max_queued_units if units <= _BATCH_UNITS else self.max_queued_units * 3 // 4
         if self.queued_units + units > room:
-            raise Rejected(Prefix.ERROR, "verification queue is full, try again")
+            raise Rejected(Prefix.ERROR, "the verification queue is full; try again in a few seconds")
         done = asyncio.get_running_loop().create_future()
         # Whoever waits may be gone when a refusal comes (its connection closed): the result is then nobody's.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())

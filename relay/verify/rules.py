@@ -39,7 +39,9 @@ def check_size(event: Event, limits: Limits) -> None:
 def check_id(event: Event) -> None:
     """Refuse an id that is not the SHA-256 of the canonical bytes (NIP-01)."""
     if compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content) != event.id:
-        raise Rejected(Prefix.INVALID, "the id is not the SHA-256 of the event as NIP-01 serialises it")
+        raise Rejected(
+            Prefix.INVALID, "the id is not the SHA-256 of the event as NIP-01 serialises it: compute it again"
+        )
 
 
 def check_time(event: Event, now: int, limits: Limits) -> None:
@@ -90,7 +92,7 @@ def check_policy(event: Event, claim: Claim | None, ring: RingPolicy, accept: Ac
     """Refuse what the operator does not accept; all of it is known before any curve operation."""
     if claim is None:
         if not accept.plain and event.kind not in accept.plain_kinds:
-            raise Rejected(Prefix.BLOCKED, "this relay only accepts ring-signed notes")
+            raise Rejected(Prefix.BLOCKED, "this relay only accepts ring-signed notes; sign it with a ring")
         # On a relay of verified notes a reader who filters by ring must get what the ring signed, and nothing else.
         if not accept.plain and any(tag[0] in _RING_CLAIMS for tag in event.tags):
             raise Rejected(Prefix.INVALID, "the tags R, J and scope belong to ring-signed notes; post it without them")

@@ -184,16 +184,22 @@ async def test_a_ring_note_is_delivered_live_over_another_connection(database18:
 async def test_a_refused_publish_is_rejected_with_our_reason(
     database18: dict[str, Any], node: str, secret: str
 ) -> None:
-    reason = "blocked: this relay only accepts ring-signed notes"
+    reason = "blocked: this relay only accepts ring-signed notes; sign it with a ring"
     async with relay_on(database18) as url, nostr_tools_on(node, url) as client:
         event = await client.make(secret=secret)
         assert await client.publish(event) == (False, reason)
         assert await client.ask("poolPublish", event=event) == {"ok": False, "reason": reason}
         accepted, text = await client.publish({**event, "content": "changed"})
-        assert (accepted, text) == (False, "invalid: the id is not the SHA-256 of the event as NIP-01 serialises it")
+        assert (accepted, text) == (
+            False,
+            "invalid: the id is not the SHA-256 of the event as NIP-01 serialises it: compute it again",
+        )
         # NIP-01: a malformed event is answered by its id too.
         accepted, text = await client.publish({**event, "kind": 65536})
-        assert (accepted, text) == (False, "invalid: the event's kind is missing or is not what NIP-01 asks for")
+        assert (accepted, text) == (
+            False,
+            "invalid: the event's kind is missing or is not what NIP-01 asks for: correct it",
+        )
         assert await client.fetch({}) == []
 
 
@@ -357,7 +363,7 @@ async def test_a_closed_subscription_makes_room_for_another(database18: dict[str
 
 
 async def test_a_refused_req_is_closed_with_our_reason(database18: dict[str, Any], node: str) -> None:
-    search = "unsupported: full-text search is not available"
+    search = "unsupported: full-text search is not available; leave search out"
     async with relay_on(database18) as url, nostr_tools_on(node, url) as client:
         assert await client.ask("fetch", filters=[{"search": "ring"}], id="x") == {"closed": search}
         await client.ask("poolSubscribe", filter={"search": "ring"}, id="pool")
@@ -382,7 +388,7 @@ async def test_counts_are_those_of_the_matching_events(database18: dict[str, Any
         ):
             assert await client.ask("count", filters=filters) == {"ok": True, "reason": count}
         refused = await client.ask("count", filters=[{"search": "ring"}])
-        assert refused == {"ok": False, "reason": "unsupported: full-text search is not available"}
+        assert refused == {"ok": False, "reason": "unsupported: full-text search is not available; leave search out"}
 
 
 async def test_of_replaceable_and_addressable_kinds_only_the_newest_version_is_given(

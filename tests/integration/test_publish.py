@@ -23,7 +23,10 @@ async def test_a_ring_note_is_verified_stored_and_given_back_as_it_was(database:
 
 async def test_a_note_without_a_ring_is_refused_with_the_reason(database18: dict[str, Any]) -> None:
     async with relay_on(database18) as url, Client(url) as client:
-        assert await client.publish(make_event()) == (False, "blocked: this relay only accepts ring-signed notes")
+        assert await client.publish(make_event()) == (
+            False,
+            "blocked: this relay only accepts ring-signed notes; sign it with a ring",
+        )
         assert await client.fetch({}) == []
 
 

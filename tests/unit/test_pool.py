@@ -70,7 +70,7 @@ async def test_an_event_already_being_verified_is_not_verified_twice() -> None:
 async def test_a_full_queue_refuses_at_once_and_says_what_to_do() -> None:
     pool = VerifyPool(lambda _: None, threads=1)
     pool.queued_units = pool.max_queued_units
-    with pytest.raises(Rejected, match="error: verification queue is full, try again"):
+    with pytest.raises(Rejected, match="error: the verification queue is full; try again"):
         await pool.verify(make_event(), None)
 
 
