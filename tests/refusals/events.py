@@ -1,0 +1,211 @@
+"""Refusals of events of any kind."""
+
+from bech32 import bech32_encode, convertbits
+
+from relay.event import Event, compute_id
+from tests.refusals.case import OFF_CURVE, Case, Elsewhere, Message, Variant
+from tests.support.client import to_json
+from tests.support.events import KEYS
+
+_SPECIAL = "tests/refusals/test_circumstances.py"
+_MEMBERS = ("id", "pubkey", "created_at", "kind", "tags", "content", "sig")
+_ONE_EVENT = {"limits": {"events_per_s": 1e-3, "burst_factor": 1_000}}
+
+
+def _nsec(variant: Variant) -> str:
+    return str(bech32_encode("nsec", convertbits(KEYS[20 + variant.number].secret, 8, 5)))
+
+
+def _lacking(member: str, variant: Variant) -> Message:
+    return ["EVENT", {name: value for name, value in to_json(variant.plain()).items() if name != member}]
+
+
+def _off_curve(variant: Variant) -> Event:
+    event = variant.plain()
+    event_id = compute_id(OFF_CURVE, event.created_at, event.kind, event.tags, event.content)
+    return variant.change(event, pubkey=OFF_CURVE, id=event_id)
+
+
+def _deleted(variant: Variant) -> tuple[Message, ...]:
+    gone = variant.plain(kind=10_002)
+    return gone, variant.plain(kind=5, tags=(("e", gone.id),)), gone
+
+
+EVENTS = [
+    Case(
+        "invalid: {verb} takes exactly one event",
+        "An EVENT or AUTH message has no event, or more than one.",
+        "Send one message an event.",
+        {
+            "EVENT of two": lambda v: ["EVENT", to_json(v.plain()), to_json(v.plain())],
+            "AUTH of none": lambda _: ["AUTH"],
+        },
+    ),
+    Case(
+        "invalid: not an event as NIP-01 describes it; send an object of its seven members",
+        "What stands in an EVENT's place is no JSON object, or cannot be read as one.",
+        "Send the event itself, as an object.",
+        {
+            "an event that is a word": lambda v: ["EVENT", v.word],
+            "an event that is a list": lambda v: ["EVENT", [v.word, v.pubkey]],
+        },
+    ),
+    Case(
+        "invalid: the event's {member} is missing or is not what NIP-01 asks for: correct it",
+        "The named member of an event has the wrong type, length or range, or is not there.",
+        "Correct that member and sign again.",
+        {
+            **{f"a bad {m}": lambda v, m=m: ["EVENT", {**to_json(v.plain()), m: {v.word: 1}}] for m in _MEMBERS},
+            **{f"no {m}": lambda v, m=m: _lacking(m, v) for m in _MEMBERS},
+        },
+    ),
+    Case(
+        "invalid: the content is longer than {limits.max_content_chars} characters; shorten it",
+        "The content has too many characters (not bytes).",
+        "Shorten it, or post parts.",
+        {"much content": lambda v: v.plain(content=v.word * 2_000)},
+    ),
+    Case(
+        "invalid: the event has more than {limits.max_tags} tags; remove some",
+        "There are too many tags.",
+        "Leave some out.",
+        {"many tags": lambda v: v.plain(tags=(("t", v.word),) * (101 + v.number))},
+    ),
+    Case(
+        "invalid: the id is not the SHA-256 of the event as NIP-01 serialises it: compute it again",
+        "The id does not follow from the rest of the event.",
+        "Compute the id anew, then sign it. A client that gets this for its own events serialises them wrongly.",
+        {"a wrong id": lambda v: v.change(v.plain(), id=v.word.encode().hex().ljust(64, "0")[:64])},
+    ),
+    Case(
+        "invalid: created_at is more than {limits.max_ahead_s} seconds in the future; set your clock",
+        "The event claims to be from the future.",
+        "Set the clock and sign again.",
+        {"the future": lambda v: v.plain(created_at=v.now + 10_000 * (v.number + 1))},
+    ),
+    Case(
+        "invalid: created_at is more than {limits.max_age_s} seconds in the past; post it anew",
+        "The operator takes no events this old (off by default).",
+        "Sign again with a later time. It need not be the true one.",
+        {"the past": lambda v: v.plain(created_at=v.now - 10_000_000 * (v.number + 1))},
+    ),
+    Case(
+        "invalid: the event has expired; post it with a later expiration tag or none",
+        "The time in the expiration tag (NIP-40) is over.",
+        "Sign again with a later expiration, or without.",
+        {"expired": lambda v: v.plain(tags=(("expiration", str(v.now - 100 * (v.number + 1))),))},
+    ),
+    Case(
+        "pow: {required_bits} bits of proof of work are needed (NIP-13): mine and sign again",
+        "The id has fewer leading zero bits than the operator asks for.",
+        "Mine that many bits: `ringrelay sign --pow`.",
+        {"no work": lambda v: v.plain()},
+        settings={"limits": {"min_pow_bits": 60}},
+    ),
+    Case(
+        "pow: the nonce tag must commit to at least {required_bits} bits (NIP-13)",
+        "The id has the bits, but its nonce tag aimed at fewer: it was luck.",
+        "Mine for the bits that are asked for, and say so in the nonce tag.",
+        Elsewhere(f"{_SPECIAL}::test_a_lucky_id_mined_for_less_is_refused"),
+    ),
+    Case(
+        'blocked: protected events are not accepted here; post it without its "-" tag',
+        "The event has the tag of NIP-70.",
+        "Leave the tag out, or use a relay that authenticates its users.",
+        {"protected": lambda v: v.plain(tags=(("-",), ("t", v.word)))},
+    ),
+    Case(
+        "blocked: the note holds a secret key (nsec) and was not kept; take it out, and stop using that key",
+        "A valid secret key stands in the content or in a tag.",
+        "Take it out. It has travelled: move to another key.",
+        {
+            "a secret key": lambda v: v.plain(content=f"{v.word} {_nsec(v)}"),
+            "a secret key in a tag": lambda v: v.plain(tags=(("t", v.word), ("x", _nsec(v)))),
+        },
+    ),
+    Case(
+        "blocked: the note holds many texts that look like secret keys; take them out",
+        "There are eight or more words that begin like an nsec, and none of the first eight is one.",
+        "Take them out, or break them up.",
+        {"many that look like secret keys": lambda v: v.plain(content=f"nsec1{'q' * (58 + v.number)} " * 9)},
+    ),
+    Case(
+        "blocked: this relay only accepts ring-signed notes; sign it with a ring",
+        "An event has no mark of a ring signature, and is not of a kind that the operator takes without one.",
+        "Sign with a ring: `ringrelay sign`. The info document lists the plain kinds.",
+        {"no ring": lambda v: v.plain(kind=1)},
+    ),
+    Case(
+        "invalid: the tags R, J and scope belong to ring-signed notes; post it without them",
+        "A plain event has tags by which readers find ring notes.",
+        "Leave these tags out.",
+        {f"a plain event with {name}": lambda v, name=name: v.plain(tags=((name, v.word),)) for name in ("R", "scope")},
+    ),
+    Case(
+        "invalid: pubkey is not a point on the curve: use a real public key",
+        "The event's pubkey is hexadecimal, but no key.",
+        "Sign with a real key.",
+        {"a pubkey off the curve": _off_curve},
+    ),
+    Case(
+        "invalid: the event's signature is wrong: sign its id again",
+        "The signature is not by the event's pubkey over its id.",
+        "Sign the id again, with the key of the event's pubkey.",
+        {"a wrong signature": lambda v: v.change(v.plain(), sig=f"{v.number + 1:02x}" * 64)},
+    ),
+    Case(
+        "duplicate: already have this event",
+        "The relay has the event. This comes with OK true: it is no refusal.",
+        "Nothing.",
+        {"sent twice": lambda v: (event := v.ring(), event)},
+    ),
+    Case(
+        "duplicate: a newer version of this event is already stored; give yours a later created_at",
+        "The event is of a replaceable or addressable kind, and the stored version is newer.",
+        "To replace that version, sign with a later time.",
+        {"superseded": lambda v: (v.plain(), v.plain(created_at=v.now - 10))},
+    ),
+    Case(
+        "blocked: its author has deleted this event; it is not accepted again: post a new one",
+        "A stored deletion request (NIP-09) by the same key names the event.",
+        "To say it again, sign a new event.",
+        {"deleted": _deleted},
+    ),
+    Case(
+        "rate-limited: send at most {limits.events_per_s} events a second; wait and try again",
+        "One connection sends EVENTs faster than the operator allows, beyond a burst.",
+        "Wait, then send the refused ones again.",
+        {"events": lambda v: (v.plain(), v.plain(kind=10_002))},
+        settings=_ONE_EVENT,
+    ),
+    Case(
+        "rate-limited: too much verification is under way for this connection; wait for its OKs",
+        "One connection alone would fill its quarter of the verification queue.",
+        "Wait for the answers to what was sent, then send the refused ones again.",
+        Elsewhere(f"{_SPECIAL}::test_one_connection_that_fills_its_share_of_the_queue_is_refused"),
+    ),
+    Case(
+        "error: the verification queue is full; try again in a few seconds",
+        "All connections together sent more than the relay can verify within 1.5 seconds.",
+        "Wait a few seconds and send the same event again.",
+        Elsewhere(f"{_SPECIAL}::test_a_full_verification_queue_refuses"),
+    ),
+    Case(
+        "error: too many notes are waiting to be stored; try again later",
+        "The database is slower than the events that come in.",
+        "Send the same event again later.",
+        Elsewhere(f"{_SPECIAL}::test_a_full_writing_queue_refuses"),
+    ),
+    Case(
+        "error: the note could not be stored; try again",
+        "The database failed while the event was stored. It may be stored all the same: then the next answer is `duplicate:`.",
+        "Send the same event again.",
+        Elsewhere(f"{_SPECIAL}::test_a_note_that_the_database_does_not_take_is_refused"),
+    ),
+    Case(
+        "restricted: this relay asks nobody to authenticate; reading and posting need no AUTH",
+        "A client sent AUTH (NIP-42).",
+        "Go on without it: it would only tell the relay who you are.",
+        {"AUTH": lambda v: ["AUTH", to_json(v.plain())]},
+    ),
+]

@@ -1,0 +1,196 @@
+"""Refusals of queries, and of frames that are no message."""
+
+import json
+
+from tests.refusals.case import Case, Elsewhere, Variant, Way
+
+_SPECIAL = "tests/refusals/test_circumstances.py"
+_VERBS = ("REQ", "COUNT")
+
+
+def _ask(name: str, **filters: object) -> dict[str, Way]:
+    """Return a REQ and a COUNT with a filter each; `word` stands for the variant's own word."""
+
+    def fill(value: object, variant: Variant) -> object:
+        if isinstance(value, list):
+            return [fill(item, variant) for item in value]
+        return variant.word if value == "word" else value
+
+    def make(verb: str) -> Way:
+        return lambda v: [verb, v.word, {field: fill(value, v) for field, value in filters.items()}]
+
+    return {f"{verb} {name}": make(verb) for verb in _VERBS}
+
+
+QUERIES = [
+    Case(
+        'invalid: a message must be a JSON array of Unicode text, such as ["REQ", "id", {}]',
+        "A frame is no JSON array, is not Unicode, or is nested too deep.",
+        "Send a JSON array. Half a surrogate pair, as a text cut in the middle of an emoji leaves it, is not Unicode.",
+        {
+            "no JSON": lambda v: v.word,
+            "no array": lambda v: json.dumps({v.word: 1}),
+            "too deep": lambda v: "[" * (3_000 + v.number),
+            "half a surrogate pair": lambda v: f'["REQ","{v.word}",{{"#t":["\\ud83d"]}}]',
+        },
+    ),
+    Case(
+        "invalid: unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH",
+        "The array does not begin with a verb of this relay's.",
+        "Use one of these.",
+        {"an unknown verb": lambda v: [v.word], "an empty array": lambda _: []},
+    ),
+    Case(
+        "invalid: binary frames are not understood; send text frames",
+        "A WebSocket message is binary.",
+        "Send it as text.",
+        {"binary": lambda v: v.word.encode()},
+    ),
+    Case(
+        "invalid: the subscription id must be a string of 1 to {limits.max_subscription_id_chars} characters",
+        "The id of a REQ, COUNT or CLOSE is missing, too long or no text. It cannot be repeated, so a NOTICE says so.",
+        "Use a shorter id.",
+        {
+            "a long subscription id": lambda v: ["REQ", v.word * 20, {}],
+            "a subscription id that is no text": lambda v: ["REQ", {"word": v.word}, {}],
+            "no subscription id": lambda v: ["CLOSE", [v.word]],
+        },
+    ),
+    Case(
+        "invalid: send from 1 to {limits.max_filters} filters",
+        "A REQ or COUNT has no filter, or too many.",
+        "Merge filters, or open another subscription.",
+        {
+            **{f"{verb} without a filter": lambda v, verb=verb: [verb, v.word] for verb in _VERBS},
+            **{
+                f"{verb} of many filters": lambda v, verb=verb: [verb, v.word, *[{}] * (11 + v.number)]
+                for verb in _VERBS
+            },
+        },
+    ),
+    Case(
+        "invalid: a filter must be a JSON object",
+        "Something else stands in a filter's place.",
+        "Send an object: `{}` asks for everything.",
+        {f"{verb} of a word": lambda v, verb=verb: [verb, v.word, v.word] for verb in _VERBS},
+    ),
+    Case(
+        "unsupported: this relay does not know a field of the filter; see NIP-01 for those it does",
+        "A filter has another field than ids, authors, kinds, since, until, limit and `#` with one letter.",
+        "Leave it out: the relay does not guess what it would mean.",
+        {
+            **{
+                f"{verb} by an unknown field": lambda v, verb=verb: [verb, v.word, {v.word: [v.word]}]
+                for verb in _VERBS
+            },
+            **{
+                f"{verb} by a long tag": lambda v, verb=verb: [verb, v.word, {"#" + v.word: [v.word]}]
+                for verb in _VERBS
+            },
+        },
+    ),
+    Case(
+        "unsupported: full-text search is not available; leave search out",
+        "A filter has `search`.",
+        "Leave it out.",
+        _ask("by search", search="word"),
+    ),
+    Case(
+        "invalid: {name} must be a list of 64-character lower-case hex strings",
+        "`ids`, `authors`, `#e` or `#p` hold something else.",
+        "Send full keys and ids: no npub, no prefix.",
+        {
+            **_ask("by bad ids", ids=["word"]),
+            **_ask("by bad authors", authors=["word"]),
+            **_ask("by a bad #e", **{"#e": ["word"]}),
+        },
+    ),
+    Case(
+        "invalid: kinds must be a list of integers from 0 to 65535",
+        "`kinds` holds something else.",
+        "Correct the list.",
+        {**_ask("by bad kinds", kinds=["word"]), **_ask("by a large kind", kinds=[65_536])},
+    ),
+    Case(
+        "invalid: #{letter} must be a list of strings",
+        "A tag filter holds something else.",
+        "Correct the list: numbers are written as strings.",
+        _ask("by a bad #t", **{"#t": [1]}),
+    ),
+    Case(
+        "invalid: {name} must be a whole number, 0 or more",
+        "`since`, `until` or `limit` is something else.",
+        "Send Unix seconds, or a number of events.",
+        {
+            **_ask("by a bad since", since="word"),
+            **_ask("by a bad until", until=-1),
+            **_ask("by a bad limit", limit="word"),
+        },
+    ),
+    Case(
+        "invalid: too many values in a filter: at most {limits.max_filter_values}",
+        "All lists of one filter hold too many values together.",
+        "Ask for fewer, or in several filters.",
+        _ask("by many values", kinds=[*range(1_001)]),
+    ),
+    Case(
+        "invalid: too many tag letters in a filter: at most {limits.max_filter_letters}",
+        "One filter asks for too many different tags.",
+        "Ask for fewer at once.",
+        _ask("by many letters", **{f"#{letter}": ["word"] for letter in "abcdfg"}),
+    ),
+    Case(
+        "rate-limited: send at most {limits.reqs_per_s} REQs a second; wait and try again",
+        "One connection sends REQs and COUNTs faster than the operator allows, beyond a burst.",
+        "Wait, then ask again.",
+        {
+            f"{verb} too often": lambda v, verb=verb: (["REQ", "first", {"limit": 0}], [verb, v.word, {"limit": 0}])
+            for verb in _VERBS
+        },
+        settings={"limits": {"reqs_per_s": 1e-3, "burst_factor": 1_000}},
+    ),
+    Case(
+        "rate-limited: at most {limits.max_subscriptions} subscriptions a connection; CLOSE one and try again",
+        "A connection has as many open subscriptions as it may.",
+        "CLOSE one, or use its id again, which replaces it.",
+        {"subscriptions": lambda v: (["REQ", "first", {"limit": 0}], ["REQ", v.word, {"limit": 0}])},
+        settings={"limits": {"max_subscriptions": 1}},
+    ),
+    Case(
+        "rate-limited: at most {limits.max_open_values} values in all open filters of a connection; "
+        "CLOSE a subscription or ask for fewer",
+        "All lists in the filters of one connection's open subscriptions hold too many values together.",
+        "CLOSE a subscription, or ask for fewer.",
+        {
+            "open values": lambda v: (
+                ["REQ", "first", {"kinds": [1], "limit": 0}],
+                ["REQ", v.word, {"#t": [v.word, "x"]}],
+            )
+        },
+        settings={"limits": {"max_open_values": 2}},
+    ),
+    Case(
+        "rate-limited: at most {limits.max_subscriptions} COUNTs at the same time; wait and try again",
+        "A connection has as many COUNTs under way as it may have subscriptions.",
+        "Wait for their answers.",
+        Elsewhere(f"{_SPECIAL}::test_counts_beyond_those_under_way_are_refused"),
+    ),
+    Case(
+        "error: the query took too long; narrow the filter (fewer values, a since, a smaller limit)",
+        "The database did not answer within `limits.query_timeout_s`.",
+        "Narrow the filter. A later try may do, too, where the database was busy.",
+        Elsewhere(f"{_SPECIAL}::test_a_query_that_takes_too_long_is_refused"),
+    ),
+    Case(
+        "error: the database is not available; try again later",
+        "The relay has lost its database. It says so to EVENTs, too.",
+        "Send the same again later.",
+        Elsewhere(f"{_SPECIAL}::test_what_needs_the_database_is_refused_while_it_is_away"),
+    ),
+    Case(
+        "error: the relay failed to handle this; try again later",
+        "A fault that nobody foresaw. The operator's log names its place.",
+        "Try again later; if it stays, tell the operator.",
+        Elsewhere(f"{_SPECIAL}::test_what_fails_in_an_unforeseen_way_is_answered"),
+    ),
+]

@@ -1,0 +1,45 @@
+"""Write tests/refusals.md from the table: `python -m tests.refusals.write`. Knows no relay."""
+
+from pathlib import Path
+
+from tests.refusals.case import Case, Elsewhere
+from tests.refusals.table import TABLE
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "refusals.md"
+TABLE_TEST = "tests/refusals/test_refusals.py::test_a_refusal_is_given_as_the_table_says"
+_INTRODUCTION = f"""# Every refusal
+
+Written by `python -m tests.refusals.write` from the table in `tests/refusals/`; do not edit it here. A test fails when a text
+in `relay/` is missing from the table, when the table holds one that `relay/` no longer has, and when this page is out of date.
+
+Names in braces are filled in: `{{limits.…}}` and `{{ring.…}}` with a setting (`deploy/relay.toml` explains it, and the info
+document states the relay's own), the others with the one thing that the text speaks of, out of a closed list. Nothing else
+in a text varies, and nothing that was sent is repeated.
+
+A test in brackets is a case of `{TABLE_TEST}`.
+An EVENT's refusal comes in its OK, a REQ's or COUNT's in CLOSED, that of a frame which belongs to neither in a NOTICE.
+"""
+
+
+def render() -> str:
+    """Return the page."""
+    sections = [_INTRODUCTION]
+    for title, cases in TABLE.items():
+        rows = "\n".join(map(_render_row, cases))
+        sections.append(f"## {title}\n\n| text | given when | do next | test |\n|---|---|---|---|\n{rows}\n")
+    return "\n".join(sections)
+
+
+def _render_row(case: Case) -> str:
+    cells = (f"`{case.text}`", case.when, case.then, _name_tests(case))
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _name_tests(case: Case) -> str:
+    if isinstance(case.ways, Elsewhere):
+        return f"`{case.ways.test}`"
+    return ", ".join(f"[{name}]" for name in case.ways)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(render(), encoding="utf-8")
