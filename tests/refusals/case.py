@@ -12,7 +12,7 @@ from tests.support.client import to_json
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
 
 # A value that is filled in: the name of a setting, or of what the text speaks of.
-_FILLED_IN = re.compile(r"\\\{[a-z_.\\]+\\\}")
+_FILLED_IN = re.compile(r"\\\{[A-Za-z_.\\]+\\\}")
 
 # 64 hex digits that are the x coordinate of no point of secp256k1.
 OFF_CURVE = f"{5:064x}"

@@ -96,14 +96,14 @@ EVENTS = [
         {"expired": lambda v: v.plain(tags=(("expiration", str(v.now - 100 * (v.number + 1))),))},
     ),
     Case(
-        "pow: {required_bits} bits of proof of work are needed (NIP-13): mine and sign again",
-        "The id has fewer leading zero bits than the operator asks for.",
+        "pow: {required_bits} bits of proof of work are needed for this note (NIP-13); mine a nonce",
+        "The id has fewer leading zero bits than the operator asks for, of all events or of one whose ring is dear to verify.",
         "Mine that many bits: `ringrelay sign --pow`.",
         {"no work": lambda v: v.plain()},
         settings={"limits": {"min_pow_bits": 60}},
     ),
     Case(
-        "pow: the nonce tag must commit to at least {required_bits} bits (NIP-13)",
+        "pow: the nonce tag must commit to at least {required_bits} bits (NIP-13); mine again for them",
         "The id has the bits, but its nonce tag aimed at fewer: it was luck.",
         "Mine for the bits that are asked for, and say so in the nonce tag.",
         Elsewhere(f"{_SPECIAL}::test_a_lucky_id_mined_for_less_is_refused"),

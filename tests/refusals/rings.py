@@ -77,11 +77,18 @@ RINGS = [
         {"a ring of one": lambda v: _claim(v, v.members[0]), "a ring of none": lambda v: _claim(v)},
     ),
     Case(
-        "invalid: the ring has more than {max_size} members: sign with a smaller one",
-        "The ring is larger than the operator takes (`ring.max_size`).",
+        "invalid: the ring has more than {MAX_RING} members: sign with a smaller one",
+        "The ring is larger than its signature can count. Few relays take a message of that size.",
         "Sign with a smaller ring.",
-        {"a large ring": lambda v: _claim(v, *(f"{number:064x}" for number in range(101 + v.number)))},
-        settings={"ring": {"max_size": 100}},
+        {"a ring past counting": lambda v: _claim(v, *(f"{number:064x}" for number in range(65_536 + v.number)))},
+        settings={"limits": {"max_message_bytes": 8_000_000, "read_bytes_per_s": 1e9}},
+    ),
+    Case(
+        "blocked: rings have at most {max_size} members in this form; sign with a smaller one",
+        "The ring is larger than the operator takes: `ring.max_size`, or `ring.max_size_compat` for the unbound forms.",
+        "Sign with a smaller ring.",
+        {"a large ring": lambda v: v.ring(ring_size=6 + v.number)},
+        settings={"ring": {"max_size": 5}},
     ),
     Case(
         "blocked: rings need at least {ring.min_size} members here; add some and sign again",
@@ -112,6 +119,12 @@ RINGS = [
         "The key that signs the event is one of the ring, which points at its owner.",
         "Sign the event with a new key. The ring signature says what there is to say.",
         {"the author in the ring": lambda v: _claim(v, *sorted([*v.members, v.pubkey]))},
+    ),
+    Case(
+        "blocked: the note's own pubkey is a member of its ring; use a throwaway key",
+        "The same, of an unbound form: some relays take it (`ring.allow_author_in_ring`).",
+        "Sign the event with a new key.",
+        Elsewhere("tests/refusals/test_circumstances.py::test_an_author_in_the_ring_of_an_unbound_form_is_refused"),
     ),
     Case(
         "invalid: a ring member is not a point on the curve: use real public keys",

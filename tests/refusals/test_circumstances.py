@@ -7,13 +7,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from relay.event import count_leading_zero_bits
+from relay.limits import RingPolicy
 from relay.log import Log
 from relay.server import Relay, running
 from relay.verdict import Rejected
+from relay.verify.claim import Form
 from relay.verify.encoding import decode_json
+from relay.verify.proof import find
+from relay.verify.rules import check_ring
 from tests.refusals.case import Variant
 from tests.support.client import Client, publish_many
 from tests.support.events import make_ring_note
@@ -50,7 +55,7 @@ async def test_a_lucky_id_mined_for_less_is_refused(database18: dict[str, Any]) 
         if count_leading_zero_bits((event := _PLAIN.plain(tags=(("nonce", str(number), "1"),))).id) >= 3
     )
     async with relay_on(database18, limits={"min_pow_bits": 3}) as url, Client(url) as client:
-        text = "pow: the nonce tag must commit to at least 3 bits (NIP-13)"
+        text = "pow: the nonce tag must commit to at least 3 bits (NIP-13); mine again for them"
         assert await client.publish(lucky) == (False, text)
 
 
@@ -184,6 +189,17 @@ async def test_a_client_that_reads_too_slowly_is_told_why_it_is_closed(database1
         await posting
     text = "too slow; reconnect"
     assert payload == _TRY_AGAIN_LATER.to_bytes(2, "big") + text.encode()
+
+
+def test_an_author_in_the_ring_of_an_unbound_form_is_refused() -> None:
+    note = make_ring_note()
+    claim = find(note)
+    assert claim is not None
+    unbound = msgspec.structs.replace(claim, form=Form.NIP97, ring=(bytes.fromhex(note.pubkey), *claim.ring[1:]))
+    with pytest.raises(Rejected) as caught:
+        check_ring(note, unbound, RingPolicy())
+    text = "blocked: the note's own pubkey is a member of its ring; use a throwaway key"
+    assert str(caught.value) == text
 
 
 def test_a_json_signature_of_another_shape_is_refused() -> None:

@@ -31,8 +31,9 @@ _ELSEWHERE = [case for case in CASES if isinstance(case.ways, Elsewhere)]
 _NO_REFUSAL = "duplicate: already have this event"
 # Besides settings, a text may name these, each out of a closed list.
 _CLOSED_LISTS = {
-    "max_size",  # ring.max_size
-    "required_bits",  # limits.min_pow_bits
+    "max_size",  # ring.max_size or ring.max_size_compat
+    "MAX_RING",  # what a ringA text can count
+    "required_bits",  # limits.min_pow_bits, or what the ring costs
     "verb",  # EVENT or AUTH
     "name",  # ids, authors, #e, #p, since, until or limit
     "letter",  # of a tag filter, a-z
