@@ -1,0 +1,92 @@
+"""What a running relay holds besides its database: in memory after a client has gone, of keys, and in Postgres' statistics."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+from typing import Any
+
+import asyncpg
+import pytest
+
+from relay.log import Log
+from relay.server import running
+from tests.support.client import TIMEOUT_S, Client
+from tests.support.events import make_ring_note
+from tests.support.raw import make_handshake, make_text_frame
+from tests.support.relays import make_config, relay_on
+from tests.support.waiting import until
+
+# In parts, so that no text of this file is what is looked for.
+_SOURCE = ("127.", "77.", "13.", "9")
+
+
+async def test_when_a_client_has_gone_no_object_of_the_process_holds_its_address(database18: dict[str, Any]) -> None:
+    async with running(make_config(database18), Log()) as relay:
+        source = "".join(_SOURCE)
+        reader, writer = await asyncio.open_connection("127.0.0.1", relay.port, local_addr=(source, 0))
+        del source
+        writer.write(make_handshake())
+        async with asyncio.timeout(TIMEOUT_S):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(make_text_frame(b"[]"))
+            await reader.readexactly(2)
+        # The address is found while the client is there: its socket has it, as the kernel does.
+        assert _find_texts("".join(_SOURCE))
+        writer.close()
+        await writer.wait_closed()
+        del reader, writer
+        await until(lambda: not relay._connections)
+
+        async def is_forgotten() -> bool:
+            return not _find_texts("".join(_SOURCE))
+
+        await until(is_forgotten)
+
+
+def _find_texts(wanted: str) -> list[str]:
+    """Return the texts that any live object holds and that contain the wanted one, which itself is in none."""
+    gc.collect()
+    found: list[str] = []
+    waiting = [thing for container in gc.get_objects() for thing in gc.get_referents(container)]
+    while waiting:
+        thing = waiting.pop()
+        if type(thing) is str:
+            found += [thing] if thing is not wanted and wanted in thing else []
+        elif not gc.is_tracked(thing):
+            # A tuple of texts and numbers, as an address is, is no object of the collector's.
+            waiting += gc.get_referents(thing)
+    return found
+
+
+def test_a_relay_loads_no_code_that_can_sign_with_a_ring() -> None:
+    program = "import sys, relay.server, relay.serve; print(*(n for n in sys.modules if n.startswith('relay.client')))"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert printed.stdout.split() == []
+
+
+async def test_the_last_use_of_every_index_says_only_that_the_relay_was_running(
+    database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.server._BLUR_S", 0.05)
+    connection = await asyncpg.connect(**database)
+    if connection.get_server_version().major < 16:
+        await connection.close()
+        pytest.skip("before Postgres 16 no server keeps such a time")
+    try:
+        async with relay_on(database) as url, Client(url) as client:
+            await client.publish_all(make_ring_note(scope="s"))
+            # Statistics are flushed once a second: whatever the note left there is older than this.
+            posted_at = await connection.fetchval("SELECT clock_timestamp() + interval '2 seconds'")
+
+            async def are_all_later() -> bool:
+                rows = await connection.fetch(
+                    "SELECT indexrelname, last_idx_scan FROM pg_stat_user_indexes "
+                    "WHERE relname IN ('notes', 'tags', 'spent_signatures', 'feed')"
+                )
+                assert len(rows) > 10
+                return all(row["last_idx_scan"] and row["last_idx_scan"] > posted_at for row in rows)
+
+            await until(are_all_later)
+    finally:
+        await connection.close()
