@@ -85,7 +85,10 @@ def _is_nostringer_json(content: str) -> bool:
         return False
     try:
         msgspec.json.decode(content, type=_Marked)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except RecursionError:
+        # Other parsers nest deeper: what may be the mark to them is not passed on as a plain note.
+        return '"ring_signature"' in content
+    except (msgspec.DecodeError, UnicodeError):
         return False
     return True
 
