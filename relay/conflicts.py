@@ -18,6 +18,8 @@ async def refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asy
     # An ephemeral ring note leaves nothing behind that its signature could be compared with.
     for row in await _find_used_signatures(connection, [row for row in kept if row.pre_id is not None]):
         saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
+    for row in await _find_stored_words(connection, [row for row in kept if row.note.first_seen is not None]):
+        saved.setdefault(id(row.note), Saved.WORDS_STORED)
     for row in await _find_announced(connection, [row for row in rows if row.is_ephemeral]):
         saved[id(row.note)] = Saved.DUPLICATE
     return [row for row in rows if id(row.note) not in saved]
@@ -36,6 +38,17 @@ async def _find_used_signatures(connection: asyncpg.Connection, rows: list[Row])
     gone = {record["pre_id"] for record in spent}
     holders = {record["pre_id"]: record["id"] for record in stored}
     return [row for row in rows if row.pre_id in gone or holders.get(row.pre_id, row.id) != row.id]
+
+
+async def _find_stored_words(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:
+    """Return the rows whose words another note has brought here, for the same ring and with the same key image."""
+    if not rows:
+        return []
+    records = await connection.fetch(
+        "SELECT first_seen, id FROM notes WHERE first_seen = ANY($1::bytea[])", [row.note.first_seen for row in rows]
+    )
+    holders = {record["first_seen"]: record["id"] for record in records}
+    return [row for row in rows if holders.get(row.note.first_seen, row.id) != row.id]
 
 
 async def _find_announced(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:

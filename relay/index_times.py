@@ -6,6 +6,7 @@ _TOUCH = """
 SELECT EXISTS (SELECT FROM notes WHERE id = ''),
        EXISTS (SELECT FROM notes WHERE address = ''),
        EXISTS (SELECT FROM notes WHERE pre_id = ''),
+       EXISTS (SELECT FROM notes WHERE first_seen = ''),
        -- Ordered, as two indexes begin with pubkey, and either would do for the bare question.
        (SELECT id FROM notes WHERE pubkey = '' ORDER BY created_at DESC, id LIMIT 1),
        (SELECT id FROM notes WHERE pubkey = '' ORDER BY kind, created_at DESC, id LIMIT 1),

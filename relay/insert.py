@@ -51,6 +51,7 @@ def _collapse(rows: list[Row], saved: dict[int, Saved]) -> list[Row]:
     kept: dict[bytes, Row] = {}
     by_address: dict[bytes, Row] = {}
     by_pre_id: dict[bytes, Row] = {}
+    by_words: dict[bytes, Row] = {}
     for row in sorted(rows, key=lambda row: -row.event.created_at):
         if row.id in kept:
             saved[id(row.note)] = Saved.DUPLICATE
@@ -59,6 +60,8 @@ def _collapse(rows: list[Row], saved: dict[int, Saved]) -> list[Row]:
             saved[id(row.note)] = Saved.SUPERSEDED
         elif row.pre_id is not None and not row.is_ephemeral and by_pre_id.setdefault(row.pre_id, row) is not row:
             saved[id(row.note)] = Saved.SIGNATURE_USED
+        elif row.note.first_seen is not None and by_words.setdefault(row.note.first_seen, row) is not row:
+            saved[id(row.note)] = Saved.WORDS_STORED
         else:
             kept[row.id] = row
     return [row for row in rows if kept.get(row.id) is row]
@@ -91,9 +94,10 @@ async def _insert_rows(connection: asyncpg.Connection, rows: list[Row]) -> set[b
     records = await connection.fetch(
         """
         INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event,
-                           scheme, ring_size, ring_id, key_image, scope, pre_id)
+                           scheme, ring_size, ring_id, key_image, scope, pre_id, first_seen)
         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
-                             $8::text[], $9::integer[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[])
+                             $8::text[], $9::integer[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[],
+                             $14::bytea[])
         ON CONFLICT DO NOTHING RETURNING id
         """,
         [row.id for row in rows],
@@ -109,6 +113,7 @@ async def _insert_rows(connection: asyncpg.Connection, rows: list[Row]) -> set[b
         [bytes.fromhex(claim.key_image) if claim and claim.key_image else None for claim in claims],
         [claim.scope.encode() if claim and claim.scope is not None else None for claim in claims],
         [row.pre_id for row in rows],
+        [row.note.first_seen for row in rows],
     )
     return {record["id"] for record in records}
 
@@ -119,7 +124,7 @@ async def _find_rule_met(connection: asyncpg.Connection, row: Row) -> Saved:
         return Saved.DUPLICATE
     if row.address is not None and await connection.fetchval("SELECT true FROM notes WHERE address = $1", row.address):
         return Saved.SUPERSEDED
-    return Saved.SIGNATURE_USED
+    return Saved.SIGNATURE_USED if row.pre_id is not None else Saved.WORDS_STORED
 
 
 async def _insert_tags(connection: asyncpg.Connection, rows: list[Row]) -> None:

@@ -8,8 +8,12 @@ from relay.verify.claim import Claim
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Hold what the writer stores and subscribers get. `claim` holds, as all was verified; None for a plain note."""
+    """Hold what the writer stores and subscribers get. `claim` holds, as all was verified; None for a plain note.
+
+    Of notes with one `first_seen` (32 bytes) only the first is stored; None where every copy is welcome.
+    """
 
     event: Event
     encoded: bytes
     claim: Claim | None
+    first_seen: bytes | None = None

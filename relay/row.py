@@ -15,6 +15,10 @@ class Saved(Enum):
     DUPLICATE = (True, "duplicate: already have this event")
     SUPERSEDED = (False, "duplicate: a newer version of this event is already stored; give yours a later created_at")
     SIGNATURE_USED = (False, "duplicate: this ring signature is already on another note; sign again to post another")
+    WORDS_STORED = (
+        False,
+        "duplicate: these words are already here, signed for this ring; change them, or post nothing",
+    )
     DELETED = (False, "blocked: its author has deleted this event; it is not accepted again: post a new one")
     FAILED = (False, "error: the note could not be stored; try again")
 

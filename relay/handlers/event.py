@@ -45,5 +45,7 @@ class EventHandler:
         units = count_units(claim)
         session.check_ring_rate(units - 1, now_s)
         with session.hold_verification(units, self.pool.max_queued_units // _QUEUE_SHARE):
-            await self.pool.verify(event, claim)
-        return await self.writer.save(Note(event, encode_event(event), claim))
+            proof = await self.pool.verify(event, claim)
+        # Posting costs nothing here, so a copy of somebody's words would crowd out others for nothing.
+        first_seen = None if proof is None else proof.first_seen_key
+        return await self.writer.save(Note(event, encode_event(event), claim, first_seen))

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 from bech32 import bech32_encode, convertbits
+from coincurve import PrivateKey
 
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of, sign_again
@@ -282,6 +283,44 @@ async def test_a_note_whose_ring_signs_the_words_only_is_stored_and_served_as_it
         assert await client.fetch({"ids": [note.id for note in notes]}) == sorted(
             map(as_json, notes), key=lambda note: (-note["created_at"], note["id"])
         )
+
+
+WORDS_STORED = "duplicate: these words are already here, signed for this ring; change them, or post nothing"
+
+
+async def test_words_signed_for_a_ring_are_stored_once_whoever_posts_them(database: dict[str, Any]) -> None:
+    first = make_words_note()
+    copy = make_event(key=KEYS[60], content=first.content, tags=first.tags)
+    signed_again = make_words_note(signer=4)
+    linkable = make_words_note(flag="a scope")
+    async with relay_on(database) as url, Client(url) as client:
+        await client.publish_all(first)
+        assert await client.publish(copy) == (False, WORDS_STORED)
+        assert await client.publish(signed_again) == (False, WORDS_STORED)
+        # Other words, another ring, or a key image: something else is said.
+        await client.publish_all(make_words_note("other words"), make_words_note(ring_size=6), linkable)
+        assert await client.publish(first) == (True, "duplicate: already have this event")
+
+
+async def test_words_can_be_posted_again_when_the_note_that_held_their_place_is_gone(database: dict[str, Any]) -> None:
+    author = PrivateKey()
+    signed = make_words_note()
+    first = make_event(key=author, content=signed.content, tags=signed.tags)
+    async with relay_on(database) as url, Client(url) as client:
+        await client.publish_all(first, make_event(key=author, kind=5, tags=(("e", first.id),)))
+        await client.publish_all(signed)
+
+
+async def test_of_copies_that_are_stored_together_one_is_kept(database: dict[str, Any]) -> None:
+    signed = make_words_note()
+    copies = [make_event(key=key, content=signed.content, tags=signed.tags) for key in KEYS[40:60]]
+    async with relay_on(database) as url, Client(url) as client:
+        for copy in copies:
+            await client.send("EVENT", copy)
+        answers = [await client.next("OK") for _ in copies]
+        assert sorted(text for _, _, text in answers) == ["", *[WORDS_STORED] * 19]
+        stored = await client.fetch({})
+        assert [note["id"] for note in stored] == [event_id for event_id, accepted, _ in answers if accepted]
 
 
 async def test_a_note_that_only_looks_ring_signed_is_refused(database18: dict[str, Any]) -> None:
