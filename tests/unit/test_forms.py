@@ -16,6 +16,7 @@ from relay.verify.claim import Form, RingProof
 from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
 from relay.verify.ring import Dialect, lift, to_ring_id
 from tests.support.events import make_event
+from tests.support.rotation import rotate
 
 SECRETS = [PrivateKey(bytes(31) + bytes([number])).secret for number in range(1, 6)]
 KEYS = tuple(PrivateKey(secret).public_key.format()[1:] for secret in SECRETS)
@@ -230,31 +231,13 @@ def test_a_ring_above_the_cap_is_refused_before_its_keys_are_read() -> None:
 def test_a_rotated_linkable_signature_says_the_same_of_the_same_member() -> None:
     signature = sign_blsag(WORDS.encode(), [lift(key) for key in KEYS], SECRETS[1], None)
     # Nobody's secret is needed: the challenge that follows the first link becomes the first.
-    rotated = rotate(signature)
+    rotated = rotate(WORDS.encode(), KEYS, signature)
     first, second = (
         prove(nip97(encode_ring_a(signature))),
         prove(nip97(encode_ring_a(rotated), members=HEX[1:] + HEX[:1])),
     )
     assert first.signature != second.signature
     assert first.first_seen_key == second.first_seen_key
-
-
-def rotate(signature: RingSignature) -> RingSignature:
-    from coincurve import PublicKey
-
-    from relay.verify.ring import hash_to_point, next_challenge, start_blsag
-
-    assert signature.key_image is not None
-    member, response, challenge = lift(KEYS[0]).point, signature.responses[0], signature.c0
-    left = PublicKey.combine_keys([PrivateKey(response).public_key, PublicKey(member).multiply(challenge)]).format()
-    base = PublicKey(hash_to_point(member, b""))
-    right = PublicKey.combine_keys(
-        [base.multiply(response), PublicKey(signature.key_image).multiply(challenge)]
-    ).format()
-    following = next_challenge(start_blsag(WORDS.encode()), left + right).to_bytes(32, "big")
-    return RingSignature(
-        Scheme.BLSAG, following, (*signature.responses[1:], response), signature.key_image, signature.flag
-    )
 
 
 def test_the_first_seen_key_is_of_words_ring_and_key_image_and_of_nothing_else() -> None:
