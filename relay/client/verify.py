@@ -28,7 +28,9 @@ Result = Mapping[str, object]
 _DESCRIPTION = """\
 Check a ring signature and print one JSON object: `valid`, and then what was proven, or the `reason`.
 
-Without options, an event is read from stdin, one JSON object: its id, its signature and its ring are checked.
+Without options, an event is read from stdin, one JSON object: its id, its signature and its ring are checked, in
+whichever form it is signed. `signed_text` is what the ring signed: of the bound form a hash of the whole event; of the
+others their words, and nothing else about the event.
 With --message-hex, --ring and --signature, a bare signature is checked, as Nostringer's tools make them; there the
 ring may hold npubs and keys of 64, 66 or 130 hex digits, in the order that was signed, and every dialect is tried.
 
@@ -94,6 +96,8 @@ def _verify_stdin() -> Result:
         "ring_id": found.ring_id,
         "key_image": found.key_image,
         "scope": found.scope,
+        # Where the ring signs words only, these are the words: the rest of the event is whoever posted it.
+        "signed_text": found.signed_text,
     }
 
 

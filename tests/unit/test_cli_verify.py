@@ -16,7 +16,9 @@ from relay.client import keys
 from relay.client.ring_sign import make_bound_note
 from relay.event import Event, Tag, compute_id, encode_event
 from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
+from relay.verify.form_bound import compute_pre_id
 from relay.verify.ring import to_ring_id
+from tests.support.events import make_words_note
 
 VECTORS: dict[str, dict[str, Any]] = {
     vector["id"]: vector
@@ -112,7 +114,8 @@ def is_expected(vector: dict[str, Any]) -> bool:
 
 
 def test_a_bound_note_is_reported_with_all_it_proves(verify: Verify) -> None:
-    assert verify(stdin=encode_event(make_note()) + b"\n") == (
+    note = make_note()
+    assert verify(stdin=encode_event(note) + b"\n") == (
         0,
         {
             "valid": True,
@@ -124,8 +127,14 @@ def test_a_bound_note_is_reported_with_all_it_proves(verify: Verify) -> None:
             "ring_id": to_ring_id(RING),
             "key_image": None,
             "scope": None,
+            "signed_text": f"nostr-ring-note:v1:{compute_pre_id(note)}",
         },
     )
+
+
+def test_the_words_that_a_ring_signed_are_reported_where_it_signed_no_more(verify: Verify) -> None:
+    status, result = verify(stdin=encode_event(make_words_note("said by one of us")))
+    assert (status, result["binding"], result["signed_text"]) == (0, "message", "said by one of us")
 
 
 def test_a_linkable_note_is_reported_with_key_image_and_scope(verify: Verify) -> None:
