@@ -21,6 +21,7 @@ from tests.conformance.mutations import mutate
 from tests.support import npm
 
 FOLDER = Path(__file__).parent
+PAGE = FOLDER.parents[1] / "docs" / "ring-notes.md"
 TIMEOUT_S = 120.0
 MUTATIONS = 1_000
 # What they must reach to mean something: notes that stay valid, and both answers in each form.
@@ -68,6 +69,14 @@ def without_reason(result: Json) -> Json:
 def node() -> str:
     """Install the second verifier's packages, and give the path of Node; skip where either cannot be had."""
     return npm.install(FOLDER, "the second verifier is not tested")
+
+
+def test_the_examples_on_the_page_are_vectors() -> None:
+    lines = [json.loads(line) for line in PAGE.read_text().splitlines() if line.startswith("{")]
+    shown = list(zip(lines[::2], lines[1::2], strict=True))
+    assert len(shown) >= 4
+    known = [(vector["event"], vector["expected"]) for vector in VECTORS]
+    assert [example for example in shown if example not in known] == []
 
 
 def test_the_vectors_are_what_their_script_makes() -> None:
