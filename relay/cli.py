@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from relay.client import keygen, keys, publish, ring, sign, verify
+from relay.client import keygen, keys, publish, ring, sign, subscribe, verify
 from relay.client.keys import BadInput
 
 # The modules of the server are imported where they are used: the author's commands start fast and need no Postgres.
@@ -101,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ring(commands)
     _add_sign(commands)
     _add_publish(commands)
+    _add_subscribe(commands)
     _add_verify(commands)
     return parser
 
@@ -144,6 +145,11 @@ def _add_publish(commands: "Commands") -> None:
     parser = _add_command(commands, "publish", "send events to a relay", publish.run)
     parser.reads = publish.READS
     publish.add_arguments(parser)
+
+
+def _add_subscribe(commands: "Commands") -> None:
+    parser = _add_command(commands, "subscribe", "print a relay's notes, each verified here", subscribe.run)
+    subscribe.add_arguments(parser)
 
 
 def _add_verify(commands: "Commands") -> None:

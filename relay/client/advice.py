@@ -98,7 +98,7 @@ def advise_on_closed(reason: str) -> str:
         "restricted": "the relay asks for something first: its text says what",
         "blocked": "the relay does not answer this: try another",
         "rate-limited": "wait a minute, then try again",
-        "unsupported": "the relay does not know a part of the filter: ask for less, and sort out here what comes",
+        "unsupported": "the relay does not know a part of the filter: leave the options about the ring out, or ask another",
         "invalid": "ask for less, or correct the filter as the relay's text says",
         "error": "the fault is the relay's: try again later",
     }.get(reason.partition(":")[0], "")

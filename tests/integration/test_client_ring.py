@@ -9,9 +9,10 @@ import pytest
 
 from relay.client import keys
 from relay.client.ring_file import parse_ring
-from tests.support.client import Client
+from tests.support.client import Client, to_json
 from tests.support.command import Finished, run
 from tests.support.events import KEYS, make_event, make_ring, pubkey_of
+from tests.support.fake_relay import answer, run_fake_relay
 from tests.support.raw import port_of
 from tests.support.relays import OPEN_HOUSE, relay_on
 from tests.support.socks import run_socks_proxy
@@ -150,6 +151,32 @@ async def test_follows_and_lists_are_asked_of_a_relay(database18: dict[str, Any]
     assert (both.status, read_npubs(both)) == (0, sort_npubs(3, 5, 6))
     assert (missing.status, missing.out) == (2, "")
     assert "no such list" in missing.err
+
+
+async def test_of_what_a_relay_calls_the_list_only_the_newest_that_its_author_signed_counts() -> None:
+    def make_list(member: int, created_at: int, **changed: Any) -> Any:
+        options = {"key": KEYS[0], "kind": 30_000, "tags": (("d", "board"), ("p", pubkey_of(KEYS[member]))), **changed}
+        return make_event(created_at=created_at, **options)
+
+    forged = {**to_json(make_list(1, 9000)), "tags": [["d", "board"], ["p", pubkey_of(KEYS[2])]]}
+    others = [
+        make_list(3, 8000, key=KEYS[5]),
+        make_list(4, 7000, kind=30_003),
+        make_list(6, 6000, tags=(("d", "x"), ("p", pubkey_of(KEYS[6])))),
+    ]
+    async with run_fake_relay(answer(forged, *others, make_list(7, 1000), make_list(8, 2000))) as relay:
+        done = await run("ring", "--from-list", relay.url, NPUBS[0], "30000:board")
+    assert (done.status, read_npubs(done)) == (0, [NPUBS[8]])
+    assert "1 of the relay's events do not verify" in done.err
+
+
+async def test_a_relay_cannot_claim_to_have_seen_a_key(tmp_path: Path) -> None:
+    forged = {**to_json(make_event(key=KEYS[1], created_at=to_time(2022, 2))), "sig": "ab" * 64}
+    async with run_fake_relay(answer(forged, make_event(key=KEYS[2], created_at=to_time(2022, 2)))) as relay:
+        done = await run("ring", NPUBS[1], NPUBS[2], "--check-on", relay.url)
+    assert f"{NPUBS[1]}  # never seen\n" in done.out
+    # It was sent for each quarter, also for those before its own.
+    assert f"{NPUBS[2]}  # first seen 2022-Q1\n" in done.out
 
 
 @pytest.mark.parametrize("kind", ["1", "3x", "30000x", "10000:d", "99999", ""])

@@ -12,7 +12,7 @@ import pytest
 from relay.cli import build_parser
 from relay.client import keys
 
-COMMANDS = ["serve", "migrate", "check-config", "keygen", "ring", "sign", "publish", "verify"]
+COMMANDS = ["serve", "migrate", "check-config", "keygen", "ring", "sign", "publish", "subscribe", "verify"]
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
 # A host's own settings must not decide a test.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("RELAY_", "RINGRELAY_"))}
@@ -88,7 +88,7 @@ def test_no_option_takes_a_secret_key() -> None:
         for option in action.option_strings
     }
     assert not {option for option in options if any(word in option for word in ("secret", "nsec", "private"))}
-    assert {option for option in options if "key" in option} == {"--key-file"}
+    assert {option for option in options if "key" in option} == {"--key-file", "--key-image"}
 
 
 def test_a_secret_key_typed_as_a_command_is_not_repeated() -> None:

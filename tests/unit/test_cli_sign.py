@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 import time
@@ -350,6 +351,54 @@ def test_what_still_gives_an_author_away_is_explained_on_request(capsys: pytest.
     with pytest.raises(SystemExit, match="0"):
         main(["sign", "--explain"])
     assert capsys.readouterr().out == STILL_GIVES_YOU_AWAY
+
+
+@pytest.mark.parametrize(("options", "is_shown"), [((), True), (("--quiet",), False)])
+def test_at_a_terminal_what_gives_an_author_away_is_shown_before_each_note(
+    ring: Path, key: Path, options: tuple[str, ...], is_shown: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "relay", "sign", "--ring", str(ring), "--key-file", str(key), *options]
+    for _ in range(2):
+        done = subprocess.run(command, input=b"hello", stdout=subprocess.PIPE, stderr=theirs, check=True)
+        os.write(theirs, b"the end\n")
+        shown = b""
+        while b"the end" not in shown:
+            shown += os.read(ours, 4096)
+        assert (STILL_GIVES_YOU_AWAY.splitlines()[0].encode() in shown) is is_shown
+        assert decode_event(done.stdout).content == "hello"
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_the_ring_is_judged_by_what_its_file_says_of_the_keys(
+    tmp_path: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    npubs = [keys.encode_npub(keys.to_public_key(secret)) for secret in SECRETS]
+    seen = ["first seen 2025-Q4", *["first seen 2023-Q1"] * 9, *["never seen"] * 2]
+    path = tmp_path / "checked.txt"
+    path.write_text("".join(f"{npub}  # {text}\n" for npub, text in zip(npubs, seen, strict=True)))
+    assert main(["sign", "--ring", str(path), "--key-file", str(key), "--message", "hello"]) == 0
+    said = capfdbinary.readouterr().err.decode().splitlines()
+    assert [line.startswith("warning: ") for line in said] == [True, True]
+    assert "2 of the ring's 12 keys were never seen" in said[0]
+    assert "your key is the newest" in said[1]
+
+
+@pytest.mark.parametrize("form", ["nip97", "nostringer", "text"])
+def test_a_note_for_other_readers_is_a_text_note_and_its_weakness_is_said(
+    ring: Path, key: Path, refuse: Refuse, capfdbinary: pytest.CaptureFixture[bytes], form: str
+) -> None:
+    assert "--kind" in refuse("--message", "x", "--form", form, "--kind", "7")
+    assert main(["sign", "--ring", str(ring), "--key-file", str(key), "--message", "hello", "--form", form]) == 0
+    captured = capfdbinary.readouterr()
+    assert b"the ring signs the words only" in captured.err
+    assert prove(decode_event(captured.out)).signed_text == "hello"
+
+
+def test_words_that_a_reader_would_mistake_for_a_signature_are_not_signed_in_the_text_form(refuse: Refuse) -> None:
+    said = refuse("--message", "as in ringA" + "x" * 200, "--form", "text")
+    assert "change the message" in said
 
 
 def test_the_secret_is_in_no_argument_and_no_output_of_the_process(ring: Path, key: Path) -> None:
