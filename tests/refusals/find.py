@@ -5,10 +5,11 @@ or of a closing frame, or the body of an HTTP answer of 400 and more. Values tha
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 
 from relay.verdict import Prefix
 
@@ -27,17 +28,20 @@ class UnclearRefusal(Exception):
 
 def find_refusals() -> dict[str, str]:
     """Return every refusal with the file it stands in, below relay/."""
+    sources = {
+        file.relative_to(_RELAY).as_posix(): file.read_text(encoding="utf-8") for file in sorted(_RELAY.rglob("*.py"))
+    }
+    trees = {name: ast.parse(source) for name, source in sources.items() if not name.startswith(_NOT_FOR_CLIENTS)}
+    shared = {constant: value for tree in trees.values() for constant, value in _list_assigned(tree)}
     found: dict[str, str] = {}
-    for file in sorted(_RELAY.rglob("*.py")):
-        name = file.relative_to(_RELAY).as_posix()
-        if not name.startswith(_NOT_FOR_CLIENTS):
-            found |= dict.fromkeys(find_in(file.read_text(encoding="utf-8"), name), f"relay/{name}")
+    for name, tree in trees.items():
+        found |= dict.fromkeys(find_in(tree, name, shared), f"relay/{name}")
     return found
 
 
-def find_in(source: str, name: str = "a file") -> set[str]:
-    """Return the refusals of one file's source. Raises UnclearRefusal."""
-    module = _Module(ast.parse(source), name)
+def find_in(tree: ast.Module, name: str = "a file", shared: Mapping[str, ast.expr] = MappingProxyType({})) -> set[str]:
+    """Return the refusals of one file. `shared` are the constants of all, which it can import. Raises UnclearRefusal."""
+    module = _Module(tree, name, shared)
     found = {text for text in module.list_constants() if text.startswith(_PREFIXES)}
     for function, call in module.list_calls():
         called = ast.unparse(call.func)
@@ -74,15 +78,16 @@ def _is_http_refusal(call: ast.Call) -> bool:
 
 
 class _Module:
-    """Follow names to constants within one file."""
+    """Follow names to constants: within one file, and to those that it imports."""
 
-    def __init__(self, tree: ast.Module, name: str) -> None:
+    def __init__(self, tree: ast.Module, name: str, shared: Mapping[str, ast.expr]) -> None:
         self._tree = tree
         self._name = name
         self._functions = {
             node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         }
-        self._globals = dict(_list_assigned(tree))
+        # Its own constants come first: private names are many files'.
+        self._globals = {**shared, **dict(_list_assigned(tree))}
 
     def list_constants(self) -> Iterator[str]:
         yield from (
@@ -122,6 +127,8 @@ class _Module:
                 return {text for value in returned for text in self.resolve(value, function)}
             case ast.Name(id=name):
                 return self._resolve_name(node, name, within)
+            case ast.Attribute(attr=name) if name.isupper():
+                return self._resolve_name(node, name, None)
         raise UnclearRefusal(f"{self._name}:{node.lineno}: {ast.unparse(node)}")
 
     def _resolve_name(self, node: ast.expr, name: str, within: _Function | None) -> set[str]:

@@ -56,12 +56,6 @@ RINGS = [
         {"two forms": lambda v: v.plain(kind=1, tags=(("ring-members", v.word), ("ring", v.word)))},
     ),
     Case(
-        "blocked: this form of ring signature is not accepted yet: post a bound ring note",
-        "The ring signature sits in other tags, in JSON or in the text.",
-        "Sign a bound note: `ringrelay sign`.",
-        {"another form": lambda v: v.plain(kind=1, tags=(("ring-members", v.word), ("ring-signature", v.word)))},
-    ),
-    Case(
         "invalid: a bound ring note has exactly one ring tag: list the members in one",
         "There is a ringsig tag, and no ring tag or several.",
         "List all members in one ring tag and sign again.",
@@ -84,8 +78,8 @@ RINGS = [
         settings={"limits": {"max_message_bytes": 8_000_000, "read_bytes_per_s": 1e9}},
     ),
     Case(
-        "blocked: rings have at most {max_size} members in this form; sign with a smaller one",
-        "The ring is larger than the operator takes: `ring.max_size`, or `ring.max_size_compat` for the unbound forms.",
+        "blocked: rings have at most {ring.max_size} members here; sign with a smaller one",
+        "The ring is larger than the operator takes.",
         "Sign with a smaller ring.",
         {"a large ring": lambda v: v.ring(ring_size=6 + v.number)},
         settings={"ring": {"max_size": 5}},
@@ -121,12 +115,6 @@ RINGS = [
         {"the author in the ring": lambda v: _claim(v, *sorted([*v.members, v.pubkey]))},
     ),
     Case(
-        "blocked: the note's own pubkey is a member of its ring; use a throwaway key",
-        "The same, of an unbound form: some relays take it (`ring.allow_author_in_ring`).",
-        "Sign the event with a new key.",
-        Elsewhere("tests/refusals/test_circumstances.py::test_an_author_in_the_ring_of_an_unbound_form_is_refused"),
-    ),
-    Case(
         "invalid: a ring member is not a point on the curve: use real public keys",
         "A member is hexadecimal, but no key.",
         "Take real keys and sign again.",
@@ -135,12 +123,6 @@ RINGS = [
                 v.put(v.ring(), "ring", *sorted([OFF_CURVE, *v.members[1:]])), "R"
             )
         },
-    ),
-    Case(
-        "invalid: a ring member is listed twice: list each key once",
-        _HARD_TO_REACH,
-        "List each key once and sign again.",
-        Elsewhere(f"{_RING}::test_duplicates_are_refused_also_as_a_key_and_its_negative", "listed twice"),
     ),
     Case(
         "invalid: a bound ring note has at most one nonce tag: leave the others out",
@@ -244,12 +226,6 @@ RINGS = [
         "The flag in the signature is no text.",
         "Choose a scope that is text and sign again.",
         Elsewhere(f"{_ENCODING}::test_a_flag_that_is_not_utf_8_or_holds_a_surrogate_is_refused", "UTF-8"),
-    ),
-    Case(
-        'invalid: the ring signature must be a JSON object of "c0" and "s" in lower-case hex: use the ringA encoding',
-        _HARD_TO_REACH,
-        "Encode it compactly.",
-        Elsewhere("tests/refusals/test_circumstances.py::test_a_json_signature_of_another_shape_is_refused"),
     ),
     Case(
         "invalid: a scope belongs to a linkable ring signature: sign with blsag, or leave it",

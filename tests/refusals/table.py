@@ -3,12 +3,14 @@
 from tests.refusals.case import Case
 from tests.refusals.connections import CONNECTIONS
 from tests.refusals.events import EVENTS
+from tests.refusals.forms import FORMS
 from tests.refusals.queries import QUERIES
 from tests.refusals.rings import RINGS
 
 TABLE: dict[str, list[Case]] = {
     "Any event": EVENTS,
     "Ring notes": RINGS,
+    "Ring signatures over words alone": FORMS,
     "REQ, COUNT and other frames": QUERIES,
     "Connections": CONNECTIONS,
 }

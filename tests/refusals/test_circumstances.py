@@ -1,24 +1,16 @@
 """The refusals that need more than a message: full queues, a database that is slow or away, a client that does not read."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import msgspec
 import pytest
 
 from relay.event import count_leading_zero_bits
-from relay.limits import RingPolicy
 from relay.log import Log
 from relay.server import Relay, running
-from relay.verdict import Rejected
-from relay.verify.claim import Form
-from relay.verify.encoding import decode_json
-from relay.verify.proof import find
-from relay.verify.rules import check_ring
 from tests.refusals.case import Variant
 from tests.support.client import Client, publish_many
 from tests.support.events import make_ring_note
@@ -189,21 +181,3 @@ async def test_a_client_that_reads_too_slowly_is_told_why_it_is_closed(database1
         await posting
     text = "too slow; reconnect"
     assert payload == _TRY_AGAIN_LATER.to_bytes(2, "big") + text.encode()
-
-
-def test_an_author_in_the_ring_of_an_unbound_form_is_refused() -> None:
-    note = make_ring_note()
-    claim = find(note)
-    assert claim is not None
-    unbound = msgspec.structs.replace(claim, form=Form.NIP97, ring=(bytes.fromhex(note.pubkey), *claim.ring[1:]))
-    with pytest.raises(Rejected) as caught:
-        check_ring(note, unbound, RingPolicy())
-    text = "blocked: the note's own pubkey is a member of its ring; use a throwaway key"
-    assert str(caught.value) == text
-
-
-def test_a_json_signature_of_another_shape_is_refused() -> None:
-    with pytest.raises(Rejected) as caught:
-        decode_json(json.dumps({"c0": "20" * 32}), 3)
-    text = 'invalid: the ring signature must be a JSON object of "c0" and "s" in lower-case hex: use the ringA encoding'
-    assert str(caught.value) == text

@@ -1,0 +1,162 @@
+"""Refusals of the forms in which the ring signs the words only: two tags, Nostringer's JSON, and a text with all in it."""
+
+import json
+import re
+
+from relay.client.other_forms import make_other_note
+from relay.event import Event
+from relay.verify.claim import Form
+from relay.verify.encoding import Scheme
+from tests.refusals.case import Case, Variant
+from tests.support.events import KEYS, make_ring
+
+
+def _make(variant: Variant, form: Form, **changed: object) -> Event:
+    options = {
+        "ring": make_ring(4 + variant.number),
+        "secret": KEYS[variant.number].secret,
+        "scheme": Scheme.SAG,
+        "scope": None,
+        "content": variant.word,
+        "tags": (),
+        "created_at": variant.now,
+        "author": KEYS[20 + variant.number],
+        **changed,
+    }
+    return make_other_note(form, **options)
+
+
+def _rewrite(variant: Variant, form: Form, old: str, new: str) -> Event:
+    """Return a note with something else in its content."""
+    note = _make(variant, form)
+    assert old in note.content
+    return variant.plain(kind=1, content=note.content.replace(old, new))
+
+
+def _misspell(variant: Variant) -> Event:
+    content = re.sub(r"npub1[a-z0-9]{58}", f"npub1{'q' * 58}", _make(variant, Form.TEXT).content)
+    return variant.plain(kind=1, content=content)
+
+
+def _empty(variant: Variant) -> Event:
+    note = _make(variant, Form.NIP97)
+    return variant.plain(kind=1, content="", tags=note.tags)
+
+
+def _number(variant: Variant) -> Event:
+    head, ring, tail = _make(variant, Form.TEXT).content.partition("Ring:\n")
+    keys, text = tail.rsplit("\n", 1)
+    listed = "\n".join(f"{place}. {key}" for place, key in enumerate(keys.split("\n"), start=2))
+    return variant.plain(kind=1, content=f"{head}{ring}{listed}\n{text}")
+
+
+FORMS = [
+    Case(
+        "invalid: a ring signature over words alone belongs in kind 1: use the bound form",
+        "Whoever re-posts such a note chooses its kind, so that it could be made to say something else.",
+        "Post it as kind 1, or sign a bound note: `ringrelay sign`.",
+        {"words in another kind": lambda v: v.plain(kind=30_023, tags=_make(v, Form.NIP97).tags, content=v.word)},
+    ),
+    Case(
+        "invalid: the tags expiration, R, J and scope belong to the bound form, whose ring signs them: leave them out",
+        "Whoever re-posts such a note chooses its tags.",
+        "Leave these tags out, or sign a bound note.",
+        {"words with a scope": lambda v: v.put(_make(v, Form.NIP97), "scope", v.word)},
+    ),
+    Case(
+        "invalid: the signed message is empty or begins with nostr-ring-note: write other words",
+        "There is nothing that the ring could have signed, or it is what a bound note's ring signs.",
+        "Write other words and sign them.",
+        {"no words": _empty},
+    ),
+    Case(
+        "invalid: a ring must have at least three members in this form: add keys to it",
+        "In these forms a ring of two could be forged by one of the two.",
+        "Add other people's keys, or sign a bound note.",
+        {"words of two": lambda v: v.put(_make(v, Form.NIP97), "ring-members", *v.members[:2])},
+    ),
+    Case(
+        "invalid: a ring member is not a public key: use 64 lower-case hex digits, or an npub",
+        "A member is written in another way, or its npub has a wrong checksum.",
+        "Copy the key again.",
+        {"words of a misspelt npub": _misspell},
+    ),
+    Case(
+        "invalid: this form has exactly one ring-members tag and one ring-signature tag: write each once",
+        "One of the two tags is missing, or there twice.",
+        "Write each once.",
+        {"words with half the tags": lambda v: v.drop(_make(v, Form.NIP97), "ring-signature")},
+    ),
+    Case(
+        "invalid: a ring-signature tag has exactly two elements: put the signature in one text",
+        "The tag holds no text, or several.",
+        "Put the signature in one text.",
+        {"words with a signature in two": lambda v: v.put(_make(v, Form.NIP97), "ring-signature", v.word, v.word)},
+    ),
+    Case(
+        'invalid: the ring signature must be a JSON object of "c0" and "s" in lower-case hex: use the ringA encoding',
+        "The signature is neither the compact text nor such an object.",
+        "Encode it compactly.",
+        {"words with a signature of words": lambda v: v.put(_make(v, Form.NIP97), "ring-signature", v.word)},
+    ),
+    Case(
+        "invalid: the content must be a JSON object of message, ring_members (a list of keys) and ring_signature "
+        "(ringA...), each once and nothing else: write it as Nostringer does",
+        "The content has a `ring_signature`, and something is missing, too much, or of another type.",
+        "Write it as Nostringer does.",
+        {"Nostringer's JSON and more": lambda v: v.plain(kind=1, content=json.dumps({"ring_signature": v.word}))},
+    ),
+    Case(
+        "invalid: the text must hold exactly one whole ring signature, ringA... or JSON: write it once",
+        "A text has the marks of a ring signature, but not one whole one.",
+        "Write the signature once, uncut.",
+        {"a text with two signatures": lambda v: v.plain(kind=1, content="\n".join([_make(v, Form.TEXT).content] * 2))},
+    ),
+    Case(
+        "invalid: the text must list its ring once, as npubs or hex keys in one run: write it so",
+        "There is no list of keys, or there are several of one length.",
+        "Write the members once, with nothing but white space, commas or list marks between them.",
+        {
+            "a text without a ring": lambda v: v.plain(
+                kind=1, content=f"{v.word}\n{_make(v, Form.TEXT).content.rsplit(chr(10), 1)[1]}"
+            )
+        },
+    ),
+    Case(
+        "invalid: the ring's list is not numbered 1, 2, 3: number it so, or use dashes",
+        "A number stands before a member that is not its place: it could be read as something that the ring signed.",
+        "Number the list from 1, or not at all.",
+        {"a text with a list from two": _number},
+    ),
+    Case(
+        "invalid: a text with its ring signature has at most {_MAX_LINES} lines: shorten it",
+        "The text has too many lines.",
+        "Shorten it, or sign a bound note.",
+        {"a text of many lines": lambda v: _rewrite(v, Form.TEXT, v.word, v.word + "\n." * 2_600)},
+    ),
+    Case(
+        "invalid: text outside the signed message: leave out everything but the message, the ring and the signature",
+        "There are words in the text that the ring did not sign.",
+        "Take them away, or sign them too: `ringrelay sign` makes a note in which the ring signs everything.",
+        {"a text and a word more": lambda v: v.plain(kind=1, content=f"{_make(v, Form.TEXT).content}\n{v.word}")},
+    ),
+    Case(
+        "invalid: a ring member is listed twice: list each key once",
+        "A key is there twice, perhaps as npub and as hex.",
+        "List each key once and sign again.",
+        {"words of a key twice": lambda v: v.put(_make(v, Form.NIP97), "ring-members", *v.members, v.members[0])},
+    ),
+    Case(
+        "blocked: rings have at most {max_size} members in this form; sign with a smaller one",
+        "The ring is larger than the operator takes in these forms (`ring.max_size_compat`).",
+        "Sign with a smaller ring, or a bound note.",
+        {"words of a large ring": lambda v: _make(v, Form.NIP97)},
+        settings={"ring": {"max_size_compat": 3}},
+    ),
+    Case(
+        "blocked: the note's own pubkey is a member of its ring; use a throwaway key",
+        "The key that signs the event is one of the ring. Some relays take it (`ring.allow_author_in_ring`).",
+        "Sign the event with a new key.",
+        {"words of an author in the ring": lambda v: _make(v, Form.NIP97, author=KEYS[1 - v.number])},
+    ),
+]
