@@ -13,8 +13,14 @@ SELECT EXISTS (SELECT FROM notes WHERE id = ''),
        EXISTS (SELECT FROM notes WHERE kind = -1),
        EXISTS (SELECT FROM notes WHERE created_at = -1),
        EXISTS (SELECT FROM notes WHERE expires_at = -1),
+       EXISTS (SELECT FROM notes WHERE scheme = '' AND form = ''),
+       EXISTS (SELECT FROM notes WHERE ring_id = ''),
+       EXISTS (SELECT FROM notes WHERE key_image = ''),
+       EXISTS (SELECT FROM notes WHERE scope = ''),
        EXISTS (SELECT FROM tags WHERE tag = ''),
        EXISTS (SELECT FROM tags WHERE note_id = ''),
+       EXISTS (SELECT FROM ring_members WHERE member = ''),
+       EXISTS (SELECT FROM ring_members WHERE note_id = ''),
        EXISTS (SELECT FROM spent_signatures WHERE pre_id = ''),
        EXISTS (SELECT FROM feed WHERE id = '' AND event IS NOT NULL)
 """
@@ -25,4 +31,5 @@ async def touch_indexes(connection: asyncpg.Connection) -> None:
     async with connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
         await connection.execute("SET LOCAL enable_bitmapscan = off")
+        await connection.execute("SET LOCAL enable_sort = off")
         await connection.fetchrow(_TOUCH)

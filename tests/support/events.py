@@ -9,6 +9,7 @@ from coincurve import PrivateKey
 from relay.client.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.event import Event, encode_event
 from relay.note import Note
+from relay.verify import proof
 from relay.verify.encoding import Scheme, encode_ring_a
 from relay.verify.ring import lift
 
@@ -89,3 +90,8 @@ def sign_again(event: Event, key: PrivateKey, tags: tuple[tuple[str, ...], ...])
 def to_note(event: Event) -> Note:
     """Return an event as the relay's inner parts pass it on, with nothing proved of it."""
     return Note(event, encode_event(event), None)
+
+
+def to_ring_note(event: Event) -> Note:
+    """Return a ring note as the relay's inner parts pass it on."""
+    return Note(event, encode_event(event), proof.find(event))
