@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from relay.client.envelope import MAX_POW_BITS
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
@@ -13,6 +15,7 @@ class _Case:
     advice: str
 
 
+_CHANGED = "it was changed after it was signed: publish it as it was printed (`ringrelay verify` tells), or sign again"
 # The first that fits is given. The words are ringrelay's own: a test holds them against its source.
 _CASES = (
     _Case(
@@ -21,7 +24,7 @@ _CASES = (
     _Case(
         "duplicate",
         "this ring signature is already on another note",
-        "the relay has or had these very words of this ring: nothing is left to do",
+        "the relay has this very note, or had it and its author deleted it: to say it once more, sign the words again",
     ),
     _Case("blocked", "its author has deleted", "sign the words again: a new note has a key that deleted nothing"),
     _Case("blocked", "only accepts ring-signed notes", "sign it as one of a ring: `ringrelay sign --help`"),
@@ -52,6 +55,11 @@ _CASES = (
         "seconds in the past",
         "the relay takes no note that old: sign again with a later --created-at, or with --now, which gives the true time",
     ),
+    _Case("blocked", "texts that look like secret keys", "take the words that begin with nsec1 out, then sign again"),
+    _Case("invalid", "the id is not the SHA-256", _CHANGED),
+    _Case("invalid", "the event's signature is wrong", _CHANGED),
+    _Case("invalid", "the ring signature does not verify", _CHANGED),
+    _Case("invalid", "tags; remove some", "sign again with fewer --tag"),
     _Case("invalid", "the event has expired", "sign again with a later expiration tag, or without one"),
     _Case("invalid", "the content is longer", "shorten the message, then sign again"),
     _Case("rate-limited", "ring links a second", "wait a minute; if it is refused again, sign with a smaller ring"),
@@ -83,6 +91,8 @@ def advise(reason: str) -> str | None:
     """Return what an author can do about a refusal, such as "pow: ...", None where its prefix says nothing."""
     prefix, _, text = reason.partition(":")
     bits = find_bits(reason)
+    if bits is not None and bits > MAX_POW_BITS:
+        return f"more than {MAX_POW_BITS} bits take this program days: try another relay"
     if bits is not None:
         return (
             f"sign again with --pow {bits}; `ringrelay publish URL --ring FILE --key-file FILE < note.txt` signs, and "

@@ -11,6 +11,7 @@ from pathlib import Path
 from coincurve import PrivateKey
 
 from relay.client import keys
+from relay.client.envelope import MAX_POW_BITS
 from relay.client.frame import make_frame
 from relay.client.keys import BadInput
 from relay.client.lint import lint
@@ -27,8 +28,6 @@ from relay.verify.ring import RELEASE_FLAG
 
 HOUR_S = 3600
 MAX_BACKDATE_S = 48 * HOUR_S
-# Every bit doubles the work: 32 take a Python process hours.
-MAX_POW_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)

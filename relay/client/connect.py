@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES = 2**20
 TOO_BIG = 1009  # RFC 6455, 7.4.1: message too big
 NOT_A_URL = "the relay's URL begins with ws:// or wss://"
+# What a relay answers in place of a connection, and what to do then.
+_REFUSALS = {
+    401: "it asks for a password or a login, which would tell it who you are: try another relay",
+    403: "it does not take you from where you come: with --tor you come from elsewhere; or try another relay",
+    404: "there is no relay at this path of the URL: check what stands behind the host's name",
+    429: "too many come from your network: try again later; with --tor each try comes from elsewhere",
+    502: "the server in front of the relay does not reach it: try again later",
+    503: "it is full, or being restarted: try again later",
+}
 _BAD_URL = "this is not a relay's URL: it looks like wss://relay.example.com"
 
 
@@ -75,7 +84,7 @@ async def connect(
 
 
 def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
-    from websockets.exceptions import ProxyError
+    from websockets.exceptions import InvalidStatus, ProxyError
 
     if tor is not None:
         from python_socks import ProxyConnectionError
@@ -84,6 +93,9 @@ def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
             return explain_missing_tor(tor)
     if isinstance(error, ProxyError) and error.__cause__ is not None:
         return f"no connection to the relay: {explain_proxy(error.__cause__, tor)}: check the URL, or try again later"
+    if isinstance(error, InvalidStatus) and error.response.status_code in _REFUSALS:
+        status = error.response.status_code
+        return f"the relay takes no connection now (HTTP {status}): {_REFUSALS[status]}"
     reason = to_printable(str(error)) or type(error).__name__
     return f"no connection to the relay ({reason}): check that it runs at this URL{_hint_at_scheme(url, error)}"
 

@@ -7,6 +7,9 @@ from coincurve import PrivateKey
 
 from relay.event import Event, Tag, compute_id
 
+# Every bit doubles the work: 32 take a Python process an hour or more.
+MAX_POW_BITS = 32
+
 
 def seal(
     author: PrivateKey, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, pow_bits: int = 0

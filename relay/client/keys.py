@@ -149,6 +149,8 @@ def read_ring_text(path: Path) -> str:
 
 def read_ring_stdin() -> str:
     """Return a ring file that comes through stdin. Raises BadInput."""
+    if sys.stdin.isatty():
+        print("Paste keys, one a line; end with Ctrl-D on a line of its own.", file=sys.stderr)
     raw = sys.stdin.buffer.read(MAX_RING_FILE_BYTES + 1)
     if len(raw) > MAX_RING_FILE_BYTES:
         raise BadInput(f"stdin holds more than {MAX_RING_FILE_BYTES} bytes: check that it is a ring file")

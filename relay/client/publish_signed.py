@@ -11,7 +11,7 @@ from coincurve import PrivateKey
 from relay.client import explain
 from relay.client.advice import find_bits
 from relay.client.compose import make_note, read_draft
-from relay.client.envelope import seal_again
+from relay.client.envelope import MAX_POW_BITS, seal_again
 from relay.client.send import Answer, Destination, Reporter, print_line, send_all, warn_of_size
 from relay.client.sign import read_message
 from relay.client.terminal import tell
@@ -60,7 +60,7 @@ def _count_committed_bits(note: Event) -> int:
 
 def _report(note: Event, answer: Answer) -> None:
     asked = _find_asked_bits(answer, note)
-    if asked is not None:
+    if asked is not None and asked <= MAX_POW_BITS:
         print_line(note, answer)
         tell(
             f"pow: so much work is not done unasked: add --pow {asked}, {_describe_work(note, asked)}, or try another relay"

@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.timeout > 0:
         raise BadInput("--timeout takes seconds, more than 0")
     wanted = [read_wanted(filter_) for filter_ in subscribe_options.read_filters(arguments)]
-    is_json = not arguments.columns and (arguments.json or not sys.stdout.isatty())
+    is_json = not arguments.columns and (arguments.json or sys.stdout is None or not sys.stdout.isatty())
     view = _View(wanted, is_json, arguments.plain)
     if not is_json:
         print(show.write_head(), flush=True)

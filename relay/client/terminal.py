@@ -16,7 +16,9 @@ def to_printable(text: str) -> str:
 
 def tell(text: str) -> None:
     """Say something to the person, on stderr."""
-    print(text, file=sys.stderr)
+    # Closed from the start, it is None, and print would take stdout, which is for programs.
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)
 
 
 def warn(text: str) -> None:

@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+import os
 import signal
 from typing import Any
 
 import pytest
 
 from relay.client import keys
+from relay.client.other_forms import make_other_note
 from relay.event import find_tag
+from relay.verify.claim import Form
+from relay.verify.encoding import Scheme
+from relay.verify.ring import to_ring_id
 from tests.support import command
 from tests.support.client import Client, as_json, to_json
 from tests.support.command import Finished
-from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
+from tests.support.events import KEYS, make_event, make_ring, make_ring_note, pubkey_of
 from tests.support.fake_relay import SUBSCRIPTION, answer, run_fake_relay
 from tests.support.raw import port_of
 from tests.support.relays import OPEN_HOUSE, relay_on
@@ -162,6 +167,38 @@ async def test_columns_hold_nothing_that_steers_a_terminal_and_one_line_a_note()
     assert head.startswith("time (UTC)")
     assert line == f"9999-12-31 23:59 bound      sag    5     {find_tag(note, 'R')[:8]}  ]0;x first  line"
     assert "\x1b" not in line
+
+
+async def test_of_a_text_that_holds_its_own_ring_the_signed_words_are_shown() -> None:
+    note = make_other_note(
+        Form.TEXT,
+        ring=make_ring(),
+        secret=KEYS[2].secret,
+        scheme=Scheme.SAG,
+        scope=None,
+        content="just these words",
+        tags=(),
+        created_at=1_700_000_000,
+        author=KEYS[30],
+    )
+    async with run_fake_relay(answer(note)) as relay:
+        columns = await subscribe(relay.url, "--columns", "--binding", "message", "--form", "text", COLUMNS="200")
+        lines = await subscribe(relay.url, "--binding", "message")
+    assert columns.out.splitlines()[1].split(maxsplit=6)[2:] == [
+        *("text", "sag", "5", to_ring_id(make_ring())[:8], "just these words")
+    ]
+    assert read(lines)[0]["proof"]["signed_text"] == "just these words"
+
+
+async def test_a_reader_that_goes_away_ends_it_without_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    async with run_fake_relay(answer(NOTE)) as relay:
+        process = await command.start("subscribe", relay.url, stdout=writer)
+        os.close(writer)
+        async with asyncio.timeout(30):
+            _, err = await process.communicate()
+    assert (process.returncode, err) == (141, b"")
 
 
 async def test_json_is_ascii_whatever_a_note_holds() -> None:

@@ -22,13 +22,13 @@ class Finished:
     err: str
 
 
-async def start(*arguments: str, **variables: str) -> Process:
+async def start(*arguments: str, stdout: int = PIPE, **variables: str) -> Process:
     """Start `ringrelay` with these arguments; `variables` are added to its environment."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "relay", *arguments),
         env={**ENVIRONMENT, **variables},
         stdin=PIPE,
-        stdout=PIPE,
+        stdout=stdout,
         stderr=PIPE,
     )
 

@@ -20,6 +20,7 @@ from relay.client.frame import FRAME_SIZES, make_frame
 from relay.client.terminal import to_printable
 from relay.event import Event, encode_event
 from tests.support.tls import make_tls
+from tests.support.web import run_web_server
 
 # A proxy of the host's would not find the loopback.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
@@ -346,6 +347,22 @@ async def test_a_relay_that_redirects_to_https_hints_at_wss() -> None:
         finished = await publish(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", to_lines(make_event()))
     assert finished.status == 2
     assert "begins with wss://" in finished.err
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("429 Too Many Requests", "with --tor"),
+        ("503 Service Unavailable", "try again later"),
+        ("404 Not Found", "path"),
+    ],
+)
+async def test_a_refused_connection_is_explained(status: str, advice: str) -> None:
+    async with run_web_server(b"", f"HTTP/1.1 {status}\r\nContent-Length: 0") as web:
+        finished = await publish(f"ws://127.0.0.1:{web.port}/x", to_lines(make_event()))
+    assert finished.status == 2
+    assert f"HTTP {status[:3]}" in finished.err
+    assert advice in finished.err
 
 
 async def test_a_missing_socks_package_is_to_be_installed_where_this_program_runs(tmp_path: Path) -> None:
