@@ -27,6 +27,8 @@ on stderr and left out, and what is weak about the ring is said there, too.
   ringrelay ring --tor --from-nip05 example.org --from-follows wss://relay.example.com npub1... > ring.txt
   ringrelay ring ring.txt npub1... --check-on wss://relay.example.com > checked.txt
 
+A ring of those you follow, or of a list that you made, points at you: take the list of somebody else who knows these people.
+
 Whoever is asked for keys learns that somebody asked, and without --tor from which address. --check-on shows the whole
 ring to a relay, so that a note of this ring that comes soon after can be laid to you: use --tor, a relay other than the
 one you will publish on, and an earlier day. What it learns is written behind each key ("first seen 2023-Q2", "never seen")
