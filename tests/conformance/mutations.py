@@ -1,5 +1,6 @@
 """Small changes of valid ring notes, drawn from a seed. The author signs each again, so that it reaches the ring's rules."""
 
+import base64
 import json
 import random
 import re
@@ -116,6 +117,24 @@ def flip_in_signature(rng: random.Random, event: Event) -> Event:
 
     tags = [[flip(value) if index == 1 else value for index, value in enumerate(tag)] for tag in event.tags]
     return _edit(event, content=flip(event.content), tags=tags)
+
+
+def change_cbor(rng: random.Random, event: Event) -> Event:
+    """Change, insert or delete a byte inside compact signatures, which stay base64url."""
+
+    def change(match: re.Match[str]) -> str:
+        text = match[0][5:]
+        cbor = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        # The first bytes and those around the arrays' heads decide more than the others.
+        marks = [found.start() + rng.randrange(3) for found in re.finditer(rb"\x98\x20|\x61|\x18\x18", cbor)]
+        place = min(rng.choice((rng.randrange(len(cbor)), *marks)), len(cbor) - 1)
+        byte = bytes([rng.choice((0x00, 0x17, 0x18, 0x19, 0x20, 0x21, 0x58, 0x98, 0x9F, 0xFF, rng.randrange(256)))])
+        new, skipped = rng.choice(((byte, 1), (byte, 0), (b"", 1)))
+        cbor = cbor[:place] + new + cbor[place + skipped :]
+        return "ringA" + base64.urlsafe_b64encode(cbor).rstrip(b"=").decode()
+
+    tags = [[_RING_A.sub(change, value) for value in tag] for tag in event.tags]
+    return _edit(event, content=_RING_A.sub(change, event.content), tags=tags)
 
 
 def change_tags(rng: random.Random, event: Event) -> Event:
@@ -244,6 +263,7 @@ _MUTATIONS: tuple[Mutation, ...] = (
     insert_scrap,
     delete_characters,
     flip_in_signature,
+    change_cbor,
     change_tags,
     add_tag,
     swap_keys,

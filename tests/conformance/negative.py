@@ -174,6 +174,8 @@ def _list_nip97() -> Iterator[Named]:
     yield "nip97: a ring of one", _nip97(compact(sag(TEXT, (0,), 0)), hex_of(0))
     yield "nip97: a ring of two", _nip97(compact(sag(TEXT, (0, 1), 0)), hex_of(0, 1))
     yield "nip97: a member twice", _nip97(compact(sag(TEXT, (*RING, 2), SIGNER)), [*keys, keys[0]])
+    beyond = compact(sag(TEXT, (*RING, 3), SIGNER))
+    yield "nip97: a member that is not below the field's order", _nip97(beyond, [*keys, "ff" * 32])
     yield "nip97: a member that is no point", _nip97(compact(sag(TEXT, (*RING, 3), SIGNER)), [*keys, OFF_CURVE])
 
 

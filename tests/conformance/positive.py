@@ -19,7 +19,7 @@ from tests.conformance.notes import (
     npub_of,
     sign_bound,
 )
-from tests.conformance.signing import blsag, key_of, rotate, sag
+from tests.conformance.signing import KEY_AT_ORDER, blsag, key_of, rotate, sag
 
 Vector = dict[str, Any]
 RING = (2, 0, 1)  # in no order of the keys
@@ -80,6 +80,10 @@ def _list_bound() -> Iterator[Vector]:
     yield _bound("bound, sag, content beyond ASCII", list_bound_tags(RING), content='Ünï\u2028"\\\n\0\x7f \U0001f600')
     yield _bound("bound, sag, empty content", list_bound_tags(RING), content="")
     yield _bound("bound, sag, ring of 2", list_bound_tags((0, 1)), ring=(0, 1), refused=RING_OF_TWO)
+    at_order = (*RING, KEY_AT_ORDER)
+    yield _bound("bound, sag, a member whose x is the order n", list_bound_tags(at_order), ring=at_order)
+    tags = list_bound_tags(at_order, "poll", SIGNER)
+    yield _bound("bound, blsag, a member whose x is the order n", tags, ring=at_order, flag="poll")
     yield _bound("bound, sag, ring of 25", list_bound_tags(range(25)), ring=range(25), signer=24)
     yield _bound("bound, sag, ring of 256", list_bound_tags(range(256)), ring=range(256), signer=200)
     yield _bound("bound, sag, nonce after ringsig", list_bound_tags(RING), after=[["nonce", "12", "8"]])

@@ -27,7 +27,13 @@ def secret_of(number: int) -> bytes:
     return (int.from_bytes(digest, "big") % (ORDER - 1) + 1).to_bytes(32, "big")
 
 
+# A key that nobody holds the secret of: its x is the group's order, and on the curve. Code that reduces x trips over it.
+KEY_AT_ORDER = -1
+
+
 def key_of(number: int) -> bytes:
+    if number == KEY_AT_ORDER:
+        return ORDER.to_bytes(32, "big")
     return PrivateKey(secret_of(number)).public_key.format()[1:]
 
 
