@@ -3,6 +3,8 @@
 import json
 import re
 
+from coincurve import PrivateKey
+
 from relay.client.other_forms import make_other_note
 from relay.event import Event
 from relay.verify.claim import Form
@@ -158,5 +160,12 @@ FORMS = [
         "The key that signs the event is one of the ring. Some relays take it (`ring.allow_author_in_ring`).",
         "Sign the event with a new key.",
         {"words of an author in the ring": lambda v: _make(v, Form.NIP97, author=KEYS[1 - v.number])},
+    ),
+    Case(
+        "duplicate: these words are already here, signed for this ring; change them, or post nothing",
+        "A stored note has the same words by the same ring, and the same key image if linkable. Whoever posted it holds "
+        "their place, as long as it is stored.",
+        "Nothing: the words are there. To say more, sign other words.",
+        {"words of another key": lambda v: (_make(v, Form.NIP97), _make(v, Form.TEXT, author=PrivateKey()))},
     ),
 ]
