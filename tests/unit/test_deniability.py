@@ -1,7 +1,6 @@
 """What a ring signature hides and what it does not, as docs/threat-model.md says: SAG hides for ever, bLSAG as long as keys do."""
 
-from itertools import chain, repeat
-from typing import Any
+from itertools import chain
 
 import pytest
 from coincurve import PrivateKey, PublicKey
@@ -52,11 +51,15 @@ def test_every_member_could_have_made_this_very_sag(suspect: int, monkeypatch: p
 
 
 def test_what_a_signer_draws_depends_on_chance_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With chance held still, the only number that the key enters is the one that closes the ring."""
-    drawn: list[Any] = []
+    """With chance held still, every response is what was drawn but the one that closes the ring, whoever signs."""
+    drawn: list[int] = []
     monkeypatch.setattr("secrets.randbelow", lambda bound: drawn.append(bound) or 4_711)
-    sign_sag(_MESSAGE, _MEMBERS, _SIGNERS[2].secret)
-    assert drawn == list(repeat(ORDER - 1, 1 + len(_MEMBERS)))
+    for place, key in enumerate(_SIGNERS):
+        signature = sign_sag(_MESSAGE, _MEMBERS, key.secret)
+        others = [response for index, response in enumerate(signature.responses) if index != place]
+        assert set(others) == {(1 + 4_711).to_bytes(32, "big")}
+    # From all numbers of the group, by the system's generator: a nonce and a response for each member.
+    assert drawn == [ORDER - 1] * (1 + len(_MEMBERS)) * len(_SIGNERS)
 
 
 def test_two_notes_of_one_member_share_no_key_and_no_number() -> None:
