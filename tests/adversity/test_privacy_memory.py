@@ -17,8 +17,8 @@ from tests.support.raw import make_handshake, make_text_frame
 from tests.support.relays import make_config, relay_on
 from tests.support.waiting import until
 
-# In parts, so that no text of this file is what is looked for.
-_SOURCE = ("127.", "77.", "13.", "9")
+# No other test's, and in parts, so that no text of the tests themselves is what is looked for.
+_SOURCE = ("127.", "78.", "14.", "8")
 
 # All but the migrations', which are read at the start only.
 _LAST_USES = """
