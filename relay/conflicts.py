@@ -2,8 +2,8 @@
 
 import asyncpg
 
+from relay.conditions import encode_tag
 from relay.event import DELETION_REQUEST, to_address
-from relay.query import encode_tag
 from relay.row import Row, Saved
 
 

@@ -24,7 +24,7 @@ class Fanout:
         slice_bytes = deliveries = 0
         for note in notes:
             slice_bytes += len(note.encoded)
-            for subscription in self._subscriptions.matching(note.event):
+            for subscription in self._subscriptions.matching(note):
                 # It may have been closed while the loop had its turn.
                 if subscription.is_open:
                     subscription.owner.deliver(subscription, note)

@@ -1,13 +1,16 @@
 """A filter (NIP-01): read from JSON, strict, and asked whether it matches an event. Knows nothing of SQL or connections."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from relay.event import MAX_TIMESTAMP, Event, is_tag_letter, list_indexed_tags
 from relay.limits import Limits
+from relay.search import Search, matches_search, parse_search, to_text
 from relay.verdict import Prefix, Rejected
+from relay.verify.claim import Claim
 
 _hex32 = re.compile(r"[0-9a-f]{64}")
 # NIP-01: "#e" and "#p" values are exact 64-character lower-case hex.
@@ -15,15 +18,26 @@ _HEX_TAG_LETTERS = frozenset("ep")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold one filter. None means "not asked"; an empty set matches nothing (NIP-01)."""
+    """Hold one filter. None means "not asked"; an empty set matches nothing (NIP-01), but for the empty search."""
 
     ids: frozenset[str] | None = None
     authors: frozenset[str] | None = None
     kinds: frozenset[int] | None = None
     tags: tuple[tuple[str, frozenset[str]], ...] = ()
+    search: Search = frozenset()
     since: int | None = None
     until: int | None = None
     limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Hold a note as filters ask for it: tags are first values by letter, members its ring."""
+
+    event: Event
+    tags: dict[str, set[str]]
+    claim: Claim | None
+    members: frozenset[bytes]
 
 
 def parse_filter(raw: Any, limits: Limits) -> Filter:
@@ -50,7 +64,7 @@ def parse_filter(raw: Any, limits: Limits) -> Filter:
                 # Clamped, not refused: a client that asks for more than it can get should get what there is.
                 fields[name] = min(_read_integer(name, value, None), limits.max_limit)
             case "search":
-                raise Rejected(Prefix.UNSUPPORTED, "full-text search is not available; leave search out")
+                fields[name] = _read_search(value, limits)
             case _ if len(name) == 2 and name[0] == "#" and is_tag_letter(name[1]):
                 tags.append((name[1], _read_tag_values(name[1], value)))
             case _:
@@ -72,6 +86,8 @@ def to_json(filter_: Filter) -> dict[str, Any]:
             fields[name] = sorted(values)
     for letter, tag_values in filter_.tags:
         fields["#" + letter] = sorted(tag_values)
+    if filter_.search:
+        fields["search"] = to_text(filter_.search)
     for name in ("since", "until", "limit"):
         value = getattr(filter_, name)
         if value is not None:
@@ -80,24 +96,22 @@ def to_json(filter_: Filter) -> dict[str, Any]:
 
 
 def count_values(filter_: Filter) -> int:
-    """Count the values in a filter's lists."""
+    """Count the values in a filter's lists and its search."""
     lists = (filter_.ids, filter_.authors, filter_.kinds, *(values for _, values in filter_.tags))
-    return sum(len(values) for values in lists if values is not None)
+    return sum(len(values) for values in lists if values is not None) + len(filter_.search)
 
 
-def index_tags(event: Event) -> dict[str, set[str]]:
-    """Return what filters can ask an event's tags for: first values by letter (NIP-01)."""
-    values: dict[str, set[str]] = {}
+def find_facts(event: Event, claim: Claim | None) -> Facts:
+    """Return what filters can ask of a note, made once for the many filters it meets."""
+    tags: dict[str, set[str]] = {}
     for letter, value in list_indexed_tags(event):
-        values.setdefault(letter, set()).add(value)
-    return values
+        tags.setdefault(letter, set()).add(value)
+    return Facts(event, tags, claim, frozenset() if claim is None else frozenset(claim.ring))
 
 
-def matches(filter_: Filter, event: Event, tags: dict[str, set[str]]) -> bool:
-    """Answer whether an event satisfies every field of a filter; `limit` does not count (NIP-01).
-
-    `tags` is index_tags(event), made once for the many filters an event meets.
-    """
+def matches(filter_: Filter, facts: Facts) -> bool:
+    """Answer whether a note satisfies every field of a filter; `limit` does not count (NIP-01)."""
+    event, tags = facts.event, facts.tags
     return (
         (filter_.since is None or event.created_at >= filter_.since)
         and (filter_.until is None or event.created_at <= filter_.until)
@@ -105,7 +119,14 @@ def matches(filter_: Filter, event: Event, tags: dict[str, set[str]]) -> bool:
         and (filter_.authors is None or event.pubkey in filter_.authors)
         and (filter_.ids is None or event.id in filter_.ids)
         and all(letter in tags and not values.isdisjoint(tags[letter]) for letter, values in filter_.tags)
+        and (not filter_.search or matches_search(filter_.search, facts.claim, facts.members))
     )
+
+
+def _read_search(value: Any, limits: Limits) -> Search:
+    if not isinstance(value, str):
+        raise Rejected(Prefix.INVALID, "search must be a string: send text")
+    return parse_search(value, limits)
 
 
 def _read_hex_list(name: str, value: Any) -> frozenset[str]:

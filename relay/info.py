@@ -4,10 +4,11 @@ from importlib.metadata import version
 from typing import Any
 
 from relay.config import Config
+from relay.search import SEARCH_KEYS
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme
 
-SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 70)
+SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 50, 70)
 
 
 def build_info(config: Config) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def build_info(config: Config) -> dict[str, Any]:
         "max_filters": limits.max_filters,
         "max_filter_values": limits.max_filter_values,
         "max_filter_letters": limits.max_filter_letters,
+        "max_search_terms": limits.max_search_terms,
         "max_open_values": limits.max_open_values,
         "max_limit": limits.max_limit,
         "default_limit": limits.default_limit,
@@ -56,6 +58,7 @@ def build_info(config: Config) -> dict[str, Any]:
         "ring_notes": {
             "forms": [str(form) for form in Form],
             "schemes": [str(scheme) for scheme in Scheme],
+            "search": list(SEARCH_KEYS),
             "min_ring_size": config.ring.min_size,
             "max_ring_size": config.ring.max_size,
             "max_ring_size_compat": config.ring.max_size_compat,

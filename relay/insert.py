@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from relay.conditions import encode_tag
 from relay.conflicts import refuse_known
 from relay.event import DELETION_REQUEST, find_expiration, list_indexed_tags
 from relay.note import Note
-from relay.query import encode_tag
 from relay.row import Row, Saved, hash_address, to_row
 
 __all__ = ["FEED_CHANNEL", "Saved", "insert_batch"]

@@ -28,6 +28,7 @@ class Limits(Section):
     max_filters: Count = 10
     max_filter_values: Count = 1_000
     max_filter_letters: Annotated[int, Field(ge=1, le=52)] = 5
+    max_search_terms: Count = 10
     max_open_values: Count = 20_000
     max_subscription_id_chars: Annotated[int, Field(ge=1, le=64)] = 64
     default_limit: Count = 500

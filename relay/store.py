@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import asyncpg
 
+from relay.conditions import Cursor
 from relay.filter import Filter
 from relay.postgres_errors import DATABASE_AWAY
-from relay.query import Cursor, Query, build_count, build_page
+from relay.query import Query, build_count, build_page
 from relay.verdict import Prefix, Rejected
 
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.

@@ -4,9 +4,10 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from relay.event import Event, list_indexed_tags
-from relay.filter import Filter, index_tags, matches
+from relay.event import list_indexed_tags
+from relay.filter import Filter, find_facts, matches
 from relay.note import Note
+from relay.search import find_values
 
 
 class Owner(Protocol):
@@ -55,37 +56,54 @@ class Subscriptions:
                 if not entries:
                     del self._by_key[key]
 
-    def matching(self, event: Event) -> list[Subscription]:
-        """Return each subscription that an event matches, once."""
+    def matching(self, note: Note) -> list[Subscription]:
+        """Return each subscription that a note matches, once."""
         found: dict[int, Subscription] = {}
-        tags = index_tags(event)
-        for key in _list_event_keys(event):
+        facts = find_facts(note.event, note.claim)
+        for key in _list_note_keys(note):
             for subscription, filter_ in self._by_key.get(key, {}).values():
-                if id(subscription) not in found and matches(filter_, event, tags):
+                if id(subscription) not in found and matches(filter_, facts):
                     found[id(subscription)] = subscription
         return list(found.values())
 
 
 _EVERY_EVENT = ("every",)
+_EVERY_RING_NOTE = ("every ring note",)
+# Of what a search asks for, the most selective first.
+_SEARCH_KEYS = ("ring", "keyimage", "ringid", "scope")
 
 
 def _list_keys(filter_: Filter) -> Iterable[Hashable]:
     """Return the keys under which a filter is found: those of its most selective field."""
     if filter_.ids is not None:
         return [("id", event_id) for event_id in filter_.ids]
+    for name in _SEARCH_KEYS:
+        # A note must have every one of the values, so that one of them is enough to find it by.
+        if values := find_values(filter_.search, name):
+            return [(name, bytes.fromhex(values[0]) if name == "ring" else values[0])]
     if filter_.tags:
-        letter, values = min(filter_.tags, key=lambda tag: len(tag[1]))
-        return [(letter, value) for value in values]
+        letter, tag_values = min(filter_.tags, key=lambda tag: len(tag[1]))
+        return [(letter, value) for value in tag_values]
     if filter_.authors is not None:
         return [("author", author) for author in filter_.authors]
+    if filter_.search:
+        return [_EVERY_RING_NOTE]
     if filter_.kinds is not None:
         return [("kind", kind) for kind in filter_.kinds]
     return [_EVERY_EVENT]
 
 
-def _list_event_keys(event: Event) -> Iterator[Hashable]:
+def _list_note_keys(note: Note) -> Iterator[Hashable]:
+    event, claim = note.event, note.claim
     yield ("id", event.id)
     yield ("author", event.pubkey)
     yield ("kind", event.kind)
     yield _EVERY_EVENT
     yield from list_indexed_tags(event)
+    if claim is not None:
+        yield _EVERY_RING_NOTE
+        yield ("keyimage", claim.key_image)
+        yield ("ringid", claim.ring_id)
+        yield ("scope", claim.scope)
+        for member in claim.ring:
+            yield ("ring", member)

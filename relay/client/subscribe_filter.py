@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from relay.client.keys import BadInput
 from relay.event import Event
-from relay.filter import Filter, index_tags, matches, parse_filter
+from relay.filter import Filter, find_facts, matches, parse_filter
 from relay.limits import Limits
 from relay.verdict import Rejected
 from relay.verify.claim import RingProof
@@ -54,9 +54,9 @@ def read_wanted(raw: Mapping[str, Any]) -> Wanted:
 
 def is_wanted(wanted: Sequence[Wanted], event: Event, proof: RingProof | None) -> bool:
     """Answer whether one of the filters asks for a verified event."""
-    tags = index_tags(event)
+    facts = find_facts(event, proof)
     return any(
-        matches(one.filter, event, tags) and all(proof is not None and _holds(proof, term) for term in one.terms)
+        matches(one.filter, facts) and all(proof is not None and _holds(proof, term) for term in one.terms)
         for one in wanted
     )
 

@@ -69,6 +69,12 @@ async def cross_max_filter_values(url: str, _: Any) -> None:
         await closed(client, "REQ", "s", {"kinds": [1, 2], "#t": ["a", "b"]}, prefix="invalid")
 
 
+async def cross_max_search_terms(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        assert await client.fetch({"search": "scheme:sag minring:3"}) == []
+        await closed(client, "REQ", "s", {"search": "scheme:sag minring:3 form:bound"}, prefix="invalid")
+
+
 async def cross_max_open_values(url: str, _: Any) -> None:
     async with Client(url) as client:
         await client.send("REQ", "a", {"kinds": [1, 2]}, {"#t": ["a"]})
@@ -147,6 +153,7 @@ CROSSINGS: dict[str, tuple[Callable[[str, Any], Awaitable[None]], dict[str, Any]
     "max_subscriptions": (cross_max_subscriptions, {"max_subscriptions": 2}),
     "max_filters": (cross_max_filters, {"max_filters": 2}),
     "max_filter_values": (cross_max_filter_values, {"max_filter_values": 3}),
+    "max_search_terms": (cross_max_search_terms, {"max_search_terms": 2}),
     "max_open_values": (cross_max_open_values, {"max_open_values": 5}),
     "max_limit": (cross_max_limit, {"max_limit": 4, "default_limit": 3}),
     "default_limit": (cross_default_limit, {"default_limit": 3}),

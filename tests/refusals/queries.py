@@ -76,7 +76,7 @@ QUERIES = [
     ),
     Case(
         "unsupported: this relay does not know a field of the filter; see NIP-01 for those it does",
-        "A filter has another field than ids, authors, kinds, since, until, limit and `#` with one letter.",
+        "A filter has another field than ids, authors, kinds, since, until, limit, search and `#` with one letter.",
         "Leave it out: the relay does not guess what it would mean.",
         {
             **{
@@ -90,10 +90,34 @@ QUERIES = [
         },
     ),
     Case(
-        "unsupported: full-text search is not available; leave search out",
-        "A filter has `search`.",
-        "Leave it out.",
-        _ask("by search", search="word"),
+        "unsupported: full-text search is not available; search by ring:, ringid:, keyimage:, scope:, scheme:, minring:, "
+        "binding: or form:",
+        "A filter's `search` holds a word that is no `key:value`.",
+        "Leave the word out. What can be searched for are properties of ring notes.",
+        _ask("by a word", search="word"),
+    ),
+    Case(
+        "invalid: a search has a value for {key}: that no note can have; keys, ids and key images are lower-case hex, and in "
+        "a scope white space is written %20 and % is %25",
+        "A term of a `search` has a value of the wrong shape, or one that is not on the list.",
+        "Correct the value: no npub, no upper case; schemes, forms and bindings are in `docs/ring-notes.md`.",
+        {
+            **_ask("by a bad ring", search="ring:word"),
+            **_ask("by a bad scope", search="scope:100%"),
+            **_ask("by a bad form", search="form:A"),
+        },
+    ),
+    Case(
+        "invalid: too many terms in a search: at most {limits.max_search_terms}",
+        "A `search` has too many terms, those included that are ignored.",
+        "Ask for fewer at once.",
+        _ask("by many terms", search="scheme:sag " * 11),
+    ),
+    Case(
+        "invalid: search must be a string: send text",
+        "A filter's `search` is something else.",
+        "Send one text with all terms.",
+        _ask("by a bad search", search=["word"]),
     ),
     Case(
         "invalid: {name} must be a list of 64-character lower-case hex strings",

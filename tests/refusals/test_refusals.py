@@ -36,6 +36,7 @@ _CLOSED_LISTS = {
     "MAX_RING",  # what a ringA text can count
     "required_bits",  # limits.min_pow_bits, or what the ring costs
     "verb",  # EVENT or AUTH
+    "key",  # of a search
     "name",  # ids, authors, #e, #p, since, until or limit
     "letter",  # of a tag filter, a-z
     "member",  # of an event

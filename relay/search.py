@@ -1,0 +1,117 @@
+"""A ring search: the `search` of a filter (NIP-50), as terms that all must hold. Knows which terms there are; no SQL."""
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from relay.limits import Limits
+from relay.verdict import Prefix, Rejected
+from relay.verify.claim import Claim, Form
+from relay.verify.encoding import Scheme, is_flag
+
+# NIP-50: "two words separated by colon". A URL is none of these: whoever searches for one means the text.
+_EXTENSION = re.compile(r"([a-z]+):(?!//)(.+)", re.DOTALL)
+_PERCENT_ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})+", re.DOTALL)
+_PATTERNS = {
+    "ring": re.compile(r"[0-9a-f]{64}"),
+    "ringid": re.compile(r"[0-9a-f]{64}"),
+    "keyimage": re.compile(r"0[23][0-9a-f]{64}"),
+    "scope": re.compile(r".+", re.DOTALL),
+    "scheme": re.compile("|".join(Scheme)),
+    "minring": re.compile(r"[1-9][0-9]{0,4}"),
+    "binding": re.compile(r"event|message"),
+    "form": re.compile("|".join(Form)),
+}
+SEARCH_KEYS = tuple(_PATTERNS)
+
+
+class Term(NamedTuple):
+    """Hold one `key:value`; the value of `scope` decoded, all others as they are written."""
+
+    key: str
+    value: str
+
+
+# All terms must hold, so a search for two values of which a note has one finds nothing. The empty search finds everything.
+Search = frozenset[Term]
+
+
+def parse_search(text: str, limits: Limits) -> Search:
+    """Read a `search`. What looks like an extension of NIP-50 and is none of ours is ignored, as that asks.
+
+    Raises Rejected: unsupported for a word, invalid for a value that no ring note has and for too many terms.
+    """
+    words = text.split()
+    if len(words) > limits.max_search_terms:
+        raise Rejected(Prefix.INVALID, f"too many terms in a search: at most {limits.max_search_terms}")
+    return frozenset(term for term in map(_read_word, words) if term is not None)
+
+
+def to_text(search: Search) -> str:
+    """Return the text that parse_search reads back to the same search."""
+    return " ".join(f"{key}:{quote(value) if key == 'scope' else value}" for key, value in sorted(search))
+
+
+def find_values(search: Search, key: str) -> list[str]:
+    """Return the values that a search gives for a key, in order."""
+    return sorted(term.value for term in search if term.key == key)
+
+
+def matches_search(search: Search, claim: Claim | None, members: frozenset[bytes]) -> bool:
+    """Answer whether a note with that claim, and with its ring as a set, is what a search asks for."""
+    if claim is None:
+        return not search
+    return all(_holds(term, claim, members) for term in search)
+
+
+def _holds(term: Term, claim: Claim, members: frozenset[bytes]) -> bool:
+    match term.key:
+        case "ring":
+            return bytes.fromhex(term.value) in members
+        case "ringid":
+            return claim.ring_id == term.value
+        case "keyimage":
+            return claim.key_image == term.value
+        case "scope":
+            return claim.scope == term.value
+        case "scheme":
+            return claim.scheme == term.value
+        case "minring":
+            return len(claim.ring) >= int(term.value)
+        case "binding":
+            return claim.binding == term.value
+        case _:
+            return claim.form == term.value
+
+
+def _read_word(word: str) -> Term | None:
+    extension = _EXTENSION.fullmatch(word)
+    if extension is None:
+        raise Rejected(
+            Prefix.UNSUPPORTED,
+            "full-text search is not available; search by ring:, ringid:, keyimage:, scope:, scheme:, minring:, binding: "
+            "or form:",
+        )
+    key, value = extension[1], extension[2]
+    if key not in _PATTERNS:
+        return None
+    if key == "scope":
+        value = _decode_scope(value)
+    if not _PATTERNS[key].fullmatch(value):
+        raise Rejected(
+            Prefix.INVALID,
+            f"a search has a value for {key}: that no note can have; keys, ids and key images are lower-case hex, and in a "
+            "scope white space is written %20 and % is %25",
+        )
+    return Term(key, value)
+
+
+def _decode_scope(value: str) -> str:
+    """Return the scope that is meant, "" for one that no note has."""
+    if not _PERCENT_ENCODED.fullmatch(value):
+        return ""
+    try:
+        scope = unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return ""
+    return scope if is_flag(scope) else ""
