@@ -121,6 +121,12 @@ async def test_what_the_ring_proves_is_checked_here_where_a_relay_does_not_look(
     assert "1 not shown: not what was asked for" in done.err
 
 
+async def test_words_to_search_for_are_left_to_the_relay() -> None:
+    async with run_fake_relay(answer(NOTE)) as relay:
+        done = await subscribe(relay.url, "--filter", '{"search":"bitcoin https://example.org language:en scheme:sag"}')
+    assert (done.status, read_ids(done)) == (0, [NOTE.id])
+
+
 def change(event: Any, **members: Any) -> dict[str, Any]:
     return {**to_json(event), **members}
 
@@ -259,6 +265,8 @@ async def test_a_message_beyond_the_bound_ends_it() -> None:
         ("--key-image", "ab" * 33),
         ("--filter", "[]"),
         ("--filter", '{"kinds":["1"]}'),
+        ("--filter", '{"search":7}'),
+        ("--filter", '{"search":"minring:many"}'),
         ("--tag", "e=x"),
         ("--timeout", "0"),
         ("--scope", keys.encode_nsec(KEYS[0].secret)),
