@@ -4,6 +4,8 @@ import base64
 import json
 from collections.abc import Iterator
 
+from coincurve import PublicKey
+
 from relay.event import Event
 from relay.verify.encoding import ORDER, RingSignature, Scheme
 from relay.verify.ring import Dialect
@@ -21,6 +23,11 @@ def list_encodings() -> Iterator[Named]:
         responses = (value, *first.responses[1:])
         yield f"compact: a response is {name}", _nip97(compact(RingSignature(Scheme.SAG, first.c0, responses)))
         yield f"JSON: a response is {name}", _nip97(as_json(RingSignature(Scheme.SAG, first.c0, responses)))
+    closing = sag(TEXT, RING, SIGNER, zero=True)
+    modulo = tuple(ORDER.to_bytes(32, "big") if s == bytes(32) else s for s in closing.responses)
+    yield "compact: a response is 0 and the ring closes", _nip97(compact(closing))
+    yield "compact: a response is n and the ring closes", _nip97(compact(RingSignature(Scheme.SAG, closing.c0, modulo)))
+    yield "JSON: a response is 0 and the ring closes", _nip97(as_json(closing))
     for name, written in (
         ("padded", text + "=" * (-len(text[5:]) % 4)),
         ("standard base64", _ring_a(cbor, urlsafe=False)),
@@ -44,11 +51,11 @@ def list_encodings() -> Iterator[Named]:
         ("a key image that begins with 04", b"\x04" + image[1:], "poll"),
         ("a key image that is no point", b"\x02" + bytes.fromhex(OFF_CURVE), "poll"),
         ("another flag", image, "vote"),
-        ("an empty flag", image, ""),
-        ("a flag of 129 bytes", image, "x" * 129),
         ("no flag where one was signed", image, None),
     ):
         written = compact(RingSignature(Scheme.BLSAG, scoped.c0, scoped.responses, key_image, flag))
+        yield f"compact, blsag: {name}", _nip97(written)
+    for name, written in _list_flags():
         yield f"compact, blsag: {name}", _nip97(written)
     good = json.loads(as_json(first))
     for name, written in (
@@ -62,6 +69,20 @@ def list_encodings() -> Iterator[Named]:
         ("more white space than 128 characters a scalar", as_json(first) + " " * 640),
     ):
         yield f"JSON: {name}", _nip97(written)
+
+
+def _list_flags() -> Iterator[tuple[str, str]]:
+    """Each verifies for whoever is lenient in one thing."""
+    bare = blsag(TEXT, RING, SIGNER, None)
+    yield "an empty flag", compact(RingSignature(bare.scheme, bare.c0, bare.responses, bare.key_image, ""))
+    yield "a flag of 129 bytes", compact(blsag(TEXT, RING, SIGNER, "x" * 129))
+    replaced = _to_cbor(compact(blsag(TEXT, RING, SIGNER, "\ufffd")))
+    assert replaced.endswith(b"\x83\x18\xef\x18\xbf\x18\xbd")
+    yield "a flag that is not UTF-8", _ring_a(replaced[:-7] + b"\x81\x18\xff")
+    image = bare.key_image or b""
+    cbor, uncompressed = _to_cbor(compact(bare)), PublicKey(image).format(compressed=False)
+    assert cbor.endswith(b"\x61i" + _array(image))
+    yield "a key image of 65 bytes", _ring_a(cbor.removesuffix(_array(image)) + _array(uncompressed))
 
 
 def _nip97(written: str) -> Event:

@@ -18,12 +18,20 @@ def list_negative_texts() -> Iterator[Named]:
     sig, npubs, keys = compact(first), npub_of(*RING), hex_of(*RING)
     lines = "\n".join(npubs)
     ring = f"Ring:\n{lines}"
+    quoting = f"Somebody signed {compact(sag('Hello.', RING, SIGNER))}"
+    listing = f"Not these: {' '.join(hex_of(3, 4, 5))}"
+    joined = "We agree on x"
     for name, content in (
         *_list_partly_signed(sig, lines),
         ("2,501 lines", f"{TEXT}\n{lines}" + "\n" * (2_501 - 4) + sig),
         ("two signatures", f"{TEXT}\n\n{ring}\n\n{sig}\n\n{sig}"),
         ("a compact signature and a JSON one", f"{TEXT}\n\n{ring}\n\n{sig}\n\n{as_json(first)}"),
         ("a signature in the message too", f"{TEXT} {sig}\n\n{ring}\n\n{sig}"),
+        ("a signature in a message that was signed", _put_last(quoting, ring)),
+        ("two runs of one size, one in a message that was signed", _put_last(listing, ring)),
+        ("a letter of the message joined to a key", f"{joined}{' '.join(keys)}\n{compact(sag(joined, RING, SIGNER))}"),
+        ("a quoted JSON signature", f"{TEXT}\n\n{ring}\n\n'{as_json(first)}'"),
+        ("a dash behind a comma", f"{TEXT}\n\nRing:\n{',- '.join(npubs)}\n\n{sig}"),
         ("a full stop after the signature", f"{TEXT}\n\n{ring}\n\n{sig}."),
         ("a letter after the signature", f"{TEXT}\n\n{ring}\n\n{sig}A"),
         ("a word joined to the signature", f"{TEXT}\n\n{ring}\n\nsig{sig}"),
@@ -78,6 +86,7 @@ def _list_partly_signed(sig: str, lines: str) -> Iterator[tuple[str, str]]:
         ("a zero-width space", f"{TEXT}\n\n{ring}\n\n\u200b{sig}"),
         ("a key after the signature", f"{TEXT}\n\n{ring}\n\n{sig}\n{npub_of(9)[0]}"),
         ("a hash tag", f"{TEXT}\n\n{ring}\n\n{sig}\n\n#leak"),
+        ("four dashes", f"{TEXT}\n\n{ring}\n\n{sig}\n\n----"),
         ("asterisks", f"{TEXT}\n\n{ring}\n\n{sig}\n\n* * *"),
         ("list numbers that do not count", f"{TEXT}\n\nRing:\n1936. {first}\n1945. {second}\n2001. {third}\n\n{sig}"),
         ("list numbers from 0", f"{TEXT}\n\nRing:\n0. {first}\n1. {second}\n2. {third}\n\n{sig}"),
@@ -85,6 +94,10 @@ def _list_partly_signed(sig: str, lines: str) -> Iterator[tuple[str, str]]:
         ("list numbers with zeros before them", f"{TEXT}\n\nRing:\n01. {first}\n02. {second}\n03. {third}\n\n{sig}"),
     ):
         yield f"partly signed, {name}", content
+
+
+def _put_last(text: str, ring: str) -> str:
+    return f"{compact(sag(text, RING, SIGNER))}\n\n{ring}\n\nMessage: {text}"
 
 
 def _raise_case(text: str) -> str:

@@ -223,6 +223,8 @@ def _list_text() -> Iterator[Vector]:
         ("the value of Message:", f"Message: {TEXT}\n\nRing:\n{lines}\n\nSignature:\n{sig}"),
         ("the value of **Message:**, on a line of its own", f"**Message:**\n\n{TEXT}\n\nRing:\n{lines}\n{sig}"),
         ("the value of Message: in a fence", f"### Message:\n```text\n{TEXT}\n```\nRing:\n{lines}\n{sig}"),
+        ("an indented Message: below a rule", f"---\n  Message: {TEXT}\n\nRing:\n{lines}\n\n{sig}"),
+        ("a signature joined to the last key", f"{TEXT}\n\nRing:\n{lines}{sig}"),
         ("a fenced message", f"```\n{TEXT}\n```\n\nRing:\n{lines}\n\n{sig}"),
         ("fenced members and signature", f"{TEXT}\n\nRing:\n```\n{lines}\n```\n\nSignature:\n```\n{sig}\n```"),
         ("signature before the members", f"{TEXT}\n\nSignature: {sig}\n\nRing:\n{lines}"),
@@ -257,6 +259,10 @@ def _list_text_messages() -> Iterator[Vector]:
     keyed = f"Ask {npub_of(9)[0]} and {hex_of(8)[0]}, {hex_of(7)[0]}.\nMessage: yes"
     signature = sag(keyed, RING, SIGNER)
     yield _text("sag, keys in the message", f"{keyed}\n\nRing:\n{tail}\n{compact(signature)}", signature, keyed)
+    dashed = "We have known -since- March-"
+    signature = sag(dashed, RING, SIGNER)
+    content = f"{dashed} {' '.join(hex_of(*RING))}\n{compact(signature)}"
+    yield _text("sag, a message that ends with a dash", content, signature, dashed)
     emphasis = "**bold** from the first word"
     signature = sag(emphasis, RING, SIGNER)
     content = f"Message:{emphasis}\nRing:\n{tail}\n{compact(signature)}"

@@ -42,7 +42,10 @@ def key_image_of(signer: int, flag: str | None, dialect: Dialect = Dialect.CANON
     return PublicKey(base).multiply(_scalar_of(signer).to_bytes(32, "big")).format()
 
 
-def sag(text: str, ring: Sequence[int], signer: int, dialect: Dialect = Dialect.CANONICAL) -> RingSignature:
+def sag(
+    text: str, ring: Sequence[int], signer: int, dialect: Dialect = Dialect.CANONICAL, zero: bool = False
+) -> RingSignature:
+    """Sign; with `zero` the response behind the signer's is 0, which closes the ring and is not valid."""
     members = [lift(key_of(number)) for number in ring]
     state = start_sag(text.encode(), members, dialect)
     curve = Curve()
@@ -50,7 +53,7 @@ def sag(text: str, ring: Sequence[int], signer: int, dialect: Dialect = Dialect.
     def link(place: int, s: int, c: int) -> bytes:
         return _require(curve.add(s, c, members[place].point))
 
-    c0, responses = _close(state, link, ring, signer)
+    c0, responses = _close(state, link, ring, signer, zero)
     return RingSignature(Scheme.SAG, c0, responses)
 
 
@@ -86,7 +89,9 @@ def _link_blsag(ring: Sequence[int], key_image: bytes, flag: str | None, dialect
     return link
 
 
-def _close(state: "hashlib._Hash", link: Link, ring: Sequence[int], signer: int) -> tuple[bytes, tuple[bytes, ...]]:
+def _close(
+    state: "hashlib._Hash", link: Link, ring: Sequence[int], signer: int, zero: bool = False
+) -> tuple[bytes, tuple[bytes, ...]]:
     """Walk the ring from its signer to its signer, and return c0 and the responses.
 
     The signer's own link is begun with a response and a challenge, too: a*G = (a - t*d)*G + t*P for any t.
@@ -94,6 +99,8 @@ def _close(state: "hashlib._Hash", link: Link, ring: Sequence[int], signer: int)
     start, size = ring.index(signer), len(ring)
     seed = hashlib.sha256(state.digest() + b"%d" % signer).digest()
     drawn, nonce, t = ([_draw(seed, index) for index in range(size)], _draw(seed, size), _draw(seed, size + 1))
+    if zero:
+        drawn[(start + 1) % size] = 0
     key = _scalar_of(signer)
     challenges = [0] * size
     challenge = next_challenge(state, link(start, (nonce - t * key) % ORDER, t))
