@@ -247,7 +247,7 @@ async def test_closing_a_subscription_cancels_its_query(database18: dict[str, An
 @pytest.mark.parametrize(
     ("message", "prefix"),
     [
-        (["REQ", "s", {"search": "word"}], "unsupported: full-text search is not available; leave search out"),
+        (["REQ", "s", {"search": "word"}], "unsupported: full-text search is not available; search by ring:"),
         (["REQ", "s", {"colour": "red"}], "unsupported"),
         (["REQ", "s", {"#tt": ["x"]}], "unsupported"),
         (["COUNT", "s", {"search": "word"}], "unsupported"),
