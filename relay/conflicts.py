@@ -3,12 +3,13 @@
 import asyncpg
 
 from relay.conditions import encode_tag
-from relay.event import DELETION_REQUEST, to_address
+from relay.event import DELETION_REQUEST, list_indexed_tags, to_address
 from relay.row import Row, Saved
+from relay.verify.answers import Answer, read_named_rings
 
 
 async def refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[Row]:
-    """Leave out what is deleted, what another note's ring signature is on, and ephemeral events just announced.
+    """Leave out what is deleted, said, signed or answered already, answers of others than may, and known ephemeral events.
 
     Returns the rows that are left, and notes in `saved` what became of the others.
     """
@@ -20,6 +21,11 @@ async def refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asy
         saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
     for row in await _find_stored_words(connection, [row for row in kept if row.note.first_seen is not None]):
         saved.setdefault(id(row.note), Saved.WORDS_STORED)
+    answers = [(row, row.answer) for row in kept if row.answer is not None]
+    for row in await _find_answered(connection, answers):
+        saved.setdefault(id(row.note), Saved.ANSWERED)
+    for row in await _find_others_answers(connection, answers, rows):
+        saved.setdefault(id(row.note), Saved.OTHER_RING)
     for row in await _find_announced(connection, [row for row in rows if row.is_ephemeral]):
         saved[id(row.note)] = Saved.DUPLICATE
     return [row for row in rows if id(row.note) not in saved]
@@ -54,6 +60,43 @@ async def _find_stored_words(connection: asyncpg.Connection, rows: list[Row]) ->
     )
     holders = {record["first_seen"]: record["id"] for record in records}
     return [row for row in rows if holders.get(row.note.first_seen, row.id) != row.id]
+
+
+async def _find_answered(connection: asyncpg.Connection, answers: list[tuple[Row, Answer]]) -> list[Row]:
+    """Return the answers of members who have another one, stored or gone."""
+    if not answers:
+        return []
+    records = await connection.fetch(
+        """
+        SELECT a.kind, a.target, a.key_image, a.note_id FROM answers a
+        JOIN unnest($1::integer[], $2::bytea[], $3::bytea[]) AS r (kind, target, key_image) USING (kind, target, key_image)
+        """,
+        [answer.kind for _, answer in answers],
+        [answer.target for _, answer in answers],
+        [answer.key_image for _, answer in answers],
+    )
+    holders = {(record["kind"], record["target"], record["key_image"]): record["note_id"] for record in records}
+    return [row for row, answer in answers if holders.get(answer.key, row.id) != row.id]
+
+
+async def _find_others_answers(
+    connection: asyncpg.Connection, answers: list[tuple[Row, Answer]], batch: list[Row]
+) -> list[Row]:
+    """Return the answers from a ring that is not among those their target names. One that is not here names none."""
+    if not answers:
+        return []
+    records = await connection.fetch(
+        "SELECT note_id, tag FROM tags WHERE note_id = ANY($1::bytea[]) AND substr(tag, 1, 1) = 'R'",
+        list({answer.target for _, answer in answers}),
+    )
+    values: dict[bytes, list[str]] = {}
+    for record in records:
+        values.setdefault(record["note_id"], []).append(record["tag"][1:].decode(errors="replace"))
+    # What a target names follows from its id, so it counts whatever becomes of the target itself.
+    for row in batch:
+        values.setdefault(row.id, []).extend(value for letter, value in list_indexed_tags(row.event) if letter == "R")
+    named = {target: read_named_rings(texts) for target, texts in values.items()}
+    return [row for row, answer in answers if named.get(answer.target) and answer.ring_id not in named[answer.target]]
 
 
 async def _find_announced(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:

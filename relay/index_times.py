@@ -21,6 +21,8 @@ SELECT EXISTS (SELECT FROM notes WHERE id = ''),
        EXISTS (SELECT FROM tags WHERE note_id = ''),
        EXISTS (SELECT FROM ring_members WHERE member = ''),
        EXISTS (SELECT FROM ring_members WHERE note_id = ''),
+       EXISTS (SELECT FROM answers WHERE kind = -1 AND target = ''),
+       EXISTS (SELECT FROM answers WHERE note_id = ''),
        EXISTS (SELECT FROM spent_signatures WHERE pre_id = ''),
        EXISTS (SELECT FROM feed WHERE id = '' AND event IS NOT NULL)
 """

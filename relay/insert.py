@@ -1,6 +1,7 @@
 """Insert a batch of notes inside the caller's transaction: the only code that writes to notes, their indexes and the feed.
 
-Knows the rules of replacement (NIP-01), deletion (NIP-09) and one-signature-one-note. Knows nothing of who waits for it.
+Knows the rules of replacement (NIP-01), deletion (NIP-09), one note a ring signature and one answer a ring member. Knows
+nothing of who waits for it.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) ->
             saved[id(row.note)] = await _find_rule_met(connection, row)
     new = [row for row in rows if id(row.note) not in saved]
     await _insert_index_rows(connection, [row for row in new if row.id in inserted])
+    await _insert_answers(connection, [row for row in new if row.id in inserted])
     await _delete_requested(connection, [row for row in new if row.event.kind == DELETION_REQUEST])
     sequence = await _announce(connection, new)
     return [saved.get(id(note), Saved.STORED) for note in notes], sequence
@@ -52,6 +54,7 @@ def _collapse(rows: list[Row], saved: dict[int, Saved]) -> list[Row]:
     by_address: dict[bytes, Row] = {}
     by_pre_id: dict[bytes, Row] = {}
     by_words: dict[bytes, Row] = {}
+    by_answer: dict[tuple[int, bytes, bytes], Row] = {}
     for row in sorted(rows, key=lambda row: -row.event.created_at):
         if row.id in kept:
             saved[id(row.note)] = Saved.DUPLICATE
@@ -62,6 +65,8 @@ def _collapse(rows: list[Row], saved: dict[int, Saved]) -> list[Row]:
             saved[id(row.note)] = Saved.SIGNATURE_USED
         elif row.note.first_seen is not None and by_words.setdefault(row.note.first_seen, row) is not row:
             saved[id(row.note)] = Saved.WORDS_STORED
+        elif row.answer is not None and by_answer.setdefault(row.answer.key, row) is not row:
+            saved[id(row.note)] = Saved.ANSWERED
         else:
             kept[row.id] = row
     return [row for row in rows if kept.get(row.id) is row]
@@ -162,6 +167,24 @@ async def _insert_index_rows(connection: asyncpg.Connection, rows: list[Row]) ->
         [row.event.kind for row, _ in rings],
         [len(ring) for _, ring in rings],
         [find_expiration(row.event) for row, _ in rings],
+    )
+
+
+async def _insert_answers(connection: asyncpg.Connection, rows: list[Row]) -> None:
+    """Keep who answered what, for good: this outlives the answer."""
+    answers = [(row.answer, row.id) for row in rows if row.answer is not None]
+    if not answers:
+        return
+    await connection.execute(
+        """
+        INSERT INTO answers (kind, target, key_image, ring_id, note_id)
+        SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
+        """,
+        [answer.kind for answer, _ in answers],
+        [answer.target for answer, _ in answers],
+        [answer.key_image for answer, _ in answers],
+        [answer.ring_id for answer, _ in answers],
+        [note_id for _, note_id in answers],
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from relay.event import Event, decode_event, encode_event
 from relay.filter import Filter, parse_filter, to_json
 from relay.limits import Limits
+from relay.tally import Counted
 from relay.verdict import Prefix, Rejected
 
 
@@ -210,11 +211,13 @@ def encode_closed(subscription_id: str, text: str) -> bytes:
     return _encode(["CLOSED", subscription_id, text])
 
 
-def encode_count(subscription_id: str, count: int, approximate: bool) -> bytes:
-    """Encode the answer to a COUNT (NIP-45)."""
-    answer: dict[str, int | bool] = {"count": count}
-    if approximate:
+def encode_count(subscription_id: str, counted: Counted) -> bytes:
+    """Encode the answer to a COUNT (NIP-45), with one member that only a tally has: `rings`, members by ring id."""
+    answer: dict[str, Any] = {"count": counted.count}
+    if counted.is_more:
         answer["approximate"] = True
+    if counted.rings is not None:
+        answer["rings"] = counted.rings
     return _encode(["COUNT", subscription_id, answer])
 
 

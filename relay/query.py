@@ -85,6 +85,40 @@ def build_count(filters: Sequence[Filter], maximum: int, now: int) -> Query:
     )
 
 
+def build_tally(filter_: Filter, named: frozenset[bytes], maximum: int, rings: int, now: int) -> Query:
+    """Count the answers that match a filter, each a member's only one, by ring; and with them plain notes that match.
+
+    `named` are the rings that may answer, empty where all may. Columns: ring_id and members for the `rings` largest rings
+    (null for what is no answer); of all together, seen (which stops one past `maximum`) and counted.
+    """
+    arguments = Arguments()
+    found = _select_ids(filter_, now, arguments)
+    place = arguments.add(maximum + 1, "bigint")
+    may_answer = f" AND a.ring_id = ANY({arguments.add(list(named), 'bytea[]')})" if named else ""
+    return Query(
+        f"""
+        SELECT ring_id, members, (sum(members) OVER ())::bigint AS seen,
+               coalesce(sum(members) FILTER (WHERE is_plain OR ring_id IS NOT NULL) OVER (), 0)::bigint AS counted
+        FROM (
+            SELECT a.ring_id, n.scheme IS NULL AS is_plain, count(*) AS members
+            FROM (SELECT id FROM ({found}) AS matching (id) LIMIT {place}) f
+                JOIN notes n ON n.id = f.id LEFT JOIN answers a ON a.note_id = n.id{may_answer}
+            GROUP BY 1, 2
+        ) groups
+        ORDER BY ring_id IS NULL, members DESC, ring_id LIMIT {arguments.add(rings, "bigint")}
+        """,
+        tuple(arguments.values),
+        is_reusable=False,
+    )
+
+
+def build_named_rings(target: str) -> Query:
+    """Select the values of a stored note's `R` tags, as bytes."""
+    return Query(
+        "SELECT substr(tag, 2) FROM tags WHERE note_id = $1 AND substr(tag, 1, 1) = 'R'", (bytes.fromhex(target),)
+    )
+
+
 def _select_candidates(filter_: Filter, after: Cursor | None, rows: int, now: int, arguments: Arguments) -> str:
     """Select (created_at, id) of the newest matches, driven by the most selective field.
 

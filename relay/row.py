@@ -6,6 +6,7 @@ from enum import Enum
 
 from relay.event import Event, KindClass, classify, to_address
 from relay.note import Note
+from relay.verify.answers import Answer, find_answer
 
 
 class Saved(Enum):
@@ -18,6 +19,11 @@ class Saved(Enum):
     WORDS_STORED = (
         False,
         "duplicate: these words are already here, signed for this ring; change them, or post nothing",
+    )
+    ANSWERED = (False, "duplicate: this ring member has already answered; the first answer stands, post nothing")
+    OTHER_RING = (
+        False,
+        "blocked: only members of the ring that the target names in its R tag may answer it; sign with that ring",
     )
     DELETED = (False, "blocked: its author has deleted this event; it is not accepted again: post a new one")
     FAILED = (False, "error: the note could not be stored; try again")
@@ -42,6 +48,7 @@ class Row:
     pubkey: bytes
     address: bytes | None
     pre_id: bytes | None
+    answer: Answer | None
 
     @property
     def event(self) -> Event:
@@ -64,6 +71,7 @@ def to_row(note: Note) -> Row:
         bytes.fromhex(event.pubkey),
         None if address is None else hash_address(address),
         None if note.claim is None or note.claim.pre_id is None else bytes.fromhex(note.claim.pre_id),
+        find_answer(event, note.claim),
     )
 
 

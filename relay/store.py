@@ -12,12 +12,16 @@ import asyncpg
 from relay.conditions import Cursor
 from relay.filter import Filter
 from relay.postgres_errors import DATABASE_AWAY
-from relay.query import Query, build_count, build_page
+from relay.query import Query, build_count, build_named_rings, build_page, build_tally
+from relay.tally import Counted, find_target
 from relay.verdict import Prefix, Rejected
+from relay.verify.answers import read_named_rings
 
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.
 _PAGE_ROWS = 100
 _PAGE_BYTES = 262_144
+# What a COUNT lists at most. A member who looks for a smaller ring names it in the search.
+_MAX_RINGS_COUNTED = 100
 _TOO_SLOW = "the query took too long; narrow the filter (fewer values, a since, a smaller limit)"
 _UNAVAILABLE = "the database is not available; try again later"
 
@@ -88,14 +92,26 @@ class Store:
             if fresh:
                 yield fresh
 
-    async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> tuple[int, bool]:
-        """Return how many distinct notes match, at most `maximum`, and whether there are more.
+    async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> Counted:
+        """Return how many distinct notes match, at most `maximum`. Where that is a tally, each note is a member's only one.
 
         Raises Rejected(error) when the query takes too long or there is no database.
         """
+        target = find_target(filters)
+        if target is not None:
+            return await self._tally(filters[0], target, maximum, now)
         records = await self.fetch(build_count(filters, maximum, now))
         count: int = records[0][0]
-        return min(count, maximum), count > maximum
+        return Counted(min(count, maximum), count > maximum)
+
+    async def _tally(self, filter_: Filter, target: str, maximum: int, now: int) -> Counted:
+        records = await self.fetch(build_named_rings(target))
+        named = read_named_rings(record[0].decode(errors="replace") for record in records)
+        groups = await self.fetch(build_tally(filter_, named, maximum, _MAX_RINGS_COUNTED, now))
+        rings = {group["ring_id"].hex(): group["members"] for group in groups if group["ring_id"] is not None}
+        if not groups:
+            return Counted(0, rings=None if named else {})
+        return Counted(min(groups[0]["counted"], maximum), groups[0]["seen"] > maximum, None if named else rings)
 
     async def is_stored(self, event_id: str) -> bool:
         """Answer whether an id is stored. Those asked for during one query share the next one.

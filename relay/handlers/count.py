@@ -1,4 +1,4 @@
-"""A COUNT (NIP-45): how many stored notes match."""
+"""A COUNT (NIP-45): how many stored notes match, or how many ring members answered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,5 +18,5 @@ class CountHandler:
 
     async def answer(self, message: Count) -> bytes:
         """Return the COUNT reply; above `max_count` it is marked approximate. Raises Rejected when it takes too long."""
-        count, is_more = await self.store.count(message.filters, self.limits.max_count, self.now())
-        return encode_count(message.subscription_id, count, approximate=is_more)
+        counted = await self.store.count(message.filters, self.limits.max_count, self.now())
+        return encode_count(message.subscription_id, counted)

@@ -7,6 +7,7 @@ from bech32 import bech32_decode
 from relay.event import Event, compute_id, count_leading_zero_bits, is_expired
 from relay.limits import AcceptPolicy, Limits, RingPolicy
 from relay.verdict import Prefix, Rejected
+from relay.verify.answers import POLL_RESPONSE, find_answer
 from relay.verify.claim import Claim
 from relay.verify.encoding import Scheme
 
@@ -102,6 +103,7 @@ def check_policy(event: Event, claim: Claim | None, ring: RingPolicy, accept: Ac
             raise Rejected(Prefix.INVALID, "the tags R, J and scope belong to ring-signed notes; post it without them")
         return
     check_ring(event, claim, ring)
+    check_answer(event, claim)
 
 
 def check_ring(event: Event, claim: Claim, ring: RingPolicy) -> None:
@@ -118,6 +120,15 @@ def check_ring(event: Event, claim: Claim, ring: RingPolicy) -> None:
             Prefix.BLOCKED,
             "a linkable signature without a scope links all its signer's notes and can name them; "
             "sign with sag, or with a scope",
+        )
+
+
+def check_answer(event: Event, claim: Claim) -> None:
+    """Refuse a ring-signed poll response that its member could give twice. Reactions are taken, and not counted then."""
+    if event.kind == POLL_RESPONSE and find_answer(event, claim) is None:
+        raise Rejected(
+            Prefix.INVALID,
+            "a ring-signed poll response must be linkable, with one e tag and the scope 1018:<id of the poll>; sign it so",
         )
 
 

@@ -24,6 +24,10 @@ def _claim(variant: Variant, *ring: str, ringsig: str = "ringA") -> Event:
     return variant.plain(kind=1, tags=(("ring", *ring), ("ringsig", ringsig)))
 
 
+def _answer(variant: Variant, target: str, **options: Any) -> Event:
+    return variant.ring(kind=7, tags=(("e", target),), scope=f"7:{target}", **options)
+
+
 def _decode(event: Event) -> RingSignature:
     return decode_ring_a(_ringsig(event), len(next(tag for tag in event.tags if tag[0] == "ring")) - 1)
 
@@ -286,6 +290,27 @@ RINGS = [
         "The ring signed something that is or was on another note: only the nonce or the author's signature differ.",
         "Nothing, where the other note is yours. To post another, sign again with the ring.",
         {"signature used": _replay},
+    ),
+    Case(
+        "invalid: a ring-signed poll response must be linkable, with one e tag and the scope 1018:<id of the poll>; sign it so",
+        "A ring-signed note of kind 1018 (NIP-88) is none of which a member has only one.",
+        "Sign with bLSAG and that scope, and name the poll in one `e` tag.",
+        {
+            "an unlinkable response": lambda v: v.ring(kind=1018, tags=(("e", v.pubkey),)),
+            "a response of another scope": lambda v: v.ring(kind=1018, tags=(("e", v.pubkey),), scope=v.word),
+        },
+    ),
+    Case(
+        "duplicate: this ring member has already answered; the first answer stands, post nothing",
+        "The same member of the ring has reacted to that target, or responded to that poll, even if that answer is gone.",
+        "Nothing. Another ring or another throwaway key changes nothing.",
+        {"answered": lambda v: (_answer(v, v.pubkey), _answer(v, v.pubkey, created_at=v.now - 5))},
+    ),
+    Case(
+        "blocked: only members of the ring that the target names in its R tag may answer it; sign with that ring",
+        "The note that is answered has an R tag with another ring id.",
+        "Sign with the ring it names, if a key of yours is in it.",
+        {"another ring's answer": lambda v: ((target := v.ring()), _answer(v, target.id, ring_size=6))},
     ),
     Case(
         "rate-limited: at most {limits.ring_links_per_s} ring links a second are verified; wait and try again",
