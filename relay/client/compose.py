@@ -269,6 +269,8 @@ def _warn_of_refusal(note: Event) -> None:
         if len(make_frame(note, is_padded=False).encode()) > limits.max_message_bytes:
             raise Rejected(Prefix.INVALID, f"it makes a message of more than {limits.max_message_bytes} bytes")
         rules.check(note, int(time.time()), limits)
-        rules.check_policy(note, proof.find(note), ring, AcceptPolicy())
+        claim = proof.find(note, ring.max_size_compat)
+        rules.check_policy(note, claim, ring, AcceptPolicy())
+        rules.check_cost(note, claim, ring)
     except Rejected as rejected:
         warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}")
