@@ -29,7 +29,7 @@ SELECT EXISTS (SELECT FROM notes WHERE id = ''),
 # While a table is small, Postgres reads it from its beginning instead of by an index; the first row is enough here.
 _SCAN = """
 SELECT EXISTS (SELECT FROM notes), EXISTS (SELECT FROM tags), EXISTS (SELECT FROM ring_members),
-       EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM feed)
+       EXISTS (SELECT FROM answers), EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM feed)
 """
 
 

@@ -15,8 +15,8 @@ from relay.postgres_errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.verdict import Prefix, Rejected
 
 _MAX_BATCH = 500
-# In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms, so that one ring of a thousand
-# goes into a batch, and what came behind such a note does not wait for the next one too.
+# In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms. One of the largest rings
+# (ring.max_size) goes into a batch, and what came behind such a note does not wait for the next one too.
 _MAX_BATCH_ROWS = 2_000
 # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
 _MAX_WAITING = 20_000

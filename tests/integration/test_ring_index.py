@@ -75,12 +75,13 @@ async def test_notes_stored_before_there_was_a_ring_index_are_in_it(
     await today.close()
 
 
-async def test_every_index_is_touched_so_that_its_last_use_dates_no_note(database: dict[str, Any]) -> None:
+async def test_every_index_and_table_is_touched_so_that_its_last_use_dates_no_note(database: dict[str, Any]) -> None:
     connection = await asyncpg.connect(**database)
     # The feed reads its own every second, and nothing reads that of the migrations but a start.
     scans = (
         "SELECT indexrelname, idx_scan FROM pg_stat_user_indexes "
-        "WHERE indexrelname NOT IN ('feed_pkey', 'schema_migrations_pkey')"
+        "WHERE indexrelname NOT IN ('feed_pkey', 'schema_migrations_pkey') "
+        "UNION ALL SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname <> 'schema_migrations'"
     )
     before = dict(await connection.fetch(scans))
     await touch_indexes(connection)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from relay.event import Event
@@ -14,7 +15,7 @@ from relay.insert import Saved
 from relay.note import Note
 from relay.verdict import Rejected
 from relay.writer import Commit, Writer
-from tests.support.events import KEYS, make_event, pubkey_of, to_note
+from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note, to_ring_note
 
 
 class Bench:
@@ -104,6 +105,21 @@ async def test_tags_go_with_their_note(database: dict[str, Any]) -> None:
         assert await bench.pool.fetchval("SELECT count(*) FROM tags") == 2
         await bench.save_together(make_event(kind=5, tags=(("e", note.id),)))
         assert await bench.pool.fetchval("SELECT count(*) FROM tags WHERE note_id = $1", bytes.fromhex(note.id)) == 0
+
+
+async def test_notes_behind_large_rings_wait_for_one_of_them_and_not_for_all(database18: dict[str, Any]) -> None:
+    small = [make_event(content=str(number)) for number in range(10)]
+    claim = to_ring_note(make_ring_note()).claim
+    assert claim is not None
+    ring = tuple(number.to_bytes(32) for number in range(1024))
+    rings = [msgspec.structs.replace(claim, ring=ring, pre_id=f"{number:064x}") for number in range(3)]
+    large = [Note(make_event(content=f"large {n}"), b"{}", rings[n]) for n in range(3)]
+    async with bench_on(database18) as bench:
+        waiting = [bench.writer.save(note) for note in (*large, *map(to_note, small))]
+        assert await asyncio.gather(*waiting) == [Saved.STORED] * 13
+        # The first that waits, and all that is small; then those that were passed over.
+        assert [commit.notes for commit in bench.commits] == [11, 1, 1]
+        assert bench.published[-2:] == [large[1].event.id, large[2].event.id]
 
 
 async def test_too_much_waiting_is_refused_and_not_lost(
