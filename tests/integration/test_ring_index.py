@@ -1,12 +1,14 @@
 """The ring index: a row a member of each stored ring, whenever the note was stored, and none that outlives its note."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from relay.event import encode_event, find_expiration
+from relay.expiry import delete_expired
 from relay.index_times import touch_indexes
 from relay.insert import insert_batch
 from relay.migrate import find_migrations_directory, migrate
@@ -37,6 +39,21 @@ async def test_the_rows_go_with_their_note(database: dict[str, Any]) -> None:
         await client.publish_all(note, make_event(key=KEYS[30], kind=5, tags=(("e", note.id),)))
     connection = await asyncpg.connect(**database)
     assert await connection.fetchval("SELECT count(*) FROM ring_members") == 0
+    await connection.close()
+
+
+async def test_the_rows_go_with_a_note_that_a_newer_version_replaces_or_that_expires(database: dict[str, Any]) -> None:
+    now = int(time.time())
+    versions = [make_ring_note(kind=30_023, author=KEYS[30], created_at=now + n, tags=(("d", "x"),)) for n in range(2)]
+    expired = make_ring_note("gone", tags=(("expiration", "5"),))
+    connection = await asyncpg.connect(**database)
+    async with connection.transaction():
+        await insert_batch(connection, [to_ring_note(versions[0]), to_ring_note(expired)])
+    async with connection.transaction():
+        await insert_batch(connection, [to_ring_note(versions[1])])
+    assert await delete_expired(connection, 6) == 1
+    left = await connection.fetch("SELECT DISTINCT note_id FROM ring_members")
+    assert [row["note_id"].hex() for row in left] == [versions[1].id]
     await connection.close()
 
 
