@@ -196,7 +196,11 @@ async def test_a_thousand_of_the_dearest_notes_are_bounded_in_what_they_cost(
     frames = make_dear_notes(1000)
     links = 3 * 1024
     refusals: Counter[str] = Counter()
-    settings = {"RING__POW_HASHES_PER_LINK": str(pow_hashes_per_link), "METRICS__TICK_S": "0"}
+    settings = {
+        "RING__POW_HASHES_PER_LINK": str(pow_hashes_per_link),
+        "METRICS__TICK_S": "0",
+        "LIMITS__EVENTS_PER_S": "1000",
+    }
     async with serve(reachable_directory, **settings) as relay:
         started_s = time.monotonic()
         flood = asyncio.gather(*(_flood(relay.url, frames[start::20], refusals) for start in range(20)))
