@@ -34,7 +34,7 @@ from relay.client.verify import check_note
 from relay.event import Event, decode_event
 from relay.verdict import Rejected
 from tests.support.client import as_json, to_json
-from tests.support.events import KEYS, make_event, make_ring_note, sign_again
+from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of, sign_again
 from tests.support.relays import relay_on
 
 TIMEOUT_S = 20.0
@@ -189,6 +189,18 @@ async def test_a_linkable_note_is_found_by_its_key_image(database18: dict[str, A
         found = await reader.fetch(tag_J=[key_image])
         assert {event["id"] for event in found} == {first.id, second.id}
         assert {check_note(decode_event(json.dumps(event))).key_image for event in found} == {key_image}
+
+
+async def test_ring_notes_are_found_and_followed_by_a_search(database18: dict[str, Any]) -> None:
+    small, large, words = make_ring_note(ring_size=4), make_ring_note(ring_size=6), make_words_note(ring_size=6)
+    search = f"ring:{pubkey_of(KEYS[5])} minring:6 binding:event"
+    async with relay_on(database18) as url, sdk_on(url) as author, sdk_on(url) as reader:
+        await author.publish_all(small, large, words)
+        assert await author.fetch(search=search) == [as_json(large)]
+        assert await reader.subscribe("live", {"search": search, "limit": 0}) == []
+        later = make_ring_note("later", ring_size=7)
+        await author.publish_all(make_ring_note("other", ring_size=4), later)
+        assert json.loads((await reader.next_new_event()).as_json()) == as_json(later)
 
 
 async def test_a_ring_note_is_delivered_live_and_verifies(database18: dict[str, Any]) -> None:

@@ -395,6 +395,18 @@ async def test_counts_are_those_of_the_matching_events(database18: dict[str, Any
         assert refused == {"ok": False, "reason": NO_FULL_TEXT}
 
 
+async def test_a_count_of_answers_is_one_of_ring_members(database18: dict[str, Any], node: str) -> None:
+    asked = make_ring_note("who agrees?")
+    answers = {"kinds": [7], "#e": [asked.id]}
+    async with relay_on(database18) as url, nostr_tools_on(node, url) as client:
+        await client.publish_all(asked)
+        for signer, accepted in ((0, True), (1, True), (1, False)):
+            answer = make_ring_note("+", kind=7, scope=f"7:{asked.id}", tags=(("e", asked.id),), signer=signer)
+            assert (await client.publish(answer))[0] is accepted
+        assert await client.ask("count", filters=[answers]) == {"ok": True, "reason": 2}
+        assert len(await client.fetch({**answers, "search": "form:bound scheme:blsag"})) == 2
+
+
 async def test_of_replaceable_and_addressable_kinds_only_the_newest_version_is_given(
     database18: dict[str, Any], node: str, secret: str
 ) -> None:
