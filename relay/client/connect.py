@@ -53,9 +53,15 @@ async def connect(
     from websockets.asyncio import client
     from websockets.exceptions import InvalidProxy, InvalidURI, WebSocketException
 
+    class Connect(client.connect):
+        """Follow no redirect: else a relay chooses what is looked up, called and told the note from this machine."""
+
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            return exc
+
     try:
         # Compression is off for the padding to count, and no header tells what program this is.
-        return await client.connect(
+        return await Connect(
             url,
             compression=None,
             user_agent_header=None,
@@ -67,9 +73,8 @@ async def connect(
         )
     except InvalidProxy:
         raise BadInput(BAD_PROXY) from None
-    except InvalidURI as error:
-        # Where the relay redirects to is checked too; the usual one is from plain HTTP to https://.
-        raise BadInput(_BAD_URL if error.uri == url else _describe_failure(url, error, tor)) from None
+    except InvalidURI:
+        raise BadInput(_BAD_URL) from None
     except ImportError:
         raise BadInput(explain_missing_package()) from None
     except TimeoutError:
@@ -93,6 +98,11 @@ def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
             return explain_missing_tor(tor)
     if isinstance(error, ProxyError) and error.__cause__ is not None:
         return f"no connection to the relay: {explain_proxy(error.__cause__, tor)}: check the URL, or try again later"
+    if isinstance(error, InvalidStatus) and (elsewhere := error.response.headers.get_all("Location")):
+        return (
+            f"the relay sends you on to {to_printable(elsewhere[0])}, and nothing was said there: "
+            "if you trust that address, give it as the URL, which begins with wss:// for https://"
+        )
     if isinstance(error, InvalidStatus) and error.response.status_code in _REFUSALS:
         status = error.response.status_code
         return f"the relay takes no connection now (HTTP {status}): {_REFUSALS[status]}"
@@ -102,7 +112,7 @@ def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
 
 def _hint_at_scheme(url: str, error: Exception) -> str:
     """Return what to try where one side probably spoke TLS and the other did not, "" where another cause is likelier."""
-    from websockets.exceptions import InvalidMessage, InvalidStatus, InvalidURI
+    from websockets.exceptions import InvalidMessage, InvalidStatus
 
     is_refused = isinstance(error, ConnectionRefusedError | ssl.SSLCertVerificationError)
     if url.startswith("wss://"):
@@ -111,8 +121,8 @@ def _hint_at_scheme(url: str, error: Exception) -> str:
         return (
             "; if it speaks no TLS, as a relay on your own machine may, its URL begins with ws://" if is_mixed else ""
         )
-    # A TLS server answers a plain request with an alert, hangs up, says 400, or redirects to https://.
-    is_mixed = isinstance(error, InvalidMessage | InvalidURI | ConnectionResetError)
+    # A TLS server answers a plain request with an alert, hangs up, or says 400.
+    is_mixed = isinstance(error, InvalidMessage | ConnectionResetError)
     is_mixed |= isinstance(error, InvalidStatus) and error.response.status_code == 400
     return "; if it speaks TLS, its URL begins with wss://" if is_mixed else ""
 

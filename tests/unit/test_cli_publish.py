@@ -349,6 +349,16 @@ async def test_a_relay_that_redirects_to_https_hints_at_wss() -> None:
     assert "begins with wss://" in finished.err
 
 
+async def test_a_relay_cannot_send_an_author_on_to_another_address() -> None:
+    async with run_relay(answer_with(True, "")) as elsewhere:
+        head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere.url}/\r\nLocation: wss://other/"
+        async with run_web_server(b"", head) as web:
+            finished = await publish(f"ws://127.0.0.1:{web.port}", to_lines(make_event()))
+    assert (finished.status, finished.out) == (2, [])
+    assert elsewhere.headers == []
+    assert f"sends you on to {elsewhere.url}/" in finished.err
+
+
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
