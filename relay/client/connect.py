@@ -2,11 +2,17 @@
 
 import ssl
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from relay.client.keys import BadInput
-from relay.client.route import BAD_PROXY, Tor, check_onion, explain_missing_package, explain_missing_tor, explain_proxy
+from relay.client.route import (
+    BAD_PROXY,
+    Tor,
+    choose_proxy,
+    explain_missing_package,
+    explain_missing_tor,
+    explain_proxy,
+    is_onion,
+)
 from relay.client.terminal import to_printable, warn
 
 if TYPE_CHECKING:
@@ -31,15 +37,24 @@ _BAD_URL = "this is not a relay's URL: it looks like wss://relay.example.com"
 
 def check_url(url: str, tor: Tor | None) -> None:
     """Refuse what is no relay's URL, and warn where strangers could read along. Raises BadInput."""
+    scheme, host, port = _split(url)
+    choose_proxy(scheme, host, port, tor)
+    if tor and scheme == "ws" and not is_onion(host):
+        warn("without TLS (wss://) whoever runs the last Tor relay can read and change what is said")
+
+
+def _split(url: str) -> tuple[str, str, int]:
+    """Return the scheme, host and port of a relay's URL, as the connection will take them. Raises BadInput."""
+    from websockets.exceptions import InvalidURI
+    from websockets.uri import parse_uri
+
     if not url.startswith(("ws://", "wss://")):
         raise BadInput(NOT_A_URL)
     try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
+        place = parse_uri(url)
+    except (InvalidURI, ValueError):
         raise BadInput(_BAD_URL) from None
-    check_onion(host, tor)
-    if tor and url.startswith("ws://") and not host.endswith(".onion"):
-        warn("without TLS (wss://) whoever runs the last Tor relay can read and change what is said")
+    return "wss" if place.secure else "ws", place.host, place.port
 
 
 async def connect(
@@ -51,7 +66,7 @@ async def connect(
     """
     # Imported here: the commands that need no network start without it.
     from websockets.asyncio import client
-    from websockets.exceptions import InvalidProxy, InvalidURI, WebSocketException
+    from websockets.exceptions import InvalidProxy, WebSocketException
 
     class Connect(client.connect):
         """Follow no redirect: else a relay chooses what is looked up, called and told the note from this machine."""
@@ -59,22 +74,21 @@ async def connect(
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc
 
+    proxy = choose_proxy(*_split(url), tor)
     try:
         # Compression is off for the padding to count, and no header tells what program this is.
         return await Connect(
             url,
             compression=None,
             user_agent_header=None,
-            # websockets reads the other variables; ALL_PROXY, which Tor's users set, it would silently pass over.
-            proxy=tor.make_proxy_url() if tor else getproxies().get("all", True),
+            # Chosen here: of itself, websockets passes over ALL_PROXY, which Tor's users set.
+            proxy=proxy,
             open_timeout=timeout_s,
             close_timeout=5,
             max_size=max_message_bytes,
         )
     except InvalidProxy:
         raise BadInput(BAD_PROXY) from None
-    except InvalidURI:
-        raise BadInput(_BAD_URL) from None
     except ImportError:
         raise BadInput(explain_missing_package()) from None
     except TimeoutError:

@@ -106,7 +106,7 @@ def _fetch(place: Place, timeout_s: float, tor: Tor | None) -> bytes:
 
 
 def _open(place: Place, timeout_s: float, tor: Tor | None) -> socket.socket:
-    opened = route.open_socket(place.host, place.port, place.is_secure, timeout_s, tor)
+    opened = route.open_socket("https" if place.is_secure else "http", place.host, place.port, timeout_s, tor)
     if not place.is_secure:
         return opened
     # The handshake is left for later, when the watch runs.

@@ -17,6 +17,13 @@ DEFAULT_TOR = "127.0.0.1:9050"
 # python-socks knows only the names on the right; whether the proxy resolves names is a parameter of its own.
 _PROXY_SCHEMES = {"socks5h": "socks5", "socks5": "socks5", "socks4a": "socks4", "socks4": "socks4", "http": "http"}
 _RESOLVES_HERE = frozenset({"socks5", "socks4"})
+# The variables, such as HTTPS_PROXY, that name a proxy for a scheme; the first that is set counts.
+_VARIABLES = {
+    "wss": ("wss", "socks", "https"),
+    "ws": ("ws", "socks", "https", "http"),
+    "https": ("socks", "https"),
+    "http": ("socks", "http"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +72,25 @@ def read_tor(arguments: argparse.Namespace) -> Tor | None:
     return Tor(host, port)
 
 
-def check_onion(host: str, tor: Tor | None) -> None:
-    """Refuse to look an onion address up outside Tor: the question would tell a name server (RFC 7686). Raises BadInput."""
-    if host.lower().rstrip(".").endswith(".onion") and tor is None and not getproxies():
+def choose_proxy(scheme: str, host: str, port: int, tor: Tor | None) -> str | None:
+    """Return the URL of the proxy for one connection (scheme ws, wss, http or https), None for none.
+
+    Raises BadInput for an onion address that would be looked up here: the question would tell a name server (RFC 7686).
+    """
+    proxy = tor.make_proxy_url() if tor else _find_proxy(scheme, host, port)
+    is_looked_up_here = proxy is None or proxy.partition("://")[0] in _RESOLVES_HERE
+    if is_onion(host) and is_looked_up_here:
         raise BadInput("an .onion address is reached through Tor only: add --tor")
+    return proxy
 
 
-def find_proxy(host: str, port: int, is_secure: bool) -> str | None:
-    """Return the URL of the proxy that the environment names for a connection, or None.
+def is_onion(host: str) -> bool:
+    """Answer whether Tor carries a connection to its very end."""
+    return host.lower().rstrip(".").endswith(".onion")
+
+
+def _find_proxy(scheme: str, host: str, port: int) -> str | None:
+    """Return the proxy that the environment names for a connection, or None.
 
     ALL_PROXY, which Tor's users set, comes first and is never gone around; the others yield to NO_PROXY.
     """
@@ -81,13 +99,14 @@ def find_proxy(host: str, port: int, is_secure: bool) -> str | None:
         return proxies["all"]
     if proxy_bypass(f"{host}:{port}"):
         return None
-    return proxies.get("https" if is_secure else "http")
+    named = next((proxies[name] for name in _VARIABLES[scheme] if name in proxies), None)
+    # As some systems write their setting for SOCKS.
+    return named.replace("http://", "socks5h://", 1) if named and named == proxies.get("socks") else named
 
 
-def open_socket(host: str, port: int, is_secure: bool, timeout_s: float, tor: Tor | None) -> socket.socket:
+def open_socket(scheme: str, host: str, port: int, timeout_s: float, tor: Tor | None) -> socket.socket:
     """Open a TCP connection by the chosen way. Raises OSError and BadInput."""
-    check_onion(host, tor)
-    proxy = tor.make_proxy_url() if tor else find_proxy(host, port, is_secure)
+    proxy = choose_proxy(scheme, host, port, tor)
     if proxy is None:
         return socket.create_connection((host, port), timeout_s)
     scheme, _, rest = proxy.partition("://")

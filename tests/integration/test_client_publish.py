@@ -157,10 +157,27 @@ async def test_what_tor_cannot_reach_is_told_from_tor_not_being_there(signing: t
     assert "Tor could not reach it: Host unreachable" in done.err
 
 
-async def test_an_onion_address_is_looked_up_by_tor_only(signing: tuple[str, ...]) -> None:
-    done = await publish(f"ws://{'a' * 56}.onion", *signing)
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"NO_PROXY": "localhost"},
+        {"HTTP_PROXY": "http://127.0.0.1:1"},
+        {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "onion"},
+        {"ALL_PROXY": "socks5://127.0.0.1:1"},
+    ],
+)
+async def test_an_onion_address_is_looked_up_by_tor_only(signing: tuple[str, ...], variables: dict[str, str]) -> None:
+    done = await publish(f"wss://{'a' * 56}.onion", *signing, **variables)
     assert done.status == 2
     assert "add --tor" in done.err
+
+
+async def test_an_onion_address_is_left_to_a_proxy_that_looks_names_up(signing: tuple[str, ...]) -> None:
+    async with run_socks_proxy({}) as proxy:
+        done = await publish("wss://x.onion", *signing, ALL_PROXY=f"socks5h://me:word@{proxy.address}")
+    assert proxy.asked == [("x.onion", 443)]
+    assert done.status == 2
 
 
 @pytest.mark.parametrize("place", ["9050", "127.0.0.1", "me@127.0.0.1:9050", "127.0.0.1:9050/x", "127.0.0.1:99999"])
