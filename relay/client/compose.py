@@ -13,13 +13,13 @@ from coincurve import PrivateKey
 from relay.client import keys
 from relay.client.envelope import MAX_POW_BITS
 from relay.client.frame import make_frame
+from relay.client.genuine import check_note
 from relay.client.keys import BadInput
 from relay.client.lint import lint
 from relay.client.other_forms import TEXT_NOTE, make_other_note
 from relay.client.ring_file import Entry, read_ring
 from relay.client.ring_sign import RESERVED_TAGS, make_bound_note
 from relay.client.terminal import warn
-from relay.client.verify import check_note
 from relay.event import MAX_TIMESTAMP, Event
 from relay.verdict import Prefix, Rejected
 from relay.verify.claim import Form

@@ -1,4 +1,4 @@
-"""What a relay sends to a subscription: read, bounded, and told apart. A relay is untrusted: its events are verified here.
+"""What a relay sends to a subscription: read, bounded, and told apart. A relay is untrusted.
 
 Knows the messages of NIP-01, and nothing of why somebody asks.
 """
@@ -14,11 +14,10 @@ import msgspec
 
 from relay.client.advice import advise_on_closed
 from relay.client.connect import explain_close
+from relay.client.genuine import is_signed
 from relay.client.keys import BadInput
 from relay.client.terminal import tell, to_printable
-from relay.event import Event, compute_id
-from relay.verdict import Prefix, Rejected
-from relay.verify import schnorr
+from relay.event import Event
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -71,7 +70,7 @@ async def fetch_stored(
             async for found in incoming:
                 if found is Signal.END_OF_STORED or len(events) + left_out >= max_events:
                     break
-                if isinstance(found, Event) and is_genuine(found):
+                if isinstance(found, Event) and is_signed(found):
                     events.append(found)
                 else:
                     left_out += 1
@@ -80,22 +79,6 @@ async def fetch_stored(
     if left_out:
         tell(f"{left_out} of the relay's events do not verify and are left out")
     return events
-
-
-def check_signed(event: Event) -> None:
-    """Raise Rejected unless the id is the event's and the signature its author's."""
-    if compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content) != event.id:
-        raise Rejected(Prefix.INVALID, "the id is not the hash of the event: it was changed after it was signed")
-    schnorr.check(event)
-
-
-def is_genuine(event: Event) -> bool:
-    """Answer whether id and signature are right."""
-    try:
-        check_signed(event)
-    except Rejected:
-        return False
-    return True
 
 
 def _read_message(raw: bytes, subscription: str) -> Event | Signal | None:

@@ -20,7 +20,7 @@ _LAST_SECOND = 253_402_300_799
 def write_json(event: Event, proof: RingProof | None) -> str:
     """Return {"event": ..., "proof": ...}; the proof is null for a plain event."""
     # Escaped to ASCII: nothing in it can steer a terminal.
-    return json.dumps({"event": msgspec.to_builtins(event), "proof": None if proof is None else _describe(proof)})
+    return json.dumps({"event": msgspec.to_builtins(event), "proof": None if proof is None else describe_proof(proof)})
 
 
 def write_head() -> str:
@@ -38,7 +38,8 @@ def write_columns(event: Event, proof: RingProof | None) -> str:
     return _write_row((time, proof.form, proof.scheme, str(len(proof.ring)), proof.ring_id[:8], _pick_line(words)))
 
 
-def _describe(proof: RingProof) -> dict[str, Any]:
+def describe_proof(proof: RingProof) -> dict[str, Any]:
+    """Return what was proved, as the members of a JSON object."""
     return {
         "form": proof.form,
         "scheme": proof.scheme,
@@ -48,6 +49,7 @@ def _describe(proof: RingProof) -> dict[str, Any]:
         "ring_id": proof.ring_id,
         "key_image": proof.key_image,
         "scope": proof.scope,
+        # Where the ring signs words only, these are the words: the rest of the event is whoever posted it.
         "signed_text": proof.signed_text,
     }
 

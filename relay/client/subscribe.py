@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 
 from relay.client import route, show, subscribe_options
 from relay.client.connect import check_url, connect
+from relay.client.genuine import check_event
 from relay.client.keys import BadInput
-from relay.client.request import Signal, check_signed, listen
+from relay.client.request import Signal, listen
 from relay.client.route import Tor
 from relay.client.terminal import tell
-from relay.client.verify import check_note
 from relay.event import Event
 from relay.verdict import Rejected
-from relay.verify import proof as ring_proof
-from relay.verify.claim import RingProof
 
 if TYPE_CHECKING:
     from relay.client.subscribe_filter import Wanted
@@ -71,7 +69,7 @@ class _View:
         if not isinstance(found, Event):
             self._refuse(_NOT_AN_EVENT)
             return None
-        proof = _verify(found)
+        proof = check_event(found)
         if not is_wanted(self.wanted, found, proof):
             self._refuse(_NOT_ASKED_FOR)
             return None
@@ -150,11 +148,3 @@ async def _follow(url: str, view: _View, timeout_s: float, tor: Tor | None, *, i
         raise BadInput(f"the relay sent nothing for {timeout_s:g} s, nor the end of its stored notes") from None
     finally:
         await connection.close()
-
-
-def _verify(event: Event) -> RingProof | None:
-    """Return what an event's ring signature proves, None for an event that claims none. Raises Rejected."""
-    if ring_proof.find_form(event) is None:
-        check_signed(event)
-        return None
-    return check_note(event)

@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 
 from relay.client import keys
+from relay.client.genuine import check_note
 from relay.client.keys import BadInput
-from relay.event import Event, compute_id, decode_event
+from relay.client.show import describe_proof
+from relay.event import decode_event
 from relay.verdict import Prefix, Rejected
-from relay.verify import proof, ring, schnorr
-from relay.verify.claim import MAX_RING, RingProof
+from relay.verify import ring
+from relay.verify.claim import MAX_RING
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
 from relay.verify.ring import RELEASE_FLAG, Dialect, Member, to_ring_id
 
@@ -61,20 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if result["valid"] else 1
 
 
-def check_note(event: Event) -> RingProof:
-    """Check an event's id, its own signature and its ring signature, and return what the ring signature proves.
-
-    Raises Rejected.
-    """
-    if compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content) != event.id:
-        raise Rejected(Prefix.INVALID, "the id is not the hash of the event: it was changed after it was signed")
-    schnorr.check(event)
-    claim = proof.find(event)
-    if claim is None:
-        raise Rejected(Prefix.INVALID, "no ring signature: this is an ordinary event, signed by its pubkey alone")
-    return proof.check(claim)
-
-
 def _verify_stdin() -> Result:
     if sys.stdin.isatty():
         print("Paste an event, one JSON object; end it with Ctrl-D on a line of its own.", file=sys.stderr)
@@ -85,20 +73,7 @@ def _verify_stdin() -> Result:
         event = decode_event(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Rejected(Prefix.INVALID, f"not one event's JSON: {error}") from None
-    found = check_note(event)
-    return {
-        "valid": True,
-        "form": found.form,
-        "scheme": found.scheme,
-        "dialect": found.dialect,
-        "binding": found.binding,
-        "ring_size": len(found.ring),
-        "ring_id": found.ring_id,
-        "key_image": found.key_image,
-        "scope": found.scope,
-        # Where the ring signs words only, these are the words: the rest of the event is whoever posted it.
-        "signed_text": found.signed_text,
-    }
+    return {"valid": True, **describe_proof(check_note(event))}
 
 
 def _verify_raw(arguments: argparse.Namespace) -> Result:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from relay.client.verify import check_note
+from relay.client.genuine import check_note
 from relay.event import Event
 from relay.verdict import Rejected
 from tests.conformance.negative import list_negative

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.client.verify import check_note
+from relay.client.genuine import check_note
 from relay.event import Event, decode_event, encode_event
 from relay.limits import RingPolicy
 from relay.verdict import Rejected

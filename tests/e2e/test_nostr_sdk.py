@@ -30,7 +30,7 @@ from nostr_sdk import (
     Timestamp,
 )
 
-from relay.client.verify import check_note
+from relay.client.genuine import check_note
 from relay.event import Event, decode_event
 from relay.verdict import Rejected
 from tests.support.client import as_json, to_json

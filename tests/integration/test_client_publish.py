@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.client import keys
-from relay.client.verify import check_note
+from relay.client.genuine import check_note
 from relay.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.client import Client
 from tests.support.command import Finished, run

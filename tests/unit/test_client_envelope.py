@@ -1,8 +1,8 @@
 """The outer event of a note: mined anew, its ring signature stays what it was."""
 
 from relay.client.envelope import seal_again
+from relay.client.genuine import check_note
 from relay.client.publish_signed import MAX_UNASKED_S, estimate_work_s
-from relay.client.verify import check_note
 from relay.event import count_leading_zero_bits
 from tests.support.events import KEYS, make_ring_note, pubkey_of
 

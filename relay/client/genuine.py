@@ -1,0 +1,43 @@
+"""Whether an event is what it claims to be: its id, its own signature, and what a ring signed. Believes no relay."""
+
+from relay.event import Event, compute_id
+from relay.verdict import Prefix, Rejected
+from relay.verify import proof, schnorr
+from relay.verify.claim import RingProof
+
+
+def check_note(event: Event) -> RingProof:
+    """Check all that a ring-signed event claims, and return what its ring signature proves.
+
+    Raises Rejected, for an event that claims none too.
+    """
+    proved = check_event(event)
+    if proved is None:
+        raise Rejected(Prefix.INVALID, "no ring signature: this is an ordinary event, signed by its pubkey alone")
+    return proved
+
+
+def check_event(event: Event) -> RingProof | None:
+    """Check id and signature, and the ring signature of an event that claims one: return what that proves.
+
+    Raises Rejected.
+    """
+    check_signed(event)
+    claim = proof.find(event)
+    return None if claim is None else proof.check(claim)
+
+
+def check_signed(event: Event) -> None:
+    """Raise Rejected unless the id is the event's and the signature its author's."""
+    if compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content) != event.id:
+        raise Rejected(Prefix.INVALID, "the id is not the hash of the event: it was changed after it was signed")
+    schnorr.check(event)
+
+
+def is_signed(event: Event) -> bool:
+    """Answer whether id and signature are right."""
+    try:
+        check_signed(event)
+    except Rejected:
+        return False
+    return True
