@@ -76,7 +76,8 @@ def _run(argv: Sequence[str] | None) -> int:
         status: int = arguments.run(arguments)
         return status
     except BadInput as fault:
-        print(f"ringrelay {arguments.command}: {fault}", file=sys.stderr)
+        # A fault names the file that was given, which may have been the key itself.
+        print(f"ringrelay {arguments.command}: {keys.hide_keys(str(fault))}", file=sys.stderr)
         return 2
 
 

@@ -97,6 +97,22 @@ def test_a_secret_key_typed_as_a_command_is_not_repeated() -> None:
     assert NSEC[5:] not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ring", f" {NSEC}"),
+        ("ring", f"# mine\n{NSEC}"),
+        ("sign", "--ring", f"# mine\n{NSEC}"),
+        ("keygen", "--out", f"x/{NSEC}"),
+        ("check-config", "--config", NSEC),
+    ],
+)
+def test_a_secret_key_in_the_place_of_a_file_is_not_repeated(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path, stdin=b"words")
+    assert done.returncode == 2
+    assert NSEC not in done.stderr
+
+
 def test_keygen_prints_the_secret_alone_on_stdout() -> None:
     done = run("keygen")
     assert done.returncode == 0
