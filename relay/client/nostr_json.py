@@ -19,8 +19,9 @@ from relay.client.terminal import to_printable
 
 MAX_BYTES = 2**20
 _PATH = "/.well-known/nostr.json"
+_LABEL = "[a-z0-9-]{1,63}"
 _DOMAIN = re.compile(
-    r"(?P<plain>http://)?(?P<host>[a-z0-9.-]+|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE
+    rf"(?P<plain>http://)?(?P<host>{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{{1,5}}))?", re.IGNORECASE
 )
 # NIP-05: a-z, 0-9, - _ . in any case; no domain can write anything else into a ring file.
 _NAME = re.compile(r"[a-z0-9._-]{1,64}", re.IGNORECASE)
@@ -38,7 +39,8 @@ class Place:
     @property
     def domain(self) -> str:
         """Return the domain as people write it behind the @."""
-        return self.host if self.port in (80, 443) else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port in (80, 443) else f"{host}:{self.port}"
 
 
 class _Document(msgspec.Struct):

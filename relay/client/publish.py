@@ -53,9 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = explain.STILL_GIVES_YOU_AWAY
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("url", metavar="URL", help="the relay's address, ws://... or wss://...")
-    parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for each answer (default 30)"
-    )
     parser.add_argument("--no-padding", action="store_true", help="for relays that refuse padded messages as too long")
     route.add_arguments(parser)
     explain.add_arguments(parser)
@@ -79,9 +76,7 @@ def _read_destination(arguments: argparse.Namespace) -> Destination:
     if not arguments.url.startswith(("ws://", "wss://")):
         raise BadInput(f"{NOT_A_URL}\n{READS}")
     check_url(arguments.url, tor)
-    if not arguments.timeout > 0:
-        raise BadInput("--timeout takes seconds, more than 0")
-    return Destination(arguments.url, arguments.timeout, not arguments.no_padding, tor)
+    return Destination(arguments.url, route.read_timeout(arguments), not arguments.no_padding, tor)
 
 
 def _check_no_note_options(arguments: argparse.Namespace) -> None:

@@ -91,27 +91,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a public list of NPUB's (NIP-51), for example 30000:board for a follow set; repeatable",
     )
     add("--check-on", metavar="URL", help="ask this relay since when it has seen each key; it learns the ring")
-    add("--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for each answer (default 30)")
     route.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Gather, check, warn, print. Raises BadInput."""
-    if not arguments.timeout > 0:
-        raise BadInput("--timeout takes seconds, more than 0")
-    tor = route.read_tor(arguments)
+    tor, timeout_s = route.read_tor(arguments), route.read_timeout(arguments)
     wanted = _read_wanted(arguments, tor)
     ring = _Ring()
     for source in arguments.sources:
         _add_source(ring, source)
     for place in [nostr_json.parse_place(text) for text in arguments.from_nip05]:
-        _add_names(ring, place, arguments.timeout, tor)
+        _add_names(ring, place, timeout_s, tor)
     for url, which in wanted:
-        _add_list(ring, url, which, arguments.timeout, tor)
+        _add_list(ring, url, which, timeout_s, tor)
     if not ring.entries:
         raise BadInput("no keys: name npubs, files or sources, as `ringrelay ring --help` shows")
     if arguments.check_on is not None:
-        _check(ring, arguments.check_on, arguments.timeout, tor)
+        _check(ring, arguments.check_on, timeout_s, tor)
     members = [ring.entries[key] for key in sorted(ring.entries)]
     _report(ring, members)
     print("\n".join(map(ring_file.write_line, members)))

@@ -14,6 +14,8 @@ from relay.client.terminal import to_printable
 
 BAD_PROXY = "the proxy in the environment is no URL such as socks5h://127.0.0.1:9050: correct it"
 DEFAULT_TOR = "127.0.0.1:9050"
+# The clocks of sockets and threads end somewhere.
+_MAX_TIMEOUT_S = 86_400
 # python-socks knows only the names on the right; whether the proxy resolves names is a parameter of its own.
 _PROXY_SCHEMES = {"socks5h": "socks5", "socks5": "socks5", "socks4a": "socks4", "socks4": "socks4", "http": "http"}
 _RESOLVES_HERE = frozenset({"socks5", "socks4"})
@@ -46,7 +48,10 @@ class Tor:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare --tor and --tor-at. Two options: one with an optional value would take the URL behind it for that."""
+    """Declare --timeout, and --tor and --tor-at: one with an optional value would take the URL behind it for that."""
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for each answer (default 30)"
+    )
     parser.add_argument(
         "--tor",
         action="store_true",
@@ -70,6 +75,14 @@ def read_tor(arguments: argparse.Namespace) -> Tor | None:
     if host is None or port is None or parts.netloc != text or "@" in text:
         raise BadInput("--tor-at takes HOST:PORT, for example 127.0.0.1:9150")
     return Tor(host, port)
+
+
+def read_timeout(arguments: argparse.Namespace) -> float:
+    """Return how long to wait for an answer, in seconds. Raises BadInput."""
+    seconds: float = arguments.timeout
+    if not 0 < seconds <= _MAX_TIMEOUT_S:
+        raise BadInput(f"--timeout takes seconds, more than 0 and at most {_MAX_TIMEOUT_S}")
+    return seconds
 
 
 def choose_proxy(scheme: str, host: str, port: int, tor: Tor | None) -> str | None:

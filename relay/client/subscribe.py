@@ -101,9 +101,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lines = parser.add_mutually_exclusive_group()
     lines.add_argument("--json", action="store_true", help="JSON on a terminal, too")
     lines.add_argument("--columns", action="store_true", help="columns where there is no terminal, too")
-    parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for stored notes (default 30)"
-    )
     route.add_arguments(parser)
 
 
@@ -114,15 +111,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     tor = route.read_tor(arguments)
     check_url(arguments.url, tor)
-    if not arguments.timeout > 0:
-        raise BadInput("--timeout takes seconds, more than 0")
+    timeout_s = route.read_timeout(arguments)
     wanted = [read_wanted(filter_) for filter_ in subscribe_options.read_filters(arguments)]
     is_json = not arguments.columns and (arguments.json or sys.stdout is None or not sys.stdout.isatty())
     view = _View(wanted, is_json, arguments.plain)
     if not is_json:
         print(show.write_head(), flush=True)
     try:
-        asyncio.run(_follow(arguments.url, view, arguments.timeout, tor, is_live=not arguments.stored))
+        asyncio.run(_follow(arguments.url, view, timeout_s, tor, is_live=not arguments.stored))
     finally:
         view.summarise()
     return 1 if view.refused else 0

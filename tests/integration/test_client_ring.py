@@ -123,11 +123,31 @@ async def test_a_domain_that_drips_is_given_up() -> None:
     assert "did not answer within 0.5 s" in done.err
 
 
-@pytest.mark.parametrize("place", ["http://example.org", "https://example.org", "a b.org", "ann@", "x\r\ny", "a/b"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://example.org",
+        "https://example.org",
+        "a b.org",
+        "ann@",
+        "x\r\ny",
+        "a/b",
+        "a..org",
+        ".org",
+        "a" * 64 + ".org",
+    ],
+)
 async def test_what_is_no_domain_is_refused(place: str) -> None:
     done = await run("ring", "--from-nip05", place)
     assert done.status == 2
     assert "--from-nip05" in done.err
+
+
+@pytest.mark.parametrize("seconds", ["0", "nan", "inf", "1e300"])
+async def test_what_is_no_time_to_wait_is_refused(seconds: str) -> None:
+    done = await run("ring", "--from-nip05", "http://127.0.0.1:1", "--timeout", seconds)
+    assert done.status == 2
+    assert "--timeout takes seconds" in done.err
 
 
 async def test_follows_and_lists_are_asked_of_a_relay(database18: dict[str, Any]) -> None:
