@@ -10,6 +10,8 @@ from relay.client.compose import add_note_arguments, make_note, read_draft
 from relay.client.keys import BadInput
 from relay.event import encode_event
 
+MAX_MESSAGE_BYTES = 16 * 2**20
+
 _DESCRIPTION = """\
 Print a note, one line of JSON, that is signed by one member of a ring without saying which. The note itself is
 signed by a key made for it alone and forgotten at once.
@@ -46,7 +48,10 @@ def read_message() -> str:
     """Return what stdin holds, less one final line end. Raises BadInput."""
     if sys.stdin.isatty():
         print("Write the message; end it with Ctrl-D on a line of its own.", file=sys.stderr)
+    raw = sys.stdin.buffer.read(MAX_MESSAGE_BYTES + 1)
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise BadInput(f"stdin holds more than {MAX_MESSAGE_BYTES} bytes: no relay takes a message as long, shorten it")
     try:
-        return sys.stdin.buffer.read().decode().removesuffix("\n")
+        return raw.decode().removesuffix("\n")
     except UnicodeDecodeError:
         raise BadInput("the message is not UTF-8 text: notes hold text only") from None

@@ -17,6 +17,7 @@ from relay.client import keys
 from relay.client.compose import HOUR_S, MAX_BACKDATE_S, pick_time
 from relay.client.explain import STILL_GIVES_YOU_AWAY
 from relay.client.genuine import check_note
+from relay.client.sign import MAX_MESSAGE_BYTES
 from relay.event import Event, count_leading_zero_bits, decode_event, find_tag
 from relay.verify.claim import RingProof
 from relay.verify.encoding import Scheme
@@ -107,6 +108,11 @@ def test_the_note_is_signed_by_a_key_outside_the_ring_that_is_new_each_time(sign
     pubkeys = {sign("--message", "hello").pubkey for _ in range(3)}
     assert len(pubkeys) == 3
     assert not pubkeys & {keys.to_public_key(secret).hex() for secret in SECRETS}
+
+
+def test_a_message_without_end_is_not_read_to_its_end(refuse: Refuse, stdin: Callable[[bytes], None]) -> None:
+    stdin(b"x" * (MAX_MESSAGE_BYTES + 1))
+    assert "shorten it" in refuse()
 
 
 def test_a_linkable_note_carries_its_scope_and_the_same_key_image_each_time(sign: Sign) -> None:
