@@ -1,4 +1,4 @@
-"""Since when a relay has events of a ring's keys, to the quarter of a year. Knows no files; asks for no key alone.
+"""Since when a relay has events of a ring's keys, to the quarter of a year. All keys are asked for alike. Knows no files.
 
 The times are what the keys' owners wrote into their events, and a relay may keep things back: a hint, not a proof.
 """
