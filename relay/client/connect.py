@@ -66,7 +66,7 @@ async def connect(
     """
     # Imported here: the commands that need no network start without it.
     from websockets.asyncio import client
-    from websockets.exceptions import InvalidProxy, WebSocketException
+    from websockets.exceptions import WebSocketException
 
     class Connect(client.connect):
         """Follow no redirect: else a relay chooses what is looked up, called and told the note from this machine."""
@@ -87,8 +87,6 @@ async def connect(
             close_timeout=5,
             max_size=max_message_bytes,
         )
-    except InvalidProxy:
-        raise BadInput(BAD_PROXY) from None
     except ImportError:
         raise BadInput(explain_missing_package()) from None
     except TimeoutError:
@@ -103,8 +101,10 @@ async def connect(
 
 
 def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
-    from websockets.exceptions import InvalidStatus, ProxyError
+    from websockets.exceptions import InvalidProxy, InvalidStatus, ProxyError
 
+    if isinstance(error, InvalidProxy):
+        return BAD_PROXY
     if tor is not None:
         from python_socks import ProxyConnectionError
 
