@@ -114,7 +114,7 @@ def decode_json(raw: str, ring_size: int) -> RingSignature:
 
     A grammar, not a JSON parser: those take repeated and escaped names, and one signature would have many meanings.
     """
-    if len(raw) > max_json_chars(ring_size):
+    if len(raw) > (ring_size + 2) * _MAX_JSON_CHARS_PER_SCALAR:
         _refuse("the ring signature is longer than its ring allows: sign with this very ring")
     match = _JSON.fullmatch(raw.strip(" \t\r\n"))
     if match is None:
@@ -123,11 +123,6 @@ def decode_json(raw: str, ring_size: int) -> RingSignature:
     if len(responses) != ring_size:
         _refuse("the ring signature must have one response a ring member: sign with this very ring")
     return _build(Scheme.SAG, bytes.fromhex(match["c01"] or match["c02"]), map(bytes.fromhex, responses))
-
-
-def max_json_chars(ring_size: int) -> int:
-    """Return how long a JSON signature may be, with room for indentation."""
-    return (ring_size + 2) * _MAX_JSON_CHARS_PER_SCALAR
 
 
 def is_scalar(value: bytes) -> bool:
