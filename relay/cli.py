@@ -71,6 +71,8 @@ def _run(argv: Sequence[str] | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A relay's answer in letters the terminal does not have must not end the program.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stdin is None:  # closed from the start: then it holds nothing
+        sys.stdin = io.TextIOWrapper(io.BytesIO())
     arguments = build_parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)

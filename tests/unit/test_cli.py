@@ -168,6 +168,14 @@ def test_a_closed_stdout_ends_nothing_in_a_traceback(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("arguments", [("verify",), ("ring", "-"), ("publish", "ws://127.0.0.1:1")])
+def test_a_closed_stdin_holds_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m relay {shlex.join(arguments)} <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, env=ENVIRONMENT, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"ringrelay ")
+
+
 @pytest.mark.parametrize("arguments", [("verify",), ("keygen",), ("--help",), ("check-config", "--print-default")])
 def test_output_that_cannot_be_written_is_one_line_and_status_1(arguments: tuple[str, ...], tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
