@@ -8,7 +8,7 @@ import msgspec
 
 from relay.event import MAX_TIMESTAMP, Event, is_tag_letter, list_indexed_tags
 from relay.limits import Limits
-from relay.search import Search, matches_search, parse_search, to_text
+from relay.search import Search, matches_search, parse_search
 from relay.verdict import Prefix, Rejected
 from relay.verify.claim import Claim
 
@@ -75,24 +75,6 @@ def parse_filter(raw: Any, limits: Limits) -> Filter:
     if len(tags) > limits.max_filter_letters:
         raise Rejected(Prefix.INVALID, f"too many tag letters in a filter: at most {limits.max_filter_letters}")
     return Filter(**fields, tags=tuple(sorted(tags, key=lambda tag: tag[0])))
-
-
-def to_json(filter_: Filter) -> dict[str, Any]:
-    """Return the JSON object that parse_filter reads back to the same filter."""
-    fields: dict[str, Any] = {}
-    for name in ("ids", "authors", "kinds"):
-        values = getattr(filter_, name)
-        if values is not None:
-            fields[name] = sorted(values)
-    for letter, tag_values in filter_.tags:
-        fields["#" + letter] = sorted(tag_values)
-    if filter_.search:
-        fields["search"] = to_text(filter_.search)
-    for name in ("since", "until", "limit"):
-        value = getattr(filter_, name)
-        if value is not None:
-            fields[name] = value
-    return fields
 
 
 def count_values(filter_: Filter) -> int:

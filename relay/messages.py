@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from relay.event import Event, decode_event, encode_event
-from relay.filter import Filter, parse_filter, to_json
+from relay.event import Event, decode_event
+from relay.filter import Filter, parse_filter
 from relay.limits import Limits
 from relay.tally import Counted
 from relay.verdict import Prefix, Rejected
@@ -174,21 +174,6 @@ def _parse_subscription_id(parts: list[msgspec.Raw], limits: Limits) -> str:
             f"the subscription id must be a string of 1 to {limits.max_subscription_id_chars} characters",
         )
     return subscription_id
-
-
-def encode_client_message(message: ClientMessage) -> bytes:
-    """Encode a client's message to the frame that parse reads back to the same message."""
-    match message:
-        case Publish(event):
-            return b'["EVENT",' + encode_event(event) + b"]"
-        case Auth(event):
-            return b'["AUTH",' + encode_event(event) + b"]"
-        case Req(subscription_id, filters):
-            return _encode(["REQ", subscription_id, *map(to_json, filters)])
-        case Count(subscription_id, filters):
-            return _encode(["COUNT", subscription_id, *map(to_json, filters)])
-        case Close(subscription_id):
-            return _encode(["CLOSE", subscription_id])
 
 
 def encode_event_prefix(subscription_id: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from relay.limits import Limits
 from relay.verdict import Prefix, Rejected
@@ -45,11 +45,6 @@ def parse_search(text: str, limits: Limits) -> Search:
     if len(words) > limits.max_search_terms:
         raise Rejected(Prefix.INVALID, f"too many terms in a search: at most {limits.max_search_terms}")
     return frozenset(term for term in map(_read_word, words) if term is not None)
-
-
-def to_text(search: Search) -> str:
-    """Return the text that parse_search reads back to the same search."""
-    return " ".join(f"{key}:{quote(value) if key == 'scope' else value}" for key, value in sorted(search))
 
 
 def find_values(search: Search, key: str) -> list[str]:

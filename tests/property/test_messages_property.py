@@ -17,10 +17,10 @@ from relay.messages import (
     Malformed,
     Publish,
     Req,
-    encode_client_message,
     parse,
 )
 from relay.verdict import Rejected
+from tests.support.client_messages import encode_client_message
 from tests.support.strategies import events, filters
 
 LIMITS = Limits()
