@@ -17,6 +17,8 @@ def lint(ring: Sequence[Entry], own: bytes | None = None) -> list[str]:
 def _lint_size(ring: Sequence[Entry]) -> list[str]:
     if len(ring) >= SMALL_RING:
         return []
+    if len(ring) == 1:
+        return [f"a ring of one hides nobody, and cannot sign: add others' keys, {SMALL_RING} or more in all"]
     others = "one other member" if len(ring) == 2 else f"{len(ring) - 1} other members"
     return [f"a ring of {len(ring)} hides you among {others} only: {SMALL_RING} or more are better"]
 

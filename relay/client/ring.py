@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -105,12 +104,14 @@ def run(arguments: argparse.Namespace) -> int:
         _add_names(ring, place, timeout_s, tor)
     for url, which in wanted:
         _add_list(ring, url, which, timeout_s, tor)
+    _tell_faults(ring.faults)
     if not ring.entries:
         raise BadInput("no keys: name npubs, files or sources, as `ringrelay ring --help` shows")
     if arguments.check_on is not None:
         _check(ring, arguments.check_on, timeout_s, tor)
     members = [ring.entries[key] for key in sorted(ring.entries)]
-    _report(ring, members)
+    for weakness in lint(members):
+        warn(weakness)
     print("\n".join(map(ring_file.write_line, members)))
     return 1 if ring.faults else 0
 
@@ -129,6 +130,8 @@ def _add_source(ring: _Ring, source: str) -> None:
         _add_lines(ring, keys.read_ring_stdin(), "stdin")
     elif keys.could_be_key(source):
         ring.add_text(source, "", "a key on the command line")
+    elif "@" in source and not Path(source).exists():
+        raise BadInput(f"{source}: no such file; for the key that a domain gives a name: --from-nip05 {source}")
     else:
         _add_lines(ring, keys.read_ring_text(Path(source)), source)
 
@@ -179,10 +182,8 @@ def _check(ring: _Ring, url: str, timeout_s: float, tor: Tor | None) -> None:
         ring.entries[key] = replace(ring.entries[key], seen=seen)
 
 
-def _report(ring: _Ring, members: Iterable[Entry]) -> None:
-    for fault in ring.faults[:_MAX_SHOWN_FAULTS]:
+def _tell_faults(faults: list[str]) -> None:
+    for fault in faults[:_MAX_SHOWN_FAULTS]:
         tell(f"left out: {fault}")
-    if len(ring.faults) > _MAX_SHOWN_FAULTS:
-        tell(f"left out: {len(ring.faults) - _MAX_SHOWN_FAULTS} more")
-    for weakness in lint(list(members)):
-        warn(weakness)
+    if len(faults) > _MAX_SHOWN_FAULTS:
+        tell(f"left out: {len(faults) - _MAX_SHOWN_FAULTS} more")

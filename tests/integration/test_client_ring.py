@@ -59,6 +59,21 @@ async def test_without_a_key_there_is_no_ring() -> None:
     assert (done.status, done.out) == (2, "")
 
 
+async def test_where_nothing_given_is_a_key_each_fault_is_named_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "me.key").write_text(f"{NSEC}\n")
+    done = await run("ring", "npub1xyz", str(tmp_path / "me.key"))
+    assert (done.status, done.out) == (2, "")
+    assert "a key on the command line: the npub has a wrong checksum" in done.err
+    assert "me.key, line 1: this is a secret key" in done.err
+    assert "no keys" in done.err
+
+
+async def test_an_address_that_is_no_file_is_pointed_to_its_option() -> None:
+    done = await run("ring", "ann@example.org")
+    assert (done.status, done.out) == (2, "")
+    assert "--from-nip05 ann@example.org" in done.err
+
+
 async def test_a_domains_names_become_members_with_their_names() -> None:
     body = write_names(ann=pubkey_of(KEYS[1]), bob=pubkey_of(KEYS[2]), off=OFF_CURVE, none=7)
     async with run_web_server(body) as web:

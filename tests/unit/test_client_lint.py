@@ -23,6 +23,11 @@ def test_a_ring_of_fewer_than_ten_is_small() -> None:
     assert "a ring of 9 hides you among 8 other members only" in warning
 
 
+def test_a_ring_of_one_is_no_ring() -> None:
+    (warning,) = lint(make_ring(None)[:1])
+    assert "a ring of one hides nobody" in warning
+
+
 @pytest.mark.parametrize(("others", "said"), [((NEVER,), "1 of the ring's"), ((NEVER, NEVER), "2 of the ring's")])
 def test_keys_that_were_never_seen_are_counted_without_the_signers(others: tuple[str, ...], said: str) -> None:
     (warning,) = lint(make_ring(NEVER, *others, "2021-Q1"), OWN)
