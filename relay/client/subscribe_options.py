@@ -19,10 +19,23 @@ _HEX_32 = re.compile(r"[0-9a-f]{64}")
 _IMAGE = re.compile(r"0[23][0-9a-f]{64}")
 
 
+class _Once(argparse.Action):
+    """Take a value, and refuse a second one: argparse would forget the first without a word."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(
+                f"argument {option}: given twice: give it once, and subscribe a second time for the other value"
+            )
+        setattr(namespace, self.dest, values)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say what is asked for."""
     plain = parser.add_argument_group(
-        "which notes", "all that are given must hold; of one given twice, either"
+        "which notes", "all that are given must hold; of --kind, --author, --id or --tag given twice, either"
     ).add_argument
     plain("--kind", type=int, action="append", metavar="N", help="the event's kind")
     plain(
@@ -33,9 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     plain("--id", action="append", metavar="HEX", help="the event's id")
     plain("--tag", action="append", metavar="LETTER=VALUE", help="a tag of one letter, such as e=<event id>")
-    plain("--since", type=int, metavar="UNIX", help="not earlier than this, in seconds")
-    plain("--until", type=int, metavar="UNIX", help="not later than this, in seconds")
-    plain("--limit", type=int, metavar="N", help="at most so many stored ones, the newest")
+    plain("--since", type=int, action=_Once, metavar="UNIX", help="not earlier than this, in seconds")
+    plain("--until", type=int, action=_Once, metavar="UNIX", help="not later than this, in seconds")
+    plain("--limit", type=int, action=_Once, metavar="N", help="at most so many stored ones, the newest")
     plain(
         "--filter", action="append", metavar="JSON", help="a filter as NIP-01 writes it, beside the options; repeatable"
     )
@@ -45,14 +58,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ring(
         "--ring", action="append", metavar="KEY", help="this key is a member, an npub or hex; repeated: all of them are"
     )
-    ring("--ring-id", metavar="HEX", help="of this very ring")
-    ring("--key-image", metavar="HEX", help="linkable notes of one signer")
-    ring("--scope", metavar="TEXT", help="linkable within this scope")
-    ring("--scheme", choices=[scheme.value for scheme in Scheme], help="sag: not linkable; blsag: linkable")
-    ring("--min-ring", type=int, metavar="N", help="rings of N members or more")
-    ring("--form", choices=[form.value for form in Form], help="how the signature sits in the note")
+    ring("--ring-id", action=_Once, metavar="HEX", help="of this very ring")
+    ring("--key-image", action=_Once, metavar="HEX", help="linkable notes of one signer")
+    ring("--scope", action=_Once, metavar="TEXT", help="linkable within this scope")
     ring(
-        "--binding", choices=["event", "message"], help="event: the ring signs all of the note; message: its words only"
+        "--scheme", action=_Once, choices=[scheme.value for scheme in Scheme], help="sag: not linkable; blsag: linkable"
+    )
+    ring("--min-ring", type=int, action=_Once, metavar="N", help="rings of N members or more")
+    ring("--form", action=_Once, choices=[form.value for form in Form], help="how the signature sits in the note")
+    ring(
+        "--binding",
+        action=_Once,
+        choices=["event", "message"],
+        help="event: the ring signs all of the note; message: its words only",
     )
 
 

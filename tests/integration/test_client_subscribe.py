@@ -270,6 +270,9 @@ async def test_a_message_beyond_the_bound_ends_it() -> None:
         ("--tag", "e=x"),
         ("--timeout", "0"),
         ("--scope", keys.encode_nsec(KEYS[0].secret)),
+        ("--form", "bound", "--form", "text"),
+        ("--scheme", "sag", "--scheme", "blsag"),
+        ("--min-ring", "3", "--min-ring", "5"),
     ],
 )
 async def test_a_filter_that_is_wrong_is_refused_before_the_relay_is_called(options: tuple[str, ...]) -> None:
