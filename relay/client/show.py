@@ -11,8 +11,8 @@ from relay.client.terminal import to_printable
 from relay.event import Event
 from relay.verify.claim import RingProof
 
-_WIDTHS = (16, 10, 6, 5, 9)
-_HEAD = ("time (UTC)", "form", "scheme", "ring", "ring id", "words")
+_WIDTHS = (16, 5, 10, 6, 5, 9)
+_HEAD = ("time (UTC)", "kind", "form", "scheme", "ring", "ring id", "words")
 # The last second that Python's calendar knows; an event may claim a later one.
 _LAST_SECOND = 253_402_300_799
 
@@ -29,13 +29,14 @@ def write_head() -> str:
 
 
 def write_columns(event: Event, proof: RingProof | None) -> str:
-    """Return time, form, scheme, ring size, the ring id's first digits, and the first line of the words."""
+    """Return time, kind, form, scheme, ring size, the ring id's first digits, and the first line of the words."""
     time = datetime.fromtimestamp(min(event.created_at, _LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
     if proof is None:
-        return _write_row((time, "plain", "-", "-", "-", _pick_line(event.content)))
+        return _write_row((time, str(event.kind), "plain", "-", "-", "-", _pick_line(event.content)))
     # What the ring signed: in some forms the content holds keys and a signature, too.
     words = event.content if proof.binding == "event" else proof.signed_text
-    return _write_row((time, proof.form, proof.scheme, str(len(proof.ring)), proof.ring_id[:8], _pick_line(words)))
+    ring = (str(len(proof.ring)), proof.ring_id[:8])
+    return _write_row((time, str(event.kind), proof.form, proof.scheme, *ring, _pick_line(words)))
 
 
 def describe_proof(proof: RingProof) -> dict[str, Any]:

@@ -162,7 +162,7 @@ async def test_plain_events_are_printed_only_when_asked_for_and_marked_so() -> N
     assert without.out == ""
     assert "1 not shown: plain events" in without.err
     assert [(line["event"]["id"], line["proof"]) for line in read(lines)] == [(plain.id, None)]
-    assert columns.out.splitlines()[1].split()[2:6] == ["plain", "-", "-", "-"]
+    assert columns.out.splitlines()[1].split()[2:7] == ["1", "plain", "-", "-", "-"]
 
 
 async def test_columns_hold_nothing_that_steers_a_terminal_and_one_line_a_note() -> None:
@@ -171,8 +171,15 @@ async def test_columns_hold_nothing_that_steers_a_terminal_and_one_line_a_note()
         done = await subscribe(relay.url, "--columns", COLUMNS="200")
     head, line = done.out.splitlines()
     assert head.startswith("time (UTC)")
-    assert line == f"9999-12-31 23:59 bound      sag    5     {find_tag(note, 'R')[:8]}  ]0;x first  line"
+    assert line == f"9999-12-31 23:59 1     bound      sag    5     {find_tag(note, 'R')[:8]}  ]0;x first  line"
     assert "\x1b" not in line
+
+
+async def test_columns_tell_a_reaction_from_a_note_of_the_same_words() -> None:
+    async with run_fake_relay(answer(make_ring_note("+", kind=7))) as relay:
+        done = await subscribe(relay.url, "--columns")
+    head, line = done.out.splitlines()
+    assert line[head.index("kind") :].startswith("7 ")
 
 
 async def test_of_a_text_that_holds_its_own_ring_the_signed_words_are_shown() -> None:
@@ -190,8 +197,8 @@ async def test_of_a_text_that_holds_its_own_ring_the_signed_words_are_shown() ->
     async with run_fake_relay(answer(note)) as relay:
         columns = await subscribe(relay.url, "--columns", "--binding", "message", "--form", "text", COLUMNS="200")
         lines = await subscribe(relay.url, "--binding", "message")
-    assert columns.out.splitlines()[1].split(maxsplit=6)[2:] == [
-        *("text", "sag", "5", to_ring_id(make_ring())[:8], "just these words")
+    assert columns.out.splitlines()[1].split(maxsplit=7)[2:] == [
+        *("1", "text", "sag", "5", to_ring_id(make_ring())[:8], "just these words")
     ]
     assert read(lines)[0]["proof"]["signed_text"] == "just these words"
 
