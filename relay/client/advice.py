@@ -26,6 +26,27 @@ _CASES = (
         "this ring signature is already on another note",
         "the relay has this very note, or had it and its author deleted it: to say it once more, sign the words again",
     ),
+    _Case(
+        "duplicate",
+        "this ring member has already answered",
+        "relays take one answer a member, and yours is there, or was and you deleted it: nothing is left to do",
+    ),
+    _Case(
+        "blocked",
+        "only members of the ring that the target names",
+        "answer with the ring of the note itself, which stands in its ring tag, if a key of yours is in it",
+    ),
+    _Case(
+        "invalid",
+        "a ring-signed poll response must be linkable",
+        "sign again with --tag e=ID --scheme blsag --scope 1018:ID, where ID is the id of the poll",
+    ),
+    _Case(
+        "invalid",
+        "text outside the signed message",
+        "beside what was signed only lines such as Message:, Ring:, Members:, Signature: and --- may stand; "
+        "`ringrelay sign --form text` writes such a text, and without --form the ring signs everything",
+    ),
     _Case("blocked", "its author has deleted", "sign the words again: a new note has a key that deleted nothing"),
     _Case("blocked", "only accepts ring-signed notes", "sign it as one of a ring: `ringrelay sign --help`"),
     _Case(

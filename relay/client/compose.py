@@ -20,9 +20,10 @@ from relay.client.other_forms import TEXT_NOTE, make_other_note
 from relay.client.ring_file import Entry, read_ring
 from relay.client.ring_sign import RESERVED_TAGS, make_bound_note
 from relay.client.terminal import warn
-from relay.event import MAX_TIMESTAMP, Event
+from relay.event import MAX_TIMESTAMP, Event, find_tag
 from relay.verdict import Prefix, Rejected
-from relay.verify.claim import Form
+from relay.verify.answers import REACTION, find_answer
+from relay.verify.claim import Claim, Form
 from relay.verify.encoding import MAX_FLAG_BYTES, Scheme
 from relay.verify.ring import RELEASE_FLAG
 
@@ -274,3 +275,16 @@ def _warn_of_refusal(note: Event) -> None:
         rules.check_cost(note, claim, ring)
     except Rejected as rejected:
         warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}")
+    else:
+        _warn_of_uncounted(note, claim)
+
+
+def _warn_of_uncounted(note: Event, claim: Claim | None) -> None:
+    """Warn of a reaction that is stored and never counted; a poll response like that is refused."""
+    if note.kind != REACTION or find_answer(note, claim) is not None:
+        return
+    target = find_tag(note, "e") or "ID"
+    warn(
+        f"no relay counts this reaction as a member's: for that, sign with one --tag e={target} and with "
+        f"--scheme blsag --scope 7:{target}; without them it cannot be linked, which hides you better"
+    )

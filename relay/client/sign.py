@@ -24,6 +24,14 @@ The message is what stdin holds, less one final line end:
 
 It can be given with --message instead, but then other users of the machine can read it while the program runs (ps),
 and your shell's history keeps it.
+
+An answer is a reaction (kind 7) or a poll response (kind 1018) that relays take once from each member of a ring, and count.
+It must be linkable within its target, ID being the target's id:
+
+  echo + | ringrelay sign --ring ring.txt --key-file me.key --kind 7 --tag e=ID --scheme blsag --scope 7:ID
+  ringrelay sign ... --kind 1018 --tag e=ID --tag response=OPTION --scheme blsag --scope 1018:ID < /dev/null
+
+A target that names a ring in a tag R, as notes of this program do, is answered by members of that ring only.
 """
 
 

@@ -238,6 +238,30 @@ def test_a_note_ringrelay_would_refuse_by_default_is_signed_with_a_warning(
         assert reason in captured.err
 
 
+def test_a_reaction_that_no_relay_counts_is_signed_with_a_warning(
+    ring: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    options = ["--kind", "7", "--tag", f"e={TARGET}", "--message", "+"]
+    assert main(["sign", "--ring", str(ring), "--key-file", str(key), *options]) == 0
+    assert f"--scheme blsag --scope 7:{TARGET}".encode() in capfdbinary.readouterr().err
+
+
+def test_an_answer_that_relays_count_is_signed_without_a_word(
+    ring: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    options = ["--kind", "7", "--tag", f"e={TARGET}", "--message", "+", "--scheme", "blsag", "--scope", f"7:{TARGET}"]
+    assert main(["sign", "--ring", str(ring), "--key-file", str(key), *options]) == 0
+    assert capfdbinary.readouterr().err == b""
+
+
+def test_the_help_says_how_to_answer_a_note_and_a_poll(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["sign", "--help"])
+    said = capsys.readouterr().out
+    assert "--kind 7 --tag e=ID --scheme blsag --scope 7:ID" in said
+    assert "--scope 1018:ID" in said
+
+
 def test_the_help_prefers_stdin_as_arguments_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["sign", "--help"])

@@ -30,6 +30,19 @@ def test_every_standard_prefix_is_explained(prefix: Prefix) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("duplicate: this ring member has already answered; the first answer stands, post nothing", "yours is there"),
+        ("blocked: only members of the ring that the target names in its R tag may answer it", "the ring of the note"),
+        ("invalid: a ring-signed poll response must be linkable, with one e tag", "--scheme blsag --scope 1018:ID"),
+        ("invalid: text outside the signed message: leave out everything but", "Signature:"),
+    ],
+)
+def test_the_author_of_an_answer_or_a_text_is_told_what_this_program_can_do(text: str, said: str) -> None:
+    assert said in str(advice.advise(text))
+
+
+@pytest.mark.parametrize(
     ("reason", "bits"),
     [
         ("pow: 17 bits of proof of work are needed for a ring of this cost (NIP-13)", 17),
