@@ -19,6 +19,8 @@ from relay.client.terminal import tell, warn
 from relay.event import Event, decode_event
 
 MAX_LINE_BYTES = 16 * 2**20
+# A list of faults that is longer tells nobody more.
+_MAX_SHOWN_FAULTS = 20
 READS = "The events are read from stdin: ringrelay publish URL < note.json"
 
 _DESCRIPTION = """\
@@ -101,18 +103,28 @@ def _publish_events(destination: Destination) -> int:
 
 
 def _read_events() -> tuple[list[Event], bool]:
-    """Return the events of stdin and whether every line was one; the others are reported by their number."""
+    """Return the events of stdin and whether every line was one; the others are reported by their number.
+
+    Raises BadInput where an event is spread over lines, as tools for people print it.
+    """
     events: list[Event] = []
-    is_clean = True
+    faults = 0
     for number, line in enumerate(_read_lines(), start=1):
         if not line.strip():
             continue
+        if line.strip() in (b"{", b"["):
+            raise BadInput(
+                f"line {number}: JSON over several lines: put each event on one (`jq -c .`; a list: `jq -c '.[]'`)"
+            )
         try:
             events.append(_parse_line(line))
         except BadInput as fault:
-            is_clean = False
-            tell(f"line {number}: {fault}")
-    return events, is_clean
+            faults += 1
+            if faults <= _MAX_SHOWN_FAULTS:
+                tell(f"line {number}: {fault}")
+    if faults > _MAX_SHOWN_FAULTS:
+        tell(f"{faults - _MAX_SHOWN_FAULTS} more lines: not sent")
+    return events, faults == 0
 
 
 def _read_lines() -> Iterator[bytes]:

@@ -6,16 +6,19 @@ The throwaway key of the note's outer event lives in this process's memory only:
 import argparse
 import asyncio
 
+import msgspec
 from coincurve import PrivateKey
 
 from relay.client import explain
 from relay.client.advice import find_bits
-from relay.client.compose import make_note, read_draft
+from relay.client.compose import Draft, make_note, read_draft
 from relay.client.envelope import MAX_POW_BITS, seal_again
+from relay.client.keys import BadInput
+from relay.client.other_forms import TEXT_NOTE
 from relay.client.send import Answer, Destination, Reporter, print_line, send_all, warn_of_size
 from relay.client.sign import read_message
 from relay.client.terminal import tell
-from relay.event import Event, count_leading_zero_bits
+from relay.event import Event, count_leading_zero_bits, decode_event
 
 # What a relay gets without asking the author.
 MAX_UNASKED_S = 300.0
@@ -28,7 +31,9 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination) ->
     """Sign the words on stdin, send the note, mine and send once more if the relay asks for it. Raises BadInput."""
     explain.show(arguments.quiet)
     author = PrivateKey()
-    note = make_note(read_draft(arguments, read_message), author)
+    draft = read_draft(arguments, read_message)
+    _refuse_signed(draft)
+    note = make_note(draft, author)
     warn_of_size([note])
     answer = _send(destination, note)
     bits = _find_asked_bits(answer, note)
@@ -39,6 +44,17 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination) ->
         answer = _send(destination, note)
     _report(note, answer)
     return {"accepted": 0, "refused": 1, "unanswered": 2}[answer.outcome]
+
+
+def _refuse_signed(draft: Draft) -> None:
+    """Refuse to sign an event's JSON as words, which could not be taken back; in other kinds it may belong. Raises BadInput."""
+    if draft.kind != TEXT_NOTE:
+        return
+    try:
+        decode_event(draft.content.encode())
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return
+    raise BadInput("what stdin holds is signed already: leave --ring out, and it is sent as it is")
 
 
 def _send(destination: Destination, note: Event) -> Answer:

@@ -113,6 +113,13 @@ async def test_notes_in_the_forms_of_other_readers_are_published_and_verify(
     assert (proof.form, proof.signed_text) == (form, "said by one of us")
 
 
+async def test_a_note_that_is_signed_already_is_not_signed_as_words(signing: tuple[str, ...]) -> None:
+    nowhere = f"ws://127.0.0.1:{find_free_port()}"
+    done = await run("publish", nowhere, *signing, stdin=encode_event(make_ring_note()))
+    assert (done.status, done.out) == (2, "")
+    assert "leave --ring out" in done.err
+
+
 async def test_options_of_a_note_without_a_ring_are_refused(tmp_path: Path) -> None:
     done = await publish("ws://127.0.0.1:1", "--key-file", str(tmp_path / "me.key"), "--now")
     assert done.status == 2

@@ -186,6 +186,23 @@ async def test_a_line_that_is_no_event_is_named_and_the_others_are_sent() -> Non
     assert finished.status == 1
 
 
+async def test_an_event_over_several_lines_is_told_once_and_not_sent() -> None:
+    pretty = json.dumps(json.loads(to_lines(make_event(1))), indent=2).encode()
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, pretty)
+    assert (finished.out, finished.status, relay.headers) == ([], 2, [])
+    assert "jq -c ." in finished.err
+    assert finished.err.count("\n") < 5
+
+
+async def test_many_lines_that_are_no_events_are_not_all_named() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, b"no event\n" * 1000 + to_lines(make_event(1)))
+    assert finished.out == [f"{1:064x} accepted"]
+    assert "980 more lines" in finished.err
+    assert finished.err.count("\n") < 30
+
+
 async def test_an_event_that_holds_a_secret_key_is_neither_sent_nor_repeated() -> None:
     async with run_relay(answer_with(True, "")) as relay:
         finished = await publish(relay.url, to_lines(make_event(1, f"oops {NSEC}"), make_event(2)))
