@@ -139,7 +139,9 @@ FORMS = [
     Case(
         "invalid: text outside the signed message: leave out everything but the message, the ring and the signature",
         "There are words in the text that the ring did not sign.",
-        "Take them away, or sign them too: `ringrelay sign` makes a note in which the ring signs everything.",
+        "Take them away, or sign them too: `ringrelay sign` makes a note in which the ring signs everything. Lines that are "
+        "only `Message:`, `Ring:`, `Members:`, `Signature:` (also bold, or as a heading) or `---` may stay; `Ring` without "
+        "its colon, other labels and hashtags may not.",
         {"a text and a word more": lambda v: v.plain(kind=1, content=f"{_make(v, Form.TEXT).content}\n{v.word}")},
     ),
     Case(

@@ -277,7 +277,8 @@ RINGS = [
     Case(
         "invalid: the ring signature does not verify: sign this very text with a key of this ring",
         "Nobody of this ring signed this very note: it was changed afterwards, or signed with another key or ring.",
-        "Sign the note as it is to be posted, and change nothing afterwards.",
+        "Sign the note as it is to be posted, and change nothing afterwards. Where the ring signs words only, quotation "
+        "marks, `>` and other line ends around or in them are changes, too, and so is the order of the ring.",
         {
             "another text": lambda v: v.put(v.change(n := v.ring(), content=v.word * 2), "ringsig", _ringsig(n)),
             "another linkable text": lambda v: v.put(
