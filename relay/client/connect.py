@@ -1,11 +1,13 @@
 """The connection to a relay: opened as anonymously as the caller can, its failures explained. Knows no messages."""
 
+import os
 import ssl
 from typing import TYPE_CHECKING
 
 from relay.client.keys import BadInput
 from relay.client.route import (
     BAD_PROXY,
+    MISSING_PROXY,
     Tor,
     choose_proxy,
     explain_missing_package,
@@ -105,11 +107,8 @@ def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
 
     if isinstance(error, InvalidProxy):
         return BAD_PROXY
-    if tor is not None:
-        from python_socks import ProxyConnectionError
-
-        if isinstance(error, ProxyConnectionError):
-            return explain_missing_tor(tor)
+    if _is_missing_proxy(error):
+        return explain_missing_tor(tor) if tor is not None else MISSING_PROXY
     if isinstance(error, ProxyError) and error.__cause__ is not None:
         return f"no connection to the relay: {explain_proxy(error.__cause__, tor)}: check the URL, or try again later"
     if isinstance(error, InvalidStatus) and (elsewhere := error.response.headers.get_all("Location")):
@@ -120,8 +119,19 @@ def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
     if isinstance(error, InvalidStatus) and error.response.status_code in _REFUSALS:
         status = error.response.status_code
         return f"the relay takes no connection now (HTTP {status}): {_REFUSALS[status]}"
-    reason = to_printable(str(error)) or type(error).__name__
+    # asyncio writes an error's number and an address into the text of one of the commonest.
+    text = os.strerror(error.errno) if isinstance(error, ConnectionRefusedError) and error.errno else str(error)
+    reason = to_printable(text) or type(error).__name__
     return f"no connection to the relay ({reason}): check that it runs at this URL{_hint_at_scheme(url, error)}"
+
+
+def _is_missing_proxy(error: Exception) -> bool:
+    """Answer whether nothing listens where the SOCKS proxy should be."""
+    try:
+        from python_socks import ProxyConnectionError
+    except ImportError:
+        return False
+    return isinstance(error, ProxyConnectionError)
 
 
 def _hint_at_scheme(url: str, error: Exception) -> str:

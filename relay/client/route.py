@@ -13,6 +13,7 @@ from relay.client.keys import BadInput
 from relay.client.terminal import to_printable
 
 BAD_PROXY = "the proxy in the environment is no URL such as socks5h://127.0.0.1:9050: correct it"
+MISSING_PROXY = "the proxy in the environment does not answer, and nothing was sent: start it, or correct the variable"
 DEFAULT_TOR = "127.0.0.1:9050"
 # The clocks of sockets and threads end somewhere.
 _MAX_TIMEOUT_S = 86_400

@@ -326,7 +326,7 @@ async def test_a_url_where_no_relay_answers_is_reported_with_status_2() -> None:
         pass
     finished = await publish(relay.url, to_lines(make_event()))
     assert (finished.status, finished.out) == (2, [])
-    assert "no connection to the relay" in finished.err
+    assert "no connection to the relay (Connection refused)" in finished.err
     assert "begins with" not in finished.err
 
 
@@ -428,6 +428,16 @@ async def test_a_proxy_named_for_everything_is_never_gone_around() -> None:
         finished = await publish(relay.url, to_lines(make_event()), ALL_PROXY=proxy)
     assert finished.status == 2
     assert relay.headers == []
+
+
+async def test_a_proxy_that_does_not_answer_is_not_blamed_on_the_relay() -> None:
+    async with run_relay(answer_with(True, "")) as gone:
+        pass
+    proxy = gone.url.replace("ws:", "socks5h:")
+    finished = await publish("wss://relay.example.com", to_lines(make_event()), ALL_PROXY=proxy)
+    assert finished.status == 2
+    assert "the proxy in the environment does not answer" in finished.err
+    assert "nothing was sent" in finished.err
 
 
 async def test_a_proxy_that_is_no_url_is_reported_without_its_password() -> None:
