@@ -27,8 +27,10 @@ def _read_content(content: str) -> tuple[str, list[str], str]:
     except (ValueError, RecursionError):
         raise _refuse() from None
     match value:
-        # Only the hook makes tuples, and only of the three members.
-        case (str(message), [*keys], str(text)) if isinstance(value, tuple) and all(type(key) is str for key in keys):
+        # Only the hook makes tuples, of an object's three members; an object among the members is no list of keys.
+        case (str(message), list(keys), str(text)) if isinstance(value, tuple) and all(
+            type(key) is str for key in keys
+        ):
             return message, keys, text
         case _:
             raise _refuse()

@@ -224,6 +224,7 @@ def _list_nostringer() -> Iterator[Named]:
         ("the signature as an object", json.dumps({**good, "ring_signature": json.loads(as_json(first))})),
         ("the message as a number", json.dumps({**good, "message": 1})),
         ("half a surrogate pair, and U+FFFD was signed", _with_half_pair(good)),
+        ("members as an object", json.dumps({**good, "ring_members": dict(zip(good, keys, strict=True))})),
         ("members as one string", json.dumps({**good, "ring_members": ",".join(keys)})),
         ("a member that is a number", json.dumps({**good, "ring_members": [1, *keys[1:]]})),
         ("a member in upper case", json.dumps({**good, "ring_members": [keys[0].upper(), *keys[1:]]})),

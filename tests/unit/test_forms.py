@@ -164,6 +164,10 @@ def test_words_before_the_message_are_named_as_the_fault() -> None:
 
 
 ENVELOPE = "belongs in kind 1"
+THREE_BY_NAME = nostringer(
+    ring_members=dict(zip(["message", "ring_members", "ring_signature"], HEX[:3], strict=True)),
+    ring_signature=encode_ring_a(sign(keys=KEYS[:3])),
+)
 REFUSED = {
     "another kind": (note(WORDS, ("ring-members", *HEX), ("ring-signature", COMPACT), kind=30023), ENVELOPE),
     "a text of another kind": (note(text().content, kind=7), ENVELOPE),
@@ -201,6 +205,8 @@ REFUSED = {
         "text outside",
     ),
     "members that are no list": (nostringer(ring_members=" ".join(HEX)), "must be a JSON object of message"),
+    # By its names an object could pass for the whole.
+    "members as an object": (THREE_BY_NAME, "must be a JSON object of message"),
     "a wrong npub": (nostringer(ring_members=[NPUBS[0][:-1] + "q", *NPUBS[1:]]), "not a public key"),
     "two signatures": (note(text().content + "\n" + COMPACT), "exactly one whole ring signature"),
     "a signature in two encodings": (note(text().content + "\n" + JSON), "exactly one whole ring signature"),
