@@ -106,3 +106,16 @@ async def test_every_index_and_table_is_touched_so_that_its_last_use_dates_no_no
     after = dict(await connection.fetch(scans))
     await connection.close()
     assert [name for name, count in after.items() if count <= before[name]] == []
+
+
+async def test_every_table_is_read_from_its_beginning_so_that_the_last_such_read_dates_no_note(
+    database: dict[str, Any],
+) -> None:
+    connection = await asyncpg.connect(**database)
+    scans = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname <> 'schema_migrations'"
+    before = dict(await connection.fetch(scans))
+    await touch_indexes(connection)
+    await connection.execute("SELECT pg_stat_force_next_flush()")
+    after = dict(await connection.fetch(scans))
+    await connection.close()
+    assert [name for name, count in after.items() if count <= before[name]] == []
