@@ -86,19 +86,22 @@ def build_count(filters: Sequence[Filter], maximum: int, now: int) -> Query:
 
 
 def build_tally(filter_: Filter, named: frozenset[bytes], maximum: int, rings: int, now: int) -> Query:
-    """Count the answers that match a filter, each a member's only one, by ring; and with them plain notes that match.
+    """Count the answers that match a filter, each a member's only one, by ring.
 
-    `named` are the rings that may answer, empty where all may. Columns: ring_id and members for the `rings` largest rings
-    (null for what is no answer); of all together, seen (which stops one past `maximum`) and counted.
+    `named` are the rings that may answer, empty where all may: then plain notes that match count, too. Columns: ring_id
+    and members for the `rings` largest rings (null for what is no answer); of all together, seen (which stops one past
+    `maximum`) and counted.
     """
     arguments = Arguments()
     found = _select_ids(filter_, now, arguments)
     place = arguments.add(maximum + 1, "bigint")
     may_answer = f" AND a.ring_id = ANY({arguments.add(list(named), 'bytea[]')})" if named else ""
+    # Where a ring is named nobody else has a say, and a plain note costs its author a key and nothing else.
+    is_counted = "ring_id IS NOT NULL" if named else "(is_plain OR ring_id IS NOT NULL)"
     return Query(
         f"""
         SELECT ring_id, members, (sum(members) OVER ())::bigint AS seen,
-               coalesce(sum(members) FILTER (WHERE is_plain OR ring_id IS NOT NULL) OVER (), 0)::bigint AS counted
+               coalesce(sum(members) FILTER (WHERE {is_counted}) OVER (), 0)::bigint AS counted
         FROM (
             SELECT a.ring_id, n.scheme IS NULL AS is_plain, count(*) AS members
             FROM (SELECT id FROM ({found}) AS matching (id) LIMIT {place}) f

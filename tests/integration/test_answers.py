@@ -190,6 +190,18 @@ async def test_plain_reactions_are_counted_beside_the_answers_where_plain_notes_
         assert await count(client, kinds=[7], **{"#e": [OPEN.id]}, search="form:bound") == {"count": 1, "rings": rings}
 
 
+@pytest.mark.parametrize("kind", [7, 1018])
+async def test_plain_notes_add_nothing_to_the_answers_of_a_ring_that_the_target_names(
+    database18: dict[str, Any], kind: int
+) -> None:
+    stuffing = [make_event(kind=kind, key=KEYS[n], tags=(("e", POLL.id),)) for n in (10, 11)]
+    async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as client:
+        await client.publish_all(POLL, *stuffing)
+        assert await count(client, kinds=[kind], **{"#e": [POLL.id]}) == {"count": 0}
+        await client.publish_all(make_answer(POLL.id, kind=kind))
+        assert await count(client, kinds=[kind], **{"#e": [POLL.id]}) == {"count": 1}
+
+
 @pytest.mark.parametrize(
     "note",
     [
