@@ -19,6 +19,7 @@ MAX_SECRET_FILE_BYTES = 4096
 # NIP-19: "nsec", the separator, 52 characters of data and 6 of checksum; bech32 may also be written all in upper case.
 # The look-ahead finds overlapping ones too: the last letters of one may be the "nsec" of the next.
 _NSEC = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
+_URI = re.compile(r"\Anostr:", re.IGNORECASE)
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
 
 
@@ -27,11 +28,12 @@ class BadInput(ValueError):
 
 
 def parse_public_key(text: str) -> bytes:
-    """Return the 32-byte x-only key written as npub (NIP-19) or as 64 hex digits of either case.
+    """Return the 32-byte x-only key written as npub (NIP-19), with or without nostr: (NIP-21), or as 64 hex digits.
 
-    Raises BadInput.
+    Letters may be of either case. Raises BadInput.
     """
-    if text.lower().startswith("nsec1"):
+    text = _URI.sub("", text)
+    if is_like_nsec(text):
         raise BadInput("this is a secret key (nsec) where a public one belongs: put the npub there, and keep the nsec")
     if _HEX_KEY.match(text):
         key = bytes.fromhex(text)
@@ -94,8 +96,14 @@ def hide_keys(text: str) -> str:
     return re.sub(r"(?i)nsec1[0-9a-z]+|(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", "(a key, not repeated here)", text)
 
 
+def is_like_nsec(text: str) -> bool:
+    """Answer whether a text begins as a secret key does, whole or not."""
+    return _URI.sub("", text).lower().startswith("nsec1")
+
+
 def could_be_key(text: str) -> bool:
     """Answer whether a text was meant as a key, public or secret, and not as a file's name."""
+    text = _URI.sub("", text)
     return text.lower().startswith(("nsec1", "npub1")) or _HEX_KEY.match(text) is not None
 
 

@@ -15,6 +15,8 @@ from relay.client.terminal import to_printable
 
 NEVER = "never"
 _SEEN = re.compile(r"(?:(?P<name>.*), )?(?:first seen (?P<quarter>[0-9]{4}-Q[1-4])|never seen)")
+# What people put between several keys, or between a key and a name.
+_BESIDE = re.compile(r"[\s,;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ def _parse_entry(key: str, comment: str) -> Entry | BadInput:
     try:
         parsed = keys.parse_public_key(key)
     except BadInput as fault:
-        return fault
+        if _BESIDE.search(key) is None or keys.is_like_nsec(key):
+            return fault
+        return BadInput("more than a key stands here: write one a line, and # before what is said of it")
     found = _SEEN.fullmatch(comment)
     if found is None:
         return Entry(parsed, comment)

@@ -53,7 +53,7 @@ def write_secret(path: Path, *lines: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("text", [NPUB, NPUB.upper(), NPUB_HEX, NPUB_HEX.upper()])
+@pytest.mark.parametrize("text", [NPUB, NPUB.upper(), f"nostr:{NPUB}", NPUB_HEX, NPUB_HEX.upper()])
 def test_a_public_key_is_read_from_npub_and_hex_of_either_case(text: str) -> None:
     assert keys.parse_public_key(text).hex() == NPUB_HEX
 
@@ -111,6 +111,12 @@ def test_what_is_not_a_secret_key_is_refused_without_being_repeated(text: str) -
 def test_the_largest_and_the_smallest_secret_key_are_read() -> None:
     for number in (1, ORDER - 1):
         assert keys.parse_secret_key(f"{number:064x}") == number.to_bytes(32, "big")
+
+
+def test_a_secret_key_behind_nostr_is_named_as_one() -> None:
+    with pytest.raises(BadInput, match="this is a secret key"):
+        keys.parse_public_key(f"nostr:{NSEC}")
+    assert keys.could_be_key(f"nostr:{NSEC}")
 
 
 def test_a_secret_key_in_place_of_a_public_one_is_named_but_not_repeated() -> None:

@@ -46,6 +46,14 @@ def test_a_bad_line_of_a_ring_file_is_named_by_its_number(tmp_path: Path) -> Non
         read_ring(ring)
 
 
+@pytest.mark.parametrize(
+    "line", [f"{NPUB}, {NPUB_HEX}", f"{NPUB} {NPUB_HEX}", f'["{NPUB}", "{NPUB_HEX}"]', f"{NPUB},", f"{NPUB} (Ada)"]
+)
+def test_what_stands_beside_a_key_in_a_ring_file_is_to_be_put_elsewhere(tmp_path: Path, line: str) -> None:
+    with pytest.raises(BadInput, match="line 1: more than a key stands here: write one a line"):
+        read_ring(write(tmp_path / "ring.txt", line))
+
+
 def test_a_secret_key_in_a_ring_file_is_named_by_its_line_and_not_repeated(tmp_path: Path) -> None:
     ring = write(tmp_path / "ring.txt", NPUB, NSEC)
     with pytest.raises(BadInput, match=r"line 2: .*secret key") as caught:
