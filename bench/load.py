@@ -1,6 +1,6 @@
 """A relay under load: how many events a second it stores, and how many stored events a second it gives back.
 
-`python -m bench.load [--json] [--seconds S]` starts a relay of its own on a temporary directory, with fsync on, sends
+`python -m bench.load [--json]` starts a relay of its own on a temporary directory, with fsync on, sends
 prepared frames over plain sockets on loopback, and counts the answers. The load is bounded in count and in time.
 """
 
