@@ -11,6 +11,7 @@ from pathlib import Path
 from coincurve import PrivateKey
 
 from relay.client import keys
+from relay.client.advice import find_bits
 from relay.client.envelope import MAX_POW_BITS
 from relay.client.frame import make_frame
 from relay.client.genuine import check_note
@@ -274,7 +275,9 @@ def _warn_of_refusal(note: Event) -> None:
         rules.check_policy(note, claim, ring, AcceptPolicy())
         rules.check_cost(note, claim, ring)
     except Rejected as rejected:
-        warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}")
+        bits = find_bits(str(rejected))
+        remedy = "" if bits is None else f": add --pow {bits}; `ringrelay publish --ring` mines where it is asked to"
+        warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}{remedy}")
     else:
         _warn_of_uncounted(note, claim)
 

@@ -254,6 +254,16 @@ def test_an_answer_that_relays_count_is_signed_without_a_word(
     assert capfdbinary.readouterr().err == b""
 
 
+def test_a_ring_that_needs_proof_of_work_is_told_with_the_option_that_does_it(
+    tmp_path: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    ring = write_ring(tmp_path / "large.txt", *SECRETS, *(number.to_bytes(32, "big") for number in range(2000, 2300)))
+    assert main(["sign", "--ring", str(ring), "--key-file", str(key), "--message", "hello"]) == 0
+    said = capfdbinary.readouterr().err.decode()
+    assert "--pow 14" in said
+    assert "ringrelay publish --ring" in said
+
+
 def test_the_help_says_how_to_answer_a_note_and_a_poll(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["sign", "--help"])
