@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from relay.verify.ring import RELEASE_FLAG
 
 HOUR_S = 3600
 MAX_BACKDATE_S = 48 * HOUR_S
+_HEX_32 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,10 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     _check_ring(ring, secret)
     content = arguments.message if arguments.message is not None else read_message()
     _check_words(content, arguments.kind, tags, arguments.scope, secret)
+    if "\r\n" in content:
+        warn(
+            "the message has line ends as Windows writes them, which tell of your machine: take them out (tr -d '\\r')"
+        )
     created_at = _choose_time(arguments.created_at, arguments.now)
     members = tuple(entry.key for entry in ring)
     return Draft(
@@ -179,6 +185,12 @@ def _parse_tag(text: str) -> tuple[str, str]:
         raise BadInput("--tag takes NAME=VALUE, for example --tag e=<event id>")
     if name in RESERVED_TAGS:
         raise BadInput(f"--tag {name}: this tag is written by the signing itself: leave it out")
+    # A secret key there is told by what is said of secret keys.
+    if name in ("e", "p") and not _HEX_32.fullmatch(value) and not keys.is_like_nsec(value):
+        raise BadInput(
+            f"--tag {name}= takes an id or a key as 64 lower-case hex digits, not note1..., nevent1... or npub1...: "
+            "no reader would find it"
+        )
     return name, value
 
 

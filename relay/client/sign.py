@@ -60,6 +60,7 @@ def read_message() -> str:
     if len(raw) > MAX_MESSAGE_BYTES:
         raise BadInput(f"stdin holds more than {MAX_MESSAGE_BYTES} bytes: no relay takes a message as long, shorten it")
     try:
-        return raw.decode().removesuffix("\n")
+        text = raw.decode()
     except UnicodeDecodeError:
         raise BadInput("the message is not UTF-8 text: notes hold text only") from None
+    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")

@@ -151,6 +151,19 @@ def test_the_message_may_come_from_stdin_and_loses_one_line_end(sign: Sign, stdi
     assert sign().content == "größe\n"
 
 
+def test_a_line_end_as_windows_writes_it_is_one_line_end(sign: Sign, stdin: Callable[[bytes], None]) -> None:
+    stdin(b"hello\r\n")
+    assert sign().content == "hello"
+
+
+def test_line_ends_that_tell_of_the_authors_machine_are_warned_about(
+    ring: Path, key: Path, stdin: Callable[[bytes], None], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    stdin(b"a\r\nb\r\n")
+    assert main(["sign", "--ring", str(ring), "--key-file", str(key)]) == 0
+    assert b"Windows" in capfdbinary.readouterr().err
+
+
 def test_a_message_of_two_kinds_of_line_ends_is_kept_as_it_is(sign: Sign, stdin: Callable[[bytes], None]) -> None:
     stdin(b"a\r\nb\x00c")
     assert sign().content == "a\r\nb\x00c"
@@ -330,6 +343,11 @@ def test_a_tag_the_signing_writes_itself_is_refused(refuse: Refuse, name: str) -
 @pytest.mark.parametrize("tag", ["e", "=x", ""])
 def test_a_tag_without_name_or_value_is_refused(refuse: Refuse, tag: str) -> None:
     assert "NAME=VALUE" in refuse("--message", "x", "--tag", tag)
+
+
+@pytest.mark.parametrize("tag", ["e=note1abc", "e=abc", f"e={TARGET.upper()}", "p=ann@example.org", "e="])
+def test_an_id_or_key_in_a_tag_that_no_reader_would_find_is_refused(refuse: Refuse, tag: str) -> None:
+    assert "64 lower-case hex digits" in refuse("--tag", tag, "--message", "hello")
 
 
 @pytest.mark.parametrize(
