@@ -20,13 +20,11 @@ from relay.conditions import (
     to_bytes,
 )
 from relay.filter import Filter
-from relay.search import Term, find_values
+from relay.search import Term, find_selective, find_values
 from relay.verify.encoding import Scheme
 
 # Authors times kinds beyond this are looked up by author alone: each pair costs an index descent.
 _MAX_PAIRS = 2_000
-# What a search can be driven by on its own index, the most selective first.
-_DRIVING_KEYS = ("ring", "keyimage", "ringid", "scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ def _select_candidates(filter_: Filter, after: Cursor | None, rows: int, now: in
 
 def _choose_driver(filter_: Filter, arguments: Arguments) -> _Driver:
     """Choose what leads for a filter without ids."""
-    term = _find_driving_term(filter_)
+    term = find_selective(filter_.search)
     if term is not None:
         return _drive_by_term(filter_, term, arguments)
     if filter_.tags:
@@ -204,13 +202,6 @@ def _drive_by_author_and_kind(filter_: Filter, arguments: Arguments) -> _Driver:
     return _Driver(NOTES, " AND ".join(keys), rest, tuple(lists))
 
 
-def _find_driving_term(filter_: Filter) -> Term | None:
-    for key in _DRIVING_KEYS:
-        if values := find_values(filter_.search, key):
-            return Term(key, values[0])
-    return None
-
-
 def _find_driving_tag(filter_: Filter) -> tuple[str, frozenset[str]]:
     return min(filter_.tags, key=lambda tag: len(tag[1]))
 
@@ -226,7 +217,7 @@ def _select_ids(filter_: Filter, now: int, arguments: Arguments) -> str:
         return (
             f"SELECT n.id FROM notes n WHERE {where} AND n.id = ANY({arguments.add(to_bytes(filter_.ids), 'bytea[]')})"
         )
-    term = _find_driving_term(filter_)
+    term = find_selective(filter_.search)
     if term is not None:
         driver = _drive_by_term(filter_, term, arguments)
         where = build_conditions(driver.rest, None, now, arguments, driver.table)

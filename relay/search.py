@@ -23,6 +23,8 @@ _PATTERNS = {
     "form": re.compile("|".join(Form)),
 }
 SEARCH_KEYS = tuple(_PATTERNS)
+# Of these a note has one value or few: the most selective first.
+_SELECTIVE = ("ring", "keyimage", "ringid", "scope")
 
 
 class Term(NamedTuple):
@@ -50,6 +52,14 @@ def parse_search(text: str, limits: Limits) -> Search:
 def find_values(search: Search, key: str) -> list[str]:
     """Return the values that a search gives for a key, in order."""
     return sorted(term.value for term in search if term.key == key)
+
+
+def find_selective(search: Search) -> Term | None:
+    """Return a term that few notes meet, the best to find them by: a note must meet all terms, so that one is enough."""
+    for key in _SELECTIVE:
+        if values := find_values(search, key):
+            return Term(key, values[0])
+    return None
 
 
 def matches_search(search: Search, claim: Claim | None, members: frozenset[bytes]) -> bool:

@@ -7,7 +7,7 @@ from typing import Protocol
 from relay.event import list_indexed_tags
 from relay.filter import Filter, find_facts, matches
 from relay.note import Note
-from relay.search import find_values
+from relay.search import find_selective
 
 
 class Owner(Protocol):
@@ -69,21 +69,17 @@ class Subscriptions:
 
 _EVERY_EVENT = ("every",)
 _EVERY_RING_NOTE = ("every ring note",)
-# Of what a search asks for, the most selective first.
-_SEARCH_KEYS = ("ring", "keyimage", "ringid", "scope")
 
 
 def _list_keys(filter_: Filter) -> Iterable[Hashable]:
     """Return the keys under which a filter is found: those of its most selective field."""
     if filter_.ids is not None:
         return [("id", event_id) for event_id in filter_.ids]
-    for name in _SEARCH_KEYS:
-        # A note must have every one of the values, so that one of them is enough to find it by.
-        if values := find_values(filter_.search, name):
-            return [(name, bytes.fromhex(values[0]) if name == "ring" else values[0])]
+    if term := find_selective(filter_.search):
+        return [(term.key, bytes.fromhex(term.value) if term.key == "ring" else term.value)]
     if filter_.tags:
-        letter, tag_values = min(filter_.tags, key=lambda tag: len(tag[1]))
-        return [(letter, value) for value in tag_values]
+        letter, values = min(filter_.tags, key=lambda tag: len(tag[1]))
+        return [(letter, value) for value in values]
     if filter_.authors is not None:
         return [("author", author) for author in filter_.authors]
     if filter_.search:
