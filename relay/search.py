@@ -10,7 +10,7 @@ from relay.verify.claim import Claim, Form
 from relay.verify.encoding import Scheme, is_flag
 
 # NIP-50: "two words separated by colon". A URL is none of these: whoever searches for one means the text.
-_EXTENSION = re.compile(r"([a-z]+):(?!//)(.+)", re.DOTALL)
+EXTENSION = re.compile(r"([a-z]+):(?!//)(.+)", re.DOTALL)
 _PERCENT_ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})+", re.DOTALL)
 _PATTERNS = {
     "ring": re.compile(r"[0-9a-f]{64}"),
@@ -90,7 +90,7 @@ def _holds(term: Term, claim: Claim, members: frozenset[bytes]) -> bool:
 
 
 def _read_word(word: str) -> Term | None:
-    extension = _EXTENSION.fullmatch(word)
+    extension = EXTENSION.fullmatch(word)
     if extension is None:
         raise Rejected(
             Prefix.UNSUPPORTED,

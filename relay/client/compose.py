@@ -18,7 +18,7 @@ from relay.client.frame import make_frame
 from relay.client.genuine import check_note
 from relay.client.keys import BadInput
 from relay.client.lint import lint
-from relay.client.other_forms import TEXT_NOTE, make_other_note
+from relay.client.other_forms import make_other_note
 from relay.client.ring_file import Entry, read_ring
 from relay.client.ring_sign import RESERVED_TAGS, make_bound_note
 from relay.client.terminal import warn
@@ -27,6 +27,7 @@ from relay.verdict import Prefix, Rejected
 from relay.verify.answers import REACTION, find_answer
 from relay.verify.claim import Claim, Form
 from relay.verify.encoding import MAX_FLAG_BYTES, Scheme
+from relay.verify.message_bound import TEXT_NOTE
 from relay.verify.ring import RELEASE_FLAG
 
 HOUR_S = 3600
@@ -246,7 +247,7 @@ def _check_ring(ring: Sequence[Entry], secret: bytes) -> None:
 
 
 def _check_words(message: str, kind: int, tags: Sequence[Sequence[str]], scope: str | None, secret: bytes) -> None:
-    if kind == 1 and not message:
+    if kind == TEXT_NOTE and not message:
         raise BadInput("the message is empty: give --message TEXT, or write it to stdin")
     # One text of everything that would be published; keys cannot run across the line ends.
     words = "\n".join([message, scope or "", *(part for tag in tags for part in tag)])

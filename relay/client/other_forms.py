@@ -14,13 +14,8 @@ from relay.client.ring_sign import sign_blsag, sign_sag
 from relay.event import Event, Tag
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme, encode_ring_a
-from relay.verify.form_bound import SIGNED_PREFIX
+from relay.verify.message_bound import MIN_RING, RESERVED_START, TEXT_NOTE, UNSIGNED_TAGS
 from relay.verify.ring import lift
-
-MIN_MEMBERS = 3
-TEXT_NOTE = 1
-# A reader could take them for something the ring signed.
-_UNSIGNED_TAGS = frozenset({"expiration", "R", "J", "scope"})
 
 
 def make_other_note(
@@ -49,11 +44,11 @@ def make_other_note(
 
 
 def _check(form: Form, members: Sequence[bytes], content: str, tags: Sequence[tuple[str, ...]]) -> None:
-    if len(members) < MIN_MEMBERS:
-        raise ValueError(f"in this form a ring needs {MIN_MEMBERS} members or more")
-    if not content or content.startswith(SIGNED_PREFIX.partition(":")[0] + ":"):
+    if len(members) < MIN_RING:
+        raise ValueError(f"in this form a ring needs {MIN_RING} members or more")
+    if not content or content.startswith(RESERVED_START):
         raise ValueError("in this form the message must not be empty, nor begin as a bound note's signed text does")
-    if any(tag[0] in _UNSIGNED_TAGS for tag in tags):
+    if any(tag[0] in UNSIGNED_TAGS for tag in tags):
         raise ValueError("in this form the ring does not sign the tags, so expiration, R, J and scope are not taken")
     if form is Form.TEXT and content != content.strip():
         raise ValueError("in the text form readers strip the message: take the white space around it away")

@@ -9,6 +9,7 @@ from relay.client.keys import BadInput
 from relay.event import Event
 from relay.filter import Filter, find_facts, matches, parse_filter
 from relay.limits import Limits
+from relay.search import EXTENSION
 from relay.verdict import Rejected
 from relay.verify.claim import RingProof
 
@@ -30,7 +31,7 @@ def read_wanted(raw: Mapping[str, Any]) -> Wanted:
     known = {name: value for name, value in raw.items() if _KNOWN.fullmatch(name)}
     if isinstance(known.get("search"), str):
         # Other relays find words, too; this one knows `key:value` only.
-        known["search"] = " ".join(word for word in known["search"].split() if re.match("[a-z]+:(?!//)", word))
+        known["search"] = " ".join(word for word in known["search"].split() if EXTENSION.fullmatch(word))
     try:
         return Wanted(raw, parse_filter(known, _READING))
     except Rejected as rejected:

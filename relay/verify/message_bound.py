@@ -22,18 +22,18 @@ NPUB = r"npub1[02-9ac-hj-np-z]{58}"
 
 _hex_key = re.compile(HEX_KEY)
 _npub = re.compile(NPUB)
-_TEXT_NOTE = 1
+TEXT_NOTE = 1
 # The ring did not choose when its words end, nor sign what these tags say of a bound note.
-_UNSIGNED_TAGS = frozenset({"expiration", "R", "J", "scope"})
+UNSIGNED_TAGS = frozenset({"expiration", "R", "J", "scope"})
 # In a ring of two a hostile key moves bytes between message and ring in the TypeScript dialect.
-_MIN_RING = 3
+MIN_RING = 3
 
 
 def check_envelope(event: Event) -> None:
     """Refuse a note whose kind or tags would speak for the ring, which signed neither."""
-    if event.kind != _TEXT_NOTE:
+    if event.kind != TEXT_NOTE:
         raise Rejected(Prefix.INVALID, "a ring signature over words alone belongs in kind 1: use the bound form")
-    if any(tag[0] in _UNSIGNED_TAGS for tag in event.tags):
+    if any(tag[0] in UNSIGNED_TAGS for tag in event.tags):
         raise Rejected(
             Prefix.INVALID,
             "the tags expiration, R, J and scope belong to the bound form, whose ring signs them: leave them out",
@@ -48,7 +48,7 @@ def check_message(text: str) -> None:
 
 def read_ring(keys: Sequence[str], max_size: int) -> tuple[bytes, ...]:
     """Read members written as 64 lower-case hex or npub (NIP-19), 3 to `max_size` and each once, in their order."""
-    if len(keys) < _MIN_RING:
+    if len(keys) < MIN_RING:
         raise Rejected(Prefix.INVALID, "a ring must have at least three members in this form: add keys to it")
     # Before any is read: an npub's checksum costs as much as a link.
     if len(keys) > max_size:
