@@ -163,7 +163,8 @@ CROSSINGS: dict[str, tuple[Callable[[str, Any], Awaitable[None]], dict[str, Any]
     "created_at_upper_limit": (cross_created_at_upper_limit, {"max_ahead_s": 100}),
     "created_at_lower_limit": (cross_created_at_lower_limit, {"max_age_s": 1000}),
     "max_count": (cross_max_count, {"max_count": 5}),
-    "max_pending_bytes": (cross_max_pending_bytes, {"max_pending_bytes": 65_536}),
+    # As fast as it comes: how fast a client is read is another limit.
+    "max_pending_bytes": (cross_max_pending_bytes, {"max_pending_bytes": 65_536, "read_bytes_per_s": 1e9}),
 }
 # These have a test of their own below or elsewhere, or are statements and no limits.
 ELSEWHERE = {

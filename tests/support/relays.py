@@ -15,7 +15,7 @@ from relay.server import Relay, running
 # Everything is taken, as fast as it comes.
 OPEN_HOUSE: dict[str, dict[str, Any]] = {
     "accept": {"plain": True},
-    "limits": {"events_per_s": 100_000, "reqs_per_s": 100_000},
+    "limits": {"events_per_s": 100_000, "reqs_per_s": 100_000, "read_bytes_per_s": 1e9},
 }
 
 
