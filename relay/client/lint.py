@@ -6,6 +6,8 @@ from relay.client.ring_file import NEVER, Entry
 
 # With fewer, knowing who these people are is already half of knowing who wrote.
 SMALL_RING = 10
+# Of the others nothing is known: they may be like the signer's.
+_ASKED = " of those that a relay was asked about"
 _UNUSED = "a key nobody uses hides nobody"
 
 
@@ -39,12 +41,14 @@ def _lint_own(ring: Sequence[Entry], own: bytes | None) -> list[str]:
     if mine == NEVER:
         if NEVER in others:
             return []
-        return ["yours is the only key of the ring that was never seen: it looks made for this note"]
+        return [
+            f"yours is the only key that was never seen{_ASKED}: it looks made for this note; use one that is in use"
+        ]
     seen = [quarter for quarter in others if quarter is not None and quarter != NEVER]
     if not seen:
-        return ["yours is the only key of the ring that was ever seen: the ring points at you"]
+        return [f"yours is the only key that was ever seen{_ASKED}: the ring points at you; use another ring"]
     if mine > max(seen):
-        return ["your key is the newest of the ring, which sets it apart: add newer ones, or use another ring"]
+        return [f"your key is the newest{_ASKED}, which sets it apart: add newer ones, or use another ring"]
     return []
 
 

@@ -292,5 +292,5 @@ async def test_a_relay_tells_since_when_it_has_seen_each_key_and_signing_warns_b
         "sign", "--ring", str(tmp_path / "ring.txt"), "--key-file", str(tmp_path / "me.key"), stdin="hello"
     )
     assert signed.status == 0
-    assert "your key is the newest of the ring" in signed.err
+    assert "your key is the newest of those" in signed.err
     assert "9 of the ring's 12 keys were never seen" in signed.err

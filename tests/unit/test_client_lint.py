@@ -38,9 +38,9 @@ def test_keys_that_were_never_seen_are_counted_without_the_signers(others: tuple
 @pytest.mark.parametrize(
     ("own", "others", "said"),
     [
-        (NEVER, ("2021-Q1", "2022-Q3"), "only key of the ring that was never seen"),
+        (NEVER, ("2021-Q1", "2022-Q3"), "only key that was never seen of those that a relay was asked about"),
         ("2024-Q1", ("2023-Q4", "2021-Q1"), "newest"),
-        ("2024-Q1", (NEVER,), "only key of the ring that was ever seen"),
+        ("2024-Q1", (NEVER,), "only key that was ever seen of those that"),
     ],
 )
 def test_a_signers_key_that_stands_out_is_warned_about(own: str, others: tuple[str, ...], said: str) -> None:
