@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from relay.client import route
-from relay.client.keys import BadInput
+from relay.client.keys import BadInput, could_be_key
 from relay.client.route import Tor
 from relay.client.terminal import to_printable
 
@@ -51,7 +51,9 @@ def parse_place(text: str) -> Place:
     """Read `example.org` or `ann@example.org`; http:// is for loopback only. Raises BadInput."""
     name, separator, domain = text.rpartition("@")
     found = _DOMAIN.fullmatch(domain)
-    if found is None or (separator and not _NAME.fullmatch(name)):
+    # A key in the place of either would be shown to a name server or to the domain.
+    is_key = could_be_key(name) or could_be_key(domain)
+    if found is None or is_key or (separator and not _NAME.fullmatch(name)):
         raise BadInput("--from-nip05 takes a domain, or NAME@DOMAIN, for example ann@example.org")
     host, is_secure = found["host"].strip("[]").lower(), found["plain"] is None
     if not is_secure and not _is_loopback(host):

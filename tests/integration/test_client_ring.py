@@ -150,6 +150,8 @@ async def test_a_domain_that_drips_is_given_up() -> None:
         "a..org",
         ".org",
         "a" * 64 + ".org",
+        NSEC,
+        f"{NSEC}@example.org",
     ],
 )
 async def test_what_is_no_domain_is_refused(place: str) -> None:
