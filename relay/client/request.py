@@ -97,7 +97,9 @@ def _read_message(raw: bytes, subscription: str) -> Event | Signal | None:
             return Signal.END_OF_STORED
         case ["CLOSED", str(name), *rest] if name == subscription:
             reason = to_printable(rest[0]) if rest and isinstance(rest[0], str) else ""
-            raise BadInput(f"the relay closed the subscription ({reason}): {advise_on_closed(reason) or 'try another'}")
+            raise BadInput(
+                f"the relay closed the subscription ({reason or 'no reason given'}): {advise_on_closed(reason) or 'try another'}"
+            )
         case ["NOTICE", str(text), *_]:
             tell(f"the relay says: {to_printable(text)}")
     return None
