@@ -24,11 +24,13 @@ _KEY = re.compile(
     rf"(?<![0-9A-Za-z])(?:{message_bound.HEX_KEY}|(?:nostr:)?{message_bound.NPUB})(?![0-9A-Za-z])",
 )
 _Q = r"[\"'`]?"
-_WS = r"[ \t\r\n]*"
-_MARK = r"(?:[-*]|(?P<place>[0-9]{1,4})[.)])[ \t]+"
+# Possessive: nothing that follows white space here begins with it, so going back in 90,000 of it finds nothing.
+_WS = r"[ \t\r\n]*+"
+_MARK = r"(?:[-*]|(?P<place>[0-9]{1,4})[.)])[ \t]++"
 _OPEN = rf"(?:\[{_WS})?{_Q}"
 _CLOSE = rf"{_Q}(?:{_WS}\])?"
-_BEFORE = re.compile(rf"(?:(?<![^ \t\r\n]){_MARK})?{_OPEN}\Z")
+# BEFORE from its end to its beginning, for a text turned round: to search a whole text for what ends it took 8 ms.
+_BEFORE_REVERSED = re.compile(rf"{_Q}(?:{_WS}\[)?(?:[ \t]++(?:[-*]|[.)](?P<place>[0-9]{{1,4}}))(?![^ \t\r\n]))?")
 _GAP = re.compile(rf"{_CLOSE}{_WS}(?:,{_WS})?(?:(?<=[ \t\r\n]){_MARK})?{_OPEN}")
 _AFTER = re.compile(rf"{_CLOSE},?")
 
@@ -95,17 +97,23 @@ def _list_runs(text: str) -> list[list[re.Match[str]]]:
 
 
 def _read_block(text: str, run: list[re.Match[str]]) -> _Block:
-    head = text[: run[0].start()]
-    # The leftmost match that reaches the end is the longest; there is always one, the empty text.
-    before = next(_BEFORE.finditer(head))
+    size, first_place = _read_before(text[: run[0].start()])
     gaps = [_GAP.fullmatch(text[one.end() : other.start()]) for one, other in pairwise(run)]
     after = _AFTER.match(text, run[-1].end())
     end = run[-1].end() if after is None else after.end()
-    for place, separator in enumerate((before, *gaps), start=1):
+    for place, number in enumerate((first_place, *(gap and gap["place"] for gap in gaps)), start=1):
         # A number that does not count the entries would be a figure written into the list.
-        if separator is not None and separator["place"] not in (None, str(place)):
+        if number not in (None, str(place)):
             raise Rejected(Prefix.INVALID, "the ring's list is not numbered 1, 2, 3: number it so, or use dashes")
-    return _Block(before.start(), end, tuple(key[0].removeprefix("nostr:") for key in run))
+    return _Block(run[0].start() - size, end, tuple(key[0].removeprefix("nostr:") for key in run))
+
+
+def _read_before(head: str) -> tuple[int, str | None]:
+    """Return how many characters at the end of a text open the list that follows, and the number of its first entry."""
+    found = _BEFORE_REVERSED.match(head[::-1])
+    if found is None:
+        return 0, None
+    return found.end(), None if found["place"] is None else found["place"][::-1]
 
 
 def _list_candidates(pieces: tuple[str, str, str]) -> tuple[Candidate, ...]:
