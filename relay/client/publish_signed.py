@@ -14,11 +14,11 @@ from relay.client.advice import find_bits
 from relay.client.compose import Draft, make_note, read_draft
 from relay.client.envelope import MAX_POW_BITS, seal_again
 from relay.client.keys import BadInput
-from relay.client.other_forms import TEXT_NOTE
 from relay.client.send import Answer, Destination, Reporter, print_line, send_all, warn_of_size
 from relay.client.sign import read_message
 from relay.client.terminal import tell
 from relay.event import Event, count_leading_zero_bits, decode_event
+from relay.verify.message_bound import TEXT_NOTE
 
 # What a relay gets without asking the author.
 MAX_UNASKED_S = 300.0
