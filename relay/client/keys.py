@@ -155,19 +155,6 @@ def read_ring_text(path: Path) -> str:
     return _read(path, MAX_RING_FILE_BYTES)[0]
 
 
-def read_ring_stdin() -> str:
-    """Return a ring file that comes through stdin. Raises BadInput."""
-    if sys.stdin.isatty():
-        print("Paste keys, one a line; end with Ctrl-D on a line of its own.", file=sys.stderr)
-    raw = sys.stdin.buffer.read(MAX_RING_FILE_BYTES + 1)
-    if len(raw) > MAX_RING_FILE_BYTES:
-        raise BadInput(f"stdin holds more than {MAX_RING_FILE_BYTES} bytes: check that it is a ring file")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadInput("stdin is no text: pipe a ring file into it") from None
-
-
 def list_lines(text: str) -> list[tuple[int, str, str]]:
     """Return (line number, what stands there, the `#` comment behind it) for each line that holds something."""
     parts = ((number, *line.partition("#")) for number, line in enumerate(text.splitlines(), start=1))

@@ -127,7 +127,7 @@ def _read_wanted(arguments: argparse.Namespace, tor: Tor | None) -> list[tuple[s
 
 def _add_source(ring: _Ring, source: str) -> None:
     if source == "-":
-        _add_lines(ring, keys.read_ring_stdin(), "stdin")
+        _add_lines(ring, ring_file.read_ring_stdin(), "stdin")
     elif keys.could_be_key(source):
         ring.add_text(source, "", "a key on the command line")
     elif "@" in source and not Path(source).exists():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from relay.client import keys
 from relay.client.keys import BadInput
+from relay.client.stdin import read_stdin
 from relay.client.terminal import to_printable
 
 NEVER = "never"
@@ -46,6 +47,15 @@ def read_ring(path: Path) -> tuple[Entry, ...]:
         lines[entry.key] = number
         entries.append(entry)
     return tuple(entries)
+
+
+def read_ring_stdin() -> str:
+    """Return a ring file that comes through stdin. Raises BadInput."""
+    raw = read_stdin(keys.MAX_RING_FILE_BYTES, "Paste keys, one a line", "check that it is a ring file")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput("stdin is no text: pipe a ring file into it") from None
 
 
 def parse_ring(text: str) -> list[tuple[int, Entry | BadInput]]:

@@ -8,6 +8,7 @@ from coincurve import PrivateKey
 from relay.client import explain
 from relay.client.compose import add_note_arguments, make_note, read_draft
 from relay.client.keys import BadInput
+from relay.client.stdin import read_stdin
 from relay.event import encode_event
 
 MAX_MESSAGE_BYTES = 16 * 2**20
@@ -54,11 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_message() -> str:
     """Return what stdin holds, less one final line end. Raises BadInput."""
-    if sys.stdin.isatty():
-        print("Write the message; end it with Ctrl-D on a line of its own.", file=sys.stderr)
-    raw = sys.stdin.buffer.read(MAX_MESSAGE_BYTES + 1)
-    if len(raw) > MAX_MESSAGE_BYTES:
-        raise BadInput(f"stdin holds more than {MAX_MESSAGE_BYTES} bytes: no relay takes a message as long, shorten it")
+    raw = read_stdin(MAX_MESSAGE_BYTES, "Write the message", "no relay takes a message as long, shorten it")
     try:
         text = raw.decode()
     except UnicodeDecodeError:

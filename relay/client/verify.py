@@ -3,7 +3,6 @@
 import argparse
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from relay.client import keys
 from relay.client.genuine import check_note
 from relay.client.keys import BadInput
 from relay.client.show import describe_proof
+from relay.client.stdin import read_stdin
 from relay.event import decode_event
 from relay.verdict import Prefix, Rejected
 from relay.verify import ring
@@ -64,9 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _verify_stdin() -> Result:
-    if sys.stdin.isatty():
-        print("Paste an event, one JSON object; end it with Ctrl-D on a line of its own.", file=sys.stderr)
-    raw = _read_stdin()
+    raw = read_stdin(MAX_INPUT_BYTES, "Paste an event, one JSON object", "give one event")
     if not raw.strip():
         raise BadInput("nothing on stdin: pipe an event into it, or see `ringrelay verify --help`")
     try:
@@ -79,8 +77,7 @@ def _verify_stdin() -> Result:
 def _verify_raw(arguments: argparse.Namespace) -> Result:
     message = _parse_message(arguments.message_hex)
     members = _parse_members(_list_members(arguments.ring))
-    text = _read_stdin().decode(errors="replace") if arguments.signature == "-" else arguments.signature
-    signature = _parse_signature(text.strip(), len(members))
+    signature = _parse_signature(_read_signature(arguments.signature).strip(), len(members))
     dialect = ring.check(message, members, signature, tuple(Dialect))
     return {
         "valid": True,
@@ -101,6 +98,12 @@ def _parse_message(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise BadInput("--message-hex takes the message's bytes as hex digits, two a byte") from None
+
+
+def _read_signature(given: str) -> str:
+    if given != "-":
+        return given
+    return read_stdin(MAX_INPUT_BYTES, "Paste the signature", "give one signature").decode(errors="replace")
 
 
 def _parse_signature(text: str, ring_size: int) -> RingSignature:
@@ -130,10 +133,3 @@ def _parse_member(number: int, entry: str) -> Member:
         raise BadInput(f"--ring, key {number}: {fault}") from None
     except Rejected as rejected:
         raise Rejected(rejected.prefix, f"key {number} of the ring: {rejected.reason}") from None
-
-
-def _read_stdin() -> bytes:
-    raw = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
-    if len(raw) > MAX_INPUT_BYTES:
-        raise BadInput(f"stdin holds more than {MAX_INPUT_BYTES} bytes: give one event, or one signature")
-    return raw
