@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,8 @@ from relay.client.keys import BadInput
 from relay.client.lint import lint
 from relay.client.other_forms import make_other_note
 from relay.client.ring_file import Entry, read_ring
-from relay.client.ring_sign import RESERVED_TAGS, make_bound_note
+from relay.client.ring_sign import make_bound_note
+from relay.client.tags import parse_tag
 from relay.client.terminal import warn
 from relay.event import MAX_TIMESTAMP, Event, find_tag
 from relay.verdict import Prefix, Rejected
@@ -32,7 +32,6 @@ from relay.verify.ring import RELEASE_FLAG
 
 HOUR_S = 3600
 MAX_BACKDATE_S = 48 * HOUR_S
-_HEX_32 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     _check_numbers(arguments)
     _check_scope(scheme, arguments.scope)
     _check_form(form, arguments.kind)
-    tags = tuple(_parse_tag(text) for text in arguments.tag)
+    tags = tuple(parse_tag(text) for text in arguments.tag)
     ring = read_ring(arguments.ring)
     secret = keys.load_secret(arguments.key_file, os.environ)
     _check_ring(ring, secret)
@@ -178,21 +177,6 @@ def _choose_time(given: int | None, is_now: bool) -> int:
         warn("--now puts the true time on the note: whoever knows when you were at the keyboard can use it")
         return int(time.time())
     return pick_time(int(time.time()))
-
-
-def _parse_tag(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not (name and separator):
-        raise BadInput("--tag takes NAME=VALUE, for example --tag e=<event id>")
-    if name in RESERVED_TAGS:
-        raise BadInput(f"--tag {name}: this tag is written by the signing itself: leave it out")
-    # A secret key there is told by what is said of secret keys.
-    if name in ("e", "p") and not _HEX_32.fullmatch(value) and not keys.is_like_nsec(value):
-        raise BadInput(
-            f"--tag {name}= takes an id or a key as 64 lower-case hex digits, not note1..., nevent1... or npub1...: "
-            "no reader would find it"
-        )
-    return name, value
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
