@@ -22,7 +22,7 @@ from relay.client.ring_file import Entry, read_ring
 from relay.client.ring_sign import make_bound_note
 from relay.client.tags import parse_tag
 from relay.client.terminal import warn
-from relay.event import MAX_TIMESTAMP, Event, find_tag
+from relay.event import MAX_TIMESTAMP, Event, Tag, find_tag
 from relay.verdict import Prefix, Rejected
 from relay.verify.answers import REACTION, find_answer
 from relay.verify.claim import Claim, Form
@@ -45,9 +45,10 @@ class Draft:
     scope: str | None
     kind: int
     content: str
-    tags: tuple[tuple[str, str], ...]
+    tags: tuple[Tag, ...]
     created_at: int
     pow_bits: int
+    names_ring: bool
 
 
 def add_note_arguments(parser: argparse._ActionsContainer, *, is_ring_required: bool) -> None:
@@ -78,7 +79,14 @@ def add_note_arguments(parser: argparse._ActionsContainer, *, is_ring_required: 
     add(
         "--kind", type=int, default=TEXT_NOTE, metavar="N", help="the event's kind, 0 to 65535 (default 1, a text note)"
     )
-    add("--tag", action="append", default=[], metavar="NAME=VALUE", help="a tag, such as e=<event id>; repeatable")
+    add(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a tag, such as e=<event id>, or a JSON array where it has more values; repeatable",
+    )
+    add("--open", action="store_true", help="leave the tag R out, so that members of any ring may answer this note")
     add("--pow", type=int, default=0, metavar="BITS", help="proof of work, if the relay asks for it (NIP-13)")
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--created-at", type=int, metavar="UNIX", help="the note's time, in seconds, exactly as given")
@@ -120,7 +128,17 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     created_at = _choose_time(arguments.created_at, arguments.now)
     members = tuple(entry.key for entry in ring)
     return Draft(
-        form, members, secret, scheme, arguments.scope, arguments.kind, content, tags, created_at, arguments.pow
+        form=form,
+        ring=members,
+        secret=secret,
+        scheme=scheme,
+        scope=arguments.scope,
+        kind=arguments.kind,
+        content=content,
+        tags=tags,
+        created_at=created_at,
+        pow_bits=arguments.pow,
+        names_ring=not arguments.open,
     )
 
 
@@ -155,6 +173,7 @@ def _make(draft: Draft, author: PrivateKey) -> Event:
             created_at=draft.created_at,
             pow_bits=draft.pow_bits,
             author=author,
+            names_ring=draft.names_ring,
         )
     return make_other_note(
         draft.form,

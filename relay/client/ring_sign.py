@@ -107,6 +107,7 @@ def make_bound_note(
     created_at: int,
     pow_bits: int = 0,
     author: PrivateKey | None = None,
+    names_ring: bool = True,
 ) -> Event:
     """Return a note that the ring signs (the bound form of relay/verify/form_bound.py), under a fresh key unless `author` is given.
 
@@ -117,7 +118,7 @@ def make_bound_note(
     keys = sorted(ring)
     _check_note(keys, scheme, scope, tags, pubkey)
     members = [lift(key) for key in keys]
-    all_tags: tuple[Tag, ...] = (*tags, *_write_tags(members, secret, scope))
+    all_tags: tuple[Tag, ...] = (*tags, *_write_tags(members, secret, scope, names_ring))
     message = (SIGNED_PREFIX + compute_id(pubkey, created_at, kind, all_tags, content)).encode()
     linkable = scheme is Scheme.BLSAG
     signature = sign_blsag(message, members, secret, scope) if linkable else sign_sag(message, members, secret)
@@ -125,15 +126,15 @@ def make_bound_note(
     return seal(author, created_at, kind, all_tags, content, pow_bits)
 
 
-def _write_tags(members: Sequence[Member], secret: bytes, scope: str | None) -> tuple[Tag, ...]:
-    """Return the tags that say what the ring claims, all but the signature: ring, scope, R, J."""
+def _write_tags(members: Sequence[Member], secret: bytes, scope: str | None, names_ring: bool) -> tuple[Tag, ...]:
+    """Return the tags that say what the ring claims, all but the signature: ring, scope, R, J. R keeps others from answering."""
     keys = [member.given for member in members]
     ring: Tag = ("ring", *(key.hex() for key in keys))
-    ring_id: Tag = ("R", to_ring_id(keys))
+    ring_id: tuple[Tag, ...] = (("R", to_ring_id(keys)),) if names_ring else ()
     if scope is None:
-        return ring, ring_id
+        return ring, *ring_id
     place, _ = _find_signer(members, secret)
-    return ring, ("scope", scope), ring_id, ("J", compute_key_image(members[place], secret, scope).hex())
+    return ring, ("scope", scope), *ring_id, ("J", compute_key_image(members[place], secret, scope).hex())
 
 
 def _check_note(

@@ -32,7 +32,10 @@ It must be linkable within its target, ID being the target's id:
   echo + | ringrelay sign --ring ring.txt --key-file me.key --kind 7 --tag e=ID --scheme blsag --scope 7:ID
   ringrelay sign ... --kind 1018 --tag e=ID --tag response=OPTION --scheme blsag --scope 1018:ID < /dev/null
 
-A target that names a ring in a tag R, as notes of this program do, is answered by members of that ring only.
+A target that names a ring in a tag R, as notes of this program do, is answered by members of that ring only; sign a note
+or a poll with --open for all to answer, and read the numbers ring by ring. A poll is of kind 1068 (NIP-88):
+
+  echo "Who knew?" | ringrelay sign ... --kind 1068 --tag '["option", "y", "The board"]' --tag '["option", "n", "Nobody"]'
 """
 
 

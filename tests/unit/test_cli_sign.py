@@ -136,6 +136,23 @@ def test_an_expiration_may_be_asked_for(sign: Sign) -> None:
     assert find_tag(sign("--message", "soon gone", "--tag", "expiration=4000000000"), "expiration") == "4000000000"
 
 
+def test_a_tag_of_several_values_is_written_as_json(sign: Sign) -> None:
+    note = sign("--message", "who knew?", "--kind", "1068", "--tag", '["option", "y", "the \\"board\\""]')
+    assert ("option", "y", 'the "board"') in note.tags
+
+
+@pytest.mark.parametrize("tag", ["[]", "[1]", '["a"', '[""]', '["\\ud800"]', '[["a"]]'])
+def test_a_tag_that_is_no_array_of_strings_is_refused(refuse: Refuse, tag: str) -> None:
+    assert "JSON array of strings" in refuse("--message", "x", "--tag", tag)
+
+
+def test_an_open_note_names_no_ring_that_alone_may_answer(sign: Sign) -> None:
+    assert find_tag(sign("--message", "who knew?"), "R") is not None
+    note = sign("--message", "who knew?", "--open")
+    assert find_tag(note, "R") is None
+    assert prove(note).ring_id
+
+
 def test_no_tag_names_the_program(sign: Sign) -> None:
     assert find_tag(sign("--message", "hello"), "client") is None
 
