@@ -222,7 +222,7 @@ async def test_a_thousand_of_the_dearest_notes_are_bounded_in_what_they_cost(
     else:
         assert set(refusals) <= {"invalid", "rate-limited", "error"}
     # An honest author waits behind one dear note on each thread and a few frames, not behind all of them.
-    assert len(delays_s) > 5
+    assert len(delays_s) > 2
     assert median(delays_s) < 1.0
 
 
