@@ -133,7 +133,7 @@ HOSTILE = {
     # Deep and large.
     "deep JSON": post('{"ring_signature":' + "[" * 40_000 + "]" * 40_000 + "}"),
     "deep JSON as a signature": nip97(WORDS, "[" * 90_000),
-    "deep JSON in the message": post('{"message":' * 5_000 + '""' + "}" * 5_000 + ',"ring_signature":"x"}'),
+    "deep JSON in the message": post('{"message":' + '{"a":' * 5_000 + '""' + "}" * 5_000 + ',"ring_signature":"x"}'),
     "a large ring": nip97(WORDS, COMPACT, [f"{number:064x}" for number in range(1500)]),
     "a large ring of npubs": nostringer(ring_members=[encode_npub(RING[0])] * 1200),
     "a long signature": nip97(WORDS, "ringA" + "A" * 90_000),
