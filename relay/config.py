@@ -26,7 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from relay.limits import AcceptPolicy, Limits, NonNegativeSeconds, RingPolicy, Section
+from relay.limits import AcceptPolicy, Limits, NonNegativeSeconds, PrivacyPolicy, RingPolicy, Section
 
 PREFIX = "RELAY_"
 # These belong to the tests.
@@ -131,6 +131,7 @@ class Config(BaseSettings):
     accept: AcceptPolicy = AcceptPolicy()
     database: DatabaseSection = DatabaseSection()
     metrics: MetricsSection = MetricsSection()
+    privacy: PrivacyPolicy = PrivacyPolicy()
     _sources: tuple[str, ...] = PrivateAttr(default=())
 
     @classmethod

@@ -199,7 +199,7 @@ class Connection:
             saved = await self._services.event.take(event, self._session, self._loop.time())
         finally:
             self._event_slots.release()
-        self._send_ok(event.id, saved.accepted, saved.text)
+        self._send_ok(event.id, saved.accepted, self._services.event.describe(saved))
 
     def _send_ok(self, event_id: str, accepted: bool, text: str) -> None:
         self._services.metrics.count_event(accepted, text)

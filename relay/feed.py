@@ -7,12 +7,9 @@ from itertools import takewhile
 
 import asyncpg
 
-from relay.event import decode_event
 from relay.insert import FEED_CHANNEL
-from relay.note import Note
+from relay.note import Note, read_note
 from relay.postgres_errors import DATABASE_FAILURES
-from relay.verdict import Rejected
-from relay.verify import proof as ring_proof
 
 _POLL_S = 1.0
 _PAGE = 500
@@ -118,7 +115,7 @@ class Feed:
             self._last = settled[-1]["seq"]
             self._own = {seq for seq in self._own if seq > self._last}
             # One after another as they are taken: to read a page of large notes at once would hold up everybody.
-            await self._publish(_to_note(record["event"]) for record in foreign)
+            await self._publish(read_note(record["event"]) for record in foreign)
 
     async def _prune(self, connection: asyncpg.Connection) -> None:
         """Delete rows that were read `_KEEP_S` ago. Rows carry no time, so the age is kept here, in memory."""
@@ -130,14 +127,3 @@ class Feed:
             await connection.execute("DELETE FROM feed WHERE seq <= $1", seq)
             # A deleted row stays in the file, with its place in the order, until it is vacuumed.
             await connection.execute("VACUUM feed")
-
-
-def _to_note(encoded: bytes) -> Note:
-    """Return a note that another process verified before it announced it."""
-    event = decode_event(encoded)
-    try:
-        claim = ring_proof.find(event)
-    except Rejected:
-        # Of a form that only another version of the relay reads.
-        claim = None
-    return Note(event, encoded, claim)

@@ -24,12 +24,16 @@ SELECT EXISTS (SELECT FROM notes WHERE id = ''),
        EXISTS (SELECT FROM answers WHERE kind = -1 AND target = ''),
        EXISTS (SELECT FROM answers WHERE note_id = ''),
        EXISTS (SELECT FROM spent_signatures WHERE pre_id = ''),
+       EXISTS (SELECT FROM pending WHERE id = ''),
+       EXISTS (SELECT FROM pending WHERE pre_id = ''),
+       EXISTS (SELECT FROM pending WHERE first_seen = ''),
+       EXISTS (SELECT FROM pending WHERE answer_kind = -1 AND answer_target = ''),
        EXISTS (SELECT FROM feed WHERE id = '' AND event IS NOT NULL)
 """
 # While a table is small, Postgres reads it from its beginning instead of by an index; the first row is enough here.
 _SCAN = """
 SELECT EXISTS (SELECT FROM notes), EXISTS (SELECT FROM tags), EXISTS (SELECT FROM ring_members),
-       EXISTS (SELECT FROM answers), EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM feed)
+       EXISTS (SELECT FROM answers), EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM pending), EXISTS (SELECT FROM feed)
 """
 
 

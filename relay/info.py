@@ -64,6 +64,8 @@ def build_info(config: Config) -> dict[str, Any]:
             "max_ring_size_compat": config.ring.max_size_compat,
             "pow_free_links": config.ring.pow_free_links,
             "pow_hashes_per_link": config.ring.pow_hashes_per_link,
+            "published_every_s": config.privacy.publish_every_s,
+            "max_pending": config.privacy.max_pending,
             "plain_kinds": "all" if accept.plain else sorted(accept.plain_kinds),
         },
     }

@@ -12,6 +12,7 @@ from relay.conditions import encode_tag
 from relay.conflicts import refuse_known
 from relay.event import DELETION_REQUEST, find_expiration, list_indexed_tags
 from relay.note import Note
+from relay.pending import hold, withdraw
 from relay.row import Row, Saved, hash_address, to_row
 
 __all__ = ["FEED_CHANNEL", "Saved", "insert_batch"]
@@ -21,18 +22,26 @@ _WRITER_LOCK = 0x72696E67
 FEED_CHANNEL = "ringrelay_feed"
 
 
-async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note]) -> tuple[list[Saved], list[int]]:
+async def lock_writers(connection: asyncpg.Connection) -> None:
+    """Become the only writer of notes, in every process, until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _WRITER_LOCK)
+
+
+async def insert_batch(
+    connection: asyncpg.Connection, notes: Sequence[Note], max_pending: int = 10_000
+) -> tuple[list[Saved], list[int]]:
     """Insert notes and return what became of each, and the feed's numbers of those to be published.
 
     The caller owns the transaction. The advisory lock makes this batch the only writer until it ends, so what is read
-    here stays true; the unique indexes are the safety net.
+    here stays true; the unique indexes are the safety net. At most `max_pending` notes wait for the tick.
     """
     saved: dict[int, Saved] = {}
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _WRITER_LOCK)
+    await lock_writers(connection)
     # What is refused for what is stored comes first: a refused version must not displace one of its own batch.
     rows = await refuse_known([to_row(note) for note in notes], saved, connection)
     rows = _collapse(rows, saved)
-    stored = [row for row in rows if not row.is_ephemeral]
+    await hold([row for row in rows if row.note.is_held], saved, connection, max_pending)
+    stored = [row for row in rows if not row.is_ephemeral and not row.note.is_held]
     await _delete_superseded(connection, stored)
     inserted = await _insert_rows(connection, stored)
     for row in stored:
@@ -191,7 +200,8 @@ async def _insert_answers(connection: asyncpg.Connection, rows: list[Row]) -> No
 async def _delete_requested(connection: asyncpg.Connection, requests: list[Row]) -> None:
     """Delete what new deletion requests name, if it is by the same author (NIP-09)."""
     for row in requests:
-        ids = [value for name, value in list_indexed_tags(row.event) if name == "e"]
+        ids = [bytes.fromhex(value) for name, value in list_indexed_tags(row.event) if name == "e" and _is_hex32(value)]
+        await withdraw(connection, row.pubkey, ids)
         addresses = [value for name, value in list_indexed_tags(row.event) if name == "a"]
         await connection.execute(
             """
@@ -205,7 +215,7 @@ async def _delete_requested(connection: asyncpg.Connection, requests: list[Row])
             INSERT INTO spent_signatures SELECT pre_id FROM deleted WHERE pre_id IS NOT NULL ON CONFLICT DO NOTHING
             """,
             row.pubkey,
-            [bytes.fromhex(event_id) for event_id in ids if _is_hex32(event_id)],
+            ids,
             [hash_address(address) for address in addresses],
             row.event.created_at,
         )

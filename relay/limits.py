@@ -74,6 +74,13 @@ class RingPolicy(Section):
         return self
 
 
+class PrivacyPolicy(Section):
+    """Say how long ring notes wait to be published with others (0: not at all), and how many may wait."""
+
+    publish_every_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    max_pending: Count = 10_000
+
+
 class AcceptPolicy(Section):
     """Name what is accepted without a ring signature."""
 

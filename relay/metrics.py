@@ -116,7 +116,10 @@ class Metrics:
 
     def count_event(self, accepted: bool, text: str) -> None:
         """Count one answered EVENT by the text of its OK."""
-        prefix = text.partition(":")[0] if text else ""
+        prefix = text.partition(":")[0]
+        if prefix not in _PREFIXES:
+            # What is said of a note that waits is a sentence, and no label.
+            prefix = ""
         self._events.labels("accepted" if accepted else "refused", prefix).inc()
 
     def observe_verification(self, timing: Timing) -> None:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from relay.event import Event
+from relay.event import Event, decode_event
+from relay.verdict import Rejected
+from relay.verify import proof
 from relay.verify.claim import Claim
 
 
@@ -10,10 +12,23 @@ from relay.verify.claim import Claim
 class Note:
     """Hold what the writer stores and subscribers get. `claim` holds, as all was verified; None for a plain note.
 
-    Of notes with one `first_seen` (32 bytes) only the first is stored; None where every copy is welcome.
+    Of notes with one `first_seen` (32 bytes) only the first is stored; None where every copy is welcome. One that is
+    `is_held` waits for the next tick, and is published with others.
     """
 
     event: Event
     encoded: bytes
     claim: Claim | None
     first_seen: bytes | None = None
+    is_held: bool = False
+
+
+def read_note(encoded: bytes, first_seen: bytes | None = None) -> Note:
+    """Return a note that was verified before its bytes were written to the database."""
+    event = decode_event(encoded)
+    try:
+        claim = proof.find(event)
+    except Rejected:
+        # Of a form that only another version of the relay reads.
+        claim = None
+    return Note(event, encoded, claim, first_seen)

@@ -31,6 +31,7 @@ from relay.postgres_errors import DATABASE_FAILURES
 from relay.private_web import start_private_web
 from relay.store import Store
 from relay.subscriptions import Subscriptions
+from relay.ticks import publish_at_ticks
 from relay.verdict import Rejected
 from relay.verify.pool import VerifyPool
 from relay.web import Web, refuse
@@ -69,6 +70,7 @@ class Relay:
             feed=self._feed,
             publish=self._fanout.publish,
             report=self.metrics.observe_commit,
+            max_pending=config.privacy.max_pending,
         )
         self._services = self._build_services()
         self._web = Web(config)
@@ -81,7 +83,14 @@ class Relay:
     def _build_services(self) -> Services:
         limits = self._config.limits
         event = EventHandler(
-            limits, self._config.ring, self._config.accept, self._store, self._pool, self._writer, unix_now
+            limits,
+            self._config.ring,
+            self._config.accept,
+            self._config.privacy,
+            self._store,
+            self._pool,
+            self._writer,
+            unix_now,
         )
         return Services(
             limits=limits,
@@ -108,7 +117,14 @@ class Relay:
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay does; the caller owns the tasks."""
-        return [self._pool.run(), self._writer.run(), self._feed.run(), self._keep_up(), self._blur_index_times()]
+        return [
+            self._pool.run(),
+            self._writer.run(),
+            self._feed.run(),
+            self._keep_up(),
+            self._blur_index_times(),
+            publish_at_ticks(self._writer.publish_pending, self._config.privacy.publish_every_s, self._report_database),
+        ]
 
     async def prepare(self) -> None:
         """Read from the database what must be known before the first client. Raises one of DATABASE_FAILURES."""
@@ -211,7 +227,7 @@ class Relay:
                 async with self._database.writers.acquire() as connection:
                     await delete_expired(connection, unix_now())
             except DATABASE_FAILURES as error:
-                self._log.write_error(LogEvent.DATABASE_LOST, error)
+                self._report_database(error)
 
     async def _blur_index_times(self) -> None:
         while True:
@@ -222,6 +238,9 @@ class Relay:
             except DATABASE_FAILURES:
                 # The database is away, and its statistics with it; _keep_up says so.
                 continue
+
+    def _report_database(self, error: BaseException) -> None:
+        self._log.write_error(LogEvent.DATABASE_LOST, error)
 
     def _report_error(self, error: BaseException) -> None:
         self.metrics.internal_errors.inc()

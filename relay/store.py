@@ -114,7 +114,7 @@ class Store:
         return Counted(min(groups[0]["counted"], maximum), groups[0]["seen"] > maximum, None if named else rings)
 
     async def is_stored(self, event_id: str) -> bool:
-        """Answer whether an id is stored. Those asked for during one query share the next one.
+        """Answer whether an id is stored, or waits to be published. Those asked for during one query share the next one.
 
         Raises Rejected(error) when there is no database.
         """
@@ -127,7 +127,10 @@ class Store:
     async def _look_up(self) -> set[bytes]:
         async with self._lookup_turn:
             asked, self._asked, self._next_lookup = list(self._asked), set(), None
-            query = Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (asked,))
+            query = Query(
+                "SELECT id FROM notes WHERE id = ANY($1::bytea[]) UNION ALL SELECT id FROM pending WHERE id = ANY($1::bytea[])",
+                (asked,),
+            )
             records = await self._fetch_from(self._lookups, query, too_slow=_UNAVAILABLE)
             return {record["id"] for record in records}
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import asyncpg
 
 from relay.feed import Feed
-from relay.insert import Saved, insert_batch
+from relay.insert import Saved, insert_batch, lock_writers
 from relay.note import Note
+from relay.pending import list_pending, take
 from relay.postgres_errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.verdict import Prefix, Rejected
 
@@ -18,6 +19,8 @@ _MAX_BATCH = 500
 # In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms. One of the largest rings
 # (ring.max_size) goes into a batch, and what came behind such a note does not wait for the next one too.
 _MAX_BATCH_ROWS = 2_000
+# Notes of one transaction at the tick, which nobody waits for but those who post meanwhile.
+_MAX_TICK_BATCH = 50
 # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
 _MAX_WAITING = 20_000
 
@@ -47,11 +50,13 @@ class Writer:
         feed: Feed,
         publish: Callable[[Sequence[Note]], Awaitable[None]],
         report: Callable[[Commit], None],
+        max_pending: int = 10_000,
     ) -> None:
         self._pool = pool
         self._feed = feed
         self._publish = publish
         self._report = report
+        self._max_pending = max_pending
         self._waiting: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
 
@@ -74,6 +79,29 @@ class Writer:
             self._arrived.clear()
             while self._waiting:
                 await self._commit(self._take_batch())
+
+    async def publish_pending(self, now: int) -> None:
+        """Publish all that waits for the tick, in the order of ids; `now` is Unix time. Raises DATABASE_FAILURES.
+
+        A note leaves what waits and appears in one transaction, so that nothing is lost or repeated.
+        """
+        async with self._pool.acquire() as connection:
+            ids = await list_pending(connection)
+        for start in range(0, len(ids), _MAX_TICK_BATCH):
+            await self._publish_batch(ids[start : start + _MAX_TICK_BATCH], now)
+        if ids:
+            async with self._pool.acquire() as connection:
+                # A deleted row stays in the file, with its place in the order, until it is vacuumed.
+                await connection.execute("VACUUM pending")
+
+    async def _publish_batch(self, ids: Sequence[bytes], now: int) -> None:
+        async def load(connection: asyncpg.Connection) -> Sequence[Note]:
+            # Before the rows: whoever deletes a waiting note holds this lock and wants them.
+            await lock_writers(connection)
+            return await take(connection, ids, now)
+
+        notes, results = await self._store(load)
+        await self._publish([note for note, saved in zip(notes, results, strict=True) if saved is Saved.STORED])
 
     def _take_batch(self) -> list[_Waiting]:
         """Take the note that waits longest and those behind it that fit; others stay where they are in the line."""
@@ -115,12 +143,21 @@ class Writer:
             return Saved.FAILED
 
     async def _insert(self, notes: Sequence[Note]) -> list[Saved]:
+        async def load(_: asyncpg.Connection) -> Sequence[Note]:
+            return notes
+
+        return (await self._store(load))[1]
+
+    async def _store(
+        self, load: Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
+    ) -> tuple[Sequence[Note], list[Saved]]:
         sequence: list[int] = []
         try:
             async with self._pool.acquire() as connection:
                 started_s = time.perf_counter()
                 async with connection.transaction():
-                    results, sequence = await insert_batch(connection, notes)
+                    notes = await load(connection)
+                    results, sequence = await insert_batch(connection, notes, self._max_pending)
                     # Before the commit: its notification may overtake this task.
                     self._feed.mark_own(sequence)
                 took_s = time.perf_counter() - started_s
@@ -130,7 +167,7 @@ class Writer:
             raise
         self._feed.confirm_own(sequence)
         self._report(Commit(len(notes), took_s))
-        return results
+        return notes, results
 
 
 def _count_rows(note: Note) -> int:

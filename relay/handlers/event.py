@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from relay.event import Event, encode_event
 from relay.insert import Saved
-from relay.limits import AcceptPolicy, Limits, RingPolicy
+from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
 from relay.session import Session
 from relay.store import Store
@@ -31,6 +31,7 @@ class EventHandler:
     limits: Limits
     ring: RingPolicy
     accept: AcceptPolicy
+    privacy: PrivacyPolicy
     store: Store
     pool: VerifyPool
     writer: Writer
@@ -55,7 +56,14 @@ class EventHandler:
             proof = await self.pool.verify(event, claim)
         # Posting costs nothing here, so a copy of somebody's words would crowd out others for nothing.
         first_seen = None if proof is None else proof.first_seen_key
-        return await self.writer.save(Note(event, encode_event(event), claim, first_seen))
+        is_held = claim is not None and self.privacy.publish_every_s > 0
+        return await self.writer.save(Note(event, encode_event(event), claim, first_seen, is_held))
+
+    def describe(self, saved: Saved) -> str:
+        """Return what an author is told of a note that was taken or refused."""
+        if saved is Saved.PENDING:
+            return f"{saved.text}, within {self.privacy.publish_every_s:g} seconds"
+        return saved.text
 
     async def _read_claim(self, event: Event) -> Claim | None:
         """Read what a note claims by its ring signature, of one large note a turn of the loop. Raises Rejected."""

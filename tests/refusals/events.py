@@ -197,6 +197,14 @@ EVENTS = [
         Elsewhere(f"{_SPECIAL}::test_a_full_writing_queue_refuses"),
     ),
     Case(
+        "error: too many notes wait to be published; try again after the next tick",
+        "The relay publishes in batches (`privacy.publish_every_s`), and `privacy.max_pending` notes wait already.",
+        "Send the same event again after the time that the info document states as `published_every_s`.",
+        Elsewhere(
+            "tests/integration/test_pending.py::test_more_notes_than_may_wait_are_refused_and_taken_after_the_tick"
+        ),
+    ),
+    Case(
         "error: the note could not be stored; try again",
         "The database failed while the event was stored. It may be stored all the same: then the next answer is `duplicate:`.",
         "Send the same event again.",
