@@ -1,8 +1,25 @@
 """Delete what has expired (NIP-40), a bounded batch at a time. Queries leave expired notes out whether or not this ran."""
 
+import asyncio
+from collections.abc import Callable
+
 import asyncpg
 
+from relay.postgres_errors import DATABASE_FAILURES
+
+_EVERY_S = 30.0
 _BATCH = 1_000
+
+
+async def keep_deleting(pool: asyncpg.Pool, now: Callable[[], int], report: Callable[[BaseException], None]) -> None:
+    """Delete what has expired every half minute until cancelled; a database that is away is reported."""
+    while True:
+        await asyncio.sleep(_EVERY_S)
+        try:
+            async with pool.acquire() as connection:
+                await delete_expired(connection, now())
+        except DATABASE_FAILURES as error:
+            report(error)
 
 
 async def delete_expired(connection: asyncpg.Connection, now: int) -> int:

@@ -1,6 +1,12 @@
 """Blur when indexes and tables were last read: Postgres keeps that time for each, and for some it is when the last note came."""
 
+import asyncio
+
 import asyncpg
+
+from relay.postgres_errors import DATABASE_FAILURES
+
+_EVERY_S = 1.0
 
 _TOUCH = """
 SELECT EXISTS (SELECT FROM notes WHERE id = ''),
@@ -35,6 +41,17 @@ _SCAN = """
 SELECT EXISTS (SELECT FROM notes), EXISTS (SELECT FROM tags), EXISTS (SELECT FROM ring_members),
        EXISTS (SELECT FROM answers), EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM pending), EXISTS (SELECT FROM feed)
 """
+
+
+async def keep_touching(pool: asyncpg.Pool) -> None:
+    """Blur the times every second until cancelled. While the database is away, its statistics are too."""
+    while True:
+        await asyncio.sleep(_EVERY_S)
+        try:
+            async with pool.acquire() as connection:
+                await touch_indexes(connection)
+        except DATABASE_FAILURES:
+            continue
 
 
 async def touch_indexes(connection: asyncpg.Connection) -> None:

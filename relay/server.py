@@ -16,18 +16,17 @@ from websockets.http11 import Request, Response
 from relay.config import Config
 from relay.connection import HARD_FACTOR, Connection, Services
 from relay.database import Database, open_database
-from relay.expiry import delete_expired
+from relay.expiry import keep_deleting
 from relay.fanout import Fanout
 from relay.feed import Feed
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
-from relay.index_times import touch_indexes
+from relay.index_times import keep_touching
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.network_bucket import NetworkBuckets
 from relay.outbox import LOW_BUFFER_BYTES
-from relay.postgres_errors import DATABASE_FAILURES
 from relay.private_web import start_private_web
 from relay.store import Store
 from relay.subscriptions import Subscriptions
@@ -44,7 +43,6 @@ class ListenError(Exception):
 
 
 _UPKEEP_S = 30.0
-_BLUR_S = 1.0
 # SIGTERM to exit is 10 s: this for clients, the rest for the database.
 _STOP_CLIENTS_S = 5.0
 _CLOSE_HANDSHAKE_S = 2.0
@@ -122,7 +120,8 @@ class Relay:
             self._writer.run(),
             self._feed.run(),
             self._keep_up(),
-            self._blur_index_times(),
+            keep_deleting(self._database.writers, unix_now, self._report_database),
+            keep_touching(self._database.writers),
             publish_at_ticks(self._writer.publish_pending, self._config.privacy.publish_every_s, self._report_database),
         ]
 
@@ -217,27 +216,13 @@ class Relay:
                     del self._bucket_counts[bucket]
 
     async def _keep_up(self) -> None:
+        """Close idle connections, and forget the networks of an hour ago."""
         while True:
             await asyncio.sleep(_UPKEEP_S)
             self._buckets.replace_old_key(time.monotonic())
             now_s = asyncio.get_running_loop().time()
             for connection in list(self._connections):
                 connection.close_if_idle(now_s)
-            try:
-                async with self._database.writers.acquire() as connection:
-                    await delete_expired(connection, unix_now())
-            except DATABASE_FAILURES as error:
-                self._report_database(error)
-
-    async def _blur_index_times(self) -> None:
-        while True:
-            await asyncio.sleep(_BLUR_S)
-            try:
-                async with self._database.writers.acquire() as connection:
-                    await touch_indexes(connection)
-            except DATABASE_FAILURES:
-                # The database is away, and its statistics with it; _keep_up says so.
-                continue
 
     def _report_database(self, error: BaseException) -> None:
         self._log.write_error(LogEvent.DATABASE_LOST, error)

@@ -82,7 +82,7 @@ async def test_whoever_deletes_an_answer_withdraws_it_and_cannot_give_another(da
 async def test_whose_answer_has_expired_cannot_give_another(
     database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.server._UPKEEP_S", 0.05)
+    monkeypatch.setattr("relay.expiry._EVERY_S", 0.05)
     expires_at = int(time.time()) + 2
     answer = make_answer(POLL.id, tags=(("e", POLL.id), ("expiration", str(expires_at))))
     async with relay_on(database) as url, Client(url) as client:
@@ -264,7 +264,7 @@ async def test_answers_stored_before_there_was_a_table_for_them_keep_their_membe
     await connection.execute("TRUNCATE answers")
     async with connection.transaction():
         await insert_batch(connection, [to_ring_note(first)])
-    await connection.execute("DROP TABLE answers; DELETE FROM schema_migrations WHERE version = 4")
+    await connection.execute("DROP TABLE answers, pending; DELETE FROM schema_migrations WHERE version >= 4")
     await migrate(connection, find_migrations_directory())
     rows = [tuple(row) for row in await connection.fetch("SELECT kind, target, ring_id, note_id FROM answers")]
     await connection.close()
