@@ -33,6 +33,13 @@ def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
     assert load(write(tmp_path, default_file())).model_dump() == Config().model_dump()
 
 
+def test_the_profile_for_disclosures_publishes_in_batches_and_blurs_its_counters_and_changes_nothing_else() -> None:
+    profile = load(Path(__file__).parents[2] / "deploy" / "disclosure.toml")
+    assert (profile.privacy.publish_every_s, profile.metrics.tick_s) == (900, 300)
+    sections = {"privacy", "metrics"}
+    assert profile.model_dump(exclude=sections) == Config().model_dump(exclude=sections)
+
+
 def test_every_key_is_in_the_example_file_with_its_default(tmp_path: Path) -> None:
     text = uncomment(default_file())
     values = tomllib.loads(text)
