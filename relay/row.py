@@ -26,7 +26,7 @@ class Saved(Enum):
         "blocked: only members of the ring that the target names in its R tag may answer it; sign with that ring",
     )
     DELETED = (False, "blocked: its author has deleted this event; it is not accepted again: post a new one")
-    PENDING = (True, "accepted, and published together with others at the next tick")
+    PENDING = (True, "kept, to be published together with others at the next tick")
     PENDING_FULL = (False, "error: too many notes wait to be published; try again after the next tick")
     FAILED = (False, "error: the note could not be stored; try again")
 

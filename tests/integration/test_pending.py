@@ -18,7 +18,7 @@ from tests.support.relays import make_config, relay_on, to_url
 
 # A tick that no test waits for: they let it come when they like.
 NEVER_S = 86_400
-KEPT = "accepted, and published together with others at the next tick, within 86400 seconds"
+KEPT = "kept, to be published together with others at the next tick, within 86400 seconds"
 AGAIN = "duplicate: already have this event"
 
 
