@@ -95,6 +95,17 @@ class Writer:
                 await connection.execute("VACUUM pending")
 
     async def _publish_batch(self, ids: Sequence[bytes], now: int) -> None:
+        try:
+            await self._publish_taken(ids, now)
+        except (*DATABASE_FAILURES, ValueError) as error:
+            if _is_away(error):
+                raise
+            if len(ids) > 1:
+                # One bad row never fails its neighbours; alone it waits for the next tick.
+                for one in ids:
+                    await self._publish_batch([one], now)
+
+    async def _publish_taken(self, ids: Sequence[bytes], now: int) -> None:
         async def load(connection: asyncpg.Connection) -> Sequence[Note]:
             # Before the rows: whoever deletes a waiting note holds this lock and wants them.
             await lock_writers(connection)
@@ -122,8 +133,7 @@ class Writer:
         try:
             results = await self._insert([waiting.note for waiting in batch])
         except (*DATABASE_FAILURES, ValueError) as error:
-            # A value that asyncpg cannot encode is a ValueError (and an InterfaceError too): a bad row.
-            if isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError):
+            if _is_away(error):
                 # The batch's fate may be unknown; its authors are told to try again.
                 results = [Saved.FAILED] * len(batch)
             else:
@@ -168,6 +178,11 @@ class Writer:
         self._feed.confirm_own(sequence)
         self._report(Commit(len(notes), took_s))
         return notes, results
+
+
+def _is_away(error: BaseException) -> bool:
+    """Tell a database that is away from a bad row, such as a value that asyncpg cannot encode: an InterfaceError, too."""
+    return isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError)
 
 
 def _count_rows(note: Note) -> int:

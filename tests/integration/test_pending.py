@@ -133,6 +133,21 @@ async def test_what_expires_before_the_tick_is_never_shown(database18: dict[str,
     assert await count_waiting(database18) == 0
 
 
+async def test_a_note_that_the_database_does_not_take_waits_on_and_fails_no_other(database18: dict[str, Any]) -> None:
+    bad, good = make_ring_note("bad", kind=1), make_ring_note("good", kind=7)
+    connection = await asyncpg.connect(**database18)
+    async with held_on(database18) as (relay, url), Client(url) as client:
+        for note in (bad, good):
+            assert await client.publish(note) == (True, KEPT)
+        await connection.execute("ALTER TABLE notes ADD CONSTRAINT no_ones CHECK (kind <> 1)")
+        await tick(relay)
+        assert [note["id"] for note in await client.fetch({})] == [good.id]
+        await connection.execute("ALTER TABLE notes DROP CONSTRAINT no_ones")
+        await tick(relay)
+        assert {note["id"] for note in await client.fetch({})} == {good.id, bad.id}
+    await connection.close()
+
+
 async def test_more_notes_than_may_wait_are_refused_and_taken_after_the_tick(database18: dict[str, Any]) -> None:
     privacy = {"publish_every_s": NEVER_S, "max_pending": 2}
     async with held_on(database18, privacy=privacy) as (relay, url), Client(url) as client:
