@@ -16,7 +16,9 @@ from relay.verify.claim import Candidate, Claim, Form
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
 
 RESERVED_START = "nostr-ring-note:"
-TEXT_OUTSIDE = "text outside the signed message: leave out everything but the message, the ring and the signature"
+TEXT_OUTSIDE = (
+    "text outside the signed message: leave out all but the message, the ring, the signature and labels such as Ring:"
+)
 HEX_KEY = r"[0-9a-f]{64}"
 NPUB = r"npub1[02-9ac-hj-np-z]{58}"
 

@@ -137,7 +137,7 @@ FORMS = [
         {"a text of many lines": lambda v: _rewrite(v, Form.TEXT, v.word, v.word + "\n." * 2_600)},
     ),
     Case(
-        "invalid: text outside the signed message: leave out everything but the message, the ring and the signature",
+        "invalid: text outside the signed message: leave out all but the message, the ring, the signature and labels such as Ring:",
         "There are words in the text that the ring did not sign.",
         "Take them away, or sign them too: `ringrelay sign` makes a note in which the ring signs everything. Lines that are "
         "only `Message:`, `Ring:`, `Members:`, `Signature:` (also bold, or as a heading) or `---` may stay; `Ring` without "
