@@ -28,7 +28,7 @@ async def lock_writers(connection: asyncpg.Connection) -> None:
 
 
 async def insert_batch(
-    connection: asyncpg.Connection, notes: Sequence[Note], max_pending: int = 10_000
+    connection: asyncpg.Connection, notes: Sequence[Note], max_pending: int = 0
 ) -> tuple[list[Saved], list[int]]:
     """Insert notes and return what became of each, and the feed's numbers of those to be published.
 

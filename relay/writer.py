@@ -50,7 +50,7 @@ class Writer:
         feed: Feed,
         publish: Callable[[Sequence[Note]], Awaitable[None]],
         report: Callable[[Commit], None],
-        max_pending: int = 10_000,
+        max_pending: int = 0,
     ) -> None:
         self._pool = pool
         self._feed = feed

@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coincurve import PrivateKey
@@ -40,7 +40,8 @@ class Draft:
 
     form: Form
     ring: tuple[bytes, ...]
-    secret: bytes
+    # Never in a text of this, such as a traceback that prints values.
+    secret: bytes = field(repr=False)
     scheme: Scheme
     scope: str | None
     kind: int
