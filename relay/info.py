@@ -4,6 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 from relay.config import Config
+from relay.limits import AcceptPolicy, Limits
 from relay.search import SEARCH_KEYS
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme
@@ -13,8 +14,22 @@ SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 50, 70)
 
 def build_info(config: Config) -> dict[str, Any]:
     """Return the info document as a JSON object."""
-    limits, accept = config.limits, config.accept
-    limitation = {
+    info = {
+        "name": config.info.name,
+        "description": config.info.description,
+        "supported_nips": list(SUPPORTED_NIPS),
+        "version": version("ringrelay"),
+        "limitation": _list_limits(config.limits, config.accept),
+        "ring_notes": _describe_ring_notes(config),
+    }
+    for name in ("contact", "pubkey", "icon"):
+        if value := getattr(config.info, name):
+            info[name] = value
+    return info
+
+
+def _list_limits(limits: Limits, accept: AcceptPolicy) -> dict[str, Any]:
+    limitation: dict[str, Any] = {
         "max_message_length": limits.max_message_bytes,
         "max_subscriptions": limits.max_subscriptions,
         "max_filters": limits.max_filters,
@@ -49,27 +64,20 @@ def build_info(config: Config) -> dict[str, Any]:
     }
     if limits.max_age_s:
         limitation["created_at_lower_limit"] = limits.max_age_s
-    info = {
-        "name": config.info.name,
-        "description": config.info.description,
-        "supported_nips": list(SUPPORTED_NIPS),
-        "version": version("ringrelay"),
-        "limitation": limitation,
-        "ring_notes": {
-            "forms": [str(form) for form in Form],
-            "schemes": [str(scheme) for scheme in Scheme],
-            "search": list(SEARCH_KEYS),
-            "min_ring_size": config.ring.min_size,
-            "max_ring_size": config.ring.max_size,
-            "max_ring_size_compat": config.ring.max_size_compat,
-            "pow_free_links": config.ring.pow_free_links,
-            "pow_hashes_per_link": config.ring.pow_hashes_per_link,
-            "published_every_s": config.privacy.publish_every_s,
-            "max_pending": config.privacy.max_pending,
-            "plain_kinds": "all" if accept.plain else sorted(accept.plain_kinds),
-        },
+    return limitation
+
+
+def _describe_ring_notes(config: Config) -> dict[str, Any]:
+    return {
+        "forms": [str(form) for form in Form],
+        "schemes": [str(scheme) for scheme in Scheme],
+        "search": list(SEARCH_KEYS),
+        "min_ring_size": config.ring.min_size,
+        "max_ring_size": config.ring.max_size,
+        "max_ring_size_compat": config.ring.max_size_compat,
+        "pow_free_links": config.ring.pow_free_links,
+        "pow_hashes_per_link": config.ring.pow_hashes_per_link,
+        "published_every_s": config.privacy.publish_every_s,
+        "max_pending": config.privacy.max_pending,
+        "plain_kinds": "all" if config.accept.plain else sorted(config.accept.plain_kinds),
     }
-    for name in ("contact", "pubkey", "icon"):
-        if value := getattr(config.info, name):
-            info[name] = value
-    return info
