@@ -1,0 +1,1 @@
+"""What a note costs, and how it is paid for."""

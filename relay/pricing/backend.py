@@ -1,0 +1,68 @@
+"""What the relay asks of a Lightning node or wallet, whichever it is. Knows no node and no HTTP."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class BackendError(Exception):
+    """Say what kind of failure it was, in words of our own: what a node answers may repeat an invoice or a secret."""
+
+
+class PaymentState(StrEnum):
+    """Tell what a node says of one of its invoices."""
+
+    OPEN = "open"
+    PAID = "paid"
+    # Cancelled, expired so that it cannot be paid any more, or unknown to the node.
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """Hold what a node made: the payment hash (32 bytes) and the BOLT 11 text."""
+
+    payment_hash: bytes
+    bolt11: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Hold what an authenticated look-up said; `received_msat` is what arrived, 0 unless paid."""
+
+    state: PaymentState
+    received_msat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Hold a hint that an invoice was paid, and where the stream goes on after it. Truth is a look-up."""
+
+    payment_hash: bytes
+    cursor: str
+
+
+class Backend(Protocol):
+    """Make, look up and cancel invoices. Every method raises BackendError where the node cannot be asked or refuses.
+
+    `reference` is 32 random bytes, all that the node ever learns of what an invoice is for: labels, external ids and
+    preimages derive from it alone.
+    """
+
+    name: str
+
+    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Make an invoice over exactly this amount, whole sats. The same reference gives the same invoice, where the node can."""
+
+    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask the node, authenticated, what became of an invoice."""
+
+    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Answer whether the invoice can never be paid any more; False where it is paid, or the node cannot cancel."""
+
+    def settlements(self, cursor: str) -> AsyncIterator[Settlement]:
+        """Yield what is paid after a cursor ("" at first) until the stream breaks; ends at once where a node has none."""
+
+    async def close(self) -> None:
+        """Close the connections to the node."""
