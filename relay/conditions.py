@@ -32,7 +32,7 @@ class Table:
     columns: frozenset[str]
 
 
-_EVERYWHERE = frozenset({"created_at", "kind", "expires_at"})
+_EVERYWHERE = frozenset({"created_at", "kind", "expires_at", "rank"})
 _RING_COLUMNS = frozenset({"form", "scheme", "ring_size", "ring_id", "key_image", "scope"})
 NOTES = Table("n", "notes n", "n.id", _EVERYWHERE | {"pubkey"} | _RING_COLUMNS)
 TAGS = Table("t", "tags t", "t.note_id", _EVERYWHERE | {"pubkey"})
@@ -107,6 +107,8 @@ def _list_column_tests(filter_: Filter, arguments: Arguments) -> Iterator[tuple[
         yield "created_at", f">= {arguments.add(filter_.since, 'bigint')}"
     if filter_.until is not None:
         yield "created_at", f"<= {arguments.add(filter_.until, 'bigint')}"
+    if filter_.min_rank:
+        yield "rank", f">= {arguments.add(filter_.min_rank, 'bigint')}"
     for term in sorted(filter_.search):
         if term.key != "ring":
             yield build_term_test(term, arguments)

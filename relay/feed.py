@@ -98,7 +98,7 @@ class Feed:
             self._skip_own()
             records = await connection.fetch(
                 """
-                SELECT f.seq, coalesce(f.event, n.event) AS event
+                SELECT f.seq, coalesce(f.event, n.event) AS event, n.rank, f.above
                 FROM feed f LEFT JOIN notes n ON n.id = f.id
                 WHERE f.seq > $1 ORDER BY f.seq LIMIT $2
                 """,
@@ -115,7 +115,9 @@ class Feed:
             self._last = settled[-1]["seq"]
             self._own = {seq for seq in self._own if seq > self._last}
             # One after another as they are taken: to read a page of large notes at once would hold up everybody.
-            await self._publish(read_note(record["event"]) for record in foreign)
+            await self._publish(
+                read_note(record["event"], rank=record["rank"], risen_from=record["above"]) for record in foreign
+            )
 
     async def _prune(self, connection: asyncpg.Connection) -> None:
         """Delete rows that were read `_KEEP_S` ago. Rows carry no time, so the age is kept here, in memory."""

@@ -28,16 +28,23 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     limit: int | None = None
+    # Of the path that asks, not of what a client sends: the lowest rank it reads, in msat.
+    min_rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Hold a note as filters ask for it: tags are first values by letter, members its ring."""
+    """Hold a note as filters ask for it: tags are first values by letter, members its ring.
+
+    One that rose from one rank to another is new to those only who read from above the first.
+    """
 
     event: Event
     tags: dict[str, set[str]]
     claim: Claim | None
     members: frozenset[bytes]
+    rank: int = 0
+    risen_from: int = -1
 
 
 def parse_filter(raw: Any, limits: Limits) -> Filter:
@@ -83,19 +90,25 @@ def count_values(filter_: Filter) -> int:
     return sum(len(values) for values in lists if values is not None) + len(filter_.search)
 
 
-def find_facts(event: Event, claim: Claim | None) -> Facts:
+def read_from(filters: tuple[Filter, ...], min_rank: int) -> tuple[Filter, ...]:
+    """Return filters that match notes of this rank (msat) or dearer ones only."""
+    return tuple(msgspec.structs.replace(filter_, min_rank=min_rank) for filter_ in filters) if min_rank else filters
+
+
+def find_facts(event: Event, claim: Claim | None, rank: int = 0, risen_from: int = -1) -> Facts:
     """Return what filters can ask of a note, made once for the many filters it meets."""
     tags: dict[str, set[str]] = {}
     for letter, value in list_indexed_tags(event):
         tags.setdefault(letter, set()).add(value)
-    return Facts(event, tags, claim, frozenset() if claim is None else frozenset(claim.ring))
+    return Facts(event, tags, claim, frozenset() if claim is None else frozenset(claim.ring), rank, risen_from)
 
 
 def matches(filter_: Filter, facts: Facts) -> bool:
     """Answer whether a note satisfies every field of a filter; `limit` does not count (NIP-01)."""
     event, tags = facts.event, facts.tags
     return (
-        (filter_.since is None or event.created_at >= filter_.since)
+        facts.risen_from < filter_.min_rank <= facts.rank
+        and (filter_.since is None or event.created_at >= filter_.since)
         and (filter_.until is None or event.created_at <= filter_.until)
         and (filter_.kinds is None or event.kind in filter_.kinds)
         and (filter_.authors is None or event.pubkey in filter_.authors)

@@ -34,12 +34,25 @@ SELECT EXISTS (SELECT FROM notes WHERE id = ''),
        EXISTS (SELECT FROM pending WHERE pre_id = ''),
        EXISTS (SELECT FROM pending WHERE first_seen = ''),
        EXISTS (SELECT FROM pending WHERE answer_kind = -1 AND answer_target = ''),
-       EXISTS (SELECT FROM feed WHERE id = '' AND event IS NOT NULL)
+       EXISTS (SELECT FROM feed WHERE id = '' AND event IS NOT NULL),
+       EXISTS (SELECT FROM notes WHERE rank IS NOT NULL AND created_at = -1),
+       EXISTS (SELECT FROM tags WHERE rank IS NOT NULL AND tag = ''),
+       EXISTS (SELECT FROM ring_members WHERE rank IS NOT NULL AND member = ''),
+       EXISTS (SELECT FROM parked WHERE id = ''),
+       EXISTS (SELECT FROM invoices WHERE reference = ''),
+       EXISTS (SELECT FROM invoices WHERE token = ''),
+       EXISTS (SELECT FROM invoices WHERE payment_hash = ''),
+       EXISTS (SELECT FROM invoices WHERE note_id = '' AND tier = '' AND state IN ('creating', 'open')),
+       EXISTS (SELECT FROM invoices WHERE note_id = ''),
+       EXISTS (SELECT FROM surplus WHERE note_id = ''),
+       EXISTS (SELECT FROM settlement_cursors WHERE backend = '')
 """
 # While a table is small, Postgres reads it from its beginning instead of by an index; the first row is enough here.
 _SCAN = """
 SELECT EXISTS (SELECT FROM notes), EXISTS (SELECT FROM tags), EXISTS (SELECT FROM ring_members),
-       EXISTS (SELECT FROM answers), EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM pending), EXISTS (SELECT FROM feed)
+       EXISTS (SELECT FROM answers), EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM pending), EXISTS (SELECT FROM feed),
+       EXISTS (SELECT FROM parked), EXISTS (SELECT FROM invoices), EXISTS (SELECT FROM surplus),
+       EXISTS (SELECT FROM settlement_cursors)
 """
 
 

@@ -5,14 +5,16 @@ nothing of who waits for it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import asyncpg
 
 from relay.conditions import encode_tag
 from relay.conflicts import refuse_known
-from relay.event import DELETION_REQUEST, find_expiration, list_indexed_tags
+from relay.event import DELETION_REQUEST, KindClass, classify, find_expiration, list_indexed_tags
 from relay.note import Note
 from relay.pending import hold, withdraw
+from relay.rank import raise_pending, raise_stored
 from relay.row import Row, Saved, hash_address, to_row
 
 __all__ = ["FEED_CHANNEL", "Saved", "insert_batch"]
@@ -27,10 +29,17 @@ async def lock_writers(connection: asyncpg.Connection) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _WRITER_LOCK)
 
 
-async def insert_batch(
-    connection: asyncpg.Connection, notes: Sequence[Note], max_pending: int = 0
-) -> tuple[list[Saved], list[int]]:
-    """Insert notes and return what became of each, and the feed's numbers of those to be published.
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """Hold what became of each note of a batch, those to be published, and the feed's numbers of these."""
+
+    saved: list[Saved]
+    news: list[Note]
+    sequence: list[int]
+
+
+async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note], max_pending: int = 0) -> Inserted:
+    """Insert notes, or raise those that are here already to the rank they come with, and return what became of them.
 
     The caller owns the transaction. The advisory lock makes this batch the only writer until it ends, so what is read
     here stays true; the unique indexes are the safety net. At most `max_pending` notes wait for the tick.
@@ -40,6 +49,8 @@ async def insert_batch(
     # What is refused for what is stored comes first: a refused version must not displace one of its own batch.
     rows = await refuse_known([to_row(note) for note in notes], saved, connection)
     rows = _collapse(rows, saved)
+    risen = await _raise(connection, [row for row in rows if row.note.rank], saved)
+    rows = [row for row in rows if id(row.note) not in saved]
     await hold([row for row in rows if row.note.is_held], saved, connection, max_pending)
     stored = [row for row in rows if not row.is_ephemeral and not row.note.is_held]
     await _delete_superseded(connection, stored)
@@ -51,8 +62,18 @@ async def insert_batch(
     await _insert_index_rows(connection, [row for row in new if row.id in inserted])
     await _insert_answers(connection, [row for row in new if row.id in inserted])
     await _delete_requested(connection, [row for row in new if row.event.kind == DELETION_REQUEST])
-    sequence = await _announce(connection, new)
-    return [saved.get(id(note), Saved.STORED) for note in notes], sequence
+    news = [*(row.note for row in new), *risen]
+    sequence = await _announce(connection, news)
+    return Inserted([saved.get(id(note), Saved.STORED) for note in notes], news, sequence)
+
+
+async def _raise(connection: asyncpg.Connection, rows: list[Row], saved: dict[int, Saved]) -> list[Note]:
+    """Raise what is stored or waits for the tick, note so in `saved`, and return the stored notes that rose."""
+    waiting = await raise_pending(connection, rows)
+    risen_from = await raise_stored(connection, rows)
+    saved.update({id(row.note): Saved.PENDING for row in rows if row.id in waiting})
+    saved.update({id(row.note): Saved.RAISED for row in rows if row.id in risen_from})
+    return [replace(row.note, risen_from=risen_from[row.id]) for row in rows if row.id in risen_from]
 
 
 def _collapse(rows: list[Row], saved: dict[int, Saved]) -> list[Row]:
@@ -108,10 +129,10 @@ async def _insert_rows(connection: asyncpg.Connection, rows: list[Row]) -> set[b
     records = await connection.fetch(
         """
         INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event,
-                           form, scheme, ring_size, ring_id, key_image, scope, pre_id, first_seen)
+                           form, scheme, ring_size, ring_id, key_image, scope, pre_id, first_seen, rank)
         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
                              $8::text[], $9::text[], $10::integer[], $11::bytea[], $12::bytea[], $13::bytea[],
-                             $14::bytea[], $15::bytea[])
+                             $14::bytea[], $15::bytea[], $16::bigint[])
         ON CONFLICT DO NOTHING RETURNING id
         """,
         [row.id for row in rows],
@@ -129,6 +150,7 @@ async def _insert_rows(connection: asyncpg.Connection, rows: list[Row]) -> set[b
         [claim.scope.encode() if claim and claim.scope is not None else None for claim in claims],
         [row.pre_id for row in rows],
         [row.note.first_seen for row in rows],
+        [row.note.rank or None for row in rows],
     )
     return {record["id"] for record in records}
 
@@ -155,13 +177,14 @@ async def _insert_index_rows(connection: asyncpg.Connection, rows: list[Row]) ->
     await connection.execute(
         """
         WITH inserted_tags AS (
-            INSERT INTO tags (tag, created_at, note_id, kind, pubkey, expires_at)
-            SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[])
+            INSERT INTO tags (tag, created_at, note_id, kind, pubkey, expires_at, rank)
+            SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[],
+                                 $7::bigint[])
         )
-        INSERT INTO ring_members (member, created_at, note_id, kind, ring_size, expires_at)
-        SELECT substr(r.ring, 32 * position + 1, 32), r.created_at, r.note_id, r.kind, r.ring_size, r.expires_at
-        FROM unnest($7::bytea[], $8::bigint[], $9::bytea[], $10::integer[], $11::integer[], $12::bigint[])
-                 AS r (ring, created_at, note_id, kind, ring_size, expires_at),
+        INSERT INTO ring_members (member, created_at, note_id, kind, ring_size, expires_at, rank)
+        SELECT substr(r.ring, 32 * position + 1, 32), r.created_at, r.note_id, r.kind, r.ring_size, r.expires_at, r.rank
+        FROM unnest($8::bytea[], $9::bigint[], $10::bytea[], $11::integer[], $12::integer[], $13::bigint[], $14::bigint[])
+                 AS r (ring, created_at, note_id, kind, ring_size, expires_at, rank),
              generate_series(0, r.ring_size - 1) AS position
         """,
         [encode_tag(letter, value) for _, letter, value in tags],
@@ -170,12 +193,14 @@ async def _insert_index_rows(connection: asyncpg.Connection, rows: list[Row]) ->
         [row.event.kind for row, _, _ in tags],
         [row.pubkey for row, _, _ in tags],
         [find_expiration(row.event) for row, _, _ in tags],
+        [row.note.rank or None for row, _, _ in tags],
         [b"".join(ring) for _, ring in rings],
         [row.event.created_at for row, _ in rings],
         [row.id for row, _ in rings],
         [row.event.kind for row, _ in rings],
         [len(ring) for _, ring in rings],
         [find_expiration(row.event) for row, _ in rings],
+        [row.note.rank or None for row, _ in rings],
     )
 
 
@@ -225,21 +250,22 @@ def _is_hex32(text: str) -> bool:
     return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
 
 
-async def _announce(connection: asyncpg.Connection, rows: list[Row]) -> list[int]:
+async def _announce(connection: asyncpg.Connection, notes: list[Note]) -> list[int]:
     """Tell the other processes, as part of the transaction. Ephemeral events travel with their bytes."""
-    if not rows:
+    if not notes:
         return []
     sequence: list[int] = await connection.fetchval(
         """
         WITH announced AS (
-            INSERT INTO feed (id, event) SELECT * FROM unnest($1::bytea[], $2::bytea[]) RETURNING seq
+            INSERT INTO feed (id, event, above) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) RETURNING seq
         ), notified AS (
-            SELECT pg_notify($3, max(seq)::text) FROM announced
+            SELECT pg_notify($4, max(seq)::text) FROM announced
         )
         SELECT array_agg(seq) FROM announced, notified
         """,
-        [row.id for row in rows],
-        [row.note.encoded if row.is_ephemeral else None for row in rows],
+        [bytes.fromhex(note.event.id) for note in notes],
+        [note.encoded if classify(note.event.kind) is KindClass.EPHEMERAL else None for note in notes],
+        [None if note.risen_from < 0 else note.risen_from for note in notes],
         FEED_CHANNEL,
     )
     return sequence

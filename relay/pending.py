@@ -33,8 +33,10 @@ async def list_pending(connection: asyncpg.Connection) -> list[bytes]:
 
 async def take(connection: asyncpg.Connection, ids: Sequence[bytes], now: int) -> list[Note]:
     """Remove these from what waits and return them in the order of ids, but for those that expired meanwhile (NIP-40)."""
-    records = await connection.fetch("DELETE FROM pending WHERE id = ANY($1::bytea[]) RETURNING event, first_seen", ids)
-    notes = [read_note(record["event"], record["first_seen"]) for record in records]
+    records = await connection.fetch(
+        "DELETE FROM pending WHERE id = ANY($1::bytea[]) RETURNING event, first_seen, rank", ids
+    )
+    notes = [read_note(record["event"], record["first_seen"], rank=record["rank"]) for record in records]
     # Postgres returns them as they lie, which is as they came.
     return sorted((note for note in notes if not is_expired(note.event, now)), key=lambda note: note.event.id)
 
@@ -94,9 +96,9 @@ async def _insert(rows: list[Row], connection: asyncpg.Connection) -> None:
     answers = [row.answer for row in rows]
     await connection.execute(
         """
-        INSERT INTO pending (id, pubkey, event, pre_id, first_seen, answer_kind, answer_target, answer_key_image)
+        INSERT INTO pending (id, pubkey, event, pre_id, first_seen, answer_kind, answer_target, answer_key_image, rank)
         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::integer[],
-                             $7::bytea[], $8::bytea[])
+                             $7::bytea[], $8::bytea[], $9::bigint[])
         """,
         [row.id for row in rows],
         [row.pubkey for row in rows],
@@ -106,4 +108,5 @@ async def _insert(rows: list[Row], connection: asyncpg.Connection) -> None:
         [answer and answer.kind for answer in answers],
         [answer and answer.target for answer in answers],
         [answer and answer.key_image for answer in answers],
+        [row.note.rank or None for row in rows],
     )

@@ -13,6 +13,7 @@ class Saved(Enum):
     """Tell what became of a note: whether it is accepted, and the text for its author."""
 
     STORED = (True, "")
+    RAISED = (True, "the note was here already; it is shown on this path now")
     DUPLICATE = (True, "duplicate: already have this event")
     SUPERSEDED = (False, "duplicate: a newer version of this event is already stored; give yours a later created_at")
     SIGNATURE_USED = (False, "duplicate: this ring signature is already on another note; sign again to post another")

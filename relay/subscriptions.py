@@ -59,7 +59,7 @@ class Subscriptions:
     def matching(self, note: Note) -> list[Subscription]:
         """Return each subscription that a note matches, once."""
         found: dict[int, Subscription] = {}
-        facts = find_facts(note.event, note.claim)
+        facts = find_facts(note.event, note.claim, note.rank, note.risen_from)
         for key in _list_note_keys(note):
             for subscription, filter_ in self._by_key.get(key, {}).values():
                 if id(subscription) not in found and matches(filter_, facts):

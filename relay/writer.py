@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from relay.feed import Feed
-from relay.insert import Saved, insert_batch, lock_writers
+from relay.insert import Inserted, Saved, insert_batch, lock_writers
 from relay.note import Note
 from relay.pending import list_pending, take
 from relay.postgres_errors import DATABASE_AWAY, DATABASE_FAILURES
@@ -111,8 +111,8 @@ class Writer:
             await lock_writers(connection)
             return await take(connection, ids, now)
 
-        notes, results = await self._store(load)
-        await self._publish([note for note, saved in zip(notes, results, strict=True) if saved is Saved.STORED])
+        inserted = await self._store(load)
+        await self._publish(inserted.news)
 
     def _take_batch(self) -> list[_Waiting]:
         """Take the note that waits longest and those behind it that fit; others stay where they are in the line."""
@@ -130,44 +130,45 @@ class Writer:
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
+        news: list[Note] = []
         try:
-            results = await self._insert([waiting.note for waiting in batch])
+            inserted = await self._insert([waiting.note for waiting in batch])
+            results, news = inserted.saved, inserted.news
         except (*DATABASE_FAILURES, ValueError) as error:
             if _is_away(error):
                 # The batch's fate may be unknown; its authors are told to try again.
                 results = [Saved.FAILED] * len(batch)
             else:
                 # One bad row never fails its neighbours: each gets a transaction of its own.
-                results = [await self._insert_alone(waiting.note) for waiting in batch]
-        await self._publish(
-            [waiting.note for waiting, saved in zip(batch, results, strict=True) if saved is Saved.STORED]
-        )
+                results = [await self._insert_alone(waiting.note, news) for waiting in batch]
+        await self._publish(news)
         for waiting, saved in zip(batch, results, strict=True):
             if not waiting.saved.done():
                 waiting.saved.set_result(saved)
 
-    async def _insert_alone(self, note: Note) -> Saved:
+    async def _insert_alone(self, note: Note, news: list[Note]) -> Saved:
         try:
-            return (await self._insert([note]))[0]
+            inserted = await self._insert([note])
         except (*DATABASE_FAILURES, ValueError):
             return Saved.FAILED
+        news.extend(inserted.news)
+        return inserted.saved[0]
 
-    async def _insert(self, notes: Sequence[Note]) -> list[Saved]:
+    async def _insert(self, notes: Sequence[Note]) -> Inserted:
         async def load(_: asyncpg.Connection) -> Sequence[Note]:
             return notes
 
-        return (await self._store(load))[1]
+        return await self._store(load)
 
-    async def _store(
-        self, load: Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
-    ) -> tuple[Sequence[Note], list[Saved]]:
+    async def _store(self, load: Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]) -> Inserted:
         sequence: list[int] = []
         try:
             async with self._pool.acquire() as connection:
                 started_s = time.perf_counter()
                 async with connection.transaction():
                     notes = await load(connection)
-                    results, sequence = await insert_batch(connection, notes, self._max_pending)
+                    inserted = await insert_batch(connection, notes, self._max_pending)
+                    sequence = inserted.sequence
                     # Before the commit: its notification may overtake this task.
                     self._feed.mark_own(sequence)
                 took_s = time.perf_counter() - started_s
@@ -177,7 +178,7 @@ class Writer:
             raise
         self._feed.confirm_own(sequence)
         self._report(Commit(len(notes), took_s))
-        return notes, results
+        return inserted
 
 
 def _is_away(error: BaseException) -> bool:

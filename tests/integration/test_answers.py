@@ -224,7 +224,7 @@ async def test_of_answers_by_one_member_in_one_batch_one_is_stored(database: dic
     answers = [make_answer(OPEN.id, content=str(number)) for number in range(4)]
     connection = await asyncpg.connect(**database)
     async with connection.transaction():
-        saved, _ = await insert_batch(connection, [to_ring_note(answer) for answer in answers])
+        saved = (await insert_batch(connection, [to_ring_note(answer) for answer in answers])).saved
     assert sorted(result.name for result in saved) == ["ANSWERED", "ANSWERED", "ANSWERED", "STORED"]
     await connection.close()
 
@@ -233,7 +233,7 @@ async def test_a_target_and_an_answer_from_another_ring_in_one_batch_leave_the_t
     notes = [POLL, make_answer(POLL.id), make_answer(POLL.id, ring_size=6, signer=5)]
     connection = await asyncpg.connect(**database)
     async with connection.transaction():
-        saved, _ = await insert_batch(connection, [to_ring_note(note) for note in notes])
+        saved = (await insert_batch(connection, [to_ring_note(note) for note in notes])).saved
     assert saved == [Saved.STORED, Saved.STORED, Saved.OTHER_RING]
     await connection.close()
 
@@ -264,7 +264,11 @@ async def test_answers_stored_before_there_was_a_table_for_them_keep_their_membe
     await connection.execute("TRUNCATE answers")
     async with connection.transaction():
         await insert_batch(connection, [to_ring_note(first)])
-    await connection.execute("DROP TABLE answers, pending; DELETE FROM schema_migrations WHERE version >= 4")
+    await connection.execute(
+        "DROP TABLE answers, pending, parked, invoices, surplus, settlement_cursors; "
+        "ALTER TABLE notes DROP COLUMN rank; ALTER TABLE tags DROP COLUMN rank; ALTER TABLE ring_members DROP COLUMN rank; "
+        "ALTER TABLE feed DROP COLUMN above; DELETE FROM schema_migrations WHERE version >= 4"
+    )
     await migrate(connection, find_migrations_directory())
     rows = [tuple(row) for row in await connection.fetch("SELECT kind, target, ring_id, note_id FROM answers")]
     await connection.close()

@@ -17,13 +17,15 @@ from relay.store import Store
 from relay.subscriptions import Subscription, Subscriptions
 from relay.verify.claim import Claim
 from tests.support.client_messages import write_filter
-from tests.support.strategies import filters
+from tests.support.strategies import RANKS, filters
 from tests.support.strategies import notes as any_notes
 
 
 def oracle(filter_: Filter, note: Note) -> bool:
     """Read NIP-01 aloud."""
     event = note.event
+    if note.rank < filter_.min_rank:
+        return False
     for name, wanted in (("id", filter_.ids), ("pubkey", filter_.authors), ("kind", filter_.kinds)):
         if wanted is not None and getattr(event, name) not in wanted:
             return False
@@ -50,13 +52,23 @@ def says(claim: Claim, key: str, value: str) -> bool:
 @given(filters, any_notes)
 @settings(max_examples=1000)
 def test_a_filter_matches_what_the_oracle_says(filter_: Filter, note: Note) -> None:
-    assert matches(filter_, find_facts(note.event, note.claim)) == oracle(filter_, note)
+    assert matches(filter_, find_facts(note.event, note.claim, note.rank)) == oracle(filter_, note)
+
+
+@given(filters, any_notes, st.sampled_from(RANKS))
+def test_a_note_that_rose_is_new_to_those_only_who_did_not_see_it_before(
+    filter_: Filter, note: Note, risen_from: int
+) -> None:
+    facts = find_facts(note.event, note.claim, note.rank, risen_from)
+    assert matches(filter_, facts) == (filter_.min_rank > risen_from and oracle(filter_, note))
 
 
 @given(filters)
 def test_a_filter_written_out_is_read_back_the_same(filter_: Filter) -> None:
     # Exact values are asked of the letters e and p; whatever else the pools hold there is refused.
-    plain = msgspec.structs.replace(filter_, tags=tuple(tag for tag in filter_.tags if tag[0] not in "ep"))
+    tags = tuple(tag for tag in filter_.tags if tag[0] not in "ep")
+    # Which ranks are read is the path's to say, not the client's.
+    plain = msgspec.structs.replace(filter_, tags=tags, min_rank=0)
     assert parse_filter(write_filter(plain), Limits()) == plain
 
 

@@ -16,6 +16,8 @@ KINDS = [0, 1, 5, 7, 30023]
 LETTERS = ["t", "T", "e", "p", "R"]
 VALUES = ["x", "y", "", "\0", "\xff", "z" * 600, "a" * 64]
 TIMES = [0, 1, 2, 3, 1000]
+# Prices in msat; most notes are free.
+RANKS = [0, 0, 1_000, 5_000]
 MEMBERS = [bytes([number]) * 32 for number in range(1, 6)]
 RINGS = [tuple(MEMBERS[:2]), tuple(MEMBERS[:3]), tuple(MEMBERS[1:]), tuple(reversed(MEMBERS))]
 KEY_IMAGES = ["02" + "a" * 64, "03" + "b" * 64]
@@ -58,7 +60,12 @@ claims = st.builds(
     st.none() | st.sampled_from(KEY_IMAGES),
     st.sampled_from(SCOPES),
 )
-notes = st.builds(lambda event, claim: Note(event, encode_event(event), claim), events, st.none() | claims)
+notes = st.builds(
+    lambda event, claim, rank: Note(event, encode_event(event), claim, rank=rank),
+    events,
+    st.none() | claims,
+    st.sampled_from(RANKS),
+)
 
 
 def _some(pool: list[str] | list[int]) -> st.SearchStrategy[frozenset[object] | None]:
@@ -91,4 +98,5 @@ filters = st.builds(
     since=st.none() | st.sampled_from(TIMES),
     until=st.none() | st.sampled_from(TIMES),
     limit=st.none() | st.integers(0, 6),
+    min_rank=st.sampled_from(RANKS),
 )
