@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from relay.limits import AcceptPolicy, Limits, NonNegativeSeconds, PrivacyPolicy, RingPolicy, Section
+from relay.pricing.tiers import DEFAULT_TIERS, Tier, check_tiers
 
 PREFIX = "RELAY_"
 # These belong to the tests.
@@ -34,7 +35,11 @@ _TEST_PREFIX = "RELAY_TEST_"
 # Read where the command line names no file.
 _USUAL_FILE = Path("relay.toml")
 # Lists are JSON in the environment; the errors of these keys show how.
-_EXAMPLES = {"server.trusted_proxies": '["127.0.0.1/32"]', "accept.plain_kinds": "[0, 5]"}
+_EXAMPLES = {
+    "server.trusted_proxies": '["127.0.0.1/32"]',
+    "accept.plain_kinds": "[0, 5]",
+    "tiers": '[{"path": "/", "pow_bits": 16}]',
+}
 _FROM_PYDANTIC = "Value error, "
 
 
@@ -132,7 +137,14 @@ class Config(BaseSettings):
     database: DatabaseSection = DatabaseSection()
     metrics: MetricsSection = MetricsSection()
     privacy: PrivacyPolicy = PrivacyPolicy()
+    tiers: tuple[Tier, ...] = DEFAULT_TIERS
     _sources: tuple[str, ...] = PrivateAttr(default=())
+
+    @field_validator("tiers")
+    @classmethod
+    def _check_tiers(cls, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        check_tiers(tiers)
+        return tiers
 
     @classmethod
     def settings_customise_sources(
@@ -192,7 +204,7 @@ def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
 def _explain_variable(error: SettingsError) -> str:
     """Name the variables that pydantic-settings could not decode; its text names their section only."""
     section = str(error).partition('"')[2].partition('"')[0]
-    variables = {key: _to_variable(key) for key in _EXAMPLES if key.startswith(f"{section}.")}
+    variables = {key: _to_variable(key) for key in _EXAMPLES if key == section or key.startswith(f"{section}.")}
     wrong = [
         f"{variable}: a list must be written as JSON, such as {_EXAMPLES[key]}"
         for key, variable in variables.items()
@@ -211,12 +223,14 @@ def _is_json(text: str) -> bool:
 
 def _explain(error: ValidationError, path: Path | None) -> Iterator[str]:
     for detail in error.errors(include_input=False, include_url=False):
-        key = ".".join(str(part) for part in detail["loc"] if isinstance(part, str))
+        first, *others = detail["loc"]
+        # Of a list of tables, which one it is.
+        key = f"{first}" + "".join(f", number {part + 1}" if isinstance(part, int) else f".{part}" for part in others)
         unknown = detail["type"] == "extra_forbidden"
         text = "unknown key" if unknown else detail["msg"].removeprefix(_FROM_PYDANTIC)
         if key in _EXAMPLES:
             text += f", such as {_EXAMPLES[key]}"
-        variable = _to_variable(key)
+        variable = _to_variable(key.partition(",")[0])
         source = variable if variable in os.environ else f"{path or 'configuration'}: {key}"
         yield f"{source}: {text}; the keys and their meaning: ringrelay check-config --print-default"
 

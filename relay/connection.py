@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from relay import messages
 from relay.event import Event
+from relay.filter import read_from
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
@@ -20,6 +21,7 @@ from relay.messages import Auth, ClientMessage, Close, Count, Malformed, Publish
 from relay.metrics import Metrics
 from relay.note import Note
 from relay.outbox import Outbox
+from relay.pricing.tiers import Tier, Tiers
 from relay.session import Session
 from relay.subscriptions import Subscription, Subscriptions
 from relay.verdict import Prefix, Rejected
@@ -41,6 +43,7 @@ class Services:
     """Hold what every connection uses."""
 
     limits: Limits
+    tiers: Tiers
     event: EventHandler
     req: ReqHandler
     count: CountHandler
@@ -52,9 +55,10 @@ class Services:
 class Connection:
     """Serve one client until either side closes. It holds no address and no header of the client's request."""
 
-    def __init__(self, websocket: ServerConnection, services: Services) -> None:
+    def __init__(self, websocket: ServerConnection, services: Services, path: str) -> None:
         self._websocket = websocket
         self._services = services
+        self._path = path
         self._limits = services.limits
         self._loop = asyncio.get_running_loop()
         self._session = Session(services.limits, self._loop.time())
@@ -196,10 +200,17 @@ class Connection:
 
     async def _answer_event(self, event: Event) -> None:
         try:
-            saved = await self._services.event.take(event, self._session, self._loop.time())
+            saved = await self._services.event.take(event, self._find_tier(), self._session, self._loop.time())
         finally:
             self._event_slots.release()
         self._send_ok(event.id, saved.accepted, self._services.event.describe(saved))
+
+    def _find_tier(self) -> Tier:
+        """Return the tier of this connection's path as it is now. Raises Rejected where the operator took it away."""
+        tier = self._services.tiers.find(self._path)
+        if tier is None:
+            raise Rejected(Prefix.RESTRICTED, "this path is gone; reconnect to one that the info document names")
+        return tier
 
     def _send_ok(self, event_id: str, accepted: bool, text: str) -> None:
         self._services.metrics.count_event(accepted, text)
@@ -208,15 +219,16 @@ class Connection:
     def _take_req(self, message: Req) -> None:
         subscription_id = message.subscription_id
         try:
+            filters = read_from(message.filters, self._find_tier().reads_from)
             self._session.check_req_rate(self._loop.time())
-            self._session.check_can_open(subscription_id, message.filters)
+            self._session.check_can_open(subscription_id, filters)
         except Rejected as rejected:
             self._close_subscription(subscription_id)
             self._outbox.send(messages.encode_closed(subscription_id, str(rejected)))
             return
         # NIP-01: a REQ with an id in use replaces that subscription.
         self._close_subscription(subscription_id)
-        subscription = Subscription(subscription_id, message.filters, self)
+        subscription = Subscription(subscription_id, filters, self)
         # In the index before the query begins, so that nothing stored meanwhile is missed.
         self._session.subscriptions[subscription_id] = subscription
         self._services.subscriptions.add(subscription)
@@ -235,6 +247,7 @@ class Connection:
 
     def _take_count(self, message: Count) -> None:
         try:
+            message = replace(message, filters=read_from(message.filters, self._find_tier().reads_from))
             self._session.check_req_rate(self._loop.time())
             self._session.check_can_count(len(self._counts))
         except Rejected as rejected:

@@ -1,10 +1,12 @@
 """The info document (NIP-11): built from the same limits that are enforced. Knows no socket."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 from relay.config import Config
 from relay.limits import AcceptPolicy, Limits
+from relay.pricing.tiers import Tier
 from relay.search import SEARCH_KEYS
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme
@@ -12,23 +14,28 @@ from relay.verify.encoding import Scheme
 SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 50, 70)
 
 
-def build_info(config: Config) -> dict[str, Any]:
-    """Return the info document as a JSON object."""
+def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str) -> dict[str, Any]:
+    """Return the info document of one tier's path as a JSON object; `page_url` is where people read that path's terms."""
     info = {
         "name": config.info.name,
         "description": config.info.description,
         "supported_nips": list(SUPPORTED_NIPS),
         "version": version("ringrelay"),
-        "limitation": _list_limits(config.limits, config.accept),
-        "ring_notes": _describe_ring_notes(config),
+        "limitation": _list_limits(config.limits, config.accept, tier),
+        "ring_notes": _describe_ring_notes(config, tier),
+        "tiers": [_describe_tier(each) for each in tiers],
     }
+    if tier.price_msat:
+        # Every kind that is accepted costs it, so none is named.
+        info["fees"] = {"publication": [{"amount": tier.price_msat, "unit": "msats"}]}
+        info["payments_url"] = page_url
     for name in ("contact", "pubkey", "icon"):
         if value := getattr(config.info, name):
             info[name] = value
     return info
 
 
-def _list_limits(limits: Limits, accept: AcceptPolicy) -> dict[str, Any]:
+def _list_limits(limits: Limits, accept: AcceptPolicy, tier: Tier) -> dict[str, Any]:
     limitation: dict[str, Any] = {
         "max_message_length": limits.max_message_bytes,
         "max_subscriptions": limits.max_subscriptions,
@@ -42,11 +49,12 @@ def _list_limits(limits: Limits, accept: AcceptPolicy) -> dict[str, Any]:
         "max_subid_length": limits.max_subscription_id_chars,
         "max_event_tags": limits.max_tags,
         "max_content_length": limits.max_content_chars,
-        "min_pow_difficulty": limits.min_pow_bits,
+        "min_pow_difficulty": tier.pow_bits,
         "auth_required": False,
+        # NIP-11: before anything can be done. To read costs nothing, on any path.
         "payment_required": False,
-        # Only ring-signed notes and a few plain kinds are kept.
-        "restricted_writes": not accept.plain,
+        # Only ring-signed notes and a few plain kinds are kept, or only what is paid for.
+        "restricted_writes": not accept.plain or tier.price_msat > 0,
         "created_at_upper_limit": limits.max_ahead_s,
         "max_events_per_second": limits.events_per_s,
         "max_reqs_per_second": limits.reqs_per_s,
@@ -67,13 +75,18 @@ def _list_limits(limits: Limits, accept: AcceptPolicy) -> dict[str, Any]:
     return limitation
 
 
-def _describe_ring_notes(config: Config) -> dict[str, Any]:
+def _describe_tier(tier: Tier) -> dict[str, Any]:
+    described = tier.model_dump(exclude_none=True, exclude={"price_sat"})
+    return {**described, "price_msat": tier.price_msat}
+
+
+def _describe_ring_notes(config: Config, tier: Tier) -> dict[str, Any]:
     return {
         "forms": [str(form) for form in Form],
         "schemes": [str(scheme) for scheme in Scheme],
         "search": list(SEARCH_KEYS),
         "min_ring_size": config.ring.min_size,
-        "max_ring_size": config.ring.max_size,
+        "max_ring_size": min(config.ring.max_size, tier.max_ring or config.ring.max_size),
         "max_ring_size_compat": config.ring.max_size_compat,
         "pow_free_links": config.ring.pow_free_links,
         "pow_hashes_per_link": config.ring.pow_hashes_per_link,

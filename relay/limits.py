@@ -23,7 +23,6 @@ class Limits(Section):
     max_tags: Count = 2_000
     max_ahead_s: Annotated[int, Field(ge=0)] = 900
     max_age_s: Annotated[int, Field(ge=0)] = 0
-    min_pow_bits: Annotated[int, Field(ge=0, le=64)] = 0
     max_subscriptions: Count = 20
     max_filters: Count = 10
     max_filter_values: Count = 1_000

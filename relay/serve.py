@@ -17,7 +17,7 @@ from relay.embedded import EmbeddedError
 from relay.log import Log, LogEvent, silence_libraries
 from relay.migrate import MigrationError
 from relay.postgres_errors import DATABASE_FAILURES
-from relay.server import ListenError, end_tasks, running
+from relay.server import ListenError, end_tasks, in_url, running
 
 # What keeps a relay from starting and is the operator's to mend; the text of each says how.
 START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError)
@@ -96,7 +96,7 @@ async def _serve_until(stopping: asyncio.Event, started: asyncio.Event, config: 
     try:
         async with running(config, log) as relay:
             started.set()
-            _greet(config, relay.port)
+            _greet(config, relay.find_url())
             await _wait_for_end(stopping, relay.server_ended)
             log.write(LogEvent.STOPPING)
     except DATABASE_FAILURES as error:
@@ -120,10 +120,9 @@ async def _wait_for_end(stopping: asyncio.Event, server_ended: Callable[[], Coro
         await end_tasks(ends)
 
 
-def _greet(config: Config, port: int) -> None:
+def _greet(config: Config, url: str) -> None:
     server = config.server
-    url = server.url or f"ws://{_in_url(server.host)}:{port}"
-    private = f"http://{_in_url(server.private_host)}:{server.private_port}/metrics"
+    private = f"http://{in_url(server.private_host)}:{server.private_port}/metrics"
     # As it was called, so that the lines below can be copied.
     called = [sys.argv[0]] if Path(sys.argv[0]).name == "ringrelay" else [sys.executable, "-m", "relay"]
     program = shlex.join(called)
@@ -137,7 +136,3 @@ def _greet(config: Config, port: int) -> None:
         f"| {program} publish {shlex.quote(url)}",
         flush=True,
     )
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

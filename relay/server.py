@@ -27,13 +27,14 @@ from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.network_bucket import NetworkBuckets
 from relay.outbox import LOW_BUFFER_BYTES
+from relay.pricing.tiers import ROOT, Tiers
 from relay.private_web import start_private_web
 from relay.store import Store
 from relay.subscriptions import Subscriptions
 from relay.ticks import publish_at_ticks
 from relay.verdict import Rejected
 from relay.verify.pool import VerifyPool
-from relay.web import Web, refuse
+from relay.web import Web, find_path, refuse
 from relay.websocket import make_bounded_connection
 from relay.writer import Writer
 
@@ -58,6 +59,7 @@ class Relay:
         self._log = log
         self._database = database
         self.metrics = Metrics(config.metrics.tick_s)
+        self._tiers = Tiers(config.tiers)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
         self._store = Store(database.readers, database.lookups, self.metrics.observe_query)
@@ -71,7 +73,7 @@ class Relay:
             max_pending=config.privacy.max_pending,
         )
         self._services = self._build_services()
-        self._web = Web(config)
+        self._web = Web(config, self._tiers, self.find_url)
         self._buckets = NetworkBuckets(config.server.trusted_proxies, time.monotonic())
         self._bucket_counts: Counter[bytes] = Counter()
         self._connections: set[Connection] = set()
@@ -92,6 +94,7 @@ class Relay:
         )
         return Services(
             limits=limits,
+            tiers=self._tiers,
             event=event,
             req=ReqHandler(limits, self._store, unix_now),
             count=CountHandler(limits, self._store, unix_now),
@@ -112,6 +115,11 @@ class Relay:
             raise RuntimeError("the relay does not listen yet")
         port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    def find_url(self) -> str:
+        """Return the URL that clients use, without a path; where the operator names none it is host and port."""
+        server = self._config.server
+        return server.url.rstrip("/") or f"ws://{in_url(server.host)}:{self.port}"
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay does; the caller owns the tasks."""
@@ -193,14 +201,15 @@ class Relay:
         return self._buckets.find(str(websocket.remote_address[0]), forwarded_for, time.monotonic())
 
     async def _serve_client(self, websocket: ServerConnection) -> None:
-        bucket = None
+        bucket, path = None, ROOT
         if websocket.request is not None:
+            path = find_path(websocket.request)
             bucket = self._find_bucket(websocket, websocket.request)
             # The library would keep User-Agent, Cookie, Origin and forwarded addresses as long as the connection lasts.
             websocket.request.headers.clear()
             websocket.protocol.origin = None
         _keep_kernel_buffer_small(websocket)
-        connection = Connection(websocket, self._services)
+        connection = Connection(websocket, self._services, path)
         self._connections.add(connection)
         self.metrics.connections.inc()
         if bucket is not None:
@@ -248,6 +257,11 @@ def _hide_handshake_error(websocket: ServerConnection, request: Request, respons
         "not a WebSocket handshake that this relay understands; use version 13 (RFC 6455)\n",
         request,
     )
+
+
+def in_url(host: str) -> str:
+    """Return a host as URLs have it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def unix_now() -> int:

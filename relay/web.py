@@ -1,5 +1,6 @@
-"""The public port's HTTP answers: the info document (NIP-11), a page for people, 404 for the rest. No WebSocket, no address."""
+"""The public port's HTTP answers: each path's info document (NIP-11), a page for people, 404 for the rest. Knows no address."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 import msgspec
@@ -8,6 +9,7 @@ from websockets.http11 import Request, Response
 
 from relay.config import Config
 from relay.info import build_info
+from relay.pricing.tiers import Tier, Tiers
 
 # NIP-11: browsers must be able to read the document from any page.
 _CORS = {
@@ -28,23 +30,35 @@ _PAGE = """<!doctype html>
 class Web:
     """Answer what is not a WebSocket handshake."""
 
-    def __init__(self, config: Config) -> None:
-        self._info = msgspec.json.encode(build_info(config))
+    def __init__(self, config: Config, tiers: Tiers, find_url: Callable[[], str]) -> None:
+        self._config = config
+        self._tiers = tiers
+        self._find_url = find_url
 
     def respond(self, request: Request) -> Response | None:
         """Return the answer to a plain HTTP request, or None where the WebSocket handshake should go on."""
+        tier = self._tiers.find(find_path(request))
         # NIP-01: a path that does not change what the relay does is not there.
-        if request.path.partition("?")[0] != "/":
+        if tier is None:
             return _build(HTTPStatus.NOT_FOUND, "text/plain", b"not found; the relay is at /\n", request)
         if request.method == "OPTIONS":
             return _build(HTTPStatus.NO_CONTENT, "text/plain", b"", request)
         if request.method not in ("GET", "HEAD"):
             return _build(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"use GET, HEAD or OPTIONS\n", request)
         if _INFO_TYPE in ",".join(request.headers.get_all("Accept")):
-            return _build(HTTPStatus.OK, _INFO_TYPE, self._info, request)
+            return _build(HTTPStatus.OK, _INFO_TYPE, self._encode_info(tier), request)
         if request.method == "GET" and "websocket" in ",".join(request.headers.get_all("Upgrade")).lower():
             return None
         return _build(HTTPStatus.OK, "text/html", _PAGE.encode(), request)
+
+    def _encode_info(self, tier: Tier) -> bytes:
+        page_url = self._find_url().replace("ws", "http", 1) + tier.path
+        return msgspec.json.encode(build_info(self._config, tier, self._tiers.list_all(), page_url))
+
+
+def find_path(request: Request) -> str:
+    """Return the path of a request, without what follows a question mark."""
+    return request.path.partition("?")[0]
 
 
 def refuse(status: HTTPStatus, text: str, request: Request) -> Response:

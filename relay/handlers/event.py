@@ -8,6 +8,7 @@ from relay.event import Event, encode_event
 from relay.insert import Saved
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
+from relay.pricing.tiers import Tier
 from relay.session import Session
 from relay.store import Store
 from relay.verify import proof as ring_proof
@@ -38,17 +39,19 @@ class EventHandler:
     now: Callable[[], int]
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def take(self, event: Event, session: Session, now_s: float) -> Saved:
+    async def take(self, event: Event, tier: Tier, session: Session, now_s: float) -> Saved:
         """Check, verify and store an event, and return what became of it. Cheapest first, the ring last.
 
         `now_s` is monotonic. Raises Rejected.
         """
         rules.check(event, self.now(), self.limits)
+        rules.check_proof_of_work(event, tier.pow_bits)
         if await self.store.is_stored(event.id):
             # Before any curve operation: to send a note again must cost less than to verify it.
             return Saved.DUPLICATE
         claim = await self._read_claim(event)
         rules.check_policy(event, claim, self.ring, self.accept)
+        rules.check_tier(event, claim, tier)
         rules.check_cost(event, claim, self.ring)
         units = count_units(claim)
         session.check_ring_rate(units - 1, now_s)

@@ -4,8 +4,17 @@ import re
 
 from bech32 import bech32_decode
 
-from relay.event import Event, compute_id, count_leading_zero_bits, is_expired
+from relay.event import (
+    Event,
+    KindClass,
+    classify,
+    compute_id,
+    count_leading_zero_bits,
+    encode_event,
+    is_expired,
+)
 from relay.limits import AcceptPolicy, Limits, RingPolicy
+from relay.pricing.tiers import Tier
 from relay.verdict import Prefix, Rejected
 from relay.verify.answers import POLL_RESPONSE, find_answer
 from relay.verify.claim import Claim
@@ -18,11 +27,10 @@ _RING_CLAIMS = frozenset({"R", "J", "scope"})
 
 
 def check(event: Event, now: int, limits: Limits) -> None:
-    """Refuse an event that breaks a limit or NIP-01, 13, 40 or 70. `now` is Unix time in seconds."""
+    """Refuse an event that breaks a limit or NIP-01, 40 or 70. `now` is Unix time in seconds."""
     check_size(event, limits)
     check_id(event)
     check_time(event, now, limits)
-    check_proof_of_work(event, limits.min_pow_bits)
     # NIP-70: refused by default, as only an authenticated author may publish such an event and this relay asks nobody.
     if any(tag[0] == "-" for tag in event.tags):
         raise Rejected(Prefix.BLOCKED, 'protected events are not accepted here; post it without its "-" tag')
@@ -136,3 +144,20 @@ def check_cost(event: Event, claim: Claim | None, ring: RingPolicy) -> None:
     """Refuse a note that is dear to verify and carries too little proof of work for it (NIP-13)."""
     if claim is not None and claim.links > ring.pow_free_links and ring.pow_hashes_per_link:
         check_proof_of_work(event, (claim.links * ring.pow_hashes_per_link).bit_length() - 1)
+
+
+def check_tier(event: Event, claim: Claim | None, tier: Tier) -> None:
+    """Refuse what the price of a path does not cover: a ring of too many members, too large a note, an ephemeral event."""
+    if tier.max_ring is not None and claim is not None and len(claim.ring) > tier.max_ring:
+        raise Rejected(
+            Prefix.BLOCKED,
+            f"rings have at most {tier.max_ring} members on this path; sign with a smaller one, or post on another path",
+        )
+    if tier.max_kib is not None and len(encode_event(event)) > tier.max_kib * 1024:
+        raise Rejected(
+            Prefix.INVALID, f"notes have at most {tier.max_kib} KiB on this path; shorten it, or post on another path"
+        )
+    if tier.price_msat and classify(event.kind) is KindClass.EPHEMERAL:
+        raise Rejected(
+            Prefix.BLOCKED, "ephemeral events are kept nowhere and not sold; send it on a path without a price"
+        )

@@ -51,7 +51,7 @@ async def test_words_are_signed_and_published_in_one_run(database18: dict[str, A
 async def test_the_work_a_relay_asks_for_is_done_and_the_note_sent_again(
     database18: dict[str, Any], signing: tuple[str, ...]
 ) -> None:
-    async with relay_on(database18, limits={"min_pow_bits": 12}) as url:
+    async with relay_on(database18, tiers=[{"path": "/", "pow_bits": 12}]) as url:
         done = await publish(url, *signing)
         event = await fetch_only(url)
     assert (done.status, done.out) == (0, f"{event['id']} accepted\n")
@@ -65,7 +65,7 @@ async def test_the_work_a_relay_asks_for_is_done_and_the_note_sent_again(
 async def test_long_work_is_not_done_unasked(
     database18: dict[str, Any], signing: tuple[str, ...], bits: int, said: str
 ) -> None:
-    async with relay_on(database18, limits={"min_pow_bits": bits}) as url:
+    async with relay_on(database18, tiers=[{"path": "/", "pow_bits": bits}]) as url:
         done = await publish(url, *signing)
     assert done.status == 1
     assert f" refused pow: {bits} bits" in done.out
@@ -73,7 +73,7 @@ async def test_long_work_is_not_done_unasked(
 
 
 async def test_a_note_from_stdin_that_needs_work_is_to_be_signed_again(database18: dict[str, Any]) -> None:
-    async with relay_on(database18, limits={"min_pow_bits": 12}) as url:
+    async with relay_on(database18, tiers=[{"path": "/", "pow_bits": 12}]) as url:
         done = await run("publish", url, stdin=encode_event(make_ring_note()))
     assert done.status == 1
     assert "--pow 12" in done.err
@@ -130,7 +130,7 @@ async def test_through_tor_the_proxy_looks_the_name_up_and_each_connection_has_a
     database18: dict[str, Any], signing: tuple[str, ...]
 ) -> None:
     async with (
-        relay_on(database18, limits={"min_pow_bits": 4}) as url,
+        relay_on(database18, tiers=[{"path": "/", "pow_bits": 4}]) as url,
         run_socks_proxy({HIDDEN: port_of(url)}) as tor,
     ):
         # A proxy of the environment is not asked.

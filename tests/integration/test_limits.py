@@ -10,11 +10,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from relay.event import Event
-from relay.info import build_info
 from tests.support.client import Client, publish_many
 from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of
 from tests.support.raw import connect_silently
-from tests.support.relays import make_config, relay_on
+from tests.support.relays import describe, make_config, relay_on
 
 FAST = {"events_per_s": 10_000, "reqs_per_s": 10_000}
 
@@ -188,7 +187,7 @@ ELSEWHERE = {
 
 
 def test_every_advertised_limit_is_crossed_by_a_test(database18: dict[str, Any]) -> None:
-    advertised = build_info(make_config(database18, limits={"max_age_s": 1}))["limitation"]
+    advertised = describe(make_config(database18, limits={"max_age_s": 1}))["limitation"]
     assert set(advertised) == CROSSINGS.keys() | ELSEWHERE.keys()
 
 
@@ -299,7 +298,7 @@ async def test_an_idle_connection_is_closed_with_a_notice(
 
 async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(database18: dict[str, Any]) -> None:
     sections = {"ring": {"min_size": 3, "max_size": 4}, "accept": {"plain_kinds": [0]}}
-    info = build_info(make_config(database18, **sections))["ring_notes"]
+    info = describe(make_config(database18, **sections))["ring_notes"]
     async with relay_on(database18, **sections) as url, Client(url) as client:
         await client.publish_all(make_ring_note(ring_size=info["max_ring_size"]), make_event(kind=0))
         assert (await client.publish(make_ring_note(ring_size=5, signer=1)))[0] is False
@@ -312,7 +311,7 @@ async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(d
 
 async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict[str, Any]) -> None:
     sections = {"ring": {"min_size": 3, "max_size_compat": 4}}
-    info = build_info(make_config(database18, **sections))["ring_notes"]
+    info = describe(make_config(database18, **sections))["ring_notes"]
     async with relay_on(database18, **sections) as url, Client(url) as client:
         await client.publish_all(make_words_note(ring_size=info["max_ring_size_compat"]), make_ring_note(ring_size=5))
         refused = await client.publish(make_words_note(ring_size=5))
@@ -321,7 +320,7 @@ async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict
 
 async def test_a_note_that_is_dear_to_verify_needs_proof_of_work_in_proportion(database18: dict[str, Any]) -> None:
     sections = {"ring": {"pow_free_links": 8, "pow_hashes_per_link": 16}}
-    info = build_info(make_config(database18, **sections))["ring_notes"]
+    info = describe(make_config(database18, **sections))["ring_notes"]
     dear = info["pow_free_links"] + 1
     async with relay_on(database18, **sections) as url, Client(url) as client:
         await client.publish_all(make_ring_note(ring_size=dear - 1))

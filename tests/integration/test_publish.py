@@ -251,7 +251,7 @@ async def test_a_note_from_too_far_in_the_future_is_refused_and_an_old_one_is_no
 
 
 async def test_proof_of_work_is_asked_for_where_the_operator_wants_it(database18: dict[str, Any]) -> None:
-    async with relay_on(database18, limits={"min_pow_bits": 10}) as url, Client(url) as client:
+    async with relay_on(database18, tiers=[{"path": "/", "pow_bits": 10}]) as url, Client(url) as client:
         accepted, text = await client.publish(make_ring_note())
         assert (accepted, text.partition(":")[0]) == (False, "pow")
         await client.publish_all(make_ring_note(pow_bits=10))

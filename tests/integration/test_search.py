@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from relay.info import build_info
 from relay.verify.ring import to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, pubkey_of
-from tests.support.relays import OPEN_HOUSE, make_config, relay_on
+from tests.support.relays import OPEN_HOUSE, describe, make_config, relay_on
 
 POLL = "a poll: 100%"
 SMALL = make_ring_note("small", ring_size=3)
@@ -165,7 +164,7 @@ async def test_an_ephemeral_ring_note_is_found_live(database18: dict[str, Any]) 
 
 
 def test_the_info_document_names_what_can_be_searched_for(database18: dict[str, Any]) -> None:
-    info = build_info(make_config(database18))
+    info = describe(make_config(database18))
     assert 50 in info["supported_nips"]
     keys = {"ring", "ringid", "keyimage", "scope", "scheme", "minring", "binding", "form"}
     assert set(info["ring_notes"]["search"]) == keys

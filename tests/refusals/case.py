@@ -107,7 +107,7 @@ class Case:
     when: str
     then: str
     ways: Mapping[str, Way] | Elsewhere
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def to_pattern(text: str) -> re.Pattern[str]:

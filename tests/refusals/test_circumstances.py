@@ -46,7 +46,7 @@ async def test_a_lucky_id_mined_for_less_is_refused(database18: dict[str, Any]) 
         for number in range(1_000)
         if count_leading_zero_bits((event := _PLAIN.plain(tags=(("nonce", str(number), "1"),))).id) >= 3
     )
-    async with relay_on(database18, limits={"min_pow_bits": 3}) as url, Client(url) as client:
+    async with relay_on(database18, tiers=[{"path": "/", "pow_bits": 3}]) as url, Client(url) as client:
         text = "pow: the nonce tag must commit to at least 3 bits (NIP-13); mine again for them"
         assert await client.publish(lucky) == (False, text)
 

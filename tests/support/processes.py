@@ -91,6 +91,8 @@ class ServeProcess:
             "RELAY_SERVER__PORT": "0",
             "RELAY_SERVER__PRIVATE_PORT": str(self.private_port),
             "RELAY_DATABASE__SHARED_BUFFERS_MIB": "16",
+            # Tests that are not about it mine nothing.
+            "RELAY_TIERS": '[{"path": "/"}]',
             **{f"RELAY_{name}": value for name, value in settings.items()},
             **variables,
         }

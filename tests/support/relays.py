@@ -9,9 +9,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from relay.config import Config
+from relay.info import build_info
 from relay.log import Log
 from relay.server import Relay, running
 
+# Tests that are not about it mine nothing.
+WITHOUT_WORK = [{"path": "/"}]
 # Everything is taken, as fast as it comes.
 OPEN_HOUSE: dict[str, dict[str, Any]] = {
     "accept": {"plain": True},
@@ -27,19 +30,23 @@ def to_database_url(arguments: dict[str, Any]) -> str:
     return f"postgresql://{arguments['user']}@/{arguments['database']}?{where}"
 
 
-def make_config(connect_arguments: dict[str, Any], **sections: dict[str, Any]) -> Config:
+def make_config(connect_arguments: dict[str, Any], **sections: Any) -> Config:
     """Return a configuration with free ports; sections are given as `limits={...}`."""
     sections.setdefault("server", {})
     sections["server"] = {"port": 0, "private_port": 0, **sections["server"]}
     sections["database"] = {"url": to_database_url(connect_arguments), **sections.get("database", {})}
     sections.setdefault("metrics", {"tick_s": 0})
+    sections.setdefault("tiers", WITHOUT_WORK)
     return Config(**sections)
 
 
+def describe(config: Config) -> dict[str, Any]:
+    """Return the info document at the relay's root."""
+    return build_info(config, config.tiers[0], config.tiers, "http://relay.example/")
+
+
 @asynccontextmanager
-async def relay_on(
-    connect_arguments: dict[str, Any], log: Log | None = None, **sections: dict[str, Any]
-) -> AsyncIterator[str]:
+async def relay_on(connect_arguments: dict[str, Any], log: Log | None = None, **sections: Any) -> AsyncIterator[str]:
     """Run a relay on a test database and give its URL."""
     async with running(make_config(connect_arguments, **sections), log or Log()) as relay:
         yield to_url(relay)

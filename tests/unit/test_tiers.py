@@ -1,0 +1,54 @@
+"""Tiers: which tables are refused and why, and what each path reads."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from relay.config import Config
+from relay.pricing.tiers import DEFAULT_TIERS, Tier, Tiers
+
+ROOT: dict[str, Any] = {"path": "/"}
+
+
+def test_the_default_is_one_free_tier_with_proof_of_work() -> None:
+    assert [tier.model_dump(exclude_none=True) for tier in Config().tiers] == [
+        {"path": "/", "price_sat": 0, "pow_bits": 16}
+    ]
+    assert Config().tiers == DEFAULT_TIERS
+
+
+@pytest.mark.parametrize(
+    ("tiers", "said"),
+    [
+        ([], 'must have one whose path is "/"'),
+        ([{"path": "/10k", "price_sat": 1}], 'must have one whose path is "/"'),
+        ([ROOT, ROOT], "a path of its own each"),
+        ([{"path": "/", "price_sat": 5}, {"path": "/a", "price_sat": 4}], 'must not be cheaper than the one at "/"'),
+        ([ROOT, {"path": "/a", "price_sat": 1, "pow_bits": 1}], "pow_bits is for free tiers"),
+        ([ROOT, *({"path": f"/{number}"} for number in range(20))], "at most 20"),
+    ],
+)
+def test_tiers_that_do_not_fit_together_are_refused(tiers: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Config(tiers=tiers)
+
+
+@pytest.mark.parametrize("path", ["", "a", "/a/b", "/a b", "//", "/.", "/..", "/pay", "/a?b", "/ä", "/%2e", "/a\n"])
+def test_a_path_is_one_plain_name(path: str) -> None:
+    with pytest.raises(ValidationError):
+        Tier(path=path)
+
+
+def test_a_path_reads_its_own_rank_and_dearer_ones_and_the_root_reads_all() -> None:
+    assert Tier(path="/10k", price_sat=10_000).reads_from == 10_000_000
+    assert Tier(path="/", price_sat=5).reads_from == 0
+
+
+def test_tiers_are_listed_cheapest_first_and_can_be_replaced() -> None:
+    root, dear, cheap = Tier(path="/"), Tier(path="/b", price_sat=2), Tier(path="/c", price_sat=1)
+    tiers = Tiers([dear, root, cheap])
+    assert tiers.list_all() == [root, cheap, dear]
+    tiers.replace([root])
+    assert tiers.find("/b") is None
+    assert tiers.find("/") == root
