@@ -12,9 +12,10 @@ import msgspec
 
 from relay.client import compose, explain, keys, route
 from relay.client.connect import NOT_A_URL, check_url
+from relay.client.deliver import Reporter, send_all, warn_of_size
 from relay.client.keys import BadInput
 from relay.client.publish_signed import sign_and_publish
-from relay.client.send import Destination, Reporter, send_all, warn_of_size
+from relay.client.send import Destination
 from relay.client.terminal import tell, warn
 from relay.event import Event, decode_event
 

@@ -12,9 +12,10 @@ from coincurve import PrivateKey
 from relay.client import explain
 from relay.client.advice import find_bits
 from relay.client.compose import Draft, make_note, read_draft
+from relay.client.deliver import Reporter, print_line, send_all, warn_of_size
 from relay.client.envelope import MAX_POW_BITS, seal_again
 from relay.client.keys import BadInput
-from relay.client.send import Answer, Destination, Reporter, print_line, send_all, warn_of_size
+from relay.client.send import Answer, Destination
 from relay.client.sign import read_message
 from relay.client.terminal import tell
 from relay.event import Event, count_leading_zero_bits, decode_event
