@@ -15,6 +15,8 @@ from relay.event import Event
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
+# Of a connection. Whoever says more wants to be rid of what stands above it on the terminal.
+MAX_SHOWN_NOTICES = 20
 Outcome = Literal["accepted", "refused", "unanswered"]
 
 
@@ -42,6 +44,7 @@ class Line:
 
     destination: Destination
     _connection: "ClientConnection"
+    _notices: int = 0
 
     async def send(self, event: Event) -> Answer:
         """Send one event and wait for its OK. Raises ConnectionClosed."""
@@ -59,9 +62,16 @@ class Line:
 
     async def _listen(self, event_id: str) -> Answer:
         while True:
-            answer = _read_message(await self._connection.recv(decode=False), event_id)
-            if answer is not None:
-                return answer
+            found = _read_message(await self._connection.recv(decode=False), event_id)
+            if isinstance(found, Answer):
+                return found
+            if found is not None:
+                self._show(found)
+
+    def _show(self, notice: str) -> None:
+        self._notices += 1
+        if self._notices <= MAX_SHOWN_NOTICES:
+            tell(f"the relay says: {to_printable(notice)}")
 
 
 async def open_line(destination: Destination) -> Line:
@@ -69,8 +79,8 @@ async def open_line(destination: Destination) -> Line:
     return Line(destination, await connect(destination.url, destination.timeout_s, destination.tor))
 
 
-def _read_message(raw: bytes, event_id: str) -> Answer | None:
-    """Return the OK to the event, or None for anything else; a NOTICE is shown."""
+def _read_message(raw: bytes, event_id: str) -> Answer | str | None:
+    """Return the OK to the event, the text of a NOTICE as it came, or None for anything else."""
     try:
         message = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -81,5 +91,5 @@ def _read_message(raw: bytes, event_id: str) -> Answer | None:
             text = rest[0] if rest and isinstance(rest[0], str) else ""
             return Answer("accepted" if is_accepted else "refused", to_printable(text))
         case ["NOTICE", str(text), *_]:
-            tell(f"the relay says: {to_printable(text)}")
+            return text
     return None

@@ -17,6 +17,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 
 from relay.client.frame import FRAME_SIZES, make_frame
+from relay.client.send import MAX_SHOWN_NOTICES
 from relay.client.terminal import to_printable
 from relay.event import Event, encode_event
 from tests.support.tls import make_tls
@@ -221,6 +222,18 @@ async def test_notices_are_shown_and_nothing_a_relay_says_can_steer_the_terminal
         finished = await publish(relay.url, to_lines(make_event()))
     assert "the relay says: look  [31mhere  now\n" in finished.err
     assert finished.out == [f"{1:064x} refused error:  ]0;x broken  fffe accepted"]
+
+
+async def test_a_relay_that_keeps_talking_is_shown_only_at_first() -> None:
+    async def answer(connection: ServerConnection, event_id: str) -> None:
+        for number in range(200):
+            await connection.send(json.dumps(["NOTICE", f"look {number}"]))
+        await connection.send(json.dumps(["OK", event_id, True, ""]))
+
+    async with run_relay(answer) as relay:
+        finished = await publish(relay.url, to_lines(make_event()))
+    assert finished.out == [f"{1:064x} accepted"]
+    assert finished.err.splitlines() == [f"the relay says: look {number}" for number in range(MAX_SHOWN_NOTICES)]
 
 
 async def test_messages_that_are_not_the_awaited_ok_are_passed_over() -> None:
