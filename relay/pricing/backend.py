@@ -1,6 +1,6 @@
 """What the relay asks of a Lightning node or wallet, whichever it is. Knows no node and no HTTP."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -61,8 +61,12 @@ class Backend(Protocol):
     async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
         """Answer whether the invoice can never be paid any more; False where it is paid, or the node cannot cancel."""
 
-    def settlements(self, cursor: str) -> AsyncIterator[Settlement]:
-        """Yield what is paid after a cursor ("" at first) until the stream breaks; ends at once where a node has none."""
+    def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+        """Yield what is paid after a cursor ("" at first) until the stream breaks; ends at once where a node has none.
+
+        With "" a node may begin now or with all that it was ever paid. Close it (`contextlib.aclosing`): it holds a
+        connection.
+        """
 
     async def close(self) -> None:
         """Close the connections to the node."""
