@@ -11,6 +11,7 @@ from pathlib import Path
 import bech32
 import coincurve
 
+from relay.nip19 import encode
 from relay.verify.encoding import ORDER, is_scalar
 
 SECRET_VARIABLE = "RINGRELAY_SECRET_KEY"  # noqa: S105 (the name of the variable, not what is in it)
@@ -68,12 +69,12 @@ def parse_secret_key(text: str) -> bytes:
 
 def encode_npub(key: bytes) -> str:
     """Return the npub (NIP-19) of a 32-byte x-only key."""
-    return _encode("npub", key)
+    return encode("npub", key)
 
 
 def encode_nsec(secret: bytes) -> str:
     """Return the nsec (NIP-19) of a 32-byte secret key."""
-    return _encode("nsec", secret)
+    return encode("nsec", secret)
 
 
 def make_secret_key() -> bytes:
@@ -186,9 +187,3 @@ def _decode(prefix: str, text: str) -> bytes | None:
         return None
     key = bech32.convertbits(data, 5, 8, False)
     return bytes(key) if key is not None and len(key) == 32 else None
-
-
-def _encode(prefix: str, key: bytes) -> str:
-    data = bech32.convertbits(key, 8, 5)
-    assert data is not None  # noqa: S101 (32 bytes always convert)
-    return bech32.bech32_encode(prefix, data)
