@@ -1,0 +1,212 @@
+"""The pay page of a note, and the page that says what posting costs: their HTML and JSON. No socket, no database, no clock.
+
+It is given what the relay knows of a token and never the note itself; a note's id appears once the note is published.
+"""
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import segno
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from relay.nip19 import encode_nevent
+
+_HTML, _JSON = "text/html", "application/json"
+_UNKNOWN = "the address is unknown, its invoice has expired, or it was forgotten after the note was published"
+_FILES = Path(__file__).with_name("pages")
+_STYLE = (_FILES / "page.css").read_text(encoding="utf-8")
+_SCRIPT = (_FILES / "pay.js").read_text(encoding="utf-8")
+# Often enough for who waits, seldom enough to mark an invoice and copy it by hand.
+_REFRESH_S = 10
+
+
+def _hash(text: str) -> str:
+    """Return the source expression (CSP, section 2.3.1) that allows exactly this text inline."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+_HEADERS = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_hash(_SCRIPT)}",
+            f"style-src {_hash(_STYLE)}",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    # The address is all it takes to see the page: it must not end up in somebody's log, cache or index.
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept",
+}
+
+
+class PayState(StrEnum):
+    """Tell how far a note has come that must be paid for."""
+
+    OPEN = "open"
+    PAID = "paid"
+    PUBLISHED = "published"
+
+
+_STATUSES = {
+    PayState.OPEN: HTTPStatus.PAYMENT_REQUIRED,
+    PayState.PAID: HTTPStatus.ACCEPTED,
+    PayState.PUBLISHED: HTTPStatus.OK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PayStatus:
+    """Hold what the relay knows of a token.
+
+    `tier` is a path, as "/10k"; `expires_at` is the invoice's, in Unix seconds. The invoice counts only while it is open,
+    `note_id` (hex) only once the note is published.
+    """
+
+    state: PayState
+    tier: str
+    amount_msat: int
+    bolt11: str | None
+    expires_at: int | None
+    note_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TierLine:
+    """Hold what a tier asks for and covers; a price of 0 sat is paid in proof of work (NIP-13) alone."""
+
+    path: str
+    price_sat: int
+    pow_bits: int
+    max_ring: int
+    max_kib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Hold an answer; `type` is the whole Content-Type, `headers` are all others that belong to the page."""
+
+    status: HTTPStatus
+    type: str
+    body: bytes
+    headers: dict[str, str]
+
+
+class PayPages:
+    """Render the pages of one relay.
+
+    `relay_url` is where clients connect, ws or wss. Raises ValueError for a URL that fits no nevent (NIP-19).
+    """
+
+    def __init__(self, name: str, relay_url: str, publish_every_s: float) -> None:
+        encode_nevent(bytes(32), relay_url)
+        self._relay_url = relay_url
+        templates = Environment(
+            loader=FileSystemLoader(_FILES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        templates.globals |= {
+            "name": name,
+            "delay": _describe(publish_every_s) if publish_every_s else "",
+            "refresh_s": _REFRESH_S,
+            "style": _STYLE,
+            "script": _SCRIPT,
+        }
+        self._pay = templates.get_template("pay.html")
+        self._tiers = templates.get_template("tiers.html")
+        # One answer to all that have none: who guesses a token, or kept one, learns nothing from it.
+        self._unknown_html = _build_html(HTTPStatus.NOT_FOUND, templates.get_template("unknown.html").render())
+        self._unknown_json = _build_json(HTTPStatus.NOT_FOUND, {"error": _UNKNOWN})
+
+    def render(self, status: PayStatus | None, accept: str, now: int) -> Page:
+        """Return a token's page in the form that an Accept header asks for; None stands for whatever has no page."""
+        as_json = _prefers_json(accept)
+        if status is None or _has_expired(status, now):
+            return self._unknown_json if as_json else self._unknown_html
+        if as_json:
+            return _build_json(_STATUSES[status.state], _list_members(status))
+        return _build_html(HTTPStatus.OK, self._pay.render(self._list_values(status, now)))
+
+    def render_tiers(self, tiers: Sequence[TierLine]) -> Page:
+        """Return the page that says how posting works, and what it costs on each path."""
+        base = self._relay_url.rstrip("/")
+        return _build_html(HTTPStatus.OK, self._tiers.render(rows=[(base + tier.path, tier) for tier in tiers]))
+
+    def _list_values(self, status: PayStatus, now: int) -> dict[str, Any]:
+        """Return what the template shows in this state, and nothing of another state."""
+        values: dict[str, Any] = {
+            "state": status.state,
+            "tier": status.tier,
+            "amount": _describe_sat(status.amount_msat),
+        }
+        if status.state is PayState.OPEN and status.bolt11 and status.expires_at:
+            left_s = status.expires_at - now
+            values |= {"bolt11": status.bolt11, "qr": _draw_qr(status.bolt11)}
+            values |= {"left_s": left_s, "left": f"about {_describe(left_s)}"}
+        if status.state is PayState.PUBLISHED and status.note_id:
+            values["nevent"] = encode_nevent(bytes.fromhex(status.note_id), self._relay_url)
+        return values
+
+
+def _list_members(status: PayStatus) -> dict[str, Any]:
+    members: dict[str, Any] = {"state": status.state, "amount_msat": status.amount_msat, "tier": status.tier}
+    if status.state is PayState.OPEN:
+        members |= {"bolt11": status.bolt11, "expires_at": status.expires_at}
+    if status.state is PayState.PUBLISHED:
+        members["note"] = status.note_id
+    return members
+
+
+def _has_expired(status: PayStatus, now: int) -> bool:
+    """Answer whether an invoice can be paid no more: as unknown as one that never was, removed already or not."""
+    return status.state is PayState.OPEN and status.expires_at is not None and status.expires_at <= now
+
+
+def _prefers_json(accept: str) -> bool:
+    """Answer whether an Accept header names JSON, and does not name HTML before it; weights are not looked at."""
+    types = (part.partition(";")[0].strip().lower() for part in accept.split(","))
+    return next((type_ == _JSON for type_ in types if type_ in (_JSON, _HTML)), False)
+
+
+def _describe_sat(amount_msat: int) -> str:
+    sat, rest_msat = divmod(amount_msat, 1000)
+    return f"{sat:,}.{rest_msat:03}".rstrip("0") if rest_msat else f"{sat:,}"
+
+
+def _describe(seconds: float) -> str:
+    """Return a duration in words, rounded up."""
+    count, unit = (math.ceil(seconds / 60), "minute") if seconds > 90 else (math.ceil(seconds), "second")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def _draw_qr(bolt11: str) -> str:
+    """Return an SVG. BOLT 11 recommends upper case in QR codes, which then have fewer and larger modules."""
+    code = segno.make_qr(f"lightning:{bolt11}".upper(), error="l")
+    # Its colours are attributes, no style: the policy lets nothing else through. Scanners want the quiet zone to be light.
+    return code.svg_inline(omitsize=True, border=4, dark="#000", light="#fff")
+
+
+def _build_html(status: HTTPStatus, text: str) -> Page:
+    return Page(status, f"{_HTML}; charset=utf-8", text.encode(), dict(_HEADERS))
+
+
+def _build_json(status: HTTPStatus, members: dict[str, Any]) -> Page:
+    return Page(status, _JSON, msgspec.json.encode(members), {**_HEADERS, "Access-Control-Allow-Origin": "*"})
