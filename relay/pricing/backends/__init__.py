@@ -1,0 +1,29 @@
+"""The Lightning nodes and wallets that can make invoices, a file each, and the choice between them."""
+
+from relay.pricing.backend import Backend
+from relay.pricing.backends.clnrest import Clnrest
+from relay.pricing.backends.lnbits import Lnbits
+from relay.pricing.backends.lnd import Lnd
+from relay.pricing.backends.phoenixd import Phoenixd
+from relay.pricing.settings import LightningSection, read_secret
+
+# A stream that tells nothing for so long is given up, as it may be dead.
+STREAM_IDLE_S = 300.0
+
+
+def open_backend(section: LightningSection, stream_idle_s: float = STREAM_IDLE_S) -> Backend | None:
+    """Return the configured backend, which has yet to ask its node; None where none is configured. Runs on the event loop.
+
+    Raises LightningConfigError where the secret or the certificate cannot be read.
+    """
+    match section.backend:
+        case "lnd":
+            return Lnd(section, read_secret(section), stream_idle_s)
+        case "clnrest":
+            return Clnrest(section, read_secret(section), stream_idle_s)
+        case "lnbits":
+            return Lnbits(section, read_secret(section), stream_idle_s)
+        case "phoenixd":
+            return Phoenixd(section, read_secret(section), stream_idle_s)
+        case "none":
+            return None

@@ -1,0 +1,119 @@
+"""Core Lightning over its plugin clnrest, with a rune for invoice, listinvoices, delinvoice and waitanyinvoice.
+
+Source: doc/schemas and plugins/rest-plugin of Core Lightning. Success has status 201; every failure of a command has status 500
+and its own code.
+"""
+
+from collections.abc import AsyncGenerator
+from typing import Literal
+
+import msgspec
+
+from relay.pricing.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.backends.http import UNEXPECTED, Answer, Node, decode
+from relay.pricing.backends.invoices import accept, make_label, read_hash
+from relay.pricing.settings import LightningSection
+
+_DONE = 201
+_LABEL_EXISTS = 900
+_NOBODY_PAID_YET = 904
+_UNKNOWN_LABEL = 905
+_OTHER_STATUS = 906
+# How long one request waits for a payment; the node says after it that nobody paid.
+_WAIT_S = 60
+
+
+class _Created(msgspec.Struct):
+    payment_hash: str
+    bolt11: str
+
+
+class _Invoice(msgspec.Struct):
+    payment_hash: str
+    status: Literal["unpaid", "paid", "expired"]
+    bolt11: str = ""
+    amount_received_msat: int = 0
+
+
+class _Invoices(msgspec.Struct):
+    invoices: list[_Invoice]
+
+
+class _Paid(msgspec.Struct):
+    payment_hash: str
+    pay_index: int
+
+
+class _Failure(msgspec.Struct):
+    code: int | None = None
+
+
+class Clnrest:
+    """Make, look up and delete invoices at Core Lightning. Made on the event loop."""
+
+    name = "clnrest"
+
+    def __init__(self, section: LightningSection, rune: str, stream_idle_s: float) -> None:
+        self._node = Node(section, {"Rune": rune}, stream_idle_s)
+
+    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Make an invoice under a label of its own: the node refuses a second one, and has the first looked up."""
+        label = make_label(reference)
+        answer = await self._call(
+            "invoice", {"amount_msat": amount_msat, "label": label, "description": memo, "expiry": expiry_s}
+        )
+        if answer.status == _DONE:
+            created = decode(answer.body, _Created)
+            return accept(read_hash(created.payment_hash), created.bolt11, amount_msat)
+        if _read_code(answer) == _LABEL_EXISTS and (invoice := await self._find({"label": label})):
+            return accept(read_hash(invoice.payment_hash), invoice.bolt11, amount_msat)
+        raise BackendError(UNEXPECTED)
+
+    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask for the status; what was deleted is not listed."""
+        invoice = await self._find({"payment_hash": payment_hash.hex()})
+        if invoice is None or invoice.status == "expired":
+            return Payment(PaymentState.GONE)
+        if invoice.status == "paid":
+            return Payment(PaymentState.PAID, invoice.amount_received_msat)
+        return Payment(PaymentState.OPEN)
+
+    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Delete the invoice while it is unpaid: the node takes no payment for one it does not know."""
+        answer = await self._call("delinvoice", {"label": make_label(reference), "status": "unpaid"})
+        if answer.status == _DONE:
+            return True
+        if _read_code(answer) in (_OTHER_STATUS, _UNKNOWN_LABEL):
+            return (await self.lookup(reference, payment_hash)).state is PaymentState.GONE
+        raise BackendError(UNEXPECTED)
+
+    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+        """Wait for one payment after the other, from a pay index on; without one it begins with the node's first."""
+        index = int(cursor or 0)
+        wait_s = max(1, min(_WAIT_S, int(self._node.stream_idle_s)))
+        while True:
+            answer = await self._call("waitanyinvoice", {"lastpay_index": index, "timeout": wait_s}, wait_s)
+            if answer.status == _DONE:
+                paid = decode(answer.body, _Paid)
+                index = paid.pay_index
+                yield Settlement(read_hash(paid.payment_hash), str(index))
+            elif _read_code(answer) != _NOBODY_PAID_YET:
+                raise BackendError(UNEXPECTED)
+
+    async def close(self) -> None:
+        """Close the connections to the node."""
+        await self._node.close()
+
+    async def _find(self, query: dict[str, object]) -> _Invoice | None:
+        answer = await self._call("listinvoices", query)
+        if answer.status != _DONE:
+            raise BackendError(UNEXPECTED)
+        invoices = decode(answer.body, _Invoices).invoices
+        return invoices[0] if invoices else None
+
+    async def _call(self, command: str, parameters: dict[str, object], wait_s: float = 0) -> Answer:
+        return await self._node.ask("POST", f"/v1/{command}", json=parameters, wait_s=wait_s)
+
+
+def _read_code(answer: Answer) -> int | None:
+    return decode(answer.body, _Failure).code

@@ -1,0 +1,209 @@
+"""What the backends share of HTTP: one node, its certificate, bounded waits and answers. Knows no node's API.
+
+Every failure becomes a BackendError of a constant text, raised from nothing: aiohttp's own errors hold the request's headers,
+and with them the secret.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from relay.pricing.backend import BackendError
+from relay.pricing.settings import LightningConfigError, LightningSection
+
+UNREACHABLE = "the Lightning node cannot be reached; check [lightning] url, and that the node runs"
+TIMED_OUT = "the Lightning node did not answer in time; check that it is well, or raise [lightning] timeout_s"
+UNTRUSTED = (
+    "the Lightning node's certificate is not trusted for the host in [lightning] url; set certificate_file to the one that"
+    " the node made (LND: tls.cert, clnrest: ca.pem)"
+)
+REFUSED = "the Lightning node refused our secret; check [lightning] secret_file or RELAY_LIGHTNING__SECRET"
+UNEXPECTED = (
+    "the Lightning node answered what cannot be understood; check that [lightning] backend names what answers at its url,"
+    " and the node's log"
+)
+
+# An invoice or a payment has a few KiB.
+MAX_ANSWER_BYTES = 1_048_576
+# Shorter than any of these nodes keeps a connection open, so that no request goes out on one that is being closed.
+_KEEP_ALIVE_S = 2.0
+_MAX_CONNECTIONS = 32
+# How often a WebSocket's other side is asked whether it is still there, and how long its end is waited for.
+_PING_EVERY_S = 30.0
+_FAREWELL_S = 1.0
+_GATEWAY_ERRORS = (502, 503, 504)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hold a status and the whole body, or one line of it."""
+
+    status: int
+    body: bytes
+
+
+class Node:
+    """Ask one node. Make it on the event loop that uses it, and close it there.
+
+    Raises LightningConfigError where the certificate cannot be read.
+    """
+
+    def __init__(self, section: LightningSection, headers: Mapping[str, str], stream_idle_s: float) -> None:
+        self._url = section.url
+        self._timeout_s = section.timeout_s
+        self.stream_idle_s = stream_idle_s
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_redirect.append(_refuse_redirect)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=_make_tls(section), limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S
+            ),
+            headers={**headers, "Accept-Encoding": "identity"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+            trust_env=False,
+            trace_configs=[tracing],
+        )
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, object] | None = None,
+        form: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        wait_s: float = 0,
+    ) -> Answer:
+        """Send a request and return the answer; `wait_s` is how long the node was asked to wait with it.
+
+        Raises BackendError, also where the node refuses the secret as HTTP would have it (401, 403).
+        """
+        timeout = aiohttp.ClientTimeout(total=self._timeout_s + wait_s)
+        with _naming_failures():
+            async with self._session.request(
+                method, self._url + path, json=json, data=form, params=query, timeout=timeout
+            ) as response:
+                _check_status(response.status)
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise BackendError(UNEXPECTED)
+                return Answer(response.status, bytes(body))
+
+    async def follow(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Answer, None]:
+        """Yield each line of an answer that goes on, until it ends or nothing came for `stream_idle_s`.
+
+        Raises BackendError where there is no answer, or where it breaks off.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, connect=self._timeout_s, sock_read=self.stream_idle_s)
+        with _naming_failures():
+            try:
+                async with self._session.get(self._url + path, params=query, timeout=timeout) as response:
+                    _check_status(response.status)
+                    rest = b""
+                    async for chunk in response.content.iter_any():
+                        *lines, rest = (rest + chunk).split(b"\n")
+                        if len(rest) > MAX_ANSWER_BYTES:
+                            raise BackendError(UNEXPECTED)
+                        for line in lines:
+                            yield Answer(response.status, line)
+                    if rest.strip():
+                        yield Answer(response.status, rest)
+            except aiohttp.SocketTimeoutError:
+                # Quiet is not an error, but a dead connection is as quiet: the caller makes a new one.
+                return
+
+    async def listen(self, path: str) -> AsyncGenerator[bytes, None]:
+        """Yield the text messages of a WebSocket until it ends, or its other side answers no ping.
+
+        Raises BackendError where it cannot be opened.
+        """
+        heartbeat_s = min(_PING_EVERY_S, self.stream_idle_s)
+        with _naming_failures():
+            async with asyncio.timeout(self._timeout_s):
+                socket = await self._session.ws_connect(
+                    self._url + path,
+                    heartbeat=heartbeat_s,
+                    max_msg_size=MAX_ANSWER_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S),
+                )
+            async with socket:
+                async for message in socket:
+                    if message.type is not aiohttp.WSMsgType.TEXT:
+                        return
+                    yield message.data.encode()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+
+def decode(body: bytes, type_: type[T]) -> T:
+    """Read JSON of a known form. Raises BackendError where it has another."""
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise BackendError(UNEXPECTED) from None
+
+
+def _check_status(status: int) -> None:
+    if status in (401, 403):
+        raise BackendError(REFUSED)
+    if status in _GATEWAY_ERRORS:
+        # Said by a proxy before a node that is down, or by a node that is starting.
+        raise BackendError(UNREACHABLE)
+
+
+@contextmanager
+def _naming_failures() -> Iterator[None]:
+    """Turn every way in which aiohttp fails into a BackendError that says which kind it was, and nothing else."""
+    try:
+        yield
+    except TimeoutError:
+        raise BackendError(TIMED_OUT) from None
+    except aiohttp.ClientConnectorCertificateError:
+        raise BackendError(UNTRUSTED) from None
+    except aiohttp.WSServerHandshakeError as error:
+        _check_status(error.status)
+        raise BackendError(UNEXPECTED) from None
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
+        raise BackendError(UNREACHABLE) from None
+    except (aiohttp.ClientError, ValueError):
+        raise BackendError(UNEXPECTED) from None
+
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession, _context: SimpleNamespace, _redirect: aiohttp.TraceRequestRedirectParams
+) -> None:
+    """Refuse to carry the secret anywhere else than to the configured URL."""
+    raise BackendError(UNEXPECTED)
+
+
+def _make_tls(section: LightningSection) -> ssl.SSLContext:
+    """Return a context that verifies, against the configured certificate alone where there is one."""
+    if section.certificate_file is None:
+        return ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=section.certificate_file)
+    except OSError as error:
+        # ssl.SSLError is one too; OpenSSL's words for a file that is no certificate help nobody.
+        reason = (
+            "is no certificate in PEM form" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
+        )
+        raise LightningConfigError(f"{section.certificate_file}: {reason}") from None
+    # What the operator named is what is trusted, whether or not it is fit to sign others. Python 3.13 has the first of these by
+    # default and asks with the second for extensions that self-made certificates often lack.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context

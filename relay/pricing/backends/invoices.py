@@ -1,0 +1,39 @@
+"""What the backends share of invoices: what derives from a reference, and whether a node made what it was asked for."""
+
+import hashlib
+
+from relay.pricing.backend import BackendError, Invoice
+from relay.pricing.backends.http import UNEXPECTED
+from relay.pricing.bolt11 import read_amount_msat
+
+WRONG_AMOUNT = "the Lightning node made an invoice over another amount than it was asked for; it was not used"
+
+
+def derive(purpose: str, reference: bytes) -> bytes:
+    """Return 32 bytes that follow from a reference and do not lead back to it: a payer may come to see them."""
+    return hashlib.sha256(b"ringrelay " + purpose.encode() + b"\0" + reference).digest()
+
+
+def make_label(reference: bytes) -> str:
+    """Return the name that a node knows an invoice by: 32 hex digits."""
+    return derive("label", reference)[:16].hex()
+
+
+def read_hash(text: str) -> bytes:
+    """Return a payment hash that is written as hex. Raises BackendError."""
+    try:
+        payment_hash = bytes.fromhex(text)
+    except ValueError:
+        payment_hash = b""
+    if len(payment_hash) != 32:
+        raise BackendError(UNEXPECTED)
+    return payment_hash
+
+
+def accept(payment_hash: bytes, bolt11: str, amount_msat: int) -> Invoice:
+    """Return the invoice if it is over exactly this amount. Raises BackendError: a payer must never see another one."""
+    if len(payment_hash) != 32:
+        raise BackendError(UNEXPECTED)
+    if read_amount_msat(bolt11) != amount_msat:
+        raise BackendError(WRONG_AMOUNT)
+    return Invoice(payment_hash, bolt11)

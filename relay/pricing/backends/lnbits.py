@@ -1,0 +1,125 @@
+"""LNbits, with a wallet's invoice key. It takes whole sats and answers in millisatoshi.
+
+Source: lnbits 1.6.2, core/views/payment_api.py and core/services/payments.py. It cannot cancel, and it never tells how much more
+than the amount arrived. Anybody can send on its websocket, and its webhook is unsigned: neither is used.
+"""
+
+from collections.abc import AsyncGenerator
+from typing import Literal, NoReturn
+
+import msgspec
+
+from relay.pricing.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.backends.http import REFUSED, UNEXPECTED, Answer, Node, decode
+from relay.pricing.backends.invoices import accept, make_label, read_hash
+from relay.pricing.settings import LightningSection
+
+_UNKNOWN = "Payment does not exist."
+_NO_WALLET = "Wallet not found."
+
+
+class _Payment(msgspec.Struct):
+    payment_hash: str
+    bolt11: str
+    amount: int
+    status: Literal["pending", "success", "failed"]
+    external_id: str | None = None
+
+
+class _Looked(msgspec.Struct):
+    details: _Payment | None = None
+
+
+class _Failure(msgspec.Struct):
+    detail: str
+
+
+class Lnbits:
+    """Make and look up invoices in a wallet of LNbits. Made on the event loop."""
+
+    name = "lnbits"
+
+    def __init__(self, section: LightningSection, key: str, stream_idle_s: float) -> None:
+        self._node = Node(section, {"X-Api-Key": key}, stream_idle_s)
+
+    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Look for an invoice of this reference, and make one if there is none."""
+        label = make_label(reference)
+        # Versions that know no external_id leave the condition away, and answer with other payments.
+        answer = await self._node.ask("GET", "/api/v1/payments", query={"external_id": label, "limit": "10"})
+        if answer.status != 200:
+            _raise_refusal(answer)
+        made = [payment for payment in decode(answer.body, list[_Payment]) if payment.external_id == label]
+        if not made:
+            made = [await self._make(label, amount_msat, memo, expiry_s)]
+        return accept(read_hash(made[-1].payment_hash), made[-1].bolt11, amount_msat)
+
+    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask for the status; the amount is that of the invoice.
+
+        LNbits gives up what has expired without asking the node beneath it again, and corrects that only if the node tells it.
+        """
+        answer = await self._node.ask("GET", f"/api/v1/payments/{payment_hash.hex()}")
+        if answer.status == 404 and _read_detail(answer) == _UNKNOWN:
+            # So it answers whoever asks, with a key or without.
+            await self._check_key()
+            return Payment(PaymentState.GONE)
+        if answer.status != 200:
+            _raise_refusal(answer)
+        payment = decode(answer.body, _Looked).details
+        if payment is None:
+            # It tells strangers whether an invoice is paid, and only the wallet's own key the rest.
+            raise BackendError(REFUSED)
+        if payment.payment_hash != payment_hash.hex():
+            raise BackendError(UNEXPECTED)
+        if payment.status == "success":
+            # Paid out of the wallet that it is paid into, it is told as what went out, below zero.
+            return Payment(PaymentState.PAID, abs(payment.amount))
+        return Payment(PaymentState.GONE if payment.status == "failed" else PaymentState.OPEN)
+
+    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Answer whether the invoice is gone by itself: an invoice key cannot cancel."""
+        return (await self.lookup(reference, payment_hash)).state is PaymentState.GONE
+
+    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+        """End at once: there is no stream to be trusted."""
+        nothing: tuple[Settlement, ...] = ()
+        for settlement in nothing:
+            yield settlement
+
+    async def close(self) -> None:
+        """Close the connections to LNbits."""
+        await self._node.close()
+
+    async def _make(self, label: str, amount_msat: int, memo: str, expiry_s: int) -> _Payment:
+        answer = await self._node.ask(
+            "POST",
+            "/api/v1/payments",
+            json={
+                "out": False,
+                "amount": amount_msat // 1_000,
+                "unit": "sat",
+                "memo": memo,
+                "expiry": expiry_s,
+                "external_id": label,
+            },
+        )
+        if answer.status != 201:
+            _raise_refusal(answer)
+        return decode(answer.body, _Payment)
+
+    async def _check_key(self) -> None:
+        answer = await self._node.ask("GET", "/api/v1/wallet")
+        if answer.status != 200:
+            _raise_refusal(answer)
+
+
+def _read_detail(answer: Answer) -> str:
+    return decode(answer.body, _Failure).detail
+
+
+def _raise_refusal(answer: Answer) -> NoReturn:
+    """Raise BackendError: a key that belongs to no wallet is answered with status 404."""
+    if answer.status == 404 and _read_detail(answer) == _NO_WALLET:
+        raise BackendError(REFUSED)
+    raise BackendError(UNEXPECTED)

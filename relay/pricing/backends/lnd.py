@@ -1,0 +1,149 @@
+"""LND over its REST proxy, with an invoice macaroon. Bytes are base64 and 64-bit integers are strings there.
+
+Source: lightning.proto and invoices.proto of LND. Its REST proxy answers nearly every error with status 500 and code 2, so that
+only the message tells them apart; the messages here stand in invoices/errors.go and in the macaroon bakery.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Literal
+
+import msgspec
+
+from relay.pricing.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.backends.http import REFUSED, UNEXPECTED, Node, decode
+from relay.pricing.backends.invoices import accept, derive
+from relay.pricing.settings import LightningSection
+
+_DUPLICATE = "invoice with payment hash already exists"
+_UNKNOWN = ("unable to locate invoice", "there are no existing invoices")
+_SETTLED = "invoice already settled"
+_BAD_MACAROON = ("macaroon", "verification failed", "permission denied")
+
+_Int64 = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+
+
+class _Invoice(msgspec.Struct):
+    r_hash: bytes
+    payment_request: str
+    state: Literal["OPEN", "ACCEPTED", "SETTLED", "CANCELED"]
+    amt_paid_msat: _Int64
+    settle_index: _Int64
+
+
+class _Created(msgspec.Struct):
+    r_hash: bytes
+    payment_request: str
+
+
+class _Failure(msgspec.Struct):
+    message: str
+
+
+class _StreamLine(msgspec.Struct):
+    result: _Invoice | None = None
+    error: _Failure | None = None
+
+
+class Lnd:
+    """Make, look up and cancel invoices at LND. Made on the event loop."""
+
+    name = "lnd"
+
+    def __init__(self, section: LightningSection, macaroon: str, stream_idle_s: float) -> None:
+        self._node = Node(section, {"Grpc-Metadata-Macaroon": macaroon}, stream_idle_s)
+
+    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Make an invoice with a preimage of our own: LND refuses a second one, and has the first looked up."""
+        preimage = derive("preimage", reference)
+        payment_hash = hashlib.sha256(preimage).digest()
+        answer = await self._node.ask(
+            "POST",
+            "/v1/invoices",
+            json={
+                "r_preimage": b64encode(preimage).decode(),
+                "value_msat": str(amount_msat),
+                "memo": memo,
+                "expiry": str(expiry_s),
+                # With hints to channels that are not announced, where there are any: without, no way leads to many a node.
+                "private": True,
+            },
+        )
+        if answer.status == 200:
+            created = decode(answer.body, _Created)
+            found, bolt11 = created.r_hash, created.payment_request
+        elif _DUPLICATE in _read_failure(answer.body) and (invoice := await self._find(payment_hash)):
+            found, bolt11 = invoice.r_hash, invoice.payment_request
+        else:
+            raise BackendError(UNEXPECTED)
+        if found != payment_hash:
+            raise BackendError(UNEXPECTED)
+        return accept(payment_hash, bolt11, amount_msat)
+
+    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask for the state; LND cancels what expires by itself."""
+        invoice = await self._find(payment_hash)
+        if invoice is None or invoice.state == "CANCELED":
+            return Payment(PaymentState.GONE)
+        if invoice.state == "SETTLED":
+            return Payment(PaymentState.PAID, int(invoice.amt_paid_msat))
+        return Payment(PaymentState.OPEN)
+
+    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Cancel, which LND does again and again, but never once the invoice is settled."""
+        answer = await self._node.ask(
+            "POST", "/v2/invoices/cancel", json={"payment_hash": b64encode(payment_hash).decode()}
+        )
+        if answer.status == 200:
+            return True
+        message = _read_failure(answer.body)
+        if _SETTLED in message:
+            return False
+        if _is_unknown(message):
+            return True
+        raise BackendError(UNEXPECTED)
+
+    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+        """Follow LND's invoices from a settle index on; without one it begins now."""
+        # No add_index: what was added is told too, but never replayed.
+        lines = self._node.follow("/v1/invoices/subscribe", {"settle_index": cursor or "0"})
+        async with aclosing(lines):
+            async for line in lines:
+                told = decode(line.body, _StreamLine)
+                if told.error is not None:
+                    _check_macaroon(told.error.message)
+                if line.status != 200 or told.result is None:
+                    raise BackendError(UNEXPECTED)
+                if told.result.state == "SETTLED":
+                    yield Settlement(told.result.r_hash, told.result.settle_index)
+
+    async def close(self) -> None:
+        """Close the connections to the node."""
+        await self._node.close()
+
+    async def _find(self, payment_hash: bytes) -> _Invoice | None:
+        answer = await self._node.ask("GET", f"/v1/invoice/{payment_hash.hex()}")
+        if answer.status == 200:
+            return decode(answer.body, _Invoice)
+        # Not by its status, 404: any web server answers that where the URL is wrong, and the invoice would be given up.
+        if _is_unknown(_read_failure(answer.body)):
+            return None
+        raise BackendError(UNEXPECTED)
+
+
+def _read_failure(body: bytes) -> str:
+    """Return the message of an error. Raises BackendError where it is about the macaroon."""
+    message = decode(body, _Failure).message
+    _check_macaroon(message)
+    return message
+
+
+def _check_macaroon(message: str) -> None:
+    if any(part in message for part in _BAD_MACAROON):
+        raise BackendError(REFUSED)
+
+
+def _is_unknown(message: str) -> bool:
+    return any(part in message for part in _UNKNOWN)

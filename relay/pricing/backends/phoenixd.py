@@ -1,0 +1,105 @@
+"""phoenixd, with its limited-access password. Requests are forms, and amounts are whole sats.
+
+Source: Api.kt and JsonSerializers.kt of phoenixd 0.8. It cannot cancel.
+"""
+
+from base64 import b64encode
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import msgspec
+
+from relay.pricing.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.backends.http import UNEXPECTED, Node, decode
+from relay.pricing.backends.invoices import accept, make_label, read_hash
+from relay.pricing.settings import LightningSection
+
+_UNKNOWN = b"Not found"
+
+
+class _Created(msgspec.Struct, rename="camel"):
+    payment_hash: str
+    serialized: str
+
+
+class _Payment(msgspec.Struct, rename="camel"):
+    payment_hash: str
+    is_paid: bool
+    is_expired: bool
+    received_sat: int
+    requested_sat: int | None = None
+    external_id: str | None = None
+    invoice: str | None = None
+
+
+class _Event(msgspec.Struct, rename="camel"):
+    type: str
+    payment_hash: str | None = None
+
+
+class Phoenixd:
+    """Make and look up invoices at phoenixd. Made on the event loop."""
+
+    name = "phoenixd"
+
+    def __init__(self, section: LightningSection, password: str, stream_idle_s: float) -> None:
+        # HTTP Basic authentication (RFC 7617) with an empty user.
+        credentials = b64encode(f":{password}".encode()).decode()
+        self._node = Node(section, {"Authorization": f"Basic {credentials}"}, stream_idle_s)
+
+    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Look for an invoice of this reference, and make one if there is none. A memo has at most 128 characters."""
+        label = make_label(reference)
+        answer = await self._node.ask("GET", "/payments/incoming", query={"externalId": label, "all": "true"})
+        if answer.status != 200:
+            raise BackendError(UNEXPECTED)
+        for payment in decode(answer.body, list[_Payment]):
+            if payment.external_id == label and payment.invoice is not None:
+                return accept(read_hash(payment.payment_hash), payment.invoice, amount_msat)
+        answer = await self._node.ask(
+            "POST",
+            "/createinvoice",
+            form={
+                "amountSat": str(amount_msat // 1_000),
+                "description": memo,
+                "expirySeconds": str(expiry_s),
+                "externalId": label,
+            },
+        )
+        if answer.status != 200:
+            raise BackendError(UNEXPECTED)
+        created = decode(answer.body, _Created)
+        return accept(read_hash(created.payment_hash), created.serialized, amount_msat)
+
+    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask for the state; what arrived is told less the fee for a channel, and never counted below what was asked."""
+        answer = await self._node.ask("GET", f"/payments/incoming/{payment_hash.hex()}")
+        # Not by the status alone: any web server answers 404 where the URL is wrong, and the invoice would be given up.
+        if answer.status == 404 and answer.body.strip() == _UNKNOWN:
+            return Payment(PaymentState.GONE)
+        if answer.status != 200:
+            raise BackendError(UNEXPECTED)
+        payment = decode(answer.body, _Payment)
+        if payment.payment_hash != payment_hash.hex():
+            raise BackendError(UNEXPECTED)
+        if payment.is_paid:
+            # phoenixd takes no payment below the amount of its invoice.
+            return Payment(PaymentState.PAID, max(payment.received_sat, payment.requested_sat or 0) * 1_000)
+        return Payment(PaymentState.GONE if payment.is_expired else PaymentState.OPEN)
+
+    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Answer whether the invoice is gone by itself."""
+        return (await self.lookup(reference, payment_hash)).state is PaymentState.GONE
+
+    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+        """Listen on phoenixd's WebSocket, which replays nothing: the cursor stays what it was."""
+        events = self._node.listen("/websocket")
+        async with aclosing(events):
+            async for event in events:
+                told = decode(event, _Event)
+                if told.type == "payment_received" and told.payment_hash is not None:
+                    yield Settlement(read_hash(told.payment_hash), cursor)
+
+    async def close(self) -> None:
+        """Close the connections to the node."""
+        await self._node.close()

@@ -1,0 +1,243 @@
+"""What every Lightning backend must do, against whatever node a rig runs; it must not know any node."""
+
+import asyncio
+import secrets
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+from relay.pricing.backends.http import REFUSED
+
+from relay.pricing.backend import Backend, BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.backends import open_backend
+from relay.pricing.bolt11 import read_amount_msat
+from relay.pricing.settings import LightningSection, read_secret
+from tests.support.lightning_rig import LightningRig
+from tests.support.waiting import until
+
+AMOUNT_MSAT = 210_000
+MEMO = "one note"
+EXPIRY_S = 900
+# The longest that anything here may take, but for a node that starts.
+BOUND_S = 30.0
+
+
+@asynccontextmanager
+async def opened(section: LightningSection) -> AsyncIterator[Backend]:
+    backend = open_backend(section)
+    assert backend is not None
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def make(backend: Backend, reference: bytes | None = None, expiry_s: int = EXPIRY_S) -> tuple[bytes, Invoice]:
+    """Make an invoice, and return it with its reference."""
+    reference = reference or secrets.token_bytes(32)
+    async with asyncio.timeout(BOUND_S):
+        return reference, await backend.create(reference, AMOUNT_MSAT, MEMO, expiry_s)
+
+
+async def look(backend: Backend, reference: bytes, invoice: Invoice) -> Payment:
+    async with asyncio.timeout(BOUND_S):
+        return await backend.lookup(reference, invoice.payment_hash)
+
+
+async def pay_until_told(rig: LightningRig, backend: Backend, stream: AsyncIterator[Settlement]) -> Settlement:
+    """Pay invoices until the stream, which may still be connecting, tells of one of them."""
+    paid = set()
+    told = asyncio.ensure_future(anext(stream))
+    async with asyncio.timeout(BOUND_S):
+        while not told.done():
+            _, invoice = await make(backend)
+            await rig.pay(invoice.bolt11)
+            paid.add(invoice.payment_hash)
+            await asyncio.wait({told}, timeout=0.5)
+        settlement = await told
+    assert settlement.payment_hash in paid
+    return settlement
+
+
+class BackendContract:
+    """Hold the tests; a class beneath it has a fixture `rig`."""
+
+    async def test_invoice_asks_for_the_amount_and_is_open(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend:
+            reference, invoice = await make(backend)
+            assert len(invoice.payment_hash) == 32
+            assert read_amount_msat(invoice.bolt11) == AMOUNT_MSAT
+            assert await look(backend, reference, invoice) == Payment(PaymentState.OPEN)
+
+    async def test_same_reference_gives_the_same_invoice_and_another_reference_another(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend:
+            reference, first = await make(backend)
+            assert await make(backend, reference) == (reference, first)
+            _, other = await make(backend)
+            assert other.payment_hash != first.payment_hash
+        async with opened(rig.section) as backend:
+            # After a start too.
+            assert await make(backend, reference) == (reference, first)
+
+    async def test_paid_invoice_is_paid_with_what_arrived(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend:
+            reference, invoice = await make(backend)
+            _, other = await make(backend)
+            await rig.pay(invoice.bolt11)
+            await until_paid(backend, reference, invoice)
+            assert await look(backend, reference, invoice) == Payment(PaymentState.PAID, AMOUNT_MSAT)
+            assert await look(backend, reference, other) == Payment(PaymentState.OPEN)
+
+    async def test_what_arrived_above_the_amount_is_told(self, rig: LightningRig) -> None:
+        if not rig.tells_overpayment:
+            pytest.skip(f"{rig.section.backend} does not tell of more than was asked for")
+        async with opened(rig.section) as backend:
+            reference, invoice = await make(backend)
+            await rig.pay(invoice.bolt11, more_msat=5_000)
+            await until_paid(backend, reference, invoice)
+            assert await look(backend, reference, invoice) == Payment(PaymentState.PAID, AMOUNT_MSAT + 5_000)
+
+    async def test_expired_invoice_is_gone(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend:
+            reference, invoice = await make(backend, expiry_s=1)
+
+            async def is_gone() -> bool:
+                return await look(backend, reference, invoice) == Payment(PaymentState.GONE)
+
+            await until(is_gone, BOUND_S)
+            assert await backend.cancel(reference, invoice.payment_hash) is True
+
+    async def test_unknown_invoice_is_gone_and_cancelled(self, rig: LightningRig) -> None:
+        reference, payment_hash = secrets.token_bytes(32), secrets.token_bytes(32)
+        async with opened(rig.section) as backend:
+            assert await backend.lookup(reference, payment_hash) == Payment(PaymentState.GONE)
+            assert await backend.cancel(reference, payment_hash) is True
+
+    async def test_cancelled_invoice_is_gone_and_cannot_be_paid(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend:
+            reference, invoice = await make(backend)
+            cancelled = await backend.cancel(reference, invoice.payment_hash)
+            assert cancelled is rig.cancels
+            if not rig.cancels:
+                assert await look(backend, reference, invoice) == Payment(PaymentState.OPEN)
+                return
+            assert await look(backend, reference, invoice) == Payment(PaymentState.GONE)
+            assert await backend.cancel(reference, invoice.payment_hash) is True
+            with pytest.raises(Exception):  # noqa: B017, PT011 - each payer has an error of its own
+                await rig.pay(invoice.bolt11)
+            assert await look(backend, reference, invoice) == Payment(PaymentState.GONE)
+
+    async def test_paid_invoice_is_not_cancelled(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend:
+            reference, invoice = await make(backend)
+            await rig.pay(invoice.bolt11)
+            await until_paid(backend, reference, invoice)
+            assert await backend.cancel(reference, invoice.payment_hash) is False
+            assert await look(backend, reference, invoice) == Payment(PaymentState.PAID, AMOUNT_MSAT)
+
+    async def test_stream_tells_of_payments(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend, aclosing(backend.settlements("")) as stream:
+            if not rig.streams:
+                async with asyncio.timeout(BOUND_S):
+                    assert [settlement async for settlement in stream] == []
+                return
+            await pay_until_told(rig, backend, stream)
+
+    async def test_stream_goes_on_from_its_cursor(self, rig: LightningRig) -> None:
+        if not rig.replays:
+            pytest.skip(f"{rig.section.backend} tells nothing of what was paid while nobody listened")
+        async with opened(rig.section) as backend:
+            async with aclosing(backend.settlements("")) as stream:
+                first = await pay_until_told(rig, backend, stream)
+            missed = []
+            for _ in range(3):
+                _, invoice = await make(backend)
+                await rig.pay(invoice.bolt11)
+                missed.append(invoice.payment_hash)
+            cursor, told = first.cursor, []
+            async with asyncio.timeout(BOUND_S):
+                while missed[-1] not in told:
+                    # A stream of its own for each, as after a break.
+                    async with aclosing(backend.settlements(cursor)) as stream:
+                        settlement = await anext(stream)
+                    cursor = settlement.cursor
+                    told.append(settlement.payment_hash)
+            assert told[-3:] == missed
+            assert first.payment_hash not in told
+
+    async def test_wrong_secret_is_refused_and_named_nowhere(self, rig: LightningRig) -> None:
+        secret = SecretStr(rig.wrong_secret)
+        section = rig.section.model_copy(update={"secret": secret, "secret_file": None})
+        reference, payment_hash = secrets.token_bytes(32), secrets.token_bytes(32)
+        async with opened(section) as backend, AsyncExitStack() as stack:
+            calls = {
+                "create": lambda: make(backend, reference),
+                "lookup": lambda: backend.lookup(reference, payment_hash),
+                "cancel": lambda: backend.cancel(reference, payment_hash),
+            }
+            if rig.streams:
+                stream = await stack.enter_async_context(aclosing(backend.settlements("")))
+                calls["settlements"] = lambda: anext(stream)
+            for name, call in calls.items():
+                async with asyncio.timeout(BOUND_S):
+                    with pytest.raises(BackendError) as caught:
+                        await call()
+                assert str(caught.value) == REFUSED, name
+                texts = "".join(traceback.format_exception(caught.value)) + repr(backend) + repr(section)
+                assert rig.wrong_secret not in texts
+                assert read_secret(rig.section) not in texts
+
+    async def test_node_that_is_down_is_an_error_within_the_time_out(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend:
+            reference, paid = await make(backend)
+            await rig.pay(paid.bolt11)
+            await until_paid(backend, reference, paid)
+            await rig.stop()
+            try:
+                for call in (
+                    lambda: make(backend),
+                    lambda: backend.lookup(reference, paid.payment_hash),
+                    lambda: backend.cancel(reference, paid.payment_hash),
+                ):
+                    async with asyncio.timeout(rig.section.timeout_s + 1):
+                        with pytest.raises(BackendError) as caught:
+                            await call()
+                    assert read_secret(rig.section) not in "".join(traceback.format_exception(caught.value))
+            finally:
+                await rig.start()
+            assert await look(backend, reference, paid) == Payment(PaymentState.PAID, AMOUNT_MSAT)
+
+    async def test_stream_ends_with_its_node(self, rig: LightningRig) -> None:
+        if not rig.streams:
+            pytest.skip(f"{rig.section.backend} has no stream")
+        async with opened(rig.section) as backend:
+            async with aclosing(backend.settlements("")) as stream:
+                first = await pay_until_told(rig, backend, stream)
+                await rig.stop()
+                try:
+                    async with asyncio.timeout(BOUND_S):
+                        await read_to_end(stream)
+                finally:
+                    await rig.start()
+            async with aclosing(backend.settlements(first.cursor)) as stream:
+                await pay_until_told(rig, backend, stream)
+
+
+async def read_to_end(stream: AsyncIterator[Settlement]) -> None:
+    """Read until the stream ends, be it with an error."""
+    try:
+        async for _ in stream:
+            pass
+    except BackendError:
+        pass
+
+
+async def until_paid(backend: Backend, reference: bytes, invoice: Invoice) -> None:
+    """Wait until the node has taken down what its payer knows already."""
+
+    async def is_paid() -> bool:
+        return (await look(backend, reference, invoice)).state is PaymentState.PAID
+
+    await until(is_paid, BOUND_S)

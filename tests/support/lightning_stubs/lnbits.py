@@ -1,0 +1,93 @@
+"""LNbits 1.6.2: whole sats in, millisatoshi out, and errors as FastAPI writes them."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.support.lightning_stubs.node import Made, StubNode
+
+
+class LnbitsStub(StubNode):
+    """Be LNbits with one wallet, known by its invoice key."""
+
+    backend = "lnbits"
+    streams = False
+    tells_overpayment = False
+
+    def __init__(self, directory: Path) -> None:
+        del directory
+        super().__init__(secrets.token_hex(16), secrets.token_hex(16))
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/api/v1/wallet", self._wallet),
+            web.get("/api/v1/payments", self._list),
+            web.post("/api/v1/payments", self._create),
+            web.get("/api/v1/payments/{payment_hash}", self._look_up),
+        ]
+
+    async def _wallet(self, request: web.Request) -> web.Response:
+        return self._check(request) or web.json_response({"id": "1", "name": "relay", "balance": 0})
+
+    async def _list(self, request: web.Request) -> web.Response:
+        if (refusal := self._check(request)) is not None:
+            return refusal
+        label, limit = request.query.get("external_id"), int(request.query["limit"])
+        # What failed is not listed; the latest comes first.
+        found = [made for made in reversed(self.made) if made.label == label and not made.is_gone]
+        return web.json_response([_describe(made) for made in found[:limit]])
+
+    async def _create(self, request: web.Request) -> web.Response:
+        if (refusal := self._check(request)) is not None:
+            return refusal
+        asked = await request.json()
+        self.requests.append((request.method, request.path, asked))
+        if asked["out"] is not False or asked["unit"] != "sat":
+            return _fail(403, "Invoice (or Admin) key required.")
+        made = self.make(asked["external_id"], int(asked["amount"]) * 1_000, asked["memo"], asked["expiry"])
+        return web.json_response(_describe(made), status=201)
+
+    async def _look_up(self, request: web.Request) -> web.Response:
+        # Whoever asks is answered: with the wallet's key, with another one, with none.
+        is_ours = request.headers.get("X-Api-Key") == self.secret
+        made = self.find(request.match_info["payment_hash"])
+        if made is None:
+            return _fail(404, "Payment does not exist.")
+        answer: dict[str, Any] = {"paid": made.is_paid}
+        if made.is_paid:
+            answer["preimage"] = made.preimage.hex()
+        if is_ours:
+            described = _describe(made)
+            answer |= {"status": described["status"], "details": described}
+        return web.json_response(answer)
+
+    def _check(self, request: web.Request) -> web.Response | None:
+        key = request.headers.get("X-Api-Key")
+        if key is None:
+            return _fail(401, "No Api Key provided.")
+        return None if key == self.secret else _fail(404, "Wallet not found.")
+
+
+def _describe(made: Made) -> dict[str, Any]:
+    return {
+        "checking_id": made.payment_hash.hex(),
+        "payment_hash": made.payment_hash.hex(),
+        "wallet_id": "1",
+        "amount": made.amount_msat,
+        "fee": 0,
+        "bolt11": made.bolt11,
+        "payment_request": made.bolt11,
+        "status": "success" if made.is_paid else "failed" if made.is_gone else "pending",
+        "memo": made.memo,
+        "expiry": "2026-11-22T12:00:00+00:00",
+        "preimage": made.preimage.hex() if made.is_paid else None,
+        "extra": {},
+        "labels": [],
+        "external_id": made.label,
+    }
+
+
+def _fail(status: int, detail: str) -> web.Response:
+    return web.json_response({"detail": detail}, status=status)
