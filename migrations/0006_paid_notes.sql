@@ -20,6 +20,8 @@ ALTER TABLE feed ADD COLUMN above bigint;
 CREATE TABLE parked (
     id              bytea   PRIMARY KEY,    -- 32 bytes
     pubkey          bytea   NOT NULL,       -- whoever may withdraw it (NIP-09)
+    address         bytea,                  -- as in notes: it can be withdrawn by that, too
+    created_at      bigint  NOT NULL,
     event           bytea   NOT NULL        -- the compact JSON
 );
 
@@ -57,7 +59,8 @@ CREATE TABLE settlement_cursors (
 
 -- ANALYZE copies sample values into pg_statistic, where they outlive what was forgotten.
 ALTER TABLE parked
-    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0;
+    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,
+    ALTER COLUMN event SET STATISTICS 0;
 ALTER TABLE invoices
     ALTER COLUMN reference SET STATISTICS 0, ALTER COLUMN token SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0,
     ALTER COLUMN tier SET STATISTICS 0, ALTER COLUMN payment_hash SET STATISTICS 0, ALTER COLUMN bolt11 SET STATISTICS 0,

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -26,7 +27,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from relay.limits import AcceptPolicy, Limits, NonNegativeSeconds, PrivacyPolicy, RingPolicy, Section
+from relay.limits import (
+    AcceptPolicy,
+    InvoicePolicy,
+    Limits,
+    NonNegativeSeconds,
+    PrivacyPolicy,
+    RingPolicy,
+    Section,
+)
+from relay.pricing.settings import LightningSection
 from relay.pricing.tiers import DEFAULT_TIERS, Tier, check_tiers
 
 PREFIX = "RELAY_"
@@ -51,6 +61,12 @@ def _check_host(host: str) -> str:
     if not host.strip():
         raise ValueError("must not be empty; every address of this machine is 0.0.0.0 or ::")
     return host
+
+
+def _check_relay_url(url: str) -> str:
+    if url and not re.fullmatch(r"wss?://[A-Za-z0-9._:\[\]-]{1,200}/?", url):
+        raise ValueError('must be empty or a host with ws:// or wss:// before it, such as "wss://relay.example"')
+    return url.rstrip("/")
 
 
 def _check_pubkey(pubkey: str) -> str:
@@ -87,7 +103,7 @@ class ServerSection(Section):
     port: Port = 7447
     private_host: Host = "127.0.0.1"
     private_port: Port = 9447
-    url: str = ""
+    url: Annotated[str, AfterValidator(_check_relay_url)] = ""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
 
 
@@ -138,6 +154,8 @@ class Config(BaseSettings):
     metrics: MetricsSection = MetricsSection()
     privacy: PrivacyPolicy = PrivacyPolicy()
     tiers: tuple[Tier, ...] = DEFAULT_TIERS
+    lightning: LightningSection = LightningSection()
+    invoices: InvoicePolicy = InvoicePolicy()
     _sources: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("tiers")
@@ -145,6 +163,14 @@ class Config(BaseSettings):
     def _check_tiers(cls, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
         check_tiers(tiers)
         return tiers
+
+    @model_validator(mode="after")
+    def _check_prices_can_be_paid(self) -> Self:
+        if self.lightning.backend == "none" and any(tier.price_msat for tier in self.tiers):
+            raise ValueError(
+                "tiers: a price needs a Lightning node to pay it to: set lightning.backend, or price_sat = 0"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -223,7 +249,7 @@ def _is_json(text: str) -> bool:
 
 def _explain(error: ValidationError, path: Path | None) -> Iterator[str]:
     for detail in error.errors(include_input=False, include_url=False):
-        first, *others = detail["loc"]
+        first, *others = detail["loc"] or ("configuration",)
         # Of a list of tables, which one it is.
         key = f"{first}" + "".join(f", number {part + 1}" if isinstance(part, int) else f".{part}" for part in others)
         unknown = detail["type"] == "extra_forbidden"

@@ -21,7 +21,10 @@ from relay.messages import Auth, ClientMessage, Close, Count, Malformed, Publish
 from relay.metrics import Metrics
 from relay.note import Note
 from relay.outbox import Outbox
+from relay.pricing.payers import Payers
 from relay.pricing.tiers import Tier, Tiers
+from relay.pricing.till import Charged, PaymentRequired
+from relay.row import Saved
 from relay.session import Session
 from relay.subscriptions import Subscription, Subscriptions
 from relay.verdict import Prefix, Rejected
@@ -48,6 +51,7 @@ class Services:
     req: ReqHandler
     count: CountHandler
     subscriptions: Subscriptions
+    payers: Payers | None
     metrics: Metrics
     report_error: Callable[[BaseException], None]
 
@@ -69,6 +73,7 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self._queries: dict[str, asyncio.Task[None]] = {}
         self._counts: set[asyncio.Task[None]] = set()
+        self._unpaid: set[bytes] = set()
         self._waiting_bytes = 0
         self._last_frame_s = self._loop.time()
         self._is_closing = False
@@ -86,6 +91,7 @@ class Connection:
                     task.cancel()
         finally:
             self._close_all_subscriptions()
+            self._stop_listening()
             if self._slow_check is not None:
                 self._slow_check.cancel()
         self._outbox.flush()
@@ -201,9 +207,35 @@ class Connection:
     async def _answer_event(self, event: Event) -> None:
         try:
             saved = await self._services.event.take(event, self._find_tier(), self._session, self._loop.time())
+        except PaymentRequired as required:
+            self._listen_for_payment(event, required.charged)
+            raise
         finally:
             self._event_slots.release()
+        self._answer_saved(event, saved)
+
+    def _answer_saved(self, event: Event, saved: Saved) -> None:
         self._send_ok(event.id, saved.accepted, self._services.event.describe(saved))
+
+    def _listen_for_payment(self, event: Event, charged: Charged) -> None:
+        """Send a second OK when the note is kept, if this connection still is there."""
+        payers = self._services.payers
+        if payers is None or self._is_closing:
+            return
+
+        def tell(saved: Saved) -> None:
+            self._unpaid.discard(charged.note_id)
+            self._session.end_order(charged.note_id)
+            self._answer_saved(event, saved)
+
+        payers.listen(charged.note_id, charged.price_msat, self, tell)
+        self._unpaid.add(charged.note_id)
+
+    def _stop_listening(self) -> None:
+        if self._services.payers is not None:
+            for note_id in self._unpaid:
+                self._services.payers.leave(note_id, self)
+        self._unpaid.clear()
 
     def _find_tier(self) -> Tier:
         """Return the tier of this connection's path as it is now. Raises Rejected where the operator took it away."""

@@ -23,8 +23,8 @@ _FIRST_CONNECT_PATIENCE_S = 45.0
 _POOLER_CHECK_ROUNDS = 3
 _COMMIT_TIMEOUT_S = 30.0
 _HUNG_AFTER_S = 5.0
-# One for the writer, one for the feed, one for what is done now and then.
-_WRITE_CONNECTIONS = 3
+# One for the writer, one for the feed, one for payments, one for what is done now and then.
+_WRITE_CONNECTIONS = 4
 # Whether an id is stored is asked for many events at once, and never waits behind the queries of readers.
 _LOOKUP_CONNECTIONS = 1
 # Each prepared statement holds a plan in the server's memory, once a connection.

@@ -14,6 +14,7 @@ from relay.conflicts import refuse_known
 from relay.event import DELETION_REQUEST, KindClass, classify, find_expiration, list_indexed_tags
 from relay.note import Note
 from relay.pending import hold, withdraw
+from relay.pricing.parked import withdraw_parked
 from relay.rank import raise_pending, raise_stored
 from relay.row import Row, Saved, hash_address, to_row
 
@@ -226,8 +227,9 @@ async def _delete_requested(connection: asyncpg.Connection, requests: list[Row])
     """Delete what new deletion requests name, if it is by the same author (NIP-09)."""
     for row in requests:
         ids = [bytes.fromhex(value) for name, value in list_indexed_tags(row.event) if name == "e" and _is_hex32(value)]
+        addresses = [hash_address(value) for name, value in list_indexed_tags(row.event) if name == "a"]
         await withdraw(connection, row.pubkey, ids)
-        addresses = [value for name, value in list_indexed_tags(row.event) if name == "a"]
+        await withdraw_parked(connection, row.pubkey, ids, addresses, row.event.created_at)
         await connection.execute(
             """
             WITH deleted AS (
@@ -241,7 +243,7 @@ async def _delete_requested(connection: asyncpg.Connection, requests: list[Row])
             """,
             row.pubkey,
             ids,
-            [hash_address(address) for address in addresses],
+            addresses,
             row.event.created_at,
         )
 

@@ -80,6 +80,25 @@ class PrivacyPolicy(Section):
     max_pending: Count = 10_000
 
 
+class InvoicePolicy(Section):
+    """Bound invoices and the notes that wait for a payment; times in seconds. To make an invoice costs proof of work.
+
+    The bits rise with how many invoices are open, by `pow_bits_when_full` where that is `max_open`.
+    """
+
+    pow_bits: Annotated[int, Field(ge=0, le=32)] = 12
+    pow_bits_when_full: Annotated[int, Field(ge=0, le=16)] = 8
+    per_s: Annotated[float, Field(gt=0)] = 5.0
+    expiry_s: Annotated[int, Field(ge=60, le=86_400)] = 900
+    grace_s: Annotated[int, Field(ge=0, le=86_400)] = 3_600
+    max_open: Count = 1_000
+    max_open_per_connection: Count = 3
+    max_per_note: Count = 3
+    max_parked: Count = 10_000
+    max_parked_mib: Count = 256
+    forget_after_s: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
+
+
 class AcceptPolicy(Section):
     """Name what is accepted without a ring signature."""
 

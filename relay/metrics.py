@@ -15,6 +15,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from relay.pricing.payment_metrics import PaymentMetrics
 from relay.store import QueryTiming
 from relay.verdict import Prefix
 from relay.verify.encoding import Scheme
@@ -39,6 +40,7 @@ class Metrics:
         self._add_gauges()
         self._add_counters()
         self._add_histograms()
+        self.payments = PaymentMetrics(self._registry)
 
     def _add_gauges(self) -> None:
         self.connections = Gauge("ringrelay_connections", "Open client connections", registry=self._registry)

@@ -10,6 +10,7 @@ import asyncpg
 
 from relay.event import is_expired
 from relay.note import Note, read_note
+from relay.pricing.surplus import keep_of_refused
 from relay.row import Row, Saved
 
 
@@ -19,9 +20,11 @@ async def hold(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Con
         return
     rows = await _refuse_known(rows, saved, connection)
     room = maximum - int(await connection.fetchval("SELECT count(*) FROM pending"))
-    for row in rows[max(0, room) :]:
+    free = [row for row in rows if not row.note.rank]
+    for row in free[max(0, room) :]:
         saved[id(row.note)] = Saved.PENDING_FULL
-    kept = rows[: max(0, room)]
+    # What is paid for always has a place.
+    kept = [row for row in rows if id(row.note) not in saved]
     await _insert(kept, connection)
     saved.update({id(row.note): Saved.PENDING for row in kept})
 
@@ -37,6 +40,8 @@ async def take(connection: asyncpg.Connection, ids: Sequence[bytes], now: int) -
         "DELETE FROM pending WHERE id = ANY($1::bytea[]) RETURNING event, first_seen, rank", ids
     )
     notes = [read_note(record["event"], record["first_seen"], rank=record["rank"]) for record in records]
+    expired = [note for note in notes if is_expired(note.event, now)]
+    await keep_of_refused(connection, expired, [Saved.FAILED] * len(expired))
     # Postgres returns them as they lie, which is as they came.
     return sorted((note for note in notes if not is_expired(note.event, now)), key=lambda note: note.event.id)
 
@@ -45,7 +50,11 @@ async def withdraw(connection: asyncpg.Connection, pubkey: bytes, ids: Sequence[
     """Drop what its own author asks to delete before it was published (NIP-09); its signature stays used."""
     await connection.execute(
         """
-        WITH withdrawn AS (DELETE FROM pending WHERE pubkey = $1 AND id = ANY($2::bytea[]) RETURNING pre_id)
+        WITH withdrawn AS (
+            DELETE FROM pending WHERE pubkey = $1 AND id = ANY($2::bytea[]) RETURNING pre_id, rank
+        ), paid AS (
+            INSERT INTO surplus (amount_msat, reason) SELECT rank, 'withdrawn' FROM withdrawn WHERE rank IS NOT NULL
+        )
         INSERT INTO spent_signatures SELECT pre_id FROM withdrawn WHERE pre_id IS NOT NULL ON CONFLICT DO NOTHING
         """,
         pubkey,

@@ -26,7 +26,11 @@ from relay.index_times import keep_touching
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.network_bucket import NetworkBuckets
+from relay.note import Note
 from relay.outbox import LOW_BUFFER_BYTES
+from relay.pricing.backends import open_backend
+from relay.pricing.pay_page import PayStatus
+from relay.pricing.payments import Payments
 from relay.pricing.tiers import ROOT, Tiers
 from relay.private_web import start_private_web
 from relay.store import Store
@@ -64,21 +68,42 @@ class Relay:
         self._fanout = Fanout(self._subscriptions)
         self._store = Store(database.readers, database.lookups, self.metrics.observe_query)
         self._pool = VerifyPool(self.metrics.observe_verification)
-        self._feed = Feed(database.writers, self._fanout.publish)
+        self._feed = Feed(database.writers, self._publish)
         self._writer = Writer(
             database.writers,
             feed=self._feed,
-            publish=self._fanout.publish,
+            publish=self._publish,
             report=self.metrics.observe_commit,
             max_pending=config.privacy.max_pending,
         )
+        self._payments = self._build_payments()
         self._services = self._build_services()
-        self._web = Web(config, self._tiers, self.find_url)
+        self._web = Web(config, self._tiers, self.find_url, self._find_pay_status)
         self._buckets = NetworkBuckets(config.server.trusted_proxies, time.monotonic())
         self._bucket_counts: Counter[bytes] = Counter()
         self._connections: set[Connection] = set()
         self._server: Server | None = None
         self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
+
+    def _build_payments(self) -> Payments | None:
+        """Return what takes payments, None where no Lightning node is configured. Raises LightningConfigError."""
+        backend = open_backend(self._config.lightning)
+        if backend is None:
+            return None
+        self.metrics.payments.name_tiers(self._config.tiers)
+        return Payments(
+            self._config.invoices,
+            self._config.privacy.publish_every_s,
+            backend,
+            self._database.writers,
+            self._writer,
+            self.metrics.payments,
+            find_url=self._find_web_url,
+            report_error=self._report_database,
+        )
+
+    async def _publish(self, notes: Iterable[Note]) -> None:
+        await self._fanout.publish(notes if self._payments is None else self._payments.pass_on(notes))
 
     def _build_services(self) -> Services:
         limits = self._config.limits
@@ -90,6 +115,7 @@ class Relay:
             self._store,
             self._pool,
             self._writer,
+            None if self._payments is None else self._payments.till,
             unix_now,
         )
         return Services(
@@ -99,6 +125,7 @@ class Relay:
             req=ReqHandler(limits, self._store, unix_now),
             count=CountHandler(limits, self._store, unix_now),
             subscriptions=self._subscriptions,
+            payers=None if self._payments is None else self._payments.payers,
             metrics=self.metrics,
             report_error=self._report_error,
         )
@@ -119,11 +146,19 @@ class Relay:
     def find_url(self) -> str:
         """Return the URL that clients use, without a path; where the operator names none it is host and port."""
         server = self._config.server
-        return server.url.rstrip("/") or f"ws://{in_url(server.host)}:{self.port}"
+        return server.url or f"ws://{in_url(server.host)}:{self.port}"
+
+    def _find_web_url(self) -> str:
+        return self.find_url().replace("ws", "http", 1)
+
+    async def _find_pay_status(self, token: bytes) -> PayStatus | None:
+        return None if self._payments is None else await self._payments.till.find_pay_status(token)
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay does; the caller owns the tasks."""
+        payments = [] if self._payments is None else [self._payments.run()]
         return [
+            *payments,
             self._pool.run(),
             self._writer.run(),
             self._feed.run(),
@@ -181,9 +216,9 @@ class Relay:
             return False
         return True
 
-    def _answer_request(self, websocket: ServerConnection, request: Request) -> Response | None:
+    async def _answer_request(self, websocket: ServerConnection, request: Request) -> Response | None:
         """Answer plain HTTP, and refuse a connection that would be one too many."""
-        response = self._web.respond(request)
+        response = await self._web.respond(request)
         if response is not None:
             return response
         limits = self._config.limits

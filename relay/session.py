@@ -21,6 +21,8 @@ class Session:
         self._links = TokenBucket(limits.ring_links_per_s, limits.ring_links_per_s * limits.burst_factor, now_s)
         self.subscriptions: dict[str, Subscription] = {}
         self._held_units = 0
+        self._orders: dict[bytes, int] = {}
+        self._orders_under_way = 0
 
     def take_read_delay(self, size: int, now_s: float) -> float:
         """Return for how many seconds the reading must pause after a frame of `size` characters."""
@@ -72,6 +74,32 @@ class Session:
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.max_subscriptions} COUNTs at the same time; wait and try again",
             )
+
+    @contextmanager
+    def hold_order(self, now: int, maximum: int) -> Iterator[None]:
+        """Account for an invoice that is being made; `now` is Unix time in seconds.
+
+        Raises Rejected when this connection would have more than `maximum` that are open.
+        """
+        self._orders = {note_id: expires_at for note_id, expires_at in self._orders.items() if expires_at > now}
+        if len(self._orders) + self._orders_under_way >= maximum:
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {maximum} unpaid invoices a connection; pay one, or wait until one has expired",
+            )
+        self._orders_under_way += 1
+        try:
+            yield
+        finally:
+            self._orders_under_way -= 1
+
+    def keep_order(self, note_id: bytes, expires_at: int) -> None:
+        """Note that an invoice is open until a Unix time."""
+        self._orders[note_id] = expires_at
+
+    def end_order(self, note_id: bytes) -> None:
+        """Note that an invoice was paid."""
+        self._orders.pop(note_id, None)
 
     @contextmanager
     def hold_verification(self, units: int, max_units: int) -> Iterator[None]:

@@ -134,6 +134,23 @@ class Store:
             records = await self._fetch_from(self._lookups, query, too_slow=_UNAVAILABLE)
             return {record["id"] for record in records}
 
+    async def has_any_of(self, pubkey: str, ids: Sequence[bytes]) -> bool:
+        """Answer whether an author has one of these notes here: stored, waiting for the tick or for its payment.
+
+        Raises Rejected(error) when there is no database.
+        """
+        query = Query(
+            """
+            SELECT EXISTS (SELECT FROM notes WHERE id = ANY($1::bytea[]) AND pubkey = $2 AND kind <> 5)
+                OR EXISTS (SELECT FROM pending WHERE id = ANY($1::bytea[]) AND pubkey = $2)
+                OR EXISTS (SELECT FROM parked WHERE id = ANY($1::bytea[]) AND pubkey = $2)
+            """,
+            (ids, bytes.fromhex(pubkey)),
+        )
+        records = await self._fetch_from(self._lookups, query, too_slow=_UNAVAILABLE)
+        found: bool = records[0][0]
+        return found
+
     async def check_database(self) -> None:
         """Raise Rejected(error) when the database does not answer."""
         await self._fetch_from(self._lookups, Query("SELECT 1", ()), too_slow=_UNAVAILABLE)

@@ -1,6 +1,9 @@
 """The public port's HTTP answers: each path's info document (NIP-11), a page for people, 404 for the rest. Knows no address."""
 
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Awaitable, Callable
+from functools import cached_property
 from http import HTTPStatus
 
 import msgspec
@@ -9,6 +12,8 @@ from websockets.http11 import Request, Response
 
 from relay.config import Config
 from relay.info import build_info
+from relay.postgres_errors import DATABASE_FAILURES
+from relay.pricing.pay_page import Page, PayPages, PayStatus, TierLine
 from relay.pricing.tiers import Tier, Tiers
 
 # NIP-11: browsers must be able to read the document from any page.
@@ -18,38 +23,72 @@ _CORS = {
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
 }
 _INFO_TYPE = "application/nostr+json"
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>ringrelay</title>
-<p>This is a Nostr relay for ring-signed notes. Connect a Nostr client to this address with <code>ws://</code> or
-<code>wss://</code>. What it accepts is in its info document:
-<code>curl -H 'Accept: application/nostr+json'</code> and this address.
-</html>
-"""
+_PAY = re.compile(r"/pay/([0-9a-f]{32})")
+_PAY_PREFIX = "/pay/"
 
 
 class Web:
-    """Answer what is not a WebSocket handshake."""
+    """Answer what is not a WebSocket handshake. `find_status` gives what the token of a pay page (16 bytes) stands for."""
 
-    def __init__(self, config: Config, tiers: Tiers, find_url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        tiers: Tiers,
+        find_url: Callable[[], str],
+        find_status: Callable[[bytes], Awaitable[PayStatus | None]],
+    ) -> None:
         self._config = config
         self._tiers = tiers
         self._find_url = find_url
+        self._find_status = find_status
 
-    def respond(self, request: Request) -> Response | None:
+    @cached_property
+    def _pages(self) -> PayPages:
+        # Made when it is first asked for: the port is known only then.
+        return PayPages(self._config.info.name, self._find_url(), self._config.privacy.publish_every_s)
+
+    async def respond(self, request: Request) -> Response | None:
         """Return the answer to a plain HTTP request, or None where the WebSocket handshake should go on."""
-        tier = self._tiers.find(find_path(request))
+        path = find_path(request)
+        tier = self._tiers.find(path)
+        is_pay_page = path.startswith(_PAY_PREFIX)
         # NIP-01: a path that does not change what the relay does is not there.
-        if tier is None:
+        if tier is None and not is_pay_page:
             return _build(HTTPStatus.NOT_FOUND, "text/plain", b"not found; the relay is at /\n", request)
         if request.method == "OPTIONS":
             return _build(HTTPStatus.NO_CONTENT, "text/plain", b"", request)
         if request.method not in ("GET", "HEAD"):
             return _build(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"use GET, HEAD or OPTIONS\n", request)
-        if _INFO_TYPE in ",".join(request.headers.get_all("Accept")):
+        accept = ",".join(request.headers.get_all("Accept"))
+        if tier is None:
+            return await self._answer_pay_page(path, accept, request)
+        if _INFO_TYPE in accept:
             return _build(HTTPStatus.OK, _INFO_TYPE, self._encode_info(tier), request)
         if request.method == "GET" and "websocket" in ",".join(request.headers.get_all("Upgrade")).lower():
             return None
-        return _build(HTTPStatus.OK, "text/html", _PAGE.encode(), request)
+        return _build_page(self._pages.render_tiers(self._list_tiers()), request)
+
+    async def _answer_pay_page(self, path: str, accept: str, request: Request) -> Response:
+        token = _PAY.fullmatch(path)
+        try:
+            status = None if token is None else await self._find_status(bytes.fromhex(token[1]))
+        except DATABASE_FAILURES:
+            text = b"the database is not available; try again in a minute\n"
+            return _build(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", text, request)
+        return _build_page(self._pages.render(status, accept, int(time.time())), request)
+
+    def _list_tiers(self) -> list[TierLine]:
+        ring, limits = self._config.ring, self._config.limits
+        return [
+            TierLine(
+                tier.path,
+                tier.price_sat,
+                tier.pow_bits,
+                min(tier.max_ring or ring.max_size, ring.max_size),
+                min(tier.max_kib or limits.max_message_bytes, limits.max_message_bytes // 1024),
+            )
+            for tier in self._tiers.list_all()
+        ]
 
     def _encode_info(self, tier: Tier) -> bytes:
         page_url = self._find_url().replace("ws", "http", 1) + tier.path
@@ -64,6 +103,12 @@ def find_path(request: Request) -> str:
 def refuse(status: HTTPStatus, text: str, request: Request) -> Response:
     """Build a plain-text refusal of a request."""
     return _build(status, "text/plain", text.encode(), request)
+
+
+def _build_page(page: Page, request: Request) -> Response:
+    own = {"Connection": "close", "Content-Type": page.type, "Content-Length": str(len(page.body))}
+    headers = Headers({**_CORS, **page.headers, **own})
+    return Response(page.status.value, page.status.phrase, headers, b"" if request.method == "HEAD" else page.body)
 
 
 def _build(status: HTTPStatus, type_: str, body: bytes, request: Request) -> Response:

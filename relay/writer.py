@@ -13,6 +13,7 @@ from relay.insert import Inserted, Saved, insert_batch, lock_writers
 from relay.note import Note
 from relay.pending import list_pending, take
 from relay.postgres_errors import DATABASE_AWAY, DATABASE_FAILURES
+from relay.pricing.surplus import keep_of_refused
 from relay.verdict import Prefix, Rejected
 
 _MAX_BATCH = 500
@@ -23,6 +24,11 @@ _MAX_BATCH_ROWS = 2_000
 _MAX_TICK_BATCH = 50
 # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
 _MAX_WAITING = 20_000
+
+
+# Reads notes out of other tables, and is told what became of them, inside one transaction.
+Load = Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
+Conclude = Callable[[asyncpg.Connection, Sequence[Note], Sequence[Saved]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +111,27 @@ class Writer:
                 for one in ids:
                     await self._publish_batch([one], now)
 
+    async def settle(self, load: Load, conclude: Conclude) -> Sequence[Saved]:
+        """Store what `load` returns, in one transaction with what it and `conclude` write; publish it after the commit.
+
+        Both run under the lock of whoever writes notes. Returns what became of each note. Raises DATABASE_FAILURES.
+        """
+
+        async def load_locked(connection: asyncpg.Connection) -> Sequence[Note]:
+            await lock_writers(connection)
+            return await load(connection)
+
+        inserted = await self._store(load_locked, conclude)
+        await self._publish(inserted.news)
+        return inserted.saved
+
     async def _publish_taken(self, ids: Sequence[bytes], now: int) -> None:
         async def load(connection: asyncpg.Connection) -> Sequence[Note]:
             # Before the rows: whoever deletes a waiting note holds this lock and wants them.
             await lock_writers(connection)
             return await take(connection, ids, now)
 
-        inserted = await self._store(load)
+        inserted = await self._store(load, keep_of_refused)
         await self._publish(inserted.news)
 
     def _take_batch(self) -> list[_Waiting]:
@@ -160,7 +180,7 @@ class Writer:
 
         return await self._store(load)
 
-    async def _store(self, load: Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]) -> Inserted:
+    async def _store(self, load: Load, conclude: Conclude | None = None) -> Inserted:
         sequence: list[int] = []
         try:
             async with self._pool.acquire() as connection:
@@ -169,6 +189,8 @@ class Writer:
                     notes = await load(connection)
                     inserted = await insert_batch(connection, notes, self._max_pending)
                     sequence = inserted.sequence
+                    if conclude is not None:
+                        await conclude(connection, notes, inserted.saved)
                     # Before the commit: its notification may overtake this task.
                     self._feed.mark_own(sequence)
                 took_s = time.perf_counter() - started_s

@@ -1,19 +1,20 @@
-"""An EVENT's way from the wire to the OK: checked, verified, stored. Knows no socket."""
+"""An EVENT's way from the wire to the OK: checked, verified, stored or offered for its price. Knows no socket."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relay.event import Event, encode_event
 from relay.insert import Saved
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
-from relay.pricing.tiers import Tier
+from relay.pricing.tiers import SERVED_EVERYWHERE, Tier
+from relay.pricing.till import PaymentRequired, Till
 from relay.session import Session
 from relay.store import Store
 from relay.verify import proof as ring_proof
 from relay.verify import rules
-from relay.verify.claim import Claim
+from relay.verify.claim import Claim, RingProof
 from relay.verify.pool import VerifyPool, count_units
 from relay.writer import Writer
 
@@ -27,7 +28,7 @@ _CHARS_PER_VALUE = 64
 
 @dataclass(frozen=True, slots=True)
 class EventHandler:
-    """Take events from any connection."""
+    """Take events from any connection. Without a till no tier has a price."""
 
     limits: Limits
     ring: RingPolicy
@@ -36,19 +37,63 @@ class EventHandler:
     store: Store
     pool: VerifyPool
     writer: Writer
+    till: Till | None
     now: Callable[[], int]
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, event: Event, tier: Tier, session: Session, now_s: float) -> Saved:
         """Check, verify and store an event, and return what became of it. Cheapest first, the ring last.
 
-        `now_s` is monotonic. Raises Rejected.
+        `now_s` is monotonic. Raises Rejected, and PaymentRequired where it is kept once it is paid for.
         """
         rules.check(event, self.now(), self.limits)
+        if await self._is_free_deletion(event):
+            note, _ = await self._verify(event, tier, session, now_s)
+            return await self.writer.save(replace(note, rank=SERVED_EVERYWHERE))
+        if tier.price_msat and self.till is not None:
+            return await self._take_priced(event, tier, self.till, session, now_s)
         rules.check_proof_of_work(event, tier.pow_bits)
         if await self.store.is_stored(event.id):
             # Before any curve operation: to send a note again must cost less than to verify it.
             return Saved.DUPLICATE
+        note, proof = await self._verify(event, tier, session, now_s)
+        # Posting costs next to nothing here, so a copy of somebody's words would crowd out others for nothing.
+        first_seen = None if proof is None else proof.first_seen_key
+        is_held = note.claim is not None and self.privacy.publish_every_s > 0
+        return await self.writer.save(replace(note, first_seen=first_seen, is_held=is_held))
+
+    async def _take_priced(self, event: Event, tier: Tier, till: Till, session: Session, now_s: float) -> Saved:
+        """Offer an event for its tier's price, unless it is paid for. An invoice is made only for what was verified."""
+        standing = await till.look_up(event.id)
+        if standing.rank is not None and standing.rank >= tier.price_msat:
+            return Saved.DUPLICATE
+        charged = till.find_open(standing, encode_event(event), tier)
+        if charged is None:
+            is_bought = standing.surplus_msat >= tier.price_msat
+            if not is_bought:
+                rules.check_proof_of_work(event, till.pow_bits)
+            note, _ = await self._verify(event, tier, session, now_s)
+            saved = await till.spend_surplus(note, tier) if is_bought else None
+            if saved is not None:
+                return saved
+            with session.hold_order(self.now(), till.max_open_per_connection):
+                charged = await till.charge(note, tier)
+                session.keep_order(charged.note_id, charged.expires_at)
+        raise PaymentRequired(charged)
+
+    def describe(self, saved: Saved) -> str:
+        """Return what an author is told of a note that was taken or refused."""
+        if saved is Saved.PENDING:
+            return f"{saved.text}, within {self.privacy.publish_every_s:g} seconds"
+        return saved.text
+
+    async def _is_free_deletion(self, event: Event) -> bool:
+        """Answer whether an event does nothing but delete a note of its author that is here (NIP-09): that costs nothing."""
+        ids = rules.find_bare_deletion(event)
+        return bool(ids) and await self.store.has_any_of(event.pubkey, ids)
+
+    async def _verify(self, event: Event, tier: Tier, session: Session, now_s: float) -> tuple[Note, RingProof | None]:
+        """Return the event as a note whose signatures hold, and what its ring proved. Raises Rejected."""
         claim = await self._read_claim(event)
         rules.check_policy(event, claim, self.ring, self.accept)
         rules.check_tier(event, claim, tier)
@@ -57,16 +102,7 @@ class EventHandler:
         session.check_ring_rate(units - 1, now_s)
         with session.hold_verification(units, self.pool.max_queued_units // _QUEUE_SHARE):
             proof = await self.pool.verify(event, claim)
-        # Posting costs nothing here, so a copy of somebody's words would crowd out others for nothing.
-        first_seen = None if proof is None else proof.first_seen_key
-        is_held = claim is not None and self.privacy.publish_every_s > 0
-        return await self.writer.save(Note(event, encode_event(event), claim, first_seen, is_held))
-
-    def describe(self, saved: Saved) -> str:
-        """Return what an author is told of a note that was taken or refused."""
-        if saved is Saved.PENDING:
-            return f"{saved.text}, within {self.privacy.publish_every_s:g} seconds"
-        return saved.text
+        return Note(event, encode_event(event), claim), proof
 
     async def _read_claim(self, event: Event) -> Claim | None:
         """Read what a note claims by its ring signature, of one large note a turn of the loop. Raises Rejected."""

@@ -60,12 +60,15 @@ class PayState(StrEnum):
     OPEN = "open"
     PAID = "paid"
     PUBLISHED = "published"
+    # The money came and the note could not be published.
+    KEPT = "kept"
 
 
 _STATUSES = {
     PayState.OPEN: HTTPStatus.PAYMENT_REQUIRED,
     PayState.PAID: HTTPStatus.ACCEPTED,
     PayState.PUBLISHED: HTTPStatus.OK,
+    PayState.KEPT: HTTPStatus.CONFLICT,
 }
 
 

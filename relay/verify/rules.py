@@ -5,6 +5,7 @@ import re
 from bech32 import bech32_decode
 
 from relay.event import (
+    DELETION_REQUEST,
     Event,
     KindClass,
     classify,
@@ -23,6 +24,9 @@ from relay.verify.encoding import Scheme
 # NIP-19: "nsec", the separator, then 52 characters of key and 6 of checksum. The look-ahead finds overlapping ones too.
 _nsec = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 _MAX_NSEC_CANDIDATES = 8
+_hex32 = re.compile(r"[0-9a-f]{64}")
+_kind = re.compile(r"[0-9]{1,5}")
+_MAX_BARE_TAGS = 200
 _RING_CLAIMS = frozenset({"R", "J", "scope"})
 
 
@@ -144,6 +148,15 @@ def check_cost(event: Event, claim: Claim | None, ring: RingPolicy) -> None:
     """Refuse a note that is dear to verify and carries too little proof of work for it (NIP-13)."""
     if claim is not None and claim.links > ring.pow_free_links and ring.pow_hashes_per_link:
         check_proof_of_work(event, (claim.links * ring.pow_hashes_per_link).bit_length() - 1)
+
+
+def find_bare_deletion(event: Event) -> list[bytes]:
+    """Return which events a deletion request names (NIP-09), none where it says anything else: words, or tags of other kinds."""
+    if event.kind != DELETION_REQUEST or event.content or len(event.tags) > _MAX_BARE_TAGS:
+        return []
+    ids = [bytes.fromhex(tag[1]) for tag in event.tags if len(tag) == 2 and tag[0] == "e" and _hex32.fullmatch(tag[1])]
+    others = [tag for tag in event.tags if not (len(tag) == 2 and tag[0] == "k" and _kind.fullmatch(tag[1]))]
+    return ids if len(ids) == len(others) else []
 
 
 def check_tier(event: Event, claim: Claim | None, tier: Tier) -> None:

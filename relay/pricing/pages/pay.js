@@ -71,7 +71,7 @@
     looking = true;
     try {
       const answer = await ask("application/json");
-      if (![200, 202, 402, 404].includes(answer.status)) throw new Error("the relay has no answer");
+      if (![200, 202, 402, 404, 409].includes(answer.status)) throw new Error("the relay has no answer");
       const state = answer.status === 404 ? "unknown" : (await answer.json()).state;
       if (state !== find("body").dataset.state) await show();
       find("trouble").hidden = true;

@@ -1,0 +1,247 @@
+"""Learn what was paid, and end what was not: follows the node's stream, looks invoices up, cancels, forgets. No client.
+
+The stream is a hint and can break or be missing; a look-up by payment hash is the truth. Every process of a database does
+all of this, and the first one to settle a payment settles it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import asyncpg
+
+from relay.insert import lock_writers
+from relay.limits import InvoicePolicy
+from relay.postgres_errors import DATABASE_FAILURES
+from relay.pricing.backend import Backend, BackendError, Payment, PaymentState
+from relay.pricing.invoices import (
+    Watched,
+    close_invoice,
+    count_by_state,
+    drop_invoice,
+    find_by_hash,
+    forget,
+    keep_cursor,
+    list_watched,
+    read_cursor,
+)
+from relay.pricing.parked import Parking, count_parked, purge
+from relay.pricing.payers import Payers
+from relay.pricing.settlement import Settlement, Terms
+from relay.row import Saved
+from relay.writer import Writer
+
+_PASS_S = 1.0
+_LOOKUPS_A_PASS = 20
+_LOOKUPS_AT_ONCE = 4
+# A payer who has paid looks at the page for some seconds; one who has not decided yet takes minutes.
+_FIRST_LOOKUP_S = 1.0
+_LONGEST_LOOKUP_S = 15.0
+_SLOWER = 1.25
+# A payment that comes after all that is rare, and a surplus.
+_CLOSED_LOOKUP_S = 300.0
+_CLEAN_S = 15.0
+_FIRST_RETRY_S = 1.0
+_LONGEST_RETRY_S = 30.0
+
+T = TypeVar("T")
+
+
+class Observer(Protocol):
+    """Count what happens with money; no name and no note."""
+
+    def report_backend(self, operation: str, is_done: bool) -> None:
+        """Count one request to the node."""
+
+    def report_settled(self, tier: str, msat: int) -> None:
+        """Count one payment."""
+
+    def report_published(self, seconds: float) -> None:
+        """Count how long a paid note took from the look-up that said so to its publication."""
+
+    def report_invoices(self, by_state: dict[str, int], parking: Parking) -> None:
+        """Show how many there are now."""
+
+
+@dataclass(slots=True)
+class _Schedule:
+    next_s: float
+    every_s: float
+    is_cancel_tried: bool = False
+
+
+class Collector:
+    """Watch the invoices of one relay; `run` in a task that the caller owns. `now` is Unix time, `clock` monotonic."""
+
+    def __init__(
+        self,
+        policy: InvoicePolicy,
+        terms: Terms,
+        backend: Backend,
+        pool: asyncpg.Pool,
+        writer: Writer,
+        payers: Payers,
+        observer: Observer,
+        *,
+        now: Callable[[], int],
+        clock: Callable[[], float],
+        report_error: Callable[[BaseException], None],
+    ) -> None:
+        self._policy = policy
+        self._terms = terms
+        self._backend = backend
+        self._pool = pool
+        self._writer = writer
+        self._payers = payers
+        self._observer = observer
+        self._now = now
+        self._clock = clock
+        self._report_error = report_error
+        self._schedules: dict[bytes, _Schedule] = {}
+        self._paid_s: dict[bytes, float] = {}
+        self._slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
+
+    async def run(self) -> None:
+        """Collect until cancelled. Survives the node and the database going away and coming back."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep(self._follow, _FIRST_RETRY_S))
+            group.create_task(self._keep(self.look_up_due, _PASS_S))
+            group.create_task(self._keep(self.clean, _CLEAN_S))
+
+    async def _keep(self, work: Callable[[], Awaitable[None]], every_s: float) -> None:
+        pause_s = every_s
+        while True:
+            try:
+                await work()
+                pause_s = every_s
+            except BackendError:
+                pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
+            except DATABASE_FAILURES as error:
+                self._report_error(error)
+                pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
+            await asyncio.sleep(pause_s)
+
+    async def _follow(self) -> None:
+        """Take hints from the node's stream until it breaks."""
+        async with self._pool.acquire() as connection:
+            cursor = await read_cursor(connection, self._backend.name)
+        try:
+            async with aclosing(self._backend.settlements(cursor)) as stream:
+                async for settlement in stream:
+                    await self.take_hint(settlement.payment_hash, settlement.cursor)
+        except BackendError:
+            self._observer.report_backend("stream", False)
+            raise
+
+    async def take_hint(self, payment_hash: bytes, cursor: str) -> None:
+        """Look up what is said to be paid, and go on after it. Raises BackendError and DATABASE_FAILURES."""
+        async with self._pool.acquire() as connection:
+            reference = await find_by_hash(connection, payment_hash)
+        if reference is not None:
+            payment = await self._ask("lookup", self._backend.lookup(reference, payment_hash))
+            if payment.state is PaymentState.PAID:
+                await self.settle(reference, payment.received_msat)
+        # After the settlement, which is done once however often the stream repeats it.
+        async with self._pool.acquire() as connection:
+            await keep_cursor(connection, self._backend.name, cursor)
+
+    async def look_up_due(self) -> None:
+        """Look up the invoices whose turn it is. Raises BackendError and DATABASE_FAILURES."""
+        async with self._pool.acquire() as connection:
+            watched = {invoice.reference: invoice for invoice in await list_watched(connection)}
+        self._schedules = {
+            # What is new to this process, after a start everything, is looked up at once.
+            reference: self._schedules.get(reference, _Schedule(0.0, _FIRST_LOOKUP_S))
+            for reference in watched
+        }
+        clock = self._clock()
+        due = sorted((schedule.next_s, reference) for reference, schedule in self._schedules.items())
+        turn = [watched[reference] for next_s, reference in due[:_LOOKUPS_A_PASS] if next_s <= clock]
+        results = await asyncio.gather(*(self._look_up(invoice) for invoice in turn), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _look_up(self, invoice: Watched) -> None:
+        schedule = self._schedules[invoice.reference]
+        schedule.every_s = min(schedule.every_s * _SLOWER, _LONGEST_LOOKUP_S) if invoice.is_open else _CLOSED_LOOKUP_S
+        schedule.next_s = self._clock() + schedule.every_s
+        async with self._slots:
+            payment = await self._lookup(invoice)
+            if payment.state is PaymentState.PAID:
+                await self.settle(invoice.reference, payment.received_msat)
+            elif not invoice.is_open:
+                if not schedule.is_cancel_tried:
+                    await self._end(invoice)
+                    schedule.is_cancel_tried = True
+            elif self._is_over(invoice, payment):
+                await self._end(invoice)
+
+    async def _lookup(self, invoice: Watched) -> Payment:
+        return await self._ask("lookup", self._backend.lookup(invoice.reference, invoice.payment_hash))
+
+    def _is_over(self, invoice: Watched, payment: Payment) -> bool:
+        """Answer whether the time to pay is over: at once where the node says so, else after the grace."""
+        grace_s = 0 if payment.state is PaymentState.GONE else self._policy.grace_s
+        return invoice.expires_at + grace_s < self._now()
+
+    async def _end(self, invoice: Watched) -> None:
+        """Ask for an invoice no longer. Where the node cannot cancel, it is watched until it is forgotten."""
+        is_gone = await self._ask("cancel", self._backend.cancel(invoice.reference, invoice.payment_hash))
+        if not is_gone:
+            payment = await self._lookup(invoice)
+            if payment.state is PaymentState.PAID:
+                # Settled wins over expired, always.
+                await self.settle(invoice.reference, payment.received_msat)
+                return
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            if is_gone:
+                await drop_invoice(connection, invoice.reference)
+            else:
+                await close_invoice(connection, invoice.reference)
+            await purge(connection)
+
+    async def settle(self, reference: bytes, received_msat: int) -> None:
+        """Settle a payment that a look-up has confirmed, and tell whoever listens. Raises DATABASE_FAILURES."""
+        began_s = self._clock()
+        settlement = Settlement(reference, received_msat, self._now(), self._terms)
+        results = await self._writer.settle(settlement.load, settlement.conclude)
+        settled = settlement.settled
+        if settled is None:
+            return
+        self._observer.report_settled(settled.tier, received_msat)
+        if results and results[0].accepted:
+            self._paid_s[settled.note_id] = began_s
+            if results[0] is not Saved.PENDING:
+                self.mark_published(settled.note_id)
+            self._payers.tell(settled.note_id, settled.price_msat, results[0])
+
+    def mark_published(self, note_id: bytes) -> None:
+        """Note that a note is published, paid for here or elsewhere."""
+        began_s = self._paid_s.pop(note_id, None)
+        if began_s is not None:
+            self._observer.report_published(self._clock() - began_s)
+
+    async def clean(self) -> None:
+        """Forget what links payments to notes when its time has come, and what was given up. Raises DATABASE_FAILURES."""
+        async with self._pool.acquire() as connection:
+            async with connection.transaction():
+                await lock_writers(connection)
+                gone = await forget(connection, self._now()) + await purge(connection)
+            if gone:
+                # A deleted row stays in the file until it is vacuumed.
+                await connection.execute("VACUUM parked")
+                await connection.execute("VACUUM invoices")
+            self._observer.report_invoices(await count_by_state(connection), await count_parked(connection))
+
+    async def _ask(self, operation: str, answer: Awaitable[T]) -> T:
+        try:
+            result = await answer
+        except BackendError:
+            self._observer.report_backend(operation, False)
+            raise
+        self._observer.report_backend(operation, True)
+        return result

@@ -1,0 +1,209 @@
+"""The rows of invoices and how they change. Knows their table and no node; the caller owns the transaction.
+
+creating -> open -> settled, or closed, when nothing is asked for any more; a payment may come even then. What a row links,
+a payment and a note, is forgotten with it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import asyncpg
+
+
+class InvoiceState(StrEnum):
+    """Name the states of an invoice."""
+
+    CREATING = "creating"
+    OPEN = "open"
+    CLOSED = "closed"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Hold an invoice to be made: who it is for, what for, until when (Unix seconds), and when its row goes."""
+
+    reference: bytes
+    token: bytes
+    note_id: bytes
+    tier: str
+    price_msat: int
+    expires_at: int
+    forget_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Hold an invoice that could still be paid."""
+
+    reference: bytes
+    payment_hash: bytes
+    price_msat: int
+    tier: str
+    expires_at: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Hold what a payment was for."""
+
+    note_id: bytes
+    tier: str
+    price_msat: int
+
+
+async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at: int) -> None:
+    """Note that an invoice is being made, before the node is asked; one that expired takes its place no longer."""
+    await connection.execute(
+        "UPDATE invoices SET state = 'closed' WHERE note_id = $1 AND tier = $2 AND state IN ('creating', 'open')",
+        order.note_id,
+        order.tier,
+    )
+    await connection.execute(
+        """
+        INSERT INTO invoices (reference, token, note_id, tier, rank, state, expires_at, forget_at)
+        VALUES ($1, $2, $3, $4, $5, 'creating', $6, $7)
+        """,
+        order.reference,
+        order.token,
+        order.note_id,
+        order.tier,
+        order.price_msat,
+        give_up_at,
+        order.forget_at,
+    )
+
+
+async def open_invoice(connection: asyncpg.Connection, order: Order, payment_hash: bytes, bolt11: str) -> bool:
+    """Note what the node made, and answer whether it is still asked for: its note may have been withdrawn meanwhile."""
+    state: str | None = await connection.fetchval(
+        """
+        UPDATE invoices SET payment_hash = $2, bolt11 = $3, expires_at = $4,
+            state = CASE state WHEN 'creating' THEN 'open' ELSE state END
+        WHERE reference = $1 AND state IN ('creating', 'closed') RETURNING state
+        """,
+        order.reference,
+        payment_hash,
+        bolt11,
+        order.expires_at,
+    )
+    return state == InvoiceState.OPEN
+
+
+async def drop_invoice(connection: asyncpg.Connection, reference: bytes) -> None:
+    """Forget an invoice that nobody can pay."""
+    await connection.execute("DELETE FROM invoices WHERE reference = $1 AND state <> 'settled'", reference)
+
+
+async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> None:
+    """Ask for an invoice no longer, and keep watching for a late payment until its row goes."""
+    await connection.execute("UPDATE invoices SET state = 'closed' WHERE reference = $1 AND state = 'open'", reference)
+
+
+async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forget_at: int) -> Settled | None:
+    """Note that an invoice is paid, and return what for; None where that was known, or the row is gone."""
+    record = await connection.fetchrow(
+        """
+        UPDATE invoices SET state = 'settled', bolt11 = NULL, forget_at = $2
+        WHERE reference = $1 AND state <> 'settled' RETURNING note_id, tier, rank
+        """,
+        reference,
+        forget_at,
+    )
+    return None if record is None else Settled(record["note_id"], record["tier"], record["rank"])
+
+
+async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> None:
+    """Ask no longer for what would not raise a note that has been paid for."""
+    await connection.execute(
+        "UPDATE invoices SET state = 'closed' WHERE note_id = $1 AND rank <= $2 AND state IN ('creating', 'open')",
+        note_id,
+        price_msat,
+    )
+
+
+async def count_invoices_of(connection: asyncpg.Connection, note_id: bytes) -> int:
+    """Return how many invoices of a note could still be paid."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM invoices WHERE note_id = $1 AND state <> 'settled'", note_id
+    )
+    return count
+
+
+async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
+    """Return the invoices that could still be paid."""
+    records = await connection.fetch(
+        """
+        SELECT reference, payment_hash, rank, tier, expires_at, state = 'open' AS is_open FROM invoices
+        WHERE state IN ('open', 'closed') AND payment_hash IS NOT NULL
+        """
+    )
+    return [
+        Watched(
+            record["reference"],
+            record["payment_hash"],
+            record["rank"],
+            record["tier"],
+            record["expires_at"],
+            record["is_open"],
+        )
+        for record in records
+    ]
+
+
+async def forget(connection: asyncpg.Connection, now: int) -> int:
+    """Delete the rows whose time has come (Unix seconds), and those whose making was given up; return how many."""
+    gone: list[bytes] = [
+        record["reference"]
+        for record in await connection.fetch(
+            """
+            DELETE FROM invoices WHERE forget_at <= $1 OR (payment_hash IS NULL AND expires_at <= $1)
+            RETURNING reference
+            """,
+            now,
+        )
+    ]
+    await _unlink_surplus(connection, gone)
+    return len(gone)
+
+
+async def _unlink_surplus(connection: asyncpg.Connection, references: Sequence[bytes]) -> None:
+    """Leave the amount, and nothing by which the node's books name the payment."""
+    await connection.execute("UPDATE surplus SET reference = NULL WHERE reference = ANY($1::bytea[])", references)
+
+
+async def count_by_state(connection: asyncpg.Connection) -> dict[str, int]:
+    """Return how many invoices are in each state."""
+    counts = {
+        record["state"]: record["count"]
+        for record in await connection.fetch("SELECT state, count(*) FROM invoices GROUP BY state")
+    }
+    return {str(state): counts.get(state, 0) for state in InvoiceState}
+
+
+async def find_by_hash(connection: asyncpg.Connection, payment_hash: bytes) -> bytes | None:
+    """Return the reference of an invoice that could still be paid; the node may have others, which are not ours."""
+    reference: bytes | None = await connection.fetchval(
+        "SELECT reference FROM invoices WHERE payment_hash = $1 AND state <> 'settled'", payment_hash
+    )
+    return reference
+
+
+async def read_cursor(connection: asyncpg.Connection, backend: str) -> str:
+    """Return where a node's stream of payments goes on, "" at first."""
+    cursor: str | None = await connection.fetchval("SELECT cursor FROM settlement_cursors WHERE backend = $1", backend)
+    return cursor or ""
+
+
+async def keep_cursor(connection: asyncpg.Connection, backend: str, cursor: str) -> None:
+    """Go on after this payment from now on."""
+    await connection.execute(
+        """
+        INSERT INTO settlement_cursors (backend, cursor) VALUES ($1, $2)
+        ON CONFLICT (backend) DO UPDATE SET cursor = excluded.cursor
+        """,
+        backend,
+        cursor,
+    )

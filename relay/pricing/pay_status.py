@@ -1,0 +1,28 @@
+"""What a pay page's token stands for right now. Knows the tables; writes nothing."""
+
+import asyncpg
+
+from relay.pricing.invoices import InvoiceState
+from relay.pricing.pay_page import PayState, PayStatus
+
+
+async def find_pay_status(connection: asyncpg.Connection, token: bytes) -> PayStatus | None:
+    """Return what is known of a token (16 bytes); None where it is unknown, expired or forgotten."""
+    record = await connection.fetchrow(
+        """
+        SELECT i.state, i.tier, i.rank, i.bolt11, i.expires_at, i.note_id,
+               EXISTS (SELECT FROM notes n WHERE n.id = i.note_id) AS is_published,
+               EXISTS (SELECT FROM pending p WHERE p.id = i.note_id) AS is_pending
+        FROM invoices i WHERE i.token = $1 AND i.state IN ('open', 'settled')
+        """,
+        token,
+    )
+    if record is None:
+        return None
+    if record["state"] == InvoiceState.OPEN:
+        return PayStatus(
+            PayState.OPEN, record["tier"], record["rank"], record["bolt11"], record["expires_at"], note_id=None
+        )
+    state = PayState.PAID if record["is_pending"] else PayState.PUBLISHED if record["is_published"] else PayState.KEPT
+    note_id = record["note_id"].hex() if state is PayState.PUBLISHED else None
+    return PayStatus(state, record["tier"], record["rank"], None, None, note_id)

@@ -1,0 +1,68 @@
+"""What the metrics tell of payments: totals, and closed sets of labels. Knows no note, invoice or payer."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from relay.pricing.invoices import InvoiceState
+from relay.pricing.parked import Parking
+from relay.pricing.tiers import Tier
+
+OPERATIONS = ("create", "lookup", "cancel", "stream")
+# From a settlement at once to a tick of an hour.
+_LATENCY_S = (0.01, 0.03, 0.1, 0.3, 1.0, 10.0, 60.0, 600.0, 3600.0)
+
+
+class PaymentMetrics:
+    """Hold the metrics of payments in a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._invoices = Gauge("ringrelay_invoices", "Invoices by state", ["state"], registry=registry)
+        self._parked_notes = Gauge("ringrelay_parked_notes", "Notes that wait for a payment", registry=registry)
+        self._parked_bytes = Gauge("ringrelay_parked_bytes", "Bytes of the notes that wait", registry=registry)
+        self._settled = Counter("ringrelay_settled_msat", "Millisatoshi received, by tier", ["tier"], registry=registry)
+        self._latency = Histogram(
+            "ringrelay_settlement_to_publication_seconds",
+            "From the look-up that found a payment to the note's publication",
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self._errors = Counter(
+            "ringrelay_lightning_errors", "Requests that the node did not answer", ["operation"], registry=registry
+        )
+        self._last_success = Gauge(
+            "ringrelay_lightning_last_success_timestamp_seconds",
+            "Unix time of the last answer of the node, 0 before the first",
+            registry=registry,
+        )
+        for state in InvoiceState:
+            self._invoices.labels(state)
+        for operation in OPERATIONS:
+            self._errors.labels(operation)
+
+    def name_tiers(self, tiers: Iterable[Tier]) -> None:
+        """Show every tier from the start, so that the first payment of one is no new line."""
+        for tier in tiers:
+            self._settled.labels(tier.path)
+
+    def report_backend(self, operation: str, is_done: bool) -> None:
+        """Count one request to the node."""
+        if is_done:
+            self._last_success.set_to_current_time()
+        else:
+            self._errors.labels(operation).inc()
+
+    def report_settled(self, tier: str, msat: int) -> None:
+        """Count one payment."""
+        self._settled.labels(tier).inc(msat)
+
+    def report_published(self, seconds: float) -> None:
+        """Count how long a paid note took to its publication."""
+        self._latency.observe(seconds)
+
+    def report_invoices(self, by_state: dict[str, int], parking: Parking) -> None:
+        """Show how many there are now."""
+        for state, count in by_state.items():
+            self._invoices.labels(state).set(count)
+        self._parked_notes.set(parking.notes)
+        self._parked_bytes.set(parking.bytes)

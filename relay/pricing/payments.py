@@ -1,0 +1,79 @@
+"""Put together what takes payments: the node, the till, what collects, and who listens. None of it where nothing has a price."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import asyncpg
+
+from relay.limits import InvoicePolicy
+from relay.note import Note
+from relay.pricing.backend import Backend
+from relay.pricing.collector import Collector, Observer
+from relay.pricing.payers import Payers
+from relay.pricing.settlement import Terms
+from relay.pricing.till import Till
+from relay.row import Saved
+from relay.writer import Writer
+
+
+class Payments:
+    """Take payments for one relay process; `run` in a task that the caller owns."""
+
+    def __init__(
+        self,
+        policy: InvoicePolicy,
+        publish_every_s: float,
+        backend: Backend,
+        pool: asyncpg.Pool,
+        writer: Writer,
+        observer: Observer,
+        *,
+        find_url: Callable[[], str],
+        report_error: Callable[[BaseException], None],
+    ) -> None:
+        terms = Terms(publish_every_s, policy.forget_after_s)
+        self._backend = backend
+        self.payers = Payers()
+        self.till = Till(
+            policy,
+            terms,
+            backend,
+            pool,
+            writer,
+            find_url=find_url,
+            now=_unix_now,
+            clock=time.monotonic,
+            report=observer.report_backend,
+        )
+        self.collector = Collector(
+            policy,
+            terms,
+            backend,
+            pool,
+            writer,
+            self.payers,
+            observer,
+            now=_unix_now,
+            clock=time.monotonic,
+            report_error=report_error,
+        )
+
+    async def run(self) -> None:
+        """Collect until cancelled, then leave the node."""
+        try:
+            await self.collector.run()
+        finally:
+            await self._backend.close()
+
+    def pass_on(self, notes: Iterable[Note]) -> Iterator[Note]:
+        """Yield notes that are being published, and tell those who listen for them, in whichever process they paid."""
+        for note in notes:
+            if note.rank:
+                note_id = bytes.fromhex(note.event.id)
+                self.collector.mark_published(note_id)
+                self.payers.tell(note_id, note.rank, Saved.STORED if note.risen_from < 0 else Saved.RAISED)
+            yield note
+
+
+def _unix_now() -> int:
+    return int(time.time())

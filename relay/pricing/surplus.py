@@ -1,0 +1,69 @@
+"""Money that bought nothing: what came late, twice, short or beyond the price. Knows its table; the caller owns the transaction.
+
+It is never lost: what is here for a note that is not published buys that note when it is sent again.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import asyncpg
+
+from relay.note import Note
+from relay.row import Saved
+
+
+class Reason(StrEnum):
+    """Tell why a payment, or a part of it, bought nothing."""
+
+    LATE = "late"
+    DOUBLE = "double"
+    SHORT = "short"
+    OVER = "over"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+async def keep_surplus(
+    connection: asyncpg.Connection,
+    reference: bytes | None,
+    amount_msat: int,
+    reason: Reason,
+    note_id: bytes | None = None,
+) -> None:
+    """Keep an amount; `note_id` only where it can still buy that note."""
+    await connection.execute(
+        "INSERT INTO surplus (reference, note_id, amount_msat, reason) VALUES ($1, $2, $3, $4)",
+        reference,
+        note_id,
+        amount_msat,
+        reason,
+    )
+
+
+async def keep_of_refused(connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Saved]) -> None:
+    """Keep what was paid for notes that were refused when they were to be published, or were there at that price already."""
+    for note, saved in zip(notes, results, strict=True):
+        if note.rank and saved not in (Saved.STORED, Saved.RAISED, Saved.PENDING):
+            reason = Reason.DOUBLE if saved is Saved.DUPLICATE else Reason.REFUSED
+            await keep_surplus(connection, None, note.rank, reason)
+
+
+async def sum_for_note(connection: asyncpg.Connection, note_id: bytes) -> int:
+    """Return how much (msat) waits to buy a note."""
+    total: int = await connection.fetchval(
+        "SELECT coalesce(sum(amount_msat), 0)::bigint FROM surplus WHERE note_id = $1", note_id
+    )
+    return total
+
+
+async def spend_for_note(connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> None:
+    """Take the price of a note from what waits for it, and keep the rest, which buys nothing any more."""
+    total: int = await connection.fetchval(
+        """
+        WITH spent AS (DELETE FROM surplus WHERE note_id = $1 RETURNING amount_msat)
+        SELECT coalesce(sum(amount_msat), 0)::bigint FROM spent
+        """,
+        note_id,
+    )
+    if total > price_msat:
+        await keep_surplus(connection, None, total - price_msat, Reason.OVER)

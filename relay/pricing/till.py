@@ -1,0 +1,233 @@
+"""Where a note on a priced path is offered for its price: parked, and an invoice made for it. Knows no socket.
+
+A note comes here twice: as it arrives, when what is known of its id decides, and once it is verified. Whatever was
+asked for is in the database before the node hears of it, so that a crash loses neither a note nor a payment.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from hmac import compare_digest
+
+import asyncpg
+
+from relay.conflicts import refuse_known
+from relay.insert import lock_writers
+from relay.limits import InvoicePolicy
+from relay.note import Note
+from relay.postgres_errors import DATABASE_FAILURES
+from relay.pricing.backend import Backend, BackendError
+from relay.pricing.invoices import Order, begin_invoice, count_invoices_of, drop_invoice, open_invoice
+from relay.pricing.offer import Offer, encode_offer
+from relay.pricing.parked import Parking, count_parked, park, purge
+from relay.pricing.pay_page import PayStatus
+from relay.pricing.pay_status import find_pay_status
+from relay.pricing.settlement import Spending, Terms, to_due
+from relay.pricing.standing import Standing, find_standing
+from relay.pricing.tiers import MSAT_PER_SAT, Tier
+from relay.rate_limit import TokenBucket
+from relay.row import Saved, to_row
+from relay.verdict import Prefix, Rejected
+from relay.writer import Writer
+
+# The same for every note: it stands in the payer's wallet, and in the node's books.
+MEMO = "note"
+_GIVE_UP_S = 60
+_ROUND_S = 3_600
+_BURST_S = 4.0
+_UNAVAILABLE = "invoices are unavailable, try again later"
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """Hold what a note's author is asked to pay, and when that ends (Unix seconds)."""
+
+    offer: Offer
+    note_id: bytes
+    price_msat: int
+    expires_at: int
+
+
+class PaymentRequired(Rejected):
+    """Refuse a note until it is paid for, and say where."""
+
+    def __init__(self, charged: Charged) -> None:
+        super().__init__(Prefix.RESTRICTED, encode_offer(charged.offer).removeprefix(f"{Prefix.RESTRICTED}: "))
+        self.charged = charged
+
+
+class Till:
+    """Ask for the price of notes. `find_url` gives the http(s) URL of the relay's root, without a slash at its end."""
+
+    def __init__(
+        self,
+        policy: InvoicePolicy,
+        terms: Terms,
+        backend: Backend,
+        pool: asyncpg.Pool,
+        writer: Writer,
+        *,
+        find_url: Callable[[], str],
+        now: Callable[[], int],
+        clock: Callable[[], float],
+        report: Callable[[str, bool], None],
+    ) -> None:
+        self._policy = policy
+        self._terms = terms
+        self._backend = backend
+        self._pool = pool
+        self._writer = writer
+        self._find_url = find_url
+        self._now = now
+        self._clock = clock
+        self._report = report
+        self._rate = TokenBucket(policy.per_s, policy.per_s * _BURST_S, clock())
+        self.parking = Parking(0, 0, 0)
+
+    @property
+    def max_open_per_connection(self) -> int:
+        """Return how many invoices of one connection may be open."""
+        return self._policy.max_open_per_connection
+
+    @property
+    def pow_bits(self) -> int:
+        """Return the bits of proof of work that an invoice takes now: they rise with how many are open."""
+        policy = self._policy
+        return policy.pow_bits + policy.pow_bits_when_full * self.parking.open_invoices // policy.max_open
+
+    async def look_up(self, note_id: str) -> Standing:
+        """Return what is known of a note before it is verified. Raises Rejected(error) without a database."""
+        try:
+            async with self._pool.acquire() as connection:
+                return await find_standing(connection, bytes.fromhex(note_id))
+        except DATABASE_FAILURES:
+            raise Rejected(Prefix.ERROR, "the database is not available; try again later") from None
+
+    def find_open(self, standing: Standing, encoded: bytes, tier: Tier) -> Charged | None:
+        """Return what this very event was charged on this path and can still be paid.
+
+        All of it is compared, as the id alone will be public: who knows the pay page has shown the whole event.
+        """
+        invoice = standing.invoices.get(tier.path)
+        if invoice is None or standing.encoded is None or not compare_digest(encoded, standing.encoded):
+            return None
+        if invoice.bolt11 is None or invoice.expires_at <= self._now():
+            return None
+        return self._charge(standing.note_id, invoice.price_msat, invoice.token, invoice.bolt11, invoice.expires_at)
+
+    async def find_pay_status(self, token: bytes) -> PayStatus | None:
+        """Return what a pay page shows. Raises DATABASE_FAILURES."""
+        async with self._pool.acquire() as connection:
+            return await find_pay_status(connection, token)
+
+    async def spend_surplus(self, note: Note, tier: Tier) -> Saved | None:
+        """Publish a verified note with what came too late for it earlier; None where that is not enough."""
+        due = to_due(_priced(note, tier), self._terms)
+        spending = Spending(due)
+        try:
+            results = await self._writer.settle(spending.load, spending.conclude)
+        except DATABASE_FAILURES:
+            raise Rejected(Prefix.ERROR, "the note could not be stored; try again") from None
+        return results[0] if results else None
+
+    async def charge(self, note: Note, tier: Tier) -> Charged:
+        """Park a verified note and make an invoice for it.
+
+        Raises Rejected where it would not be published, where too much is parked, or without a node or a database.
+        """
+        if not self._rate.take(self._clock()):
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._policy.per_s:g} invoices a second are made here; wait and try again",
+            )
+        order = self._make_order(note, tier)
+        try:
+            await self._begin(order, note)
+            return await self._create(order)
+        except DATABASE_FAILURES:
+            raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
+
+    def _make_order(self, note: Note, tier: Tier) -> Order:
+        expires_at = self._now() + self._policy.expiry_s
+        forget_at = expires_at + self._policy.grace_s + self._policy.forget_after_s
+        return Order(
+            reference=secrets.token_bytes(32),
+            token=secrets.token_bytes(16),
+            note_id=bytes.fromhex(note.event.id),
+            tier=tier.path,
+            price_msat=tier.price_msat,
+            expires_at=expires_at,
+            forget_at=-(-forget_at // _ROUND_S) * _ROUND_S,
+        )
+
+    async def _begin(self, order: Order, note: Note) -> None:
+        """Park the note and note the invoice, under the lock of whoever writes notes. Raises Rejected."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            standing = await find_standing(connection, order.note_id)
+            self._check_not_charged(standing, order)
+            saved: dict[int, Saved] = {}
+            row = to_row(note)
+            if not await refuse_known([row], saved, connection):
+                # Nobody pays for what would be refused.
+                raise _to_rejected(saved[id(note)])
+            self.parking = await count_parked(connection)
+            self._check_room(len(note.encoded))
+            if await count_invoices_of(connection, order.note_id) >= self._policy.max_per_note:
+                raise Rejected(
+                    Prefix.RATE_LIMITED,
+                    f"at most {self._policy.max_per_note} invoices a note; pay one of them, or wait until they have expired",
+                )
+            if not standing.is_kept:
+                await park(connection, row)
+            await begin_invoice(connection, order, self._now() + _GIVE_UP_S)
+
+    def _check_not_charged(self, standing: Standing, order: Order) -> None:
+        """Refuse what another connection asked for at the same moment. Raises Rejected."""
+        if standing.rank is not None and standing.rank >= order.price_msat:
+            raise _to_rejected(Saved.DUPLICATE)
+        invoice = standing.invoices.get(order.tier)
+        if invoice is not None and invoice.expires_at > self._now():
+            raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
+
+    def _check_room(self, size: int) -> None:
+        policy, parking = self._policy, self.parking
+        if parking.open_invoices >= policy.max_open:
+            raise Rejected(Prefix.ERROR, "too many invoices are open; try again in some minutes")
+        if parking.notes >= policy.max_parked or parking.bytes + size > policy.max_parked_mib * _MIB:
+            raise Rejected(Prefix.ERROR, "too many notes wait to be paid for; try again in some minutes")
+
+    async def _create(self, order: Order) -> Charged:
+        """Ask the node for the invoice, and keep it. Raises Rejected(error), with nothing left behind."""
+        try:
+            invoice = await self._backend.create(order.reference, order.price_msat, MEMO, self._policy.expiry_s)
+        except BackendError:
+            self._report("create", False)
+            await self._drop(order)
+            raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
+        self._report("create", True)
+        async with self._pool.acquire() as connection:
+            is_kept = await open_invoice(connection, order, invoice.payment_hash, invoice.bolt11)
+        if not is_kept:
+            raise Rejected(Prefix.ERROR, _UNAVAILABLE)
+        return self._charge(order.note_id, order.price_msat, order.token, invoice.bolt11, order.expires_at)
+
+    async def _drop(self, order: Order) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            await drop_invoice(connection, order.reference)
+            await purge(connection)
+
+    def _charge(self, note_id: bytes, price_msat: int, token: bytes, bolt11: str, expires_at: int) -> Charged:
+        pay_url = f"{self._find_url()}/pay/{token.hex()}"
+        return Charged(Offer(price_msat // MSAT_PER_SAT, pay_url, bolt11), note_id, price_msat, expires_at)
+
+
+def _priced(note: Note, tier: Tier) -> Note:
+    return Note(note.event, note.encoded, note.claim, rank=tier.price_msat)
+
+
+def _to_rejected(saved: Saved) -> Rejected:
+    prefix, _, reason = saved.text.partition(": ")
+    return Rejected(Prefix(prefix), reason)
