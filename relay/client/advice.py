@@ -98,7 +98,7 @@ _CASES = (
         "",
         "the relay's text names the fault: mend it and sign again (`ringrelay verify` knows no relay's policy)",
     ),
-    _Case("restricted", "", "the relay asks for something first, a payment perhaps: its text says what"),
+    _Case("restricted", "", "the relay asks for something first: its text says what, and nothing of it was checked"),
     _Case("mute", "", "the relay took the note and shows it to nobody: try another relay"),
     _Case("error", "", "the fault is the relay's: publish the same note again later"),
     _Case("auth-required", "", "do not log in: that would tell the relay who posts. Try another relay"),

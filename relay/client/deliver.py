@@ -1,13 +1,14 @@
-"""Events sent one after the other: each answered, reported, and a refusal explained. Knows no command line."""
+"""Events sent one after the other: each answered, paid for, reported, and a refusal explained. Knows no command line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relay.client.advice import advise
 from relay.client.connect import TOO_BIG, explain_close, is_closed_here
 from relay.client.frame import FRAME_SIZES, make_frame
-from relay.client.send import Answer, Destination, open_line
+from relay.client.pay import Terms, settle
+from relay.client.send import Answer, Demand, Destination, Outcome, open_line
 from relay.client.terminal import tell, warn
 from relay.event import Event
 
@@ -15,24 +16,39 @@ if TYPE_CHECKING:
     from websockets.exceptions import ConnectionClosed
 
 
+# The exit status of each outcome; of several, the highest.
+_STATUS: dict[Outcome, int] = {"accepted": 0, "priced": 0, "refused": 1, "unpaid": 1, "unanswered": 2}
+
+
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Print what became of each event, and explain each kind of refusal once."""
+    """Print what became of each event, and explain each kind of refusal once; of invoices only, if that is asked for."""
 
+    is_invoice_only: bool = False
     explained: set[str] = field(default_factory=set)
 
     def report(self, event: Event, answer: Answer) -> None:
-        """Print the line of one event."""
-        print_line(event, answer)
+        """Print the line of one event, and what can be done about it."""
+        self.print_line(event, answer)
         advice = advise(answer.text) if answer.outcome == "refused" else None
         if advice is not None and advice not in self.explained:
             self.explained.add(advice)
             tell(f"{answer.text.partition(':')[0]}: {advice}")
 
+    def print_line(self, event: Event, answer: Answer) -> None:
+        """Print what became of an event: its id, the outcome, the relay's text; or its invoice alone."""
+        line = f"{event.id} {answer.outcome} {answer.text}".rstrip()
+        if not self.is_invoice_only:
+            print(line, flush=True)
+        elif answer.outcome == "priced":
+            print(answer.text, flush=True)
+        else:
+            tell(f"{line} (without payment)" if answer.outcome == "accepted" else line)
 
-def print_line(event: Event, answer: Answer) -> None:
-    """Print what became of an event: its id, the outcome, the relay's text."""
-    print(f"{event.id} {answer.outcome} {answer.text}".rstrip(), flush=True)
+
+def find_status(answers: Iterable[Answer]) -> int:
+    """Return the exit status that says what became of all events."""
+    return max(_STATUS[answer.outcome] for answer in answers)
 
 
 def warn_of_size(events: Sequence[Event]) -> None:
@@ -42,9 +58,12 @@ def warn_of_size(events: Sequence[Event]) -> None:
 
 
 async def send_all(
-    destination: Destination, events: Sequence[Event], report: Callable[[Event, Answer], None]
+    destination: Destination, events: Sequence[Event], terms: Terms, report: Callable[[Event, Answer], None]
 ) -> list[Answer]:
-    """Send the events one after the other and report each; once the connection is gone, the rest is unanswered."""
+    """Send the events one after the other, wait where one is to be paid for, and report each.
+
+    Once the connection is gone, the rest is unanswered.
+    """
     from websockets.exceptions import ConnectionClosed
 
     line = await open_line(destination)
@@ -54,7 +73,8 @@ async def send_all(
         for event in events:
             if closed is None:
                 try:
-                    answer = await line.send(event)
+                    heard = await line.send(event)
+                    answer = await settle(line, event, heard, terms) if isinstance(heard, Demand) else heard
                 except ConnectionClosed as error:
                     closed = explain_close(error)
                     _advise_on_size(error, event, destination.is_padded)

@@ -3,7 +3,8 @@
 import argparse
 import sys
 
-STILL_GIVES_YOU_AWAY = """\
+PAYMENT = "your wallet's provider sees whom you pay, how much, and when"
+STILL_GIVES_YOU_AWAY = f"""\
 what a ring signature does not hide:
   words     your style, your language, your habits, and facts only a few people know
   ring      a ring of people who could not all have written this; a ring only you would put together
@@ -11,7 +12,7 @@ what a ring signature does not hide:
   network   the relay, and whoever watches your line, sees your address: publish through Tor
   device    the secret key's file, the shell's history, a screen somebody else can see
   links     blsag ties all your notes of one scope together, and whoever has your secret key can prove they are yours
-  payment   what you pay a relay with
+  payment   what you pay a relay with: {PAYMENT}
 """
 
 

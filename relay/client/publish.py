@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from relay.client import compose, explain, keys, route
+from relay.client import compose, explain, keys, pay, route
 from relay.client.connect import NOT_A_URL, check_url
-from relay.client.deliver import Reporter, send_all, warn_of_size
+from relay.client.deliver import Reporter, find_status, send_all, warn_of_size
 from relay.client.keys import BadInput
 from relay.client.publish_signed import sign_and_publish
 from relay.client.send import Destination
@@ -28,7 +28,8 @@ _DESCRIPTION = """\
 Send events, read from stdin one JSON object a line, to a relay, and print one line for each:
 
   <id> accepted [text]      the relay keeps it
-  <id> refused <reason>     the relay does not; what to do is explained on stderr
+  <id> refused <reason>     the relay does not; what to do is explained on stderr ("here: ..." is this program's own reason)
+  <id> unpaid <page>        the relay publishes it once it is paid for, and reported no payment so far
   <id> unanswered <why>     the relay did not say
 
   ringrelay publish wss://relay.example.com --tor < note.json
@@ -38,6 +39,13 @@ work, it is mined and the note sent again: only the process that signed it can d
 
   ringrelay publish wss://relay.example.com --tor --ring ring.txt --key-file me.key < note.txt
 
+Where a relay asks for payment, the amount and the invoice are shown on stderr, and no other amount than the invoice's
+own. The relay publishes the note when it is paid, from whatever wallet, whether this program still waits or not; it
+waits for that, --wait seconds at most, and calls again if the connection is lost. --max-sat N takes dearer ones as
+refused. With --invoice-only, stdout holds nothing but the invoice of what is to be paid for, for a program that pays:
+
+  ringrelay publish wss://relay.example.com/10k --tor --invoice-only --max-sat 10000 < note.json
+
 Stdin is read to its end before the relay is called. All events of one run travel over one connection, which tells
 the relay that they belong together: notes that should not be linked are better published in a run each.
 
@@ -46,7 +54,8 @@ program's name nor anything else about you is sent along, but the relay sees you
 each connection has a circuit of its own, Tor looks the relay's name up, and where there is no Tor nothing is sent.
 Without --tor a proxy in the environment (ALL_PROXY=socks5h://...) is used and never gone around.
 
-exit status: 0 all accepted, 1 some refused or not events, 2 wrong usage, no connection, or some unanswered
+exit status: 0 all accepted, or with --invoice-only accepted or priced; 1 some refused, unpaid or not events;
+2 wrong usage, no connection, or some unanswered; 130 interrupted
 """
 
 
@@ -57,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("url", metavar="URL", help="the relay's address, ws://... or wss://...")
     parser.add_argument("--no-padding", action="store_true", help="for relays that refuse padded messages as too long")
+    pay.add_arguments(parser)
     route.add_arguments(parser)
     explain.add_arguments(parser)
     note = parser.add_argument_group("sign and publish", "with --ring, the options of `ringrelay sign`:")
@@ -66,12 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Send what stdin holds: events, or with --ring the words of a note to sign. Raises BadInput."""
     destination = _read_destination(arguments)
+    terms = pay.read_terms(arguments)
     if arguments.no_padding:
         warn("--no-padding shows the size of the note to whoever watches the line")
     if arguments.ring is not None:
-        return sign_and_publish(arguments, destination)
+        return sign_and_publish(arguments, destination, terms)
     _check_no_note_options(arguments)
-    return _publish_events(destination)
+    return _publish_events(destination, terms)
 
 
 def _read_destination(arguments: argparse.Namespace) -> Destination:
@@ -89,18 +100,15 @@ def _check_no_note_options(arguments: argparse.Namespace) -> None:
         raise BadInput(f"{', '.join(given)}: belongs to signing: add --ring FILE, or leave it out")
 
 
-def _publish_events(destination: Destination) -> int:
+def _publish_events(destination: Destination, terms: pay.Terms) -> int:
     events, is_clean = _read_events()
     if not events:
         raise BadInput("no event on stdin: pipe one in, for example from `ringrelay sign`")
     if len(events) > 1:
         warn("the relay sees that these events come from one place; to keep notes apart, publish one a run")
     warn_of_size(events)
-    answers = asyncio.run(send_all(destination, events, Reporter().report))
-    outcomes = {answer.outcome for answer in answers}
-    if "unanswered" in outcomes:
-        return 2
-    return 0 if outcomes == {"accepted"} and is_clean else 1
+    answers = asyncio.run(send_all(destination, events, terms, Reporter(terms.is_invoice_only).report))
+    return max(find_status(answers), 0 if is_clean else 1)
 
 
 def _read_events() -> tuple[list[Event], bool]:

@@ -12,9 +12,10 @@ from coincurve import PrivateKey
 from relay.client import explain
 from relay.client.advice import find_bits
 from relay.client.compose import Draft, make_note, read_draft
-from relay.client.deliver import Reporter, print_line, send_all, warn_of_size
+from relay.client.deliver import Reporter, find_status, send_all, warn_of_size
 from relay.client.envelope import MAX_POW_BITS, seal_again
 from relay.client.keys import BadInput
+from relay.client.pay import Terms
 from relay.client.send import Answer, Destination
 from relay.client.sign import read_message
 from relay.client.terminal import tell
@@ -28,23 +29,23 @@ _TRY_S = 0.7e-6
 _BYTE_S = 2.5e-9
 
 
-def sign_and_publish(arguments: argparse.Namespace, destination: Destination) -> int:
-    """Sign the words on stdin, send the note, mine and send once more if the relay asks for it. Raises BadInput."""
+def sign_and_publish(arguments: argparse.Namespace, destination: Destination, terms: Terms) -> int:
+    """Sign the words on stdin, send the note, mine and send again if the relay asks for it, and pay. Raises BadInput."""
     explain.show(arguments.quiet)
     author = PrivateKey()
     draft = read_draft(arguments, read_message)
     _refuse_signed(draft)
     note = make_note(draft, author)
     warn_of_size([note])
-    answer = _send(destination, note)
+    answer = _send(destination, note, terms)
     bits = _find_asked_bits(answer, note)
     if bits is not None and estimate_work_s(note, bits) <= MAX_UNASKED_S:
         tell(f"the relay asks for {bits} bits of proof of work: mining, {_describe_work(note, bits)}")
         note = seal_again(note, author, bits)
         # Another connection, and through Tor another circuit: none stands open, waiting, while this machine mines.
-        answer = _send(destination, note)
-    _report(note, answer)
-    return {"accepted": 0, "refused": 1, "unanswered": 2}[answer.outcome]
+        answer = _send(destination, note, terms)
+    _report(note, answer, Reporter(terms.is_invoice_only))
+    return find_status([answer])
 
 
 def _refuse_signed(draft: Draft) -> None:
@@ -58,8 +59,8 @@ def _refuse_signed(draft: Draft) -> None:
     raise BadInput("what stdin holds is signed already: leave --ring out, and it is sent as it is")
 
 
-def _send(destination: Destination, note: Event) -> Answer:
-    (answer,) = asyncio.run(send_all(destination, [note], lambda _, __: None))
+def _send(destination: Destination, note: Event, terms: Terms) -> Answer:
+    (answer,) = asyncio.run(send_all(destination, [note], terms, lambda _, __: None))
     return answer
 
 
@@ -75,15 +76,15 @@ def _count_committed_bits(note: Event) -> int:
     return min(*targets, count_leading_zero_bits(note.id)) if targets else 0
 
 
-def _report(note: Event, answer: Answer) -> None:
+def _report(note: Event, answer: Answer, reporter: Reporter) -> None:
     asked = _find_asked_bits(answer, note)
     if asked is not None and asked <= MAX_POW_BITS:
-        print_line(note, answer)
+        reporter.print_line(note, answer)
         tell(
             f"pow: so much work is not done unasked: add --pow {asked}, {_describe_work(note, asked)}, or try another relay"
         )
         return
-    Reporter().report(note, answer)
+    reporter.report(note, answer)
     if answer.outcome == "unanswered":
         tell(
             f"the relay may have kept it: ask with `ringrelay subscribe URL --stored --id {note.id}` before you sign anew"
