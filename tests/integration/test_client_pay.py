@@ -22,7 +22,9 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from relay.client import keys
 from relay.client.explain import PAYMENT
-from relay.event import encode_event
+from relay.client.genuine import check_note
+from relay.client.publish_signed import MAX_ROUNDS
+from relay.event import count_leading_zero_bits, decode_event, encode_event
 from relay.pricing.offer import Offer, encode_offer
 from tests.support.bolt11 import make_bolt11
 from tests.support.command import ENVIRONMENT, Finished, run, start
@@ -354,6 +356,26 @@ async def test_terms_that_are_none_are_refused_before_the_relay_is_called(option
         done = await publish(relay.url, *options)
     assert (done.status, done.out, relay.connections) == (2, "", 0)
     assert options[0] in done.err
+
+
+async def test_work_is_done_as_it_rises_and_then_the_note_is_paid_for(signing: tuple[str, ...]) -> None:
+    answers = [ok(False, f"pow: {bits} bits of proof of work are needed") for bits in (8, 11)]
+    async with run_relay(*answers, in_turn(ok(False, OFFER), ok(True))) as relay:
+        done = await publish(relay.url, *signing, stdin="said by one of us\n")
+    first, _, last = (decode_event(json.dumps(event)) for event in relay.events)
+    assert (done.status, done.out) == (0, f"{last.id} accepted\n")
+    assert count_leading_zero_bits(last.id) >= 11
+    assert check_note(last).pre_id == check_note(first).pre_id
+    assert done.err.count(BOLT11) == 1
+
+
+async def test_work_that_rises_with_each_try_is_not_done_for_ever(signing: tuple[str, ...]) -> None:
+    answers = [ok(False, f"pow: {bits} bits of proof of work are needed") for bits in range(4, 40)]
+    async with run_relay(*answers) as relay:
+        done = await publish(relay.url, *signing, stdin="said by one of us\n")
+    assert len(relay.events) == 1 + MAX_ROUNDS
+    assert done.status == 1
+    assert f"refused pow: {4 + MAX_ROUNDS} bits" in done.out
 
 
 async def test_a_note_that_was_shown_an_invoice_is_not_mined_into_another(signing: tuple[str, ...]) -> None:
