@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from bech32 import bech32_encode, convertbits
 
 from relay.pricing.settings import LightningSection
-
-_BECH32 = str.maketrans("0123456789abcdef", "qpzry9x8gf2tvdw0")
 
 
 class PaymentRefused(Exception):
@@ -38,7 +37,7 @@ class Made:
     def __post_init__(self) -> None:
         # A picobitcoin is a tenth of a millisatoshi.
         amount = f"{self.amount_msat * 10}p" if self.amount_msat else ""
-        self.bolt11 = f"lnbcrt{amount}1{self.payment_hash.hex().translate(_BECH32)}"
+        self.bolt11 = bech32_encode(f"lnbcrt{amount}", convertbits(self.payment_hash, 8, 5))
 
     @property
     def payment_hash(self) -> bytes:

@@ -1,0 +1,82 @@
+"""Relays that sell, and what tests do with them: a stub of LND behind them, notes with the work that an invoice takes."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relay.event import Event
+from relay.log import Log
+from relay.pricing.offer import Offer, read_offer
+from relay.server import Relay, running
+from tests.support.client import Client
+from tests.support.events import make_ring_note
+from tests.support.lightning_stubs import LndStub
+from tests.support.relays import make_config, to_url
+
+TIERS = [{"path": "/"}, {"path": "/1k", "price_sat": 1_000}, {"path": "/10k", "price_sat": 10_000}]
+# Tests that are not about it mine nothing, and are not slowed down.
+INVOICES = {"pow_bits": 0, "pow_bits_when_full": 0, "per_s": 1_000.0}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A relay with priced tiers, and its node."""
+
+    relay: Relay
+    node: LndStub
+
+    @property
+    def url(self) -> str:
+        return to_url(self.relay)
+
+    @property
+    def cheap(self) -> str:
+        return f"{self.url}/1k"
+
+    @property
+    def dear(self) -> str:
+        return f"{self.url}/10k"
+
+
+@asynccontextmanager
+async def shop(arguments: dict[str, Any], directory: Path, **sections: Any) -> AsyncIterator[Shop]:
+    """Run a relay with priced tiers over a stub of LND."""
+    node = LndStub(directory)
+    await node.start()
+    try:
+        async with reopened(arguments, node, **sections) as open_shop:
+            yield open_shop
+    finally:
+        await node.stop()
+
+
+@asynccontextmanager
+async def reopened(arguments: dict[str, Any], node: LndStub, **sections: Any) -> AsyncIterator[Shop]:
+    """Run one more relay over a node that is there."""
+    given = {"tiers": TIERS, **sections}
+    given["invoices"] = {**INVOICES, **given.get("invoices", {})}
+    config = make_config(arguments, lightning=node.section.model_dump(), **given)
+    async with running(config, Log()) as relay:
+        yield Shop(relay, node)
+
+
+async def order(client: Client, event: Any) -> Offer:
+    """Send an event on a priced path, and return what is asked for it."""
+    accepted, text = await client.publish(event)
+    offer = read_offer(text)
+    assert not accepted, text
+    assert offer is not None, text
+    return offer
+
+
+def token_of(offer: Offer) -> str:
+    found = re.search(r"/pay/([0-9a-f]{32})$", offer.pay_url)
+    assert found
+    return found[1]
+
+
+def make_paid_note(content: str = "worth reading", **options: Any) -> Event:
+    return make_ring_note(content, **options)
