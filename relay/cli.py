@@ -111,7 +111,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_serve(commands: "Commands") -> None:
     parser = _add_command(commands, "serve", "run the relay until it is told to stop", _serve)
-    parser.description = "Run the relay until SIGINT or SIGTERM."
+    parser.description = (
+        "Run the relay until SIGINT or SIGTERM. On SIGHUP the tiers are read again from the configuration."
+    )
     _add_config_option(parser)
 
 
@@ -205,7 +207,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     loaded = _load_config(arguments.config)
     from relay import serve
 
-    return serve.run(loaded)
+    # By its whole name, as it is read again on SIGHUP.
+    path = arguments.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    return serve.run(loaded, None if path is None else path.absolute())
 
 
 def _migrate(arguments: argparse.Namespace) -> int:

@@ -25,6 +25,8 @@ def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str)
         "ring_notes": _describe_ring_notes(config, tier),
         "tiers": [_describe_tier(each) for each in tiers],
     }
+    if config.lightning.backend != "none":
+        info["invoices"] = config.invoices.model_dump()
     if tier.price_msat:
         # Every kind that is accepted costs it, so none is named.
         info["fees"] = {"publication": [{"amount": tier.price_msat, "unit": "msats"}]}

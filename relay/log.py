@@ -26,6 +26,8 @@ class LogEvent(StrEnum):
     DATABASE_LOST = "database_lost"
     INTERNAL_ERROR = "internal_error"
     FEW_OPEN_FILES = "few_open_files"
+    TIERS_RELOADED = "tiers_reloaded"
+    RELOAD_REFUSED = "reload_refused"
 
 
 FIELDS = frozenset({"name", "advice", "error", "where"})

@@ -1,6 +1,7 @@
 """Run the relay as a process: signals, exit status, and what an operator reads. Builds nothing itself."""
 
 import asyncio
+import os
 import resource
 import shlex
 import signal
@@ -11,16 +12,17 @@ from typing import Any
 
 import uvloop
 
-from relay.config import Config
+from relay.config import Config, ConfigError, load
 from relay.database import DatabaseError, migrate_only
 from relay.embedded import EmbeddedError
 from relay.log import Log, LogEvent, silence_libraries
 from relay.migrate import MigrationError
 from relay.postgres_errors import DATABASE_FAILURES
-from relay.server import ListenError, end_tasks, in_url, running
+from relay.pricing.settings import LightningConfigError
+from relay.server import ListenError, Relay, end_tasks, in_url, running
 
 # What keeps a relay from starting and is the operator's to mend; the text of each says how.
-START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError)
+START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError, LightningConfigError)
 # Database connections, the private port, the log, and what the libraries hold.
 _OTHER_OPEN_FILES = 200
 
@@ -29,14 +31,14 @@ class ServerEndedError(Exception):
     """The built-in Postgres ended while the relay was running; the relay has stopped as if it had been told to."""
 
 
-def run(config: Config) -> int:
-    """Run the relay until SIGTERM, SIGINT or SIGHUP and return the exit status."""
+def run(config: Config, path: Path | None = None) -> int:
+    """Run the relay until SIGTERM or SIGINT and return the exit status. On SIGHUP the file's tiers are read again."""
     log = Log()
     silence_libraries()
     log.take_over_unhandled()
     _allow_open_files(config.limits.max_connections, log)
     try:
-        uvloop.run(_run_until_signal(config, log))
+        uvloop.run(_run_until_signal(config, path, log))
     except START_ERRORS as error:
         print(f"ringrelay cannot start: {error}", file=sys.stderr)
         return 1
@@ -63,14 +65,22 @@ def run_migrations(config: Config) -> list[str]:
     return asyncio.run(migrate_only(config, Log()))
 
 
-async def _run_until_signal(config: Config, log: Log) -> None:
-    stopping = asyncio.Event()
+async def _run_until_signal(config: Config, path: Path | None, log: Log) -> None:
+    stopping, hung_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log.write_loop_error)
-    for signal_number in _list_stop_signals():
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stopping.set)
+    # nohup ignores it, as it means that a terminal has closed.
+    is_terminal_of_ours = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
+
+    def take_hangup() -> None:
+        """Read the tiers again, or stop where it means what the signal is named after."""
+        (stopping if is_terminal_of_ours and not _has_terminal() else hung_up).set()
+
+    loop.add_signal_handler(signal.SIGHUP, take_hangup)
     started = asyncio.Event()
-    serving = asyncio.create_task(_serve_until(stopping, started, config, log))
+    serving = asyncio.create_task(_serve_until(stopping, hung_up, started, config, path, log))
     signalled = asyncio.create_task(stopping.wait())
     await asyncio.wait([serving, signalled], return_when=asyncio.FIRST_COMPLETED)
     if not started.is_set():
@@ -83,21 +93,31 @@ async def _run_until_signal(config: Config, log: Log) -> None:
     log.write(LogEvent.STOPPED)
 
 
-def _list_stop_signals() -> list[signal.Signals]:
-    """Return the signals that stop the relay. SIGHUP is one, a terminal that closes, unless nohup said to ignore it."""
-    signals = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signals.append(signal.SIGHUP)
-    return signals
+def _has_terminal() -> bool:
+    """Answer whether there is a terminal that can send signals to this process; one that has closed cannot be opened."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
-async def _serve_until(stopping: asyncio.Event, started: asyncio.Event, config: Config, log: Log) -> None:
+async def _serve_until(
+    stopping: asyncio.Event,
+    hung_up: asyncio.Event,
+    started: asyncio.Event,
+    config: Config,
+    path: Path | None,
+    log: Log,
+) -> None:
     """Raise ServerEndedError, after an orderly stop, where the database ended first, and one of START_ERRORS."""
     try:
         async with running(config, log) as relay:
             started.set()
             _greet(config, relay.find_url())
+            reloading = asyncio.create_task(_keep_reloading(hung_up, relay, path, log))
             await _wait_for_end(stopping, relay.server_ended)
+            await end_tasks([reloading])
             log.write(LogEvent.STOPPING)
     except DATABASE_FAILURES as error:
         if started.is_set():
@@ -108,6 +128,20 @@ async def _serve_until(stopping: asyncio.Event, started: asyncio.Event, config: 
             "the built-in Postgres has ended, and not by the relay: was it killed, or out of memory? What was answered "
             "with OK is stored. Start the relay again; a supervisor such as systemd or Docker does that by itself"
         )
+
+
+async def _keep_reloading(hung_up: asyncio.Event, relay: Relay, path: Path | None, log: Log) -> None:
+    """Read the configuration at each SIGHUP, and put its tiers in force; a bad one changes nothing."""
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        try:
+            is_more = relay.reload(load(path))
+        except ConfigError as error:
+            log.write(LogEvent.RELOAD_REFUSED, advice=f"{error}; what was in force still is")
+        else:
+            advice = "other keys changed, too: start the relay again for those" if is_more else "in force now"
+            log.write(LogEvent.TIERS_RELOADED, advice=advice)
 
 
 async def _wait_for_end(stopping: asyncio.Event, server_ended: Callable[[], Coroutine[Any, Any, None]] | None) -> None:

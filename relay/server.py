@@ -13,7 +13,7 @@ from aiohttp.web import AppRunner
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from relay.config import Config
+from relay.config import Config, ConfigError
 from relay.connection import HARD_FACTOR, Connection, Services
 from relay.database import Database, open_database
 from relay.expiry import keep_deleting
@@ -193,6 +193,18 @@ class Relay:
             write_limit=LOW_BUFFER_BYTES,
             create_connection=make_bounded_connection(HARD_FACTOR * limits.max_pending_bytes),
         )
+
+    def reload(self, config: Config) -> bool:
+        """Put another configuration's tiers in force; nobody is disconnected, and open invoices stay as they are.
+
+        Returns whether it differs in anything else, which takes a restart. Raises ConfigError where a price cannot be paid.
+        """
+        if self._payments is None and any(tier.price_msat for tier in config.tiers):
+            raise ConfigError("tiers: this relay was started without a Lightning node; start it again with [lightning]")
+        self._tiers.replace(config.tiers)
+        if self._payments is not None:
+            self.metrics.payments.name_tiers(config.tiers)
+        return config.model_dump(exclude={"tiers"}) != self._config.model_dump(exclude={"tiers"})
 
     async def stop(self) -> None:
         """Take no more connections, answer what is in flight, close every connection with 1001."""

@@ -68,18 +68,32 @@ async def find_session(relay: ServeProcess) -> int:
         await connection.close()
 
 
+def make_terminal() -> tuple[int, int, str]:
+    """Return both ends of a terminal, and Python that makes it control a process in a session of its own."""
+    terminal, other_end = os.openpty()
+    name = os.ttyname(other_end)
+    prelude = f"import fcntl, os, termios; os.setsid(); fcntl.ioctl(os.open({name!r}, os.O_RDWR), termios.TIOCSCTTY, 0)"
+    return terminal, other_end, prelude
+
+
 async def test_a_terminal_that_closes_stops_the_relay_as_sigterm_does(reachable_directory: Path) -> None:
-    async with serve(reachable_directory) as relay:
-        relay.process.send_signal(signal.SIGHUP)
+    terminal, other_end, prelude = make_terminal()
+    async with serve(reachable_directory, prelude=prelude) as relay:
+        os.close(other_end)
+        os.close(terminal)
         assert await relay.wait_for_end() == 0
         assert "event='stopped'" in relay.log
         assert relay.list_postgres() == []
 
 
 async def test_nohup_keeps_a_relay_running_when_the_terminal_closes(reachable_directory: Path) -> None:
-    prelude = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    terminal, other_end, prelude = make_terminal()
+    prelude += "; import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     async with serve(reachable_directory, prelude=prelude) as relay:
-        relay.process.send_signal(signal.SIGHUP)
+        os.close(other_end)
+        os.close(terminal)
+        # What the signal means to a relay without a terminal.
+        await until(lambda: "event='tiers_reloaded'" in relay.log)
         async with Client(relay.url) as client:
             assert await client.fetch({}) == []
         await relay.stop()

@@ -91,8 +91,8 @@ class ServeProcess:
             "RELAY_SERVER__PORT": "0",
             "RELAY_SERVER__PRIVATE_PORT": str(self.private_port),
             "RELAY_DATABASE__SHARED_BUFFERS_MIB": "16",
-            # Tests that are not about it mine nothing.
-            "RELAY_TIERS": '[{"path": "/"}]',
+            # Tests that are not about it mine nothing; a test with a configuration of its own says what it wants.
+            **({} if (directory / "relay.toml").exists() else {"RELAY_TIERS": '[{"path": "/"}]'}),
             **{f"RELAY_{name}": value for name, value in settings.items()},
             **variables,
         }
@@ -136,7 +136,7 @@ class ServeProcess:
                 stdout=PIPE,
                 stderr=log,
                 env=self._environment,
-                # No relay.toml is there.
+                # Only some tests have put a relay.toml there.
                 cwd=self.directory,
             )
 

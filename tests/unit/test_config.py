@@ -49,8 +49,9 @@ def test_every_key_is_in_the_example_file_with_its_default(tmp_path: Path) -> No
         for inner in (value if isinstance(value, dict) else [""])
     }
     assert written == set(list_keys())
-    without_url = re.sub(r"^url = \"postgresql.*$", "", text, flags=re.MULTILINE)
-    assert load(write(tmp_path, without_url)).model_dump() == Config().model_dump()
+    # These have no default.
+    rest = re.sub(r'^(url = "postgresql.*|\w+ = "\.\.\.")$', "", text, flags=re.MULTILINE)
+    assert load(write(tmp_path, rest)).model_dump() == Config().model_dump()
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +143,12 @@ def test_limits_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
 
 def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgresql://ringrelay@db/ringrelay"
-    values = {**flatten(Config().model_dump(mode="json")), "database.url": url}
+    lightning = {"secret": "a", "secret_file": "b", "certificate_file": "c"}
+    values = {
+        **flatten(Config().model_dump(mode="json")),
+        "database.url": url,
+        **{f"lightning.{name}": value for name, value in lightning.items()},
+    }
     assert set(values) == set(list_keys())
     for key, value in values.items():
         text = value if isinstance(value, str) else json.dumps(value)
@@ -150,7 +156,7 @@ def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -
     loaded = load(None)
     assert loaded.database.url is not None
     assert loaded.database.url.get_secret_value() == url
-    expected = Config(database={"url": url})
+    expected = Config(database={"url": url}, lightning=lightning)
     assert loaded.model_dump() == expected.model_dump()
 
 
@@ -208,3 +214,31 @@ def test_the_description_says_what_was_read(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("RELAY_LIMITS__MAX_TAGS", "7")
     path = write(tmp_path, "[limits]")
     assert describe(load(path)).splitlines()[0] == f"read: {path}, then RELAY_LIMITS__MAX_TAGS"
+
+
+def test_a_price_needs_a_node_to_pay_it_to(tmp_path: Path) -> None:
+    text = '[[tiers]]\npath = "/"\nprice_sat = 5\n'
+    with pytest.raises(ConfigError, match="set lightning.backend"):
+        load(write(tmp_path, text))
+    node = '[lightning]\nbackend = "lnbits"\nurl = "http://127.0.0.1:5000"\nsecret = "canary"\n'
+    config = load(write(tmp_path, text + node))
+    assert config.tiers[0].price_msat == 5_000
+    assert "canary" not in describe(config)
+
+
+def test_the_tier_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"relay\.toml: tiers, number 2\.price_sat: "):
+        load(write(tmp_path, '[[tiers]]\npath = "/"\n[[tiers]]\npath = "/a"\nprice_sat = -1\n'))
+    monkeypatch.setenv("RELAY_TIERS", '[{"path": "canary"}]')
+    with pytest.raises(ConfigError, match=r"RELAY_TIERS: must be ") as caught:
+        load(None)
+    assert "canary" not in str(caught.value)
+    monkeypatch.setenv("RELAY_TIERS", "canary")
+    with pytest.raises(ConfigError, match="RELAY_TIERS: a list must be written as JSON"):
+        load(None)
+
+
+@pytest.mark.parametrize("url", ["relay.example", "https://relay.example", "wss://relay.example/path", "wss://ä"])
+def test_the_relays_own_url_is_one_that_clients_can_use(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"server\.url: must be empty or a host with ws"):
+        load(write(tmp_path, f'[server]\nurl = "{url}"\n'))

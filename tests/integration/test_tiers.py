@@ -1,0 +1,181 @@
+"""Tiers on URL paths: what each takes and says of itself, what is read there, and how they change while the relay runs."""
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from relay.config import Config, ConfigError
+from relay.event import Event, count_leading_zero_bits
+from relay.insert import Saved
+from relay.log import Log
+from relay.server import Relay, running
+from tests.support.client import Client, as_json
+from tests.support.events import KEYS, make_event, make_ring_note, to_ring_note
+from tests.support.paid import INVOICES, TIERS, shop
+from tests.support.processes import serve
+from tests.support.raw import port_of, request
+from tests.support.relays import make_config, relay_on, to_url
+from tests.support.waiting import until
+
+FREE, CHEAP, DEAR = 0, 1_000_000, 10_000_000
+# Nothing is sold in most of these tests, so nobody is ever asked.
+NO_NODE = {"backend": "lnbits", "url": "http://127.0.0.1:1", "secret": "not used"}
+
+
+def make_tiered(arguments: dict[str, Any], **sections: Any) -> Config:
+    return make_config(arguments, **{"lightning": NO_NODE, "tiers": TIERS, **sections})
+
+
+async def keep(relay: Relay, note: Event, rank: int) -> Saved:
+    """Store a note, or raise it, as one that was paid for is."""
+    return await relay._writer.save(replace(to_ring_note(note), rank=rank))
+
+
+async def read_info(url: str, path: str) -> dict[str, Any]:
+    head = f"GET {path} HTTP/1.1\nHost: x\nAccept: application/nostr+json"
+    status, _, body = await request(port_of(url), head)
+    assert status == 200
+    info: dict[str, Any] = json.loads(body)
+    return info
+
+
+async def test_each_path_says_what_it_takes(database18: dict[str, Any], tmp_path: Path) -> None:
+    tiers = [{"path": "/", "pow_bits": 9}, {"path": "/10k", "price_sat": 10_000, "max_ring": 100, "max_kib": 64}]
+    async with shop(database18, tmp_path, tiers=tiers, accept={"plain": True}) as sold:
+        free, priced = await read_info(sold.url, "/"), await read_info(sold.url, "/10k?a=b")
+        assert "fees" not in free
+        assert "payments_url" not in free
+        assert free["limitation"]["min_pow_difficulty"] == 9
+        assert free["limitation"]["restricted_writes"] is False
+        assert priced["fees"] == {"publication": [{"amount": 10_000_000, "unit": "msats"}]}
+        assert priced["payments_url"] == f"http://127.0.0.1:{port_of(sold.url)}/10k"
+        assert priced["limitation"]["restricted_writes"] is True
+        assert priced["limitation"]["payment_required"] is free["limitation"]["payment_required"] is False
+        assert priced["ring_notes"]["max_ring_size"] == 100
+        assert free["tiers"] == priced["tiers"]
+        assert free["tiers"] == [
+            {"path": "/", "pow_bits": 9, "price_msat": 0},
+            {"path": "/10k", "pow_bits": 0, "price_msat": 10_000_000, "max_ring": 100, "max_kib": 64},
+        ]
+        status, _, page = await request(port_of(sold.url), "GET /10k HTTP/1.1\nHost: x\nAccept: text/html")
+        assert status == 200
+        assert b"10,000 sat" in page
+
+
+@pytest.mark.parametrize("filter_", [{}, {"#t": ["x"]}, {"kinds": [1]}, {"search": "minring:3"}, {"limit": 9}])
+async def test_a_path_shows_its_own_notes_and_dearer_ones(database: dict[str, Any], filter_: dict[str, Any]) -> None:
+    async with running(make_tiered(database), Log()) as relay:
+        notes = []
+        for place, rank in enumerate((FREE, CHEAP, DEAR)):
+            notes.append(make_ring_note(str(rank), created_at=5 - place, tags=(("t", "x"),)))
+            await keep(relay, notes[-1], rank)
+        for place, path in enumerate(("/", "/1k", "/10k")):
+            visible = [as_json(note) for note in notes[place:]]
+            async with Client(to_url(relay) + path) as client:
+                assert await client.fetch(filter_) == visible
+                await client.send("COUNT", "c", filter_)
+                assert await client.next("COUNT") == ["c", {"count": len(visible)}]
+
+
+async def test_a_note_that_rises_appears_once_where_it_was_not_shown_yet(database: dict[str, Any]) -> None:
+    async with running(make_tiered(database), Log()) as relay, running(make_tiered(database), Log()) as other:
+        # Subscribers of another process learn of it, too.
+        for url in (to_url(relay), to_url(other)):
+            note = make_ring_note(url)
+            async with Client(url) as root, Client(f"{url}/1k") as cheap, Client(f"{url}/10k") as dear:
+                for client in (root, cheap, dear):
+                    await client.follow()
+                for client, rank in ((root, FREE), (cheap, CHEAP), (dear, DEAR)):
+                    await keep(relay, note, rank)
+                    assert await client.next("EVENT") == ["live", as_json(note)]
+                # It never falls.
+                assert await keep(relay, note, CHEAP) is Saved.DUPLICATE
+                last = make_ring_note(f"{url} last")
+                await keep(relay, last, DEAR)
+                for client in (root, cheap, dear):
+                    assert await client.next("EVENT") == ["live", as_json(last)]
+                assert as_json(note) in await dear.fetch({})
+
+
+async def test_ephemeral_events_are_not_sold(database18: dict[str, Any]) -> None:
+    config = make_tiered(database18, invoices=INVOICES)
+    async with running(config, Log()) as relay, Client(f"{to_url(relay)}/1k") as client:
+        text = "blocked: ephemeral events are kept nowhere and not sold; send it on a path without a price"
+        assert await client.publish(make_ring_note(kind=20_001)) == (False, text)
+
+
+async def test_a_bare_deletion_of_what_is_here_is_free_and_shown_on_every_path(database: dict[str, Any]) -> None:
+    author = KEYS[9]
+    async with running(make_tiered(database, tiers=[{"path": "/", "pow_bits": 30}, *TIERS[1:]]), Log()) as relay:
+        for path in ("/", "/1k"):
+            note = make_ring_note(path, author=author)
+            await keep(relay, note, CHEAP)
+            bare = make_event(key=author, kind=5, content="", tags=(("e", note.id), ("k", "1")))
+            async with Client(to_url(relay) + path) as client, Client(f"{to_url(relay)}/10k") as dear:
+                await dear.follow()
+                wordy = make_event(key=author, kind=5, content="words", tags=(("e", note.id),))
+                other = make_event(key=KEYS[8], kind=5, content="", tags=(("e", note.id),))
+                nothing = make_event(key=author, kind=5, content="", tags=(("e", "0" * 64),))
+                for costly in (wordy, other, nothing):
+                    accepted, text = await client.publish(costly)
+                    assert not accepted
+                    assert text.startswith("pow: ")
+                assert await client.publish(bare) == (True, "")
+                assert await dear.next("EVENT") == ["live", as_json(bare)]
+                assert await client.fetch({"ids": [note.id]}) == []
+
+
+async def test_a_path_that_is_taken_away_says_so(database18: dict[str, Any]) -> None:
+    async with running(make_tiered(database18), Log()) as relay, Client(f"{to_url(relay)}/1k") as client:
+        assert relay.reload(make_tiered(database18, tiers=TIERS[:1])) is False
+        text = "restricted: this path is gone; reconnect to one that the info document names"
+        assert await client.publish(make_ring_note()) == (False, text)
+        await client.send("REQ", "s", {})
+        assert await client.next("CLOSED") == ["s", text]
+        await client.send("COUNT", "s", {})
+        assert await client.next("CLOSED") == ["s", text]
+        with pytest.raises(InvalidStatus) as caught:
+            async with Client(f"{to_url(relay)}/1k"):
+                pass
+        assert caught.value.response.status_code == 404
+
+
+async def test_a_price_needs_a_node_also_after_a_reload(database18: dict[str, Any]) -> None:
+    config = make_config(database18)
+    async with running(config, Log()) as relay:
+        with pytest.raises(ConfigError, match="started without a Lightning node"):
+            relay.reload(make_tiered(database18))
+        assert relay._tiers.find("/1k") is None
+
+
+async def test_sighup_reads_the_tiers_again_and_disconnects_nobody(reachable_directory: Path) -> None:
+    file = reachable_directory / "relay.toml"
+    file.write_text('[[tiers]]\npath = "/"\n')
+    unlucky = next(
+        note for number in range(99) if not count_leading_zero_bits((note := make_ring_note(str(number))).id)
+    )
+    async with serve(reachable_directory) as relay, Client(relay.url) as client:
+        for text, logged, answer in (
+            ('[[tiers]]\npath = "/"\npow_bits = 1\n', "'in force now'", (False, "pow: 1 bits")),
+            ('[[tiers]]\npath = "/other"\n', "reload_refused", (False, "pow: 1 bits")),
+            ("[limits\n", "what was in force still is", (False, "pow: 1 bits")),
+            ('[limits]\nmax_tags = 5\n[[tiers]]\npath = "/"\n', "start the relay again for those", (True, "")),
+        ):
+            file.write_text(text)
+            relay.process.send_signal(signal.SIGHUP)
+            await until(lambda logged=logged: logged in relay.log)
+            accepted, said = await client.publish(unlucky)
+            assert (accepted, said[:11]) == answer
+        await relay.stop()
+
+
+async def test_the_default_takes_a_note_with_sixteen_bits_and_asks_for_them(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, tiers=Config().tiers) as url, Client(url) as client:
+        text = "pow: 16 bits of proof of work are needed for this note (NIP-13); mine a nonce"
+        assert await client.publish(make_ring_note()) == (False, text)
+        assert await client.publish(make_ring_note(pow_bits=16)) == (True, "")
