@@ -91,7 +91,8 @@ class Connection:
                     task.cancel()
         finally:
             self._close_all_subscriptions()
-            self._stop_listening()
+            for note_id in list(self._unpaid):
+                self._stop_listening(note_id)
             if self._slow_check is not None:
                 self._slow_check.cancel()
         self._outbox.flush()
@@ -205,6 +206,9 @@ class Connection:
         self._start(self._guard(partial(self._answer_event, event), lambda text: self._send_ok(event.id, False, text)))
 
     async def _answer_event(self, event: Event) -> None:
+        if self._unpaid:
+            # Sent again: what it is answered now is the answer.
+            self._stop_listening(bytes.fromhex(event.id))
         try:
             saved = await self._services.event.take(event, self._find_tier(), self._session, self._loop.time())
         except PaymentRequired as required:
@@ -231,11 +235,10 @@ class Connection:
         payers.listen(charged.note_id, charged.price_msat, self, tell)
         self._unpaid.add(charged.note_id)
 
-    def _stop_listening(self) -> None:
-        if self._services.payers is not None:
-            for note_id in self._unpaid:
-                self._services.payers.leave(note_id, self)
-        self._unpaid.clear()
+    def _stop_listening(self, note_id: bytes) -> None:
+        if note_id in self._unpaid and self._services.payers is not None:
+            self._services.payers.leave(note_id, self)
+            self._unpaid.discard(note_id)
 
     def _find_tier(self) -> Tier:
         """Return the tier of this connection's path as it is now. Raises Rejected where the operator took it away."""

@@ -182,6 +182,7 @@ class Till:
             if not standing.is_kept:
                 await park(connection, row)
             await begin_invoice(connection, order, self._now() + _GIVE_UP_S)
+            self.parking = await count_parked(connection)
 
     def _check_not_charged(self, standing: Standing, order: Order) -> None:
         """Refuse what another connection asked for at the same moment. Raises Rejected."""

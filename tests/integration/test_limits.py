@@ -9,9 +9,8 @@ import asyncpg
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from relay.event import Event
 from tests.support.client import Client, publish_many
-from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of
+from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, pubkey_of
 from tests.support.raw import connect_silently
 from tests.support.relays import describe, make_config, relay_on
 
@@ -330,11 +329,6 @@ async def test_a_note_that_is_dear_to_verify_needs_proof_of_work_in_proportion(d
         assert await client.publish(make_unlucky(ring_size=dear, scope="s")) == (False, text.replace("7", "8"))
         await client.publish_all(make_ring_note(ring_size=dear, pow_bits=7))
         await client.publish_all(make_ring_note(ring_size=dear, scope="s", pow_bits=8))
-
-
-def make_unlucky(**arguments: Any) -> Event:
-    """Make a ring note whose id has no leading zero bit, as one in two has."""
-    return next(note for _ in range(100) if (note := make_ring_note(**arguments)).id[0] in "89abcdef")
 
 
 async def test_a_member_may_post_for_a_ring_where_the_operator_lets_them(database18: dict[str, Any]) -> None:

@@ -1,17 +1,59 @@
 """Posting on a priced path: what is asked, what a payment does, and who sees the note. Over a stub of LND."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from tests.support.client import Client, as_json
-from tests.support.paid import make_paid_note, order, shop
-from tests.support.raw import port_of
+from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note
+from tests.support.lightning_stubs import LndStub
+from tests.support.paid import order, reopened, shop
+from tests.support.raw import port_of, request
+from tests.support.waiting import until
+
+DUPLICATE = (True, "duplicate: already have this event")
+UNAVAILABLE = (False, "error: invoices are unavailable, try again later")
+
+
+async def read_pay_page(url: str, accept: str = "application/json") -> tuple[int, dict[str, Any]]:
+    head = f"GET /pay/{url.rpartition('/')[2]} HTTP/1.1\nHost: x\nAccept: {accept}"
+    status, _, body = await request(port_of(url.rpartition("/pay/")[0]), head)
+    return status, json.loads(body)
+
+
+async def count(arguments: dict[str, Any], table: str) -> int:
+    connection = await asyncpg.connect(**arguments)
+    try:
+        found: int = await connection.fetchval(f"SELECT count(*) FROM {table}")
+        return found
+    finally:
+        await connection.close()
+
+
+async def run(arguments: dict[str, Any], statement: str) -> None:
+    connection = await asyncpg.connect(**arguments)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def read_surplus(arguments: dict[str, Any]) -> list[tuple[int, str, bool]]:
+    """Return the amounts, the reasons, and whether each can still buy its note."""
+    connection = await asyncpg.connect(**arguments)
+    try:
+        rows = await connection.fetch("SELECT amount_msat, reason, note_id IS NOT NULL FROM surplus ORDER BY 1, 2")
+        return [tuple(row) for row in rows]
+    finally:
+        await connection.close()
 
 
 async def test_a_note_that_is_paid_for_appears_and_its_author_hears_of_it(
     database: dict[str, Any], tmp_path: Path
 ) -> None:
-    note = make_paid_note()
+    note = make_ring_note()
     async with shop(database, tmp_path) as sold, Client(sold.dear) as author, Client(sold.dear) as reader:
         await reader.follow()
         offer = await order(author, note)
@@ -22,4 +64,248 @@ async def test_a_note_that_is_paid_for_appears_and_its_author_hears_of_it(
         assert await author.next("OK") == [note.id, True, ""]
         assert await reader.next("EVENT") == ["live", as_json(note)]
         assert await reader.fetch({}) == [as_json(note)]
-        assert await author.publish(note) == (True, "duplicate: already have this event")
+        assert await author.publish(note) == DUPLICATE
+        assert await count(database, "parked") == 0
+
+
+async def test_the_same_event_gets_the_same_invoice_and_nobody_else_does(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_ring_note(author=KEYS[9])
+    # The same id with another valid signature of the same key: it takes the key to make it, and verifying to know that.
+    forged = as_json(note) | {"sig": "0" * 128}
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.cheap) as other:
+        offer = await order(author, note)
+        assert await order(author, note) == offer
+        assert await order(other, note) == offer
+        assert await other.publish(forged) == (
+            False,
+            "invalid: the event's signature is wrong: sign its id again",
+        )
+        assert len(sold.node.made) == 1
+        # Another tier is another price.
+        async with Client(sold.dear) as dear:
+            assert (await order(dear, note)).amount_sat == 10_000
+
+
+async def test_no_invoice_is_made_for_what_would_be_refused(database18: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note(author=KEYS[9], tags=(("t", "x"),))
+    bad_ring = as_json(make_event(key=KEYS[9], tags=(*note.tags[:-1], ("t", "y")), content=note.content))
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.url) as root:
+        assert (await author.publish(bad_ring))[0] is False
+        await root.publish_all(make_event(key=KEYS[9], kind=5, content="", tags=(("e", note.id), ("t", "z"))))
+        text = "blocked: its author has deleted this event; it is not accepted again: post a new one"
+        assert await author.publish(note) == (False, text)
+        assert sold.node.made == []
+        assert await count(database18, "parked") == 0
+
+
+async def test_a_stored_note_rises_when_its_price_is_paid(database: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note()
+    async with shop(database, tmp_path) as sold, Client(sold.url) as root, Client(sold.dear) as dear:
+        await root.publish_all(note)
+        await root.follow()
+        offer = await order(dear, note)
+        assert await count(database, "parked") == 0
+        assert await dear.fetch({}) == []
+        await sold.node.pay(offer.bolt11)
+        assert await dear.next("OK") == [note.id, True, "the note was here already; it is shown on this path now"]
+        assert await dear.fetch({}) == [as_json(note)]
+        # Lower tiers take it as known, and those who had it do not get it twice.
+        async with Client(sold.cheap) as cheap:
+            assert await cheap.publish(note) == DUPLICATE
+        assert await root.publish(note) == DUPLICATE
+
+
+async def test_a_copy_of_words_can_be_bought(database18: dict[str, Any], tmp_path: Path) -> None:
+    first, copy = make_words_note("the same words"), make_words_note("the same words")
+    async with shop(database18, tmp_path) as sold, Client(sold.url) as root, Client(sold.cheap) as cheap:
+        await root.publish_all(first)
+        assert (await root.publish(copy))[1].startswith("duplicate: these words are already here")
+        offer = await order(cheap, copy)
+        await sold.node.pay(offer.bolt11)
+        assert await cheap.next("OK") == [copy.id, True, ""]
+
+
+async def test_the_author_can_withdraw_a_note_before_it_is_paid_for(database18: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note(author=KEYS[9])
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        offer = await order(author, note)
+        bare = make_event(key=KEYS[9], kind=5, content="", tags=(("e", note.id),))
+        assert await author.publish(bare) == (True, "")
+        assert await count(database18, "parked") == 0
+        assert (await read_pay_page(offer.pay_url))[0] == 404
+        # The node can cancel, so nobody pays for nothing; then the row has no more use.
+        await until(lambda: sold.node.made[0].cancelled)
+
+        async def is_forgotten() -> bool:
+            return await count(database18, "invoices") == 0
+
+        await until(is_forgotten)
+
+
+async def test_a_payment_that_comes_late_buys_the_note_when_it_is_sent_again(
+    database: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_ring_note()
+    async with shop(database, tmp_path) as sold, Client(sold.cheap) as author:
+        offer = await order(author, note)
+        # As after expiry and grace, at a node that could not cancel.
+        await run(database, "DELETE FROM parked")
+        await sold.node.pay(offer.bolt11)
+
+        async def is_kept() -> bool:
+            return await count(database, "surplus") == 1
+
+        await until(is_kept)
+        assert await read_surplus(database) == [(1_000_000, "late", True)]
+        assert (await read_pay_page(offer.pay_url))[0] == 409
+        async with Client(sold.dear) as dear:
+            # It is not enough for another tier.
+            await order(dear, note)
+        assert await author.publish(note) == (True, "")
+        assert await author.fetch({}) == [as_json(note)]
+        assert await read_surplus(database) == []
+        assert len(sold.node.made) == 2
+
+
+async def test_what_is_paid_beyond_the_price_is_kept_and_buys_no_higher_tier(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_ring_note()
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.dear) as dear:
+        offer = await order(author, note)
+        await sold.node.pay(offer.bolt11, more_msat=9_500_000)
+        assert await author.next("OK") == [note.id, True, ""]
+        assert await dear.fetch({}) == []
+        assert await read_surplus(database18) == [(9_500_000, "over", False)]
+
+
+async def test_two_tiers_paid_for_one_note_publish_it_once_and_raise_it(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_ring_note()
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as cheap, Client(sold.dear) as dear:
+        cheap_offer, dear_offer = await order(cheap, note), await order(dear, note)
+        await cheap.follow()
+        await sold.node.pay(dear_offer.bolt11)
+        assert await dear.next("OK") == [note.id, True, ""]
+        # Who waits for the cheaper tier has what was asked for, too.
+        assert [(await cheap.receive())[0] for _ in range(2)] == ["OK", "EVENT"]
+        await sold.node.pay(cheap_offer.bolt11)
+
+        async def is_kept() -> bool:
+            return await count(database18, "surplus") == 1
+
+        await until(is_kept)
+        assert await read_surplus(database18) == [(1_000_000, "double", False)]
+        assert await dear.fetch({}) == [as_json(note)]
+
+
+async def test_a_node_that_is_down_parks_nothing(database18: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note()
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        await sold.node.stop()
+        text = "error: invoices are unavailable, try again later"
+        assert await author.publish(note) == (False, text)
+        assert await count(database18, "parked") == await count(database18, "invoices") == 0
+        await sold.node.start()
+        offer = await order(author, note)
+        # Down while it is paid: what was missed is found afterwards.
+        await sold.node.pay(offer.bolt11)
+        await sold.node.stop()
+        await sold.node.start()
+        assert await author.next("OK") == [note.id, True, ""]
+
+
+async def test_what_was_paid_while_the_relay_was_away_is_published_at_its_start(
+    database: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_ring_note()
+    node = LndStub(tmp_path)
+    await node.start()
+    async with reopened(database, node) as sold, Client(sold.cheap) as author:
+        offer = await order(author, note)
+    await node.pay(offer.bolt11)
+    async with reopened(database, node) as sold, Client(sold.cheap) as reader:
+
+        async def is_here() -> bool:
+            return await reader.fetch({}) == [as_json(note)]
+
+        await until(is_here)
+    await node.stop()
+
+
+async def test_two_relays_on_one_database_publish_a_paid_note_once(database18: dict[str, Any], tmp_path: Path) -> None:
+    notes = [make_ring_note(str(number)) for number in range(10)]
+    async with shop(database18, tmp_path) as sold, reopened(database18, sold.node) as other:
+        async with Client(sold.cheap) as author, Client(other.cheap) as reader, Client(other.cheap) as second_author:
+            await reader.follow()
+            for note in notes:
+                # Whichever process learns of the payment, both authors hear of it.
+                offer = await order(author, note)
+                assert await order(second_author, note) == offer.__class__(
+                    offer.amount_sat,
+                    offer.pay_url.replace(str(port_of(sold.url)), str(port_of(other.url))),
+                    offer.bolt11,
+                )
+                await sold.node.pay(offer.bolt11)
+                assert (await author.next("OK"))[:2] == [note.id, True]
+                assert (await second_author.next("OK"))[:2] == [note.id, True]
+                assert await reader.next("EVENT") == ["live", as_json(note)]
+        assert await count(database18, "surplus") == 0
+
+
+async def test_a_paid_note_waits_for_the_tick_where_there_is_one(database18: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note()
+    privacy = {"publish_every_s": 3_600}
+    async with shop(database18, tmp_path, privacy=privacy) as sold, Client(sold.cheap) as author:
+        offer = await order(author, note)
+        assert (await read_pay_page(offer.pay_url))[0] == 402
+        await sold.node.pay(offer.bolt11)
+        event_id, accepted, text = await author.next("OK")
+        assert (event_id, accepted) == (note.id, True)
+        assert text.endswith("at the next tick, within 3600 seconds")
+        assert await author.publish(note) == DUPLICATE
+        status, page = await read_pay_page(offer.pay_url)
+        assert (status, page["state"]) == (202, "paid")
+        assert "note" not in page
+        await sold.relay._writer.publish_pending(0)
+        assert await author.fetch({}) == [as_json(note)]
+        status, page = await read_pay_page(offer.pay_url)
+        assert (status, page["state"], page["note"]) == (200, "published", note.id)
+
+
+async def test_the_pay_page_follows_the_note_until_it_is_forgotten(database18: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note()
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        offer = await order(author, note)
+        status, page = await read_pay_page(offer.pay_url)
+        assert (status, page["state"], page["amount_msat"], page["bolt11"]) == (402, "open", 1_000_000, offer.bolt11)
+        assert note.id not in json.dumps(page)
+        await sold.node.pay(offer.bolt11)
+        await author.next("OK")
+        status, page = await read_pay_page(offer.pay_url)
+        assert (status, page["note"]) == (200, note.id)
+        assert "bolt11" not in page
+        await run(database18, "UPDATE invoices SET forget_at = 1")
+        await sold.relay._payments.collector.clean()
+        unknown = await read_pay_page(f"{sold.url}/pay/{'0' * 32}")
+        assert await read_pay_page(offer.pay_url) == unknown
+        assert unknown[0] == 404
+        for path in ("/pay", "/pay/", "/pay/x", f"/pay/{'0' * 33}", f"/pay/{'A' * 32}"):
+            assert (await request(port_of(sold.url), f"GET {path} HTTP/1.1\nHost: x"))[0] == 404
+
+
+async def test_an_invoice_takes_proof_of_work_that_rises_with_those_that_are_open(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    invoices = {"pow_bits": 2, "pow_bits_when_full": 8, "max_open": 4, "max_open_per_connection": 9}
+    async with shop(database18, tmp_path, invoices=invoices) as sold, Client(sold.cheap) as author:
+        for number, bits in enumerate((2, 4, 6, 8)):
+            text = f"pow: {bits} bits of proof of work are needed for this note (NIP-13); mine a nonce"
+            assert await author.publish(make_unlucky(str(number))) == (False, text)
+            note = make_ring_note(f"{number} mined", pow_bits=bits)
+            await order(author, note)
+            # Once an invoice is open, the same event gets it whatever is asked of others.
+            await order(author, note)

@@ -10,12 +10,12 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from relay.config import Config, ConfigError
-from relay.event import Event, count_leading_zero_bits
+from relay.event import Event
 from relay.insert import Saved
 from relay.log import Log
 from relay.server import Relay, running
 from tests.support.client import Client, as_json
-from tests.support.events import KEYS, make_event, make_ring_note, to_ring_note
+from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, to_ring_note
 from tests.support.paid import INVOICES, TIERS, shop
 from tests.support.processes import serve
 from tests.support.raw import port_of, request
@@ -156,9 +156,7 @@ async def test_a_price_needs_a_node_also_after_a_reload(database18: dict[str, An
 async def test_sighup_reads_the_tiers_again_and_disconnects_nobody(reachable_directory: Path) -> None:
     file = reachable_directory / "relay.toml"
     file.write_text('[[tiers]]\npath = "/"\n')
-    unlucky = next(
-        note for number in range(99) if not count_leading_zero_bits((note := make_ring_note(str(number))).id)
-    )
+    unlucky = make_unlucky()
     async with serve(reachable_directory) as relay, Client(relay.url) as client:
         for text, logged, answer in (
             ('[[tiers]]\npath = "/"\npow_bits = 1\n', "'in force now'", (False, "pow: 1 bits")),

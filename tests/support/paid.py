@@ -1,18 +1,15 @@
 """Relays that sell, and what tests do with them: a stub of LND behind them, notes with the work that an invoice takes."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relay.event import Event
 from relay.log import Log
 from relay.pricing.offer import Offer, read_offer
 from relay.server import Relay, running
 from tests.support.client import Client
-from tests.support.events import make_ring_note
 from tests.support.lightning_stubs import LndStub
 from tests.support.relays import make_config, to_url
 
@@ -70,13 +67,3 @@ async def order(client: Client, event: Any) -> Offer:
     assert not accepted, text
     assert offer is not None, text
     return offer
-
-
-def token_of(offer: Offer) -> str:
-    found = re.search(r"/pay/([0-9a-f]{32})$", offer.pay_url)
-    assert found
-    return found[1]
-
-
-def make_paid_note(content: str = "worth reading", **options: Any) -> Event:
-    return make_ring_note(content, **options)

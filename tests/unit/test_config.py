@@ -218,7 +218,7 @@ def test_the_description_says_what_was_read(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_price_needs_a_node_to_pay_it_to(tmp_path: Path) -> None:
     text = '[[tiers]]\npath = "/"\nprice_sat = 5\n'
-    with pytest.raises(ConfigError, match="set lightning.backend"):
+    with pytest.raises(ConfigError, match=r"set lightning\.backend"):
         load(write(tmp_path, text))
     node = '[lightning]\nbackend = "lnbits"\nurl = "http://127.0.0.1:5000"\nsecret = "canary"\n'
     config = load(write(tmp_path, text + node))
