@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from relay.filter import Filter, count_values
-from relay.limits import Limits
+from relay.limits import InvoicePolicy, Limits
 from relay.rate_limit import TokenBucket
 from relay.subscriptions import Subscription
 from relay.verdict import Prefix, Rejected
@@ -76,16 +76,17 @@ class Session:
             )
 
     @contextmanager
-    def hold_order(self, now: int, maximum: int) -> Iterator[None]:
+    def hold_order(self, now: int, invoices: InvoicePolicy) -> Iterator[None]:
         """Account for an invoice that is being made; `now` is Unix time in seconds.
 
-        Raises Rejected when this connection would have more than `maximum` that are open.
+        Raises Rejected when this connection would have more of them open than it may.
         """
         self._orders = {note_id: expires_at for note_id, expires_at in self._orders.items() if expires_at > now}
-        if len(self._orders) + self._orders_under_way >= maximum:
+        if len(self._orders) + self._orders_under_way >= invoices.max_open_per_connection:
             raise Rejected(
                 Prefix.RATE_LIMITED,
-                f"at most {maximum} unpaid invoices a connection; pay one, or wait until one has expired",
+                f"at most {invoices.max_open_per_connection} unpaid invoices a connection; "
+                "pay one, or wait until one has expired",
             )
         self._orders_under_way += 1
         try:

@@ -76,8 +76,11 @@ class EventHandler:
             saved = await till.spend_surplus(note, tier) if is_bought else None
             if saved is not None:
                 return saved
-            with session.hold_order(self.now(), till.max_open_per_connection):
-                charged = await till.charge(note, tier)
+            with session.hold_order(self.now(), till.invoices):
+                charged_or_saved = await till.charge(note, tier)
+                if isinstance(charged_or_saved, Saved):
+                    return charged_or_saved
+                charged = charged_or_saved
                 session.keep_order(charged.note_id, charged.expires_at)
         raise PaymentRequired(charged)
 

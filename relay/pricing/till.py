@@ -62,7 +62,7 @@ class Till:
 
     def __init__(
         self,
-        policy: InvoicePolicy,
+        invoices: InvoicePolicy,
         terms: Terms,
         backend: Backend,
         pool: asyncpg.Pool,
@@ -73,7 +73,7 @@ class Till:
         clock: Callable[[], float],
         report: Callable[[str, bool], None],
     ) -> None:
-        self._policy = policy
+        self._invoices = invoices
         self._terms = terms
         self._backend = backend
         self._pool = pool
@@ -82,19 +82,19 @@ class Till:
         self._now = now
         self._clock = clock
         self._report = report
-        self._rate = TokenBucket(policy.per_s, policy.per_s * _BURST_S, clock())
+        self._rate = TokenBucket(invoices.per_s, invoices.per_s * _BURST_S, clock())
         self.parking = Parking(0, 0, 0)
 
     @property
-    def max_open_per_connection(self) -> int:
-        """Return how many invoices of one connection may be open."""
-        return self._policy.max_open_per_connection
+    def invoices(self) -> InvoicePolicy:
+        """Return the bounds that hold."""
+        return self._invoices
 
     @property
     def pow_bits(self) -> int:
         """Return the bits of proof of work that an invoice takes now: they rise with how many are open."""
-        policy = self._policy
-        return policy.pow_bits + policy.pow_bits_when_full * self.parking.open_invoices // policy.max_open
+        invoices = self._invoices
+        return invoices.pow_bits + invoices.pow_bits_when_full * self.parking.open_invoices // invoices.max_open
 
     async def look_up(self, note_id: str) -> Standing:
         """Return what is known of a note before it is verified. Raises Rejected(error) without a database."""
@@ -128,29 +128,28 @@ class Till:
         try:
             results = await self._writer.settle(spending.load, spending.conclude)
         except DATABASE_FAILURES:
-            raise Rejected(Prefix.ERROR, "the note could not be stored; try again") from None
+            return Saved.FAILED
         return results[0] if results else None
 
-    async def charge(self, note: Note, tier: Tier) -> Charged:
-        """Park a verified note and make an invoice for it.
+    async def charge(self, note: Note, tier: Tier) -> Charged | Saved:
+        """Park a verified note and make an invoice for it, or return why it is not needed, or would buy nothing.
 
-        Raises Rejected where it would not be published, where too much is parked, or without a node or a database.
+        Raises Rejected where too much is parked or asked for, or without a node or a database.
         """
         if not self._rate.take(self._clock()):
             raise Rejected(
                 Prefix.RATE_LIMITED,
-                f"at most {self._policy.per_s:g} invoices a second are made here; wait and try again",
+                f"at most {self._invoices.per_s:g} invoices a second are made here; wait and try again",
             )
         order = self._make_order(note, tier)
         try:
-            await self._begin(order, note)
-            return await self._create(order)
+            return await self._begin(order, note) or await self._create(order)
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
 
     def _make_order(self, note: Note, tier: Tier) -> Order:
-        expires_at = self._now() + self._policy.expiry_s
-        forget_at = expires_at + self._policy.grace_s + self._policy.forget_after_s
+        expires_at = self._now() + self._invoices.expiry_s
+        forget_at = expires_at + self._invoices.grace_s + self._invoices.forget_after_s
         return Order(
             reference=secrets.token_bytes(32),
             token=secrets.token_bytes(16),
@@ -161,48 +160,52 @@ class Till:
             forget_at=-(-forget_at // _ROUND_S) * _ROUND_S,
         )
 
-    async def _begin(self, order: Order, note: Note) -> None:
-        """Park the note and note the invoice, under the lock of whoever writes notes. Raises Rejected."""
+    async def _begin(self, order: Order, note: Note) -> Saved | None:
+        """Park the note and note the invoice, under the lock of whoever writes notes; or return what stands in the way.
+
+        Raises Rejected where it is too much.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_writers(connection)
             standing = await find_standing(connection, order.note_id)
+            if standing.rank is not None and standing.rank >= order.price_msat:
+                return Saved.DUPLICATE
             self._check_not_charged(standing, order)
             saved: dict[int, Saved] = {}
             row = to_row(note)
             if not await refuse_known([row], saved, connection):
                 # Nobody pays for what would be refused.
-                raise _to_rejected(saved[id(note)])
+                return saved[id(note)]
             self.parking = await count_parked(connection)
             self._check_room(len(note.encoded))
-            if await count_invoices_of(connection, order.note_id) >= self._policy.max_per_note:
+            if await count_invoices_of(connection, order.note_id) >= self._invoices.max_per_note:
                 raise Rejected(
                     Prefix.RATE_LIMITED,
-                    f"at most {self._policy.max_per_note} invoices a note; pay one of them, or wait until they have expired",
+                    f"at most {self._invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",
                 )
             if not standing.is_kept:
                 await park(connection, row)
             await begin_invoice(connection, order, self._now() + _GIVE_UP_S)
             self.parking = await count_parked(connection)
+        return None
 
     def _check_not_charged(self, standing: Standing, order: Order) -> None:
         """Refuse what another connection asked for at the same moment. Raises Rejected."""
-        if standing.rank is not None and standing.rank >= order.price_msat:
-            raise _to_rejected(Saved.DUPLICATE)
         invoice = standing.invoices.get(order.tier)
         if invoice is not None and invoice.expires_at > self._now():
             raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
 
     def _check_room(self, size: int) -> None:
-        policy, parking = self._policy, self.parking
-        if parking.open_invoices >= policy.max_open:
+        invoices, parking = self._invoices, self.parking
+        if parking.open_invoices >= invoices.max_open:
             raise Rejected(Prefix.ERROR, "too many invoices are open; try again in some minutes")
-        if parking.notes >= policy.max_parked or parking.bytes + size > policy.max_parked_mib * _MIB:
+        if parking.notes >= invoices.max_parked or parking.bytes + size > invoices.max_parked_mib * _MIB:
             raise Rejected(Prefix.ERROR, "too many notes wait to be paid for; try again in some minutes")
 
     async def _create(self, order: Order) -> Charged:
         """Ask the node for the invoice, and keep it. Raises Rejected(error), with nothing left behind."""
         try:
-            invoice = await self._backend.create(order.reference, order.price_msat, MEMO, self._policy.expiry_s)
+            invoice = await self._backend.create(order.reference, order.price_msat, MEMO, self._invoices.expiry_s)
         except BackendError:
             self._report("create", False)
             await self._drop(order)
@@ -227,8 +230,3 @@ class Till:
 
 def _priced(note: Note, tier: Tier) -> Note:
     return Note(note.event, note.encoded, note.claim, rank=tier.price_msat)
-
-
-def _to_rejected(saved: Saved) -> Rejected:
-    prefix, _, reason = saved.text.partition(": ")
-    return Rejected(Prefix(prefix), reason)

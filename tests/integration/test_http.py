@@ -1,6 +1,7 @@
 """Plain HTTP on the public port: the info document (NIP-11), CORS, a page for people, 404; and the private port."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -8,6 +9,7 @@ import pytest
 
 from relay.log import Log
 from relay.server import running
+from tests.support.paid import shop
 from tests.support.processes import find_free_port
 from tests.support.raw import get, port_of, request
 from tests.support.relays import make_config, relay_on
@@ -70,6 +72,14 @@ async def test_the_private_port_tells_metrics_and_health(database18: dict[str, A
         assert (await get(port, "/healthz"))[0] == 200
         await forbid_connections(database18)
         assert (await get(port, "/healthz"))[0] == 503
+
+
+async def test_a_pay_page_without_a_database_says_so(database18: dict[str, Any], tmp_path: Path) -> None:
+    async with shop(database18, tmp_path) as sold:
+        await forbid_connections(database18)
+        status, _, body = await get(port_of(sold.url), f"/pay/{'0' * 32}")
+        text = "the database is not available; try again in a minute"
+        assert (status, body.decode()) == (503, f"{text}\n")
 
 
 async def forbid_connections(arguments: dict[str, Any]) -> None:

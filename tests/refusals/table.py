@@ -4,6 +4,7 @@ from tests.refusals.case import Case
 from tests.refusals.connections import CONNECTIONS
 from tests.refusals.events import EVENTS
 from tests.refusals.forms import FORMS
+from tests.refusals.payments import PAYMENTS
 from tests.refusals.queries import QUERIES
 from tests.refusals.rings import RINGS
 
@@ -11,6 +12,7 @@ TABLE: dict[str, list[Case]] = {
     "Any event": EVENTS,
     "Ring notes": RINGS,
     "Ring signatures over words alone": FORMS,
+    "Paths with a price": PAYMENTS,
     "REQ, COUNT and other frames": QUERIES,
     "Connections": CONNECTIONS,
 }

@@ -123,7 +123,7 @@ def test_a_refusal_that_another_test_provokes_is_asserted_there(case: Case) -> N
 def test_a_refusal_says_what_to_do(text: str) -> None:
     """Look for a remedy behind the fault, or for a text that is itself an instruction or a rule to keep."""
     reason = re.sub(r"^[a-z-]+: ", "", text)
-    assert re.search(r"[;:,] \S|\b(must|takes|at most|needed|need no)\b|^(send|use) ", reason)
+    assert re.search(r"[;:,] \S|\b(required|must|takes|at most|needed|need no)\b|^(send|use) ", reason)
 
 
 @pytest.mark.parametrize("text", [case.text for case in CASES])

@@ -12,8 +12,9 @@ _INTRODUCTION = f"""# Every refusal
 Written by `python -m tests.refusals.write` from the table in `tests/refusals/`; do not edit it here. A test fails when a text
 in `relay/` is missing from the table, when the table holds one that `relay/` no longer has, and when this page is out of date.
 
-Names in braces are filled in: `{{limits.…}}` and `{{ring.…}}` with a setting (`deploy/relay.toml` explains it, and the info
-document states the relay's own), the others with the one thing that the text speaks of, out of a closed list. Nothing else
+Names in braces are filled in: `{{limits.…}}`, `{{ring.…}}`, `{{tier.…}}` and `{{invoices.…}}` with a setting
+(`deploy/relay.toml` explains it, and the info document states the relay's own), the others with the one thing that the text
+speaks of, out of a closed list. Nothing else
 in a text varies, and nothing that was sent is repeated.
 
 A test in brackets is a case of `{TABLE_TEST}`.

@@ -1,0 +1,59 @@
+"""Refusals on paths with a price: what is asked for, and why nothing can be asked for now."""
+
+from tests.refusals.case import Case, Elsewhere
+
+_SPECIAL = "tests/refusals/test_priced.py"
+
+PAYMENTS = [
+    Case(
+        "restricted: payment required: ",
+        "The note was verified, and is published once the invoice behind these words is paid: "
+        "`210 sat, pay at https://.../pay/<token> or lightning:lnbc...`. It need not be sent again.",
+        "Pay. Sent again while the invoice is open, the same event gets the same one. A second OK, true, follows on a "
+        "connection that is still open.",
+        Elsewhere(f"{_SPECIAL}::test_a_verified_note_is_offered_for_its_price"),
+    ),
+    Case(
+        "rate-limited: at most {invoices.max_open_per_connection} unpaid invoices a connection; "
+        "pay one, or wait until one has expired",
+        "The connection has as many open invoices as it may.",
+        "Pay one, or wait. Other notes of yours should travel on other connections anyway.",
+        Elsewhere(f"{_SPECIAL}::test_a_connection_has_so_many_invoices_and_no_more"),
+    ),
+    Case(
+        "rate-limited: at most {invoices.per_s} invoices a second are made here; wait and try again",
+        "All clients together ask for invoices faster than the operator allows, beyond a burst.",
+        "Send the same note again in a moment.",
+        Elsewhere(f"{_SPECIAL}::test_invoices_are_made_at_a_bounded_rate"),
+    ),
+    Case(
+        "rate-limited: at most {invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",
+        "The note was sent on several priced paths, or again and again after its invoices had expired.",
+        "Pay one of its invoices, or wait an hour.",
+        Elsewhere(f"{_SPECIAL}::test_a_note_has_so_many_invoices_and_no_more"),
+    ),
+    Case(
+        "error: too many invoices are open; try again in some minutes",
+        "There are `invoices.max_open` that nobody has paid yet.",
+        "Send the same note again later. Invoices that are not paid expire.",
+        Elsewhere(f"{_SPECIAL}::test_so_many_invoices_are_open_and_no_more"),
+    ),
+    Case(
+        "error: too many notes wait to be paid for; try again in some minutes",
+        "There are `invoices.max_parked` of them, or `invoices.max_parked_mib` MiB.",
+        "Send the same note again later. Those whose invoices expire go.",
+        Elsewhere(f"{_SPECIAL}::test_so_many_notes_wait_and_no_more"),
+    ),
+    Case(
+        "error: an invoice for this note is being made; send it again in a minute",
+        "The same event was sent twice at the same moment.",
+        "Send it again: it gets the invoice that was being made.",
+        Elsewhere(f"{_SPECIAL}::test_a_note_sent_twice_at_once_gets_one_invoice"),
+    ),
+    Case(
+        "error: invoices are unavailable, try again later",
+        "The relay's Lightning node does not answer. Nothing was kept.",
+        "Send the same note again later.",
+        Elsewhere(f"{_SPECIAL}::test_a_node_that_does_not_answer_sells_nothing"),
+    ),
+]
