@@ -47,6 +47,48 @@ abYFZ67HGHMkSCWJ+wIhAIazxtXWaBu2avkI1xDDY2UqiZQLCdoeTInT82l29akD
 -----END CERTIFICATE-----
 """
 
+# As clnrest made it before Core Lightning 25.09: neither key usage nor authority key identifier, which Python 3.13 asks for
+# unless told otherwise. For localhost and 127.0.0.1.
+CLNREST_CA = """\
+-----BEGIN CERTIFICATE-----
+MIIBpTCCAUugAwIBAgIUCytq8sTxMQXtml3fb6aB67bTCFswCgYIKoZIzj0EAwIw
+ITEfMB0GA1UEAwwWcmNnZW4gc2VsZiBzaWduZWQgY2VydDAgFw0yNjExMjIwMzA5
+NDdaGA8yMTI2MTAyOTAzMDk0N1owITEfMB0GA1UEAwwWcmNnZW4gc2VsZiBzaWdu
+ZWQgY2VydDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIK/ab6LwtxcxReLCRgP
+xDaLnjDjz86zvM/vhI9I/WcpUv4PNIjRkiWDKGC+iYBTeWcv8d3A4qLcLv1zJYhJ
+ESejXzBdMCsGA1UdEQQkMCKCEGNsbiBSb290IFJFU1QgQ0GCA2NsboIJbG9jYWxo
+b3N0MA8GA1UdEwEB/wQFMAMBAf8wHQYDVR0OBBYEFP6yH3lI5OOJ7BkxMrSirfUh
+7zonMAoGCCqGSM49BAMCA0gAMEUCIAl3DXIfdkfelccZM8sB2bDzTbQNt9vxFFSs
+KDcAQXOIAiEAxPVjYdYosCeakD/EsGBjKC3mvWdG1bKXjfw9K1oVilY=
+-----END CERTIFICATE-----
+"""
+CLNREST_SERVER = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgDcLM/PnwJDVhnDH6
+YCxuYbZx29vvEZdP2lcPtnRAK6ahRANCAARru3HN8EiIGQp5McU0wbgIeSRxHlHW
+PbcLJTiVR3WMBfXZQL0r8Z3LgWKfulqZOhCvE1N/AZEQYUl0NuZKT2U1
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBdDCCARmgAwIBAgIUPyecUzE10I4+r0tDPZRZs6wtTFowCgYIKoZIzj0EAwIw
+ITEfMB0GA1UEAwwWcmNnZW4gc2VsZiBzaWduZWQgY2VydDAgFw0yNjExMjIwMzA5
+NDdaGA8yMTI2MTAyOTAzMDk0N1owGjEYMBYGA1UEAwwPY2xuIHJlc3Qgc2VydmVy
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEa7txzfBIiBkKeTHFNMG4CHkkcR5R
+1j23CyU4lUd1jAX12UC9K/Gdy4Fin7pamToQrxNTfwGREGFJdDbmSk9lNaM0MDIw
+MAYDVR0RBCkwJ4IPY2xuIHJlc3Qgc2VydmVyggNjbG6CCWxvY2FsaG9zdIcEfwAA
+ATAKBggqhkjOPQQDAgNJADBGAiEAvNTCQ0Gu4zdd/eqijW4wtAWaSQE7UA6/eyTg
+UF+uAugCIQCdm3hy6xntfRATo89rajXUe5IhiqM3YUsOjPicFCHnaQ==
+-----END CERTIFICATE-----
+"""
+
+
+def make_clnrest_tls(directory: Path) -> ssl.SSLContext:
+    """Return a server's context; `ca.pem` in the directory is what a client has to trust."""
+    (directory / "ca.pem").write_text(CLNREST_CA)
+    (directory / "server.pem").write_text(CLNREST_SERVER)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "server.pem")
+    return context
+
 
 def make_lnd_tls(directory: Path) -> ssl.SSLContext:
     """Return a server's context; `tls.cert` in the directory is what a client has to trust, as LND writes it."""

@@ -82,7 +82,7 @@ class Clnrest:
         """Delete the invoice while it is unpaid: the node takes no payment for one it does not know."""
         answer = await self._call("delinvoice", {"label": make_label(reference), "status": "unpaid"})
         if answer.status == _DONE:
-            return True
+            return read_hash(decode(answer.body, _Invoice).payment_hash) == payment_hash
         if _read_code(answer) in (_OTHER_STATUS, _UNKNOWN_LABEL):
             return (await self.lookup(reference, payment_hash)).state is PaymentState.GONE
         raise BackendError(UNEXPECTED)

@@ -202,8 +202,8 @@ def _make_tls(section: LightningSection) -> ssl.SSLContext:
             "is no certificate in PEM form" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
         )
         raise LightningConfigError(f"{section.certificate_file}: {reason}") from None
-    # What the operator named is what is trusted, whether or not it is fit to sign others. Python 3.13 has the first of these by
-    # default and asks with the second for extensions that self-made certificates often lack.
+    # Any certificate that the operator named is trusted itself, whether or not it is fit to sign others, on every Python alike:
+    # the first is the default of 3.13, the second refuses there what clnrest made before 25.09, and nodes keep.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context

@@ -38,6 +38,10 @@ class _Created(msgspec.Struct):
     payment_request: str
 
 
+class _Cancelled(msgspec.Struct):
+    """Hold nothing: an object is told from what is none."""
+
+
 class _Failure(msgspec.Struct):
     message: str
 
@@ -97,6 +101,7 @@ class Lnd:
             "POST", "/v2/invoices/cancel", json={"payment_hash": b64encode(payment_hash).decode()}
         )
         if answer.status == 200:
+            decode(answer.body, _Cancelled)
             return True
         message = _read_failure(answer.body)
         if _SETTLED in message:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ from tests.support.lightning_stubs.node import Made, StubNode
 
 
 class ClnrestStub(StubNode):
-    """Be clnrest on plain HTTP, as it is behind a proxy on the same machine."""
+    """Be clnrest, on plain HTTP unless it is given a certificate."""
 
     backend = "clnrest"
     cancels = True
     replays = True
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, tls: ssl.SSLContext | None = None) -> None:
         del directory
         super().__init__(f"{secrets.token_urlsafe(48)}=", f"{secrets.token_urlsafe(48)}=")
+        self._tls = tls
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/{command}", self._call)]

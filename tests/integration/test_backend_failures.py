@@ -1,0 +1,338 @@
+"""How a Lightning node, or what stands in its place, can misbehave, and what its backend makes of that."""
+
+import asyncio
+import secrets
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from relay.pricing.backend import Backend, BackendError
+from relay.pricing.backends import open_backend
+from relay.pricing.backends.http import MAX_ANSWER_BYTES, REFUSED, TIMED_OUT, UNEXPECTED, UNREACHABLE, UNTRUSTED
+from relay.pricing.backends.invoices import WRONG_AMOUNT
+from relay.pricing.settings import LightningConfigError, LightningSection
+from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, make, opened
+from tests.support.lightning_stubs import STUBS, ClnrestStub, LndStub
+from tests.support.lightning_stubs.node import StubNode
+from tests.support.tls import make_clnrest_tls, make_tls
+
+REFERENCE, PAYMENT_HASH = secrets.token_bytes(32), secrets.token_bytes(32)
+Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest_asyncio.fixture(params=STUBS)
+async def stub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StubNode]:
+    made = STUBS[request.param](tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture
+async def lnd(tmp_path: Path) -> AsyncIterator[LndStub]:
+    made = LndStub(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@asynccontextmanager
+async def serving(
+    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[int]:
+    """Listen with a handler of bytes, and give the port."""
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def list_calls(backend: Backend) -> list[Callable[[], Awaitable[object]]]:
+    return [
+        lambda: backend.create(REFERENCE, AMOUNT_MSAT, MEMO, EXPIRY_S),
+        lambda: backend.lookup(REFERENCE, PAYMENT_HASH),
+        lambda: backend.cancel(REFERENCE, PAYMENT_HASH),
+    ]
+
+
+async def expect(text: str, call: Callable[[], Awaitable[object]], stub: StubNode) -> None:
+    """Assert that a call fails with this text, soon, and that the error leads nobody to the secret."""
+    async with asyncio.timeout(BOUND_S):
+        with pytest.raises(BackendError) as caught:
+            await call()
+    assert str(caught.value) == text
+    assert stub.secret not in "".join(traceback.format_exception(caught.value))
+
+
+async def expect_of_all(text: str, stub: StubNode, **changes: Any) -> None:
+    async with opened(stub.section.model_copy(update=changes)) as backend:
+        for call in list_calls(backend):
+            await expect(text, call, stub)
+
+
+def always(status: int, body: str | bytes, content_type: str = "application/json") -> Answering:
+    async def answer(_: web.Request) -> web.Response:
+        raw = body if isinstance(body, bytes) else body.encode()
+        return web.Response(status=status, body=raw, content_type=content_type)
+
+    return answer
+
+
+async def hang(request: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def drip(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(status=201)
+    await response.prepare(request)
+    while True:
+        await response.write(b" ")
+        await asyncio.sleep(0.02)
+
+
+async def flood(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(status=200)
+    await response.prepare(request)
+    while True:
+        await response.write(b"[" * 65_536)
+        # On a connection that is gone, writing waits for nothing.
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "answering",
+    [
+        always(200, ""),
+        always(201, ""),
+        always(204, ""),
+        always(200, "<!doctype html><title>Welcome</title>", "text/html"),
+        always(201, "<!doctype html><title>Welcome</title>", "text/html"),
+        # A wrong URL must never make an invoice look as if the node had given it up.
+        always(404, "<!doctype html><title>Not Found</title>", "text/html"),
+        always(404, '{"detail":"Not Found"}'),
+        always(404, '{"code":5,"message":"Not Found","details":[]}'),
+        always(404, "Unknown endpoint (check api doc)", "text/plain"),
+        always(500, "Internal Server Error", "text/plain"),
+        always(500, '{"code":-32602,"message":"missing required parameter"}'),
+        always(400, '{"detail":"no"}'),
+        always(429, '{"error":"Rate limit exceeded: 200 per 1 minute"}'),
+        always(200, "[]"),
+        always(200, "null"),
+        always(200, "[{}]"),
+        always(201, '{"payment_hash":1,"bolt11":2,"paymentHash":3}'),
+        always(200, "[" * 200_000),
+        always(201, '{"a":' * 150_000),
+        always(200, "1" * 100_000),
+    ],
+)
+async def test_answers_that_no_node_gives_are_unexpected(answering: Answering, stub: StubNode) -> None:
+    stub.answer_instead = answering
+    await expect_of_all(UNEXPECTED, stub)
+
+
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize("body", [b"{}", b'{"r_hash":"\xff","payment_hash":"\xff","paymentHash":"\xff"}'])
+async def test_object_without_what_was_asked_for_is_unexpected(body: bytes, status: int, stub: StubNode) -> None:
+    stub.answer_instead = always(status, body)
+    async with opened(stub.section) as backend:
+        create, look_up, _ = list_calls(backend)
+        await expect(UNEXPECTED, create, stub)
+        # LNbits lets strangers look up, and answers them with less than the key's owner.
+        await expect(REFUSED if (stub.backend, status) == ("lnbits", 200) else UNEXPECTED, look_up, stub)
+
+
+async def test_endless_answer_is_given_up(stub: StubNode) -> None:
+    stub.answer_instead = flood
+    await expect_of_all(UNEXPECTED, stub)
+
+
+async def test_answer_of_the_longest_length_is_read_and_a_longer_one_not(stub: StubNode) -> None:
+    padding = " " * MAX_ANSWER_BYTES
+    stub.answer_instead = always(200, padding + "[]")
+    await expect_of_all(UNEXPECTED, stub)
+
+
+@pytest.mark.parametrize("slow", [hang, drip])
+async def test_node_that_is_slow_costs_no_more_than_the_time_out(slow: Answering, stub: StubNode) -> None:
+    stub.answer_instead = slow
+    async with asyncio.timeout(5):
+        await expect_of_all(TIMED_OUT, stub, timeout_s=0.2)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_proxy_before_a_node_that_is_down_is_unreachable(status: int, stub: StubNode) -> None:
+    stub.answer_instead = always(status, "<title>Bad Gateway</title>", "text/html")
+    await expect_of_all(UNREACHABLE, stub)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refusal_in_the_words_of_http_is_of_the_secret(status: int, stub: StubNode) -> None:
+    stub.answer_instead = always(status, f"{{{stub.secret}}}")
+    await expect_of_all(REFUSED, stub)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_is_not_followed(status: int, stub: StubNode, tmp_path: Path) -> None:
+    visits = []
+
+    async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.append(await reader.read(65_536))
+        writer.close()
+
+    async with serving(visit) as port:
+
+        async def redirect(request: web.Request) -> web.Response:
+            return web.Response(status=status, headers={"Location": f"http://127.0.0.1:{port}{request.path_qs}"})
+
+        stub.answer_instead = redirect
+        await expect_of_all(UNEXPECTED, stub)
+        if stub.streams:
+            async with opened(stub.section) as backend, aclosing(backend.settlements("")) as stream:
+                await expect(UNEXPECTED, lambda: anext(stream), stub)
+    assert visits == []
+
+
+async def test_what_is_no_http_is_an_error(stub: StubNode) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        await reader.read(65_536)
+        writer.close()
+
+    async with serving(talk) as port:
+        changes = {"url": f"http://127.0.0.1:{port}", "certificate_file": None}
+        await expect_of_all(UNEXPECTED, stub, **changes)
+
+
+async def test_connection_that_breaks_off_is_unreachable(stub: StubNode) -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"')
+        writer.close()
+
+    async with serving(break_off) as port:
+        await expect_of_all(UNREACHABLE, stub, url=f"http://127.0.0.1:{port}", certificate_file=None)
+
+
+async def test_proxy_of_the_environment_is_not_used(stub: StubNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with opened(stub.section) as backend:
+        await make(backend)
+
+
+@pytest.mark.parametrize("amount_msat", [0, AMOUNT_MSAT - 1_000, AMOUNT_MSAT + 1_000, AMOUNT_MSAT * 1_000])
+async def test_invoice_over_another_amount_is_refused(amount_msat: int, stub: StubNode) -> None:
+    stub.change_amount = lambda _: amount_msat
+    async with opened(stub.section) as backend:
+        for _ in range(2):
+            # The second time it is found, not made.
+            await expect(WRONG_AMOUNT, lambda: backend.create(REFERENCE, AMOUNT_MSAT, MEMO, EXPIRY_S), stub)
+
+
+async def test_same_reference_over_another_amount_is_refused(stub: StubNode) -> None:
+    async with opened(stub.section) as backend:
+        reference, _ = await make(backend)
+        await expect(WRONG_AMOUNT, lambda: backend.create(reference, AMOUNT_MSAT + 1_000, MEMO, EXPIRY_S), stub)
+
+
+async def test_node_learns_nothing_of_the_reference(stub: StubNode) -> None:
+    async with opened(stub.section) as backend:
+        reference, invoice = await make(backend)
+    [made] = stub.made
+    assert made.payment_hash == invoice.payment_hash
+    assert (made.amount_msat, made.memo) == (AMOUNT_MSAT, MEMO)
+    asked = repr(stub.requests)
+    assert stub.requests
+    for part in (reference, reference[:16], reference[16:]):
+        assert part.hex() not in asked + made.preimage.hex() + made.label
+    assert stub.backend == "lnd" or len(made.label) == 32
+
+
+async def test_expiry_is_passed_on(stub: StubNode) -> None:
+    async with opened(stub.section) as backend:
+        await make(backend, expiry_s=EXPIRY_S)
+        await make(backend, expiry_s=2 * EXPIRY_S)
+    first, second = (made.expires_at for made in stub.made)
+    assert 0.9 * EXPIRY_S < second - first < 1.1 * EXPIRY_S
+
+
+@pytest.mark.parametrize("named", ["ca.pem", "server.pem"])
+async def test_certificate_that_an_older_clnrest_made_is_trusted_where_it_is_named(named: str, tmp_path: Path) -> None:
+    stub = ClnrestStub(tmp_path, make_clnrest_tls(tmp_path))
+    await stub.start()
+    try:
+        async with opened(stub.section.model_copy(update={"certificate_file": tmp_path / named})) as backend:
+            await make(backend)
+        await expect_of_all(UNTRUSTED, stub)
+    finally:
+        await stub.stop()
+
+
+async def test_certificate_of_nobody_that_is_trusted_is_named_as_the_fault(lnd: LndStub) -> None:
+    await expect_of_all(UNTRUSTED, lnd, certificate_file=None)
+
+
+async def test_another_certificate_than_the_trusted_one_is_refused(lnd: LndStub, tmp_path: Path) -> None:
+    make_tls(tmp_path)
+    await expect_of_all(UNTRUSTED, lnd, certificate_file=tmp_path / "both.pem")
+
+
+async def test_trusted_certificate_of_another_host_is_refused(tmp_path: Path) -> None:
+    stub = ClnrestStub(tmp_path, make_tls(tmp_path))
+    await stub.start()
+    try:
+        # It is for localhost; the URL has 127.0.0.1.
+        await expect_of_all(UNTRUSTED, stub, certificate_file=tmp_path / "both.pem")
+        port = stub.section.url.rpartition(":")[2]
+        section = stub.section.model_copy(
+            update={"certificate_file": tmp_path / "both.pem", "url": f"https://localhost:{port}"}
+        )
+        async with opened(section) as backend:
+            await make(backend)
+    finally:
+        await stub.stop()
+
+
+async def test_https_and_http_taken_for_each_other_are_errors(lnd: LndStub, tmp_path: Path) -> None:
+    plain = ClnrestStub(tmp_path)
+    await plain.start()
+    try:
+        for stub, url in (
+            (lnd, lnd.section.url.replace("https", "http")),
+            (plain, plain.section.url.replace("http", "https")),
+        ):
+            async with opened(stub.section.model_copy(update={"url": url})) as backend:
+                for call in list_calls(backend):
+                    with pytest.raises(BackendError):
+                        await call()
+    finally:
+        await plain.stop()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file"),
+        ("no certificate", "is no certificate in PEM form"),
+        ("", "is no certificate"),
+    ],
+)
+async def test_unreadable_certificate_is_the_operators_error(content: str | None, said: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "tls.cert").write_text(content)
+    section = LightningSection(
+        backend="lnd", url="https://127.0.0.1:8080", secret="02" * 20, certificate_file=tmp_path / "tls.cert"
+    )
+    with pytest.raises(LightningConfigError, match=said) as caught:
+        open_backend(section)
+    assert str(tmp_path / "tls.cert") in str(caught.value)
+
+
+def test_no_backend_is_none() -> None:
+    assert open_backend(LightningSection()) is None
