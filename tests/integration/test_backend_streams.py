@@ -1,0 +1,211 @@
+"""The streams of the Lightning backends: what they tell, and that they end rather than hang."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from relay.pricing.backend import Backend, BackendError, Settlement
+from relay.pricing.backends import open_backend
+from relay.pricing.backends.http import MAX_ANSWER_BYTES, TIMED_OUT, UNEXPECTED
+from tests.support.backend_contract import BOUND_S, make, pay_until_told
+from tests.support.lightning_stubs import STUBS, ClnrestStub, LndStub, PhoenixdStub
+from tests.support.lightning_stubs.node import StubNode
+from tests.support.waiting import until
+
+# Of a stream in these tests, and shorter than that of an answer.
+IDLE_S, TIMEOUT_S = 0.4, 0.2
+
+
+@pytest_asyncio.fixture(params=["lnd", "clnrest", "phoenixd"])
+async def stub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StubNode]:
+    made = STUBS[request.param](tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@asynccontextmanager
+async def opened(stub: StubNode, idle_s: float = IDLE_S, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Backend]:
+    backend = open_backend(stub.section.model_copy(update={"timeout_s": timeout_s}), stream_idle_s=idle_s)
+    assert backend is not None
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def read_all(backend: Backend, cursor: str = "") -> list[Settlement]:
+    async with asyncio.timeout(BOUND_S), aclosing(backend.settlements(cursor)) as stream:
+        return [settlement async for settlement in stream]
+
+
+async def test_quiet_stream_outlives_the_time_out_of_an_answer(stub: StubNode) -> None:
+    async with opened(stub, idle_s=BOUND_S) as backend, aclosing(backend.settlements("")) as stream:
+        await pay_until_told(stub, backend, stream)
+        told = asyncio.ensure_future(anext(stream))
+        await asyncio.wait({told}, timeout=3 * TIMEOUT_S)
+        assert not told.done()
+        _, invoice = await make(backend)
+        await stub.pay(invoice.bolt11)
+        async with asyncio.timeout(BOUND_S):
+            assert (await told).payment_hash == invoice.payment_hash
+
+
+async def test_stream_of_a_node_that_hangs_ends(stub: StubNode) -> None:
+    async def hang(_: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    stub.answer_instead = hang
+    async with opened(stub) as backend:
+        try:
+            assert await read_all(backend) == []
+        except BackendError as error:
+            assert str(error) == TIMED_OUT  # noqa: PT017 - LND's begins with its first message, and may be quiet till then
+
+
+async def test_quiet_stream_of_lnd_ends_without_an_error(tmp_path: Path) -> None:
+    stub = LndStub(tmp_path)
+    await stub.start()
+    try:
+        async with opened(stub) as backend:
+            started = time.monotonic()
+            async with aclosing(backend.settlements("")) as stream:
+                await pay_until_told(stub, backend, stream)
+                assert [settlement async for settlement in stream] == []
+            assert IDLE_S < time.monotonic() - started < BOUND_S
+    finally:
+        await stub.stop()
+
+
+async def test_stream_of_clnrest_goes_on_where_nobody_pays(tmp_path: Path) -> None:
+    stub = ClnrestStub(tmp_path)
+    await stub.start()
+
+    def waits() -> int:
+        return sum(path == "/v1/waitanyinvoice" for _, path, _ in stub.requests)
+
+    try:
+        async with opened(stub) as backend, aclosing(backend.settlements("")) as stream:
+            told = asyncio.ensure_future(anext(stream))
+            # The node said once that nobody paid.
+            await until(lambda: waits() == 2)
+            _, invoice = await make(backend)
+            await stub.pay(invoice.bolt11)
+            async with asyncio.timeout(BOUND_S):
+                assert await told == Settlement(invoice.payment_hash, "1")
+    finally:
+        await stub.stop()
+
+
+async def test_stream_of_clnrest_begins_with_the_first_payment_and_goes_on_after_a_cursor(tmp_path: Path) -> None:
+    stub = ClnrestStub(tmp_path)
+    await stub.start()
+    try:
+        async with opened(stub) as backend:
+            hashes = []
+            for _ in range(3):
+                _, invoice = await make(backend)
+                await stub.pay(invoice.bolt11)
+                hashes.append(invoice.payment_hash)
+            for cursor, expected in (("", hashes), ("1", hashes[1:])):
+                async with aclosing(backend.settlements(cursor)) as stream:
+                    assert [(await anext(stream)).payment_hash for _ in expected] == expected
+    finally:
+        await stub.stop()
+
+
+async def test_stream_of_phoenixd_ends_where_no_ping_is_answered(tmp_path: Path) -> None:
+    stub = PhoenixdStub(tmp_path)
+    stub.answers_pings = False
+    await stub.start()
+    try:
+        async with opened(stub) as backend:
+            assert await read_all(backend) == []
+    finally:
+        await stub.stop()
+
+
+async def test_stream_of_phoenixd_keeps_the_cursor_and_skips_what_is_no_payment(tmp_path: Path) -> None:
+    stub = PhoenixdStub(tmp_path)
+    messages = [
+        {"type": "something_new", "paymentHash": "00" * 32},
+        {"type": "payment_received", "amountSat": 1},
+        {"type": "payment_received", "amountSat": 1, "paymentHash": "11" * 32, "timestamp": 1},
+    ]
+    stub.answer_instead = _sending(*map(json.dumps, messages))
+    await stub.start()
+    try:
+        async with opened(stub) as backend:
+            assert await read_all(backend) == [Settlement(b"\x11" * 32, "")]
+    finally:
+        await stub.stop()
+
+
+@pytest.mark.parametrize(
+    "message", ["", "no JSON", "[]", '{"type":"payment_received","paymentHash":"11"}', " " * (MAX_ANSWER_BYTES + 1)]
+)
+async def test_stream_of_phoenixd_refuses_what_it_cannot_read(message: str, tmp_path: Path) -> None:
+    stub = PhoenixdStub(tmp_path)
+    stub.answer_instead = _sending(message)
+    await stub.start()
+    try:
+        async with opened(stub) as backend:
+            if len(message) > MAX_ANSWER_BYTES:
+                # It is told to go, and that is the end.
+                assert await read_all(backend) == []
+            else:
+                with pytest.raises(BackendError, match=UNEXPECTED.partition(";")[0]):
+                    await read_all(backend)
+    finally:
+        await stub.stop()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no JSON\n",
+        "{}\n",
+        "[]\n",
+        '{"result":null}\n',
+        '{"result":{"state":"SETTLED"}}\n',
+        '{"error":{"code":14,"message":"the node is going down","details":[]}}\n',
+        "[" * 200_000 + "\n",
+        " " * (2 * MAX_ANSWER_BYTES),
+    ],
+)
+async def test_stream_of_lnd_refuses_what_it_cannot_read(line: str, tmp_path: Path) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=line.encode(), content_type="application/json")
+
+    stub = LndStub(tmp_path)
+    stub.answer_instead = answer
+    await stub.start()
+    try:
+        async with opened(stub) as backend:
+            with pytest.raises(BackendError, match=UNEXPECTED.partition(";")[0]):
+                await read_all(backend)
+    finally:
+        await stub.stop()
+
+
+def _sending(*messages: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return a handler that opens a WebSocket, sends these, and closes it."""
+
+    async def answer(request: web.Request) -> Any:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        for message in messages:
+            await socket.send_str(message)
+        await socket.close()
+        return socket
+
+    return answer
