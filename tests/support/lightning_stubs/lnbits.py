@@ -19,6 +19,10 @@ class LnbitsStub(StubNode):
     def __init__(self, directory: Path) -> None:
         del directory
         super().__init__(secrets.token_hex(16), secrets.token_hex(16))
+        # Older versions drop them, and answer a search for one with all payments.
+        self.knows_external_ids = True
+        # A wallet that pays its own invoice sees what it sent.
+        self.tells_outgoing = False
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -36,8 +40,10 @@ class LnbitsStub(StubNode):
             return refusal
         label, limit = request.query.get("external_id"), int(request.query["limit"])
         # What failed is not listed; the latest comes first.
-        found = [made for made in reversed(self.made) if made.label == label and not made.is_gone]
-        return web.json_response([_describe(made) for made in found[:limit]])
+        found = [made for made in reversed(self.made) if not made.is_gone]
+        if self.knows_external_ids:
+            found = [made for made in found if made.label == label]
+        return web.json_response([self._describe(made) for made in found[:limit]])
 
     async def _create(self, request: web.Request) -> web.Response:
         if (refusal := self._check(request)) is not None:
@@ -47,7 +53,7 @@ class LnbitsStub(StubNode):
         if asked["out"] is not False or asked["unit"] != "sat":
             return _fail(403, "Invoice (or Admin) key required.")
         made = self.make(asked["external_id"], int(asked["amount"]) * 1_000, asked["memo"], asked["expiry"])
-        return web.json_response(_describe(made), status=201)
+        return web.json_response(self._describe(made), status=201)
 
     async def _look_up(self, request: web.Request) -> web.Response:
         # Whoever asks is answered: with the wallet's key, with another one, with none.
@@ -59,7 +65,7 @@ class LnbitsStub(StubNode):
         if made.is_paid:
             answer["preimage"] = made.preimage.hex()
         if is_ours:
-            described = _describe(made)
+            described = self._describe(made)
             answer |= {"status": described["status"], "details": described}
         return web.json_response(answer)
 
@@ -69,24 +75,23 @@ class LnbitsStub(StubNode):
             return _fail(401, "No Api Key provided.")
         return None if key == self.secret else _fail(404, "Wallet not found.")
 
-
-def _describe(made: Made) -> dict[str, Any]:
-    return {
-        "checking_id": made.payment_hash.hex(),
-        "payment_hash": made.payment_hash.hex(),
-        "wallet_id": "1",
-        "amount": made.amount_msat,
-        "fee": 0,
-        "bolt11": made.bolt11,
-        "payment_request": made.bolt11,
-        "status": "success" if made.is_paid else "failed" if made.is_gone else "pending",
-        "memo": made.memo,
-        "expiry": "2026-11-22T12:00:00+00:00",
-        "preimage": made.preimage.hex() if made.is_paid else None,
-        "extra": {},
-        "labels": [],
-        "external_id": made.label,
-    }
+    def _describe(self, made: Made) -> dict[str, Any]:
+        return {
+            "checking_id": made.payment_hash.hex(),
+            "payment_hash": made.payment_hash.hex(),
+            "wallet_id": "1",
+            "amount": -made.amount_msat if made.is_paid and self.tells_outgoing else made.amount_msat,
+            "fee": 0,
+            "bolt11": made.bolt11,
+            "payment_request": made.bolt11,
+            "status": "success" if made.is_paid else "failed" if made.is_gone else "pending",
+            "memo": made.memo,
+            "expiry": "2026-11-22T12:00:00+00:00",
+            "preimage": made.preimage.hex() if made.is_paid else None,
+            "extra": {},
+            "labels": [],
+            "external_id": made.label if self.knows_external_ids else None,
+        }
 
 
 def _fail(status: int, detail: str) -> web.Response:

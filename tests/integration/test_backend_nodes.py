@@ -1,0 +1,176 @@
+"""What only one kind of Lightning node answers."""
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from pydantic import SecretStr
+
+from relay.pricing.backend import BackendError, Payment, PaymentState
+from relay.pricing.backends.http import REFUSED, UNEXPECTED
+from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, look, make, opened
+from tests.support.lightning_stubs import ClnrestStub, LnbitsStub, LndStub, PhoenixdStub
+from tests.support.lightning_stubs.node import StubNode
+
+
+async def running(stub: StubNode) -> AsyncIterator[Any]:
+    await stub.start()
+    yield stub
+    await stub.stop()
+
+
+@pytest_asyncio.fixture
+async def lnd(tmp_path: Path) -> AsyncIterator[LndStub]:
+    async for stub in running(LndStub(tmp_path)):
+        yield stub
+
+
+@pytest_asyncio.fixture
+async def clnrest(tmp_path: Path) -> AsyncIterator[ClnrestStub]:
+    async for stub in running(ClnrestStub(tmp_path)):
+        yield stub
+
+
+@pytest_asyncio.fixture
+async def lnbits(tmp_path: Path) -> AsyncIterator[LnbitsStub]:
+    async for stub in running(LnbitsStub(tmp_path)):
+        yield stub
+
+
+@pytest_asyncio.fixture
+async def phoenixd(tmp_path: Path) -> AsyncIterator[PhoenixdStub]:
+    async for stub in running(PhoenixdStub(tmp_path)):
+        yield stub
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("expected 1 macaroon, got 0", REFUSED),
+        ("cannot determine data format of binary-encoded macaroon", REFUSED),
+        ("verification failed: signature mismatch after caveat verification", REFUSED),
+        ("permission denied", REFUSED),
+        ("wallet locked, unlock it to enable full RPC access", UNEXPECTED),
+        ("the RPC server is in the process of starting up, but not yet ready to accept calls", UNEXPECTED),
+    ],
+)
+async def test_lnd_tells_its_refusals_by_their_words_only(message: str, text: str, lnd: LndStub) -> None:
+    async def fail(_: web.Request) -> web.Response:
+        return web.json_response({"code": 2, "message": message, "details": []}, status=500)
+
+    lnd.answer_instead = fail
+    async with opened(lnd.section) as backend:
+        for call in (
+            lambda: backend.create(bytes(32), AMOUNT_MSAT, MEMO, EXPIRY_S),
+            lambda: backend.lookup(bytes(32), bytes(32)),
+            lambda: backend.cancel(bytes(32), bytes(32)),
+        ):
+            with pytest.raises(BackendError) as caught:
+                await call()
+            assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(404, "unable to locate invoice"), (500, "unable to locate invoice"), (404, "there are no existing invoices")],
+)
+async def test_lnd_says_in_its_own_words_that_it_knows_no_invoice(status: int, message: str, lnd: LndStub) -> None:
+    async def fail(_: web.Request) -> web.Response:
+        return web.json_response({"code": 5, "message": message, "details": []}, status=status)
+
+    lnd.answer_instead = fail
+    async with opened(lnd.section) as backend:
+        assert await backend.lookup(bytes(32), bytes(32)) == Payment(PaymentState.GONE)
+        assert await backend.cancel(bytes(32), bytes(32)) is True
+
+
+async def test_payment_that_lnd_still_holds_is_open(lnd: LndStub) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(
+            {"r_hash": "", "payment_request": "", "state": "ACCEPTED", "amt_paid_msat": "210000", "settle_index": "0"}
+        )
+
+    lnd.answer_instead = answer
+    async with opened(lnd.section) as backend:
+        assert await backend.lookup(bytes(32), bytes(32)) == Payment(PaymentState.OPEN)
+
+
+async def test_lnd_gets_a_preimage_of_the_reference_that_does_not_lead_back(lnd: LndStub) -> None:
+    async with opened(lnd.section) as backend:
+        reference, _ = await make(backend)
+        await make(backend)
+    preimages = [made.preimage for made in lnd.made]
+    assert len({*preimages, reference}) == 3
+
+
+async def test_lnd_that_makes_an_invoice_of_another_preimage_is_not_believed(lnd: LndStub) -> None:
+    async with opened(lnd.section) as backend:
+        _, first = await make(backend)
+        [made] = lnd.made
+
+        async def answer(_: web.Request) -> web.Response:
+            return web.json_response({"r_hash": "AAAA", "payment_request": made.bolt11, "add_index": "2"})
+
+        lnd.answer_instead = answer
+        with pytest.raises(BackendError) as caught:
+            await make(backend)
+        assert str(caught.value) == UNEXPECTED
+        assert first.bolt11 == made.bolt11
+
+
+async def test_label_that_was_deleted_is_free_again(clnrest: ClnrestStub) -> None:
+    async with opened(clnrest.section) as backend:
+        reference, first = await make(backend)
+        assert await backend.cancel(reference, first.payment_hash)
+        _, second = await make(backend, reference)
+        assert await look(backend, reference, first) == Payment(PaymentState.GONE)
+        assert await look(backend, reference, second) == Payment(PaymentState.OPEN)
+
+
+async def test_lnbits_tells_strangers_less_and_is_not_believed(lnbits: LnbitsStub) -> None:
+    """It answers a wrong key as it answers no key, with whether the invoice is paid."""
+    async with opened(lnbits.section) as backend:
+        reference, invoice = await make(backend)
+    await lnbits.pay(invoice.bolt11)
+    stranger = lnbits.section.model_copy(update={"secret": SecretStr(lnbits.wrong_secret)})
+    async with opened(stranger) as backend:
+        with pytest.raises(BackendError) as caught:
+            await backend.lookup(reference, invoice.payment_hash)
+    assert str(caught.value) == REFUSED
+
+
+async def test_lnbits_without_external_ids_makes_each_invoice_anew(lnbits: LnbitsStub) -> None:
+    lnbits.knows_external_ids = False
+    async with opened(lnbits.section) as backend:
+        reference, first = await make(backend)
+        _, second = await make(backend, reference)
+        assert first != second
+        assert await look(backend, reference, second) == Payment(PaymentState.OPEN)
+
+
+async def test_what_an_lnbits_wallet_pays_itself_is_paid(lnbits: LnbitsStub) -> None:
+    lnbits.tells_outgoing = True
+    async with opened(lnbits.section) as backend:
+        reference, invoice = await make(backend)
+        await lnbits.pay(invoice.bolt11)
+        assert await look(backend, reference, invoice) == Payment(PaymentState.PAID, AMOUNT_MSAT)
+
+
+async def test_fee_that_phoenixd_keeps_is_not_the_payers_fault(phoenixd: PhoenixdStub) -> None:
+    phoenixd.fee_sat = 50
+    async with opened(phoenixd.section) as backend:
+        reference, invoice = await make(backend)
+        await phoenixd.pay(invoice.bolt11)
+        assert await look(backend, reference, invoice) == Payment(PaymentState.PAID, AMOUNT_MSAT)
+
+
+@pytest.mark.parametrize("kind", [LnbitsStub, PhoenixdStub])
+async def test_amount_that_is_no_whole_sat_is_refused(kind: type[StubNode], tmp_path: Path) -> None:
+    async for stub in running(kind(tmp_path)):
+        async with opened(stub.section) as backend:
+            with pytest.raises(BackendError, match="over another amount"):
+                await backend.create(secrets.token_bytes(32), AMOUNT_MSAT + 1, MEMO, EXPIRY_S)
