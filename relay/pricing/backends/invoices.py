@@ -1,12 +1,16 @@
 """What the backends share of invoices: what derives from a reference, and whether a node made what it was asked for."""
 
 import hashlib
+import re
 
 from relay.pricing.backend import BackendError, Invoice
 from relay.pricing.backends.http import UNEXPECTED
 from relay.pricing.bolt11 import read_amount_msat
 
 WRONG_AMOUNT = "the Lightning node made an invoice over another amount than it was asked for; it was not used"
+
+# As many characters as a QR code holds of this kind.
+_TEXT = re.compile(r"[0-9A-Za-z]{1,4296}")
 
 
 def derive(purpose: str, reference: bytes) -> bytes:
@@ -32,7 +36,8 @@ def read_hash(text: str) -> bytes:
 
 def accept(payment_hash: bytes, bolt11: str, amount_msat: int) -> Invoice:
     """Return the invoice if it is over exactly this amount. Raises BackendError: a payer must never see another one."""
-    if len(payment_hash) != 32:
+    # Its data is not read here, but shown: to what else than letters and digits a page or a frame might be open is kept out.
+    if len(payment_hash) != 32 or not _TEXT.fullmatch(bolt11):
         raise BackendError(UNEXPECTED)
     if read_amount_msat(bolt11) != amount_msat:
         raise BackendError(WRONG_AMOUNT)
