@@ -1,45 +1,30 @@
 """How a Lightning node, or what stands in its place, can misbehave, and what its backend makes of that."""
 
 import asyncio
-import secrets
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from relay.pricing.backend import Backend, BackendError
 from relay.pricing.backends import open_backend
-from relay.pricing.backends.http import MAX_ANSWER_BYTES, REFUSED, TIMED_OUT, UNEXPECTED, UNREACHABLE, UNTRUSTED
+from relay.pricing.backends.http import REFUSED, TIMED_OUT, UNEXPECTED, UNREACHABLE
 from relay.pricing.backends.invoices import WRONG_AMOUNT
-from relay.pricing.settings import LightningConfigError, LightningSection
-from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, make, opened
-from tests.support.lightning_stubs import STUBS, ClnrestStub, LndStub
+from relay.pricing.settings import LightningSection
+from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, make, opened
+from tests.support.backend_failures import REFERENCE, expect, expect_of_all, list_calls
+from tests.support.lightning_stubs import STUBS
 from tests.support.lightning_stubs.node import StubNode
-from tests.support.tls import make_clnrest_tls, make_tls
 
-REFERENCE, PAYMENT_HASH = secrets.token_bytes(32), secrets.token_bytes(32)
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @pytest_asyncio.fixture(params=STUBS)
 async def stub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StubNode]:
-    made = STUBS[request.param](tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest_asyncio.fixture
-async def lnd(tmp_path: Path) -> AsyncIterator[LndStub]:
-    made = LndStub(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
+    async with STUBS[request.param](tmp_path).running() as made:
+        yield made
 
 
 @asynccontextmanager
@@ -50,29 +35,6 @@ async def serving(
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-
-
-def list_calls(backend: Backend) -> list[Callable[[], Awaitable[object]]]:
-    return [
-        lambda: backend.create(REFERENCE, AMOUNT_MSAT, MEMO, EXPIRY_S),
-        lambda: backend.lookup(REFERENCE, PAYMENT_HASH),
-        lambda: backend.cancel(REFERENCE, PAYMENT_HASH),
-    ]
-
-
-async def expect(text: str, call: Callable[[], Awaitable[object]], stub: StubNode) -> None:
-    """Assert that a call fails with this text, soon, and that the error leads nobody to the secret."""
-    async with asyncio.timeout(BOUND_S):
-        with pytest.raises(BackendError) as caught:
-            await call()
-    assert str(caught.value) == text
-    assert stub.secret not in "".join(traceback.format_exception(caught.value))
-
-
-async def expect_of_all(text: str, stub: StubNode, **changes: Any) -> None:
-    async with opened(stub.section.model_copy(update=changes)) as backend:
-        for call in list_calls(backend):
-            await expect(text, call, stub)
 
 
 def always(status: int, body: str | bytes, content_type: str = "application/json") -> Answering:
@@ -152,12 +114,6 @@ async def test_endless_answer_is_given_up(stub: StubNode) -> None:
     await expect_of_all(UNEXPECTED, stub)
 
 
-async def test_answer_of_the_longest_length_is_read_and_a_longer_one_not(stub: StubNode) -> None:
-    padding = " " * MAX_ANSWER_BYTES
-    stub.answer_instead = always(200, padding + "[]")
-    await expect_of_all(UNEXPECTED, stub)
-
-
 @pytest.mark.parametrize("slow", [hang, drip])
 async def test_node_that_is_slow_costs_no_more_than_the_time_out(slow: Answering, stub: StubNode) -> None:
     stub.answer_instead = slow
@@ -222,6 +178,8 @@ async def test_connection_that_breaks_off_is_unreachable(stub: StubNode) -> None
 async def test_proxy_of_the_environment_is_not_used(stub: StubNode, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     async with opened(stub.section) as backend:
         await make(backend)
 
@@ -260,78 +218,6 @@ async def test_expiry_is_passed_on(stub: StubNode) -> None:
         await make(backend, expiry_s=2 * EXPIRY_S)
     first, second = (made.expires_at for made in stub.made)
     assert 0.9 * EXPIRY_S < second - first < 1.1 * EXPIRY_S
-
-
-@pytest.mark.parametrize("named", ["ca.pem", "server.pem"])
-async def test_certificate_that_an_older_clnrest_made_is_trusted_where_it_is_named(named: str, tmp_path: Path) -> None:
-    stub = ClnrestStub(tmp_path, make_clnrest_tls(tmp_path))
-    await stub.start()
-    try:
-        async with opened(stub.section.model_copy(update={"certificate_file": tmp_path / named})) as backend:
-            await make(backend)
-        await expect_of_all(UNTRUSTED, stub)
-    finally:
-        await stub.stop()
-
-
-async def test_certificate_of_nobody_that_is_trusted_is_named_as_the_fault(lnd: LndStub) -> None:
-    await expect_of_all(UNTRUSTED, lnd, certificate_file=None)
-
-
-async def test_another_certificate_than_the_trusted_one_is_refused(lnd: LndStub, tmp_path: Path) -> None:
-    make_tls(tmp_path)
-    await expect_of_all(UNTRUSTED, lnd, certificate_file=tmp_path / "both.pem")
-
-
-async def test_trusted_certificate_of_another_host_is_refused(tmp_path: Path) -> None:
-    stub = ClnrestStub(tmp_path, make_tls(tmp_path))
-    await stub.start()
-    try:
-        # It is for localhost; the URL has 127.0.0.1.
-        await expect_of_all(UNTRUSTED, stub, certificate_file=tmp_path / "both.pem")
-        port = stub.section.url.rpartition(":")[2]
-        section = stub.section.model_copy(
-            update={"certificate_file": tmp_path / "both.pem", "url": f"https://localhost:{port}"}
-        )
-        async with opened(section) as backend:
-            await make(backend)
-    finally:
-        await stub.stop()
-
-
-async def test_https_and_http_taken_for_each_other_are_errors(lnd: LndStub, tmp_path: Path) -> None:
-    plain = ClnrestStub(tmp_path)
-    await plain.start()
-    try:
-        for stub, url in (
-            (lnd, lnd.section.url.replace("https", "http")),
-            (plain, plain.section.url.replace("http", "https")),
-        ):
-            async with opened(stub.section.model_copy(update={"url": url})) as backend:
-                for call in list_calls(backend):
-                    with pytest.raises(BackendError):
-                        await call()
-    finally:
-        await plain.stop()
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (None, "cannot be read: No such file"),
-        ("no certificate", "is no certificate in PEM form"),
-        ("", "is no certificate"),
-    ],
-)
-async def test_unreadable_certificate_is_the_operators_error(content: str | None, said: str, tmp_path: Path) -> None:
-    if content is not None:
-        (tmp_path / "tls.cert").write_text(content)
-    section = LightningSection(
-        backend="lnd", url="https://127.0.0.1:8080", secret="02" * 20, certificate_file=tmp_path / "tls.cert"
-    )
-    with pytest.raises(LightningConfigError, match=said) as caught:
-        open_backend(section)
-    assert str(tmp_path / "tls.cert") in str(caught.value)
 
 
 def test_no_backend_is_none() -> None:

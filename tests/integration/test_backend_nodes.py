@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -17,33 +16,27 @@ from tests.support.lightning_stubs import ClnrestStub, LnbitsStub, LndStub, Phoe
 from tests.support.lightning_stubs.node import StubNode
 
 
-async def running(stub: StubNode) -> AsyncIterator[Any]:
-    await stub.start()
-    yield stub
-    await stub.stop()
-
-
 @pytest_asyncio.fixture
 async def lnd(tmp_path: Path) -> AsyncIterator[LndStub]:
-    async for stub in running(LndStub(tmp_path)):
+    async with LndStub(tmp_path).running() as stub:
         yield stub
 
 
 @pytest_asyncio.fixture
 async def clnrest(tmp_path: Path) -> AsyncIterator[ClnrestStub]:
-    async for stub in running(ClnrestStub(tmp_path)):
+    async with ClnrestStub(tmp_path).running() as stub:
         yield stub
 
 
 @pytest_asyncio.fixture
 async def lnbits(tmp_path: Path) -> AsyncIterator[LnbitsStub]:
-    async for stub in running(LnbitsStub(tmp_path)):
+    async with LnbitsStub(tmp_path).running() as stub:
         yield stub
 
 
 @pytest_asyncio.fixture
 async def phoenixd(tmp_path: Path) -> AsyncIterator[PhoenixdStub]:
-    async for stub in running(PhoenixdStub(tmp_path)):
+    async with PhoenixdStub(tmp_path).running() as stub:
         yield stub
 
 
@@ -170,7 +163,6 @@ async def test_fee_that_phoenixd_keeps_is_not_the_payers_fault(phoenixd: Phoenix
 
 @pytest.mark.parametrize("kind", [LnbitsStub, PhoenixdStub])
 async def test_amount_that_is_no_whole_sat_is_refused(kind: type[StubNode], tmp_path: Path) -> None:
-    async for stub in running(kind(tmp_path)):
-        async with opened(stub.section) as backend:
-            with pytest.raises(BackendError, match="over another amount"):
-                await backend.create(secrets.token_bytes(32), AMOUNT_MSAT + 1, MEMO, EXPIRY_S)
+    async with kind(tmp_path).running() as stub, opened(stub.section) as backend:
+        with pytest.raises(BackendError, match="over another amount"):
+            await backend.create(secrets.token_bytes(32), AMOUNT_MSAT + 1, MEMO, EXPIRY_S)

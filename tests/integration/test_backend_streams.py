@@ -26,10 +26,8 @@ IDLE_S, TIMEOUT_S = 0.4, 0.2
 
 @pytest_asyncio.fixture(params=["lnd", "clnrest", "phoenixd"])
 async def stub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StubNode]:
-    made = STUBS[request.param](tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
+    async with STUBS[request.param](tmp_path).running() as made:
+        yield made
 
 
 @asynccontextmanager
@@ -74,64 +72,48 @@ async def test_stream_of_a_node_that_hangs_ends(stub: StubNode) -> None:
 
 async def test_quiet_stream_of_lnd_ends_without_an_error(tmp_path: Path) -> None:
     stub = LndStub(tmp_path)
-    await stub.start()
-    try:
-        async with opened(stub) as backend:
-            started = time.monotonic()
-            async with aclosing(backend.settlements("")) as stream:
-                await pay_until_told(stub, backend, stream)
-                assert [settlement async for settlement in stream] == []
-            assert IDLE_S < time.monotonic() - started < BOUND_S
-    finally:
-        await stub.stop()
+    async with stub.running(), opened(stub) as backend:
+        started = time.monotonic()
+        async with aclosing(backend.settlements("")) as stream:
+            await pay_until_told(stub, backend, stream)
+            assert [settlement async for settlement in stream] == []
+        assert IDLE_S < time.monotonic() - started < BOUND_S
 
 
 async def test_stream_of_clnrest_goes_on_where_nobody_pays(tmp_path: Path) -> None:
     stub = ClnrestStub(tmp_path)
-    await stub.start()
 
     def waits() -> int:
         return sum(path == "/v1/waitanyinvoice" for _, path, _ in stub.requests)
 
-    try:
-        async with opened(stub) as backend, aclosing(backend.settlements("")) as stream:
-            told = asyncio.ensure_future(anext(stream))
-            # The node said once that nobody paid.
-            await until(lambda: waits() == 2)
-            _, invoice = await make(backend)
-            await stub.pay(invoice.bolt11)
-            async with asyncio.timeout(BOUND_S):
-                assert await told == Settlement(invoice.payment_hash, "1")
-    finally:
-        await stub.stop()
+    async with stub.running(), opened(stub) as backend, aclosing(backend.settlements("")) as stream:
+        told = asyncio.ensure_future(anext(stream))
+        # The node said once that nobody paid.
+        await until(lambda: waits() == 2)
+        _, invoice = await make(backend)
+        await stub.pay(invoice.bolt11)
+        async with asyncio.timeout(BOUND_S):
+            assert await told == Settlement(invoice.payment_hash, "1")
 
 
 async def test_stream_of_clnrest_begins_with_the_first_payment_and_goes_on_after_a_cursor(tmp_path: Path) -> None:
     stub = ClnrestStub(tmp_path)
-    await stub.start()
-    try:
-        async with opened(stub) as backend:
-            hashes = []
-            for _ in range(3):
-                _, invoice = await make(backend)
-                await stub.pay(invoice.bolt11)
-                hashes.append(invoice.payment_hash)
-            for cursor, expected in (("", hashes), ("1", hashes[1:])):
-                async with aclosing(backend.settlements(cursor)) as stream:
-                    assert [(await anext(stream)).payment_hash for _ in expected] == expected
-    finally:
-        await stub.stop()
+    async with stub.running(), opened(stub) as backend:
+        hashes = []
+        for _ in range(3):
+            _, invoice = await make(backend)
+            await stub.pay(invoice.bolt11)
+            hashes.append(invoice.payment_hash)
+        for cursor, expected in (("", hashes), ("1", hashes[1:])):
+            async with aclosing(backend.settlements(cursor)) as stream:
+                assert [(await anext(stream)).payment_hash for _ in expected] == expected
 
 
 async def test_stream_of_phoenixd_ends_where_no_ping_is_answered(tmp_path: Path) -> None:
     stub = PhoenixdStub(tmp_path)
     stub.answers_pings = False
-    await stub.start()
-    try:
-        async with opened(stub) as backend:
-            assert await read_all(backend) == []
-    finally:
-        await stub.stop()
+    async with stub.running(), opened(stub) as backend:
+        assert await read_all(backend) == []
 
 
 async def test_stream_of_phoenixd_keeps_the_cursor_and_skips_what_is_no_payment(tmp_path: Path) -> None:
@@ -142,12 +124,8 @@ async def test_stream_of_phoenixd_keeps_the_cursor_and_skips_what_is_no_payment(
         {"type": "payment_received", "amountSat": 1, "paymentHash": "11" * 32, "timestamp": 1},
     ]
     stub.answer_instead = _sending(*map(json.dumps, messages))
-    await stub.start()
-    try:
-        async with opened(stub) as backend:
-            assert await read_all(backend) == [Settlement(b"\x11" * 32, "")]
-    finally:
-        await stub.stop()
+    async with stub.running(), opened(stub) as backend:
+        assert await read_all(backend) == [Settlement(b"\x11" * 32, "")]
 
 
 @pytest.mark.parametrize(
@@ -156,17 +134,13 @@ async def test_stream_of_phoenixd_keeps_the_cursor_and_skips_what_is_no_payment(
 async def test_stream_of_phoenixd_refuses_what_it_cannot_read(message: str, tmp_path: Path) -> None:
     stub = PhoenixdStub(tmp_path)
     stub.answer_instead = _sending(message)
-    await stub.start()
-    try:
-        async with opened(stub) as backend:
-            if len(message) > MAX_ANSWER_BYTES:
-                # It is told to go, and that is the end.
-                assert await read_all(backend) == []
-            else:
-                with pytest.raises(BackendError, match=UNEXPECTED.partition(";")[0]):
-                    await read_all(backend)
-    finally:
-        await stub.stop()
+    async with stub.running(), opened(stub) as backend:
+        if len(message) > MAX_ANSWER_BYTES:
+            # It is told to go, and that is the end.
+            assert await read_all(backend) == []
+        else:
+            with pytest.raises(BackendError, match=UNEXPECTED.partition(";")[0]):
+                await read_all(backend)
 
 
 @pytest.mark.parametrize(
@@ -188,13 +162,9 @@ async def test_stream_of_lnd_refuses_what_it_cannot_read(line: str, tmp_path: Pa
 
     stub = LndStub(tmp_path)
     stub.answer_instead = answer
-    await stub.start()
-    try:
-        async with opened(stub) as backend:
-            with pytest.raises(BackendError, match=UNEXPECTED.partition(";")[0]):
-                await read_all(backend)
-    finally:
-        await stub.stop()
+    async with stub.running(), opened(stub) as backend:
+        with pytest.raises(BackendError, match=UNEXPECTED.partition(";")[0]):
+            await read_all(backend)
 
 
 def _sending(*messages: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

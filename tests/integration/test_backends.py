@@ -13,10 +13,8 @@ from tests.support.lightning_stubs.node import StubNode
 
 @pytest_asyncio.fixture(params=STUBS)
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StubNode]:
-    stub = STUBS[request.param](tmp_path)
-    await stub.start()
-    yield stub
-    await stub.stop()
+    async with STUBS[request.param](tmp_path).running() as stub:
+        yield stub
 
 
 class TestBackends(BackendContract):

@@ -5,10 +5,10 @@ import hashlib
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 from bech32 import bech32_encode, convertbits
@@ -89,6 +89,15 @@ class StubNode:
 
     def routes(self) -> list[web.RouteDef]:
         raise NotImplementedError
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Start, and stop at the end."""
+        await self.start()
+        try:
+            yield self
+        finally:
+            await self.stop()
 
     async def start(self) -> None:
         app = web.Application(middlewares=[self._intercept])

@@ -1,0 +1,38 @@
+"""How a Lightning backend must fail: with one text, soon, and without its secret."""
+
+import asyncio
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from relay.pricing.backend import Backend, BackendError
+from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, opened
+from tests.support.lightning_stubs.node import StubNode
+
+REFERENCE, PAYMENT_HASH = secrets.token_bytes(32), secrets.token_bytes(32)
+
+
+def list_calls(backend: Backend) -> list[Callable[[], Awaitable[object]]]:
+    return [
+        lambda: backend.create(REFERENCE, AMOUNT_MSAT, MEMO, EXPIRY_S),
+        lambda: backend.lookup(REFERENCE, PAYMENT_HASH),
+        lambda: backend.cancel(REFERENCE, PAYMENT_HASH),
+    ]
+
+
+async def expect(text: str, call: Callable[[], Awaitable[object]], stub: StubNode) -> None:
+    """Assert that a call fails with this text, soon, and that the error leads nobody to the secret."""
+    async with asyncio.timeout(BOUND_S):
+        with pytest.raises(BackendError) as caught:
+            await call()
+    assert str(caught.value) == text
+    assert stub.secret not in "".join(traceback.format_exception(caught.value))
+
+
+async def expect_of_all(text: str, stub: StubNode, **changes: Any) -> None:
+    async with opened(stub.section.model_copy(update=changes)) as backend:
+        for call in list_calls(backend):
+            await expect(text, call, stub)
