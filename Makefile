@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LNBITS := .cache/lnbits
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run test check format lock clean
+.PHONY: help install run test lnbits check format lock lock-lnbits clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed)"
+	@echo "make lnbits   install LNbits, a Lightning wallet, under .cache; the tests then use it"
 	@echo "make check    format, lint, types and import contracts"
 	@echo "make install  fill .venv from requirements.lock"
 	@echo "make lock     write requirements.lock anew from the ranges in pyproject.toml"
@@ -17,8 +20,8 @@ install: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml deploy/check_platform.py
 	@$(PYTHON) deploy/check_platform.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: install
@@ -26,6 +29,22 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest $(TESTS)
+
+# Where LNbits does not run, the tests with it say so and are skipped.
+lnbits:
+	@case $$($(PYTHON) -c 'import sys; print(sys.version_info < (3, 13))') in \
+	True) $(MAKE) --no-print-directory $(LNBITS)/.installed;; \
+	False) echo "LNbits runs on Python up to 3.12; name one to test with it: make lnbits PYTHON=python3.12";; \
+	*) exit 1;; esac
+
+# Four of its packages are no wheels; what builds them (setuptools) comes with a hash, too. The lock file is whole, and
+# pip cannot match LNbits' pydantic[email] to it.
+$(LNBITS)/.installed: tests/lnbits/build.lock tests/lnbits/requirements.lock
+	$(PYTHON) -m venv --clear $(LNBITS)
+	$(LNBITS)/bin/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r tests/lnbits/build.lock
+	$(LNBITS)/bin/python $(PIP_INSTALL) --require-hashes --no-deps --no-build-isolation \
+		--only-binary :all: --no-binary embit,http-ece,pyqrcode,tlv8 -r tests/lnbits/requirements.lock
+	@touch $@
 
 check: install
 	$(BIN)/ruff format --check .
@@ -37,11 +56,18 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock:
+UV_COMPILE := .cache/lock/bin/uv pip compile --generate-hashes --universal --python-version 3.11 --upgrade --quiet
+
+.cache/lock/bin/uv:
 	$(PYTHON) -m venv .cache/lock
-	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5,<1'
-	.cache/lock/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
-		--custom-compile-command 'make lock' --upgrade --quiet -o requirements.lock
+	.cache/lock/bin/python $(PIP_INSTALL) 'uv>=0.5,<1'
+
+lock: .cache/lock/bin/uv
+	$(UV_COMPILE) --custom-compile-command 'make lock' pyproject.toml --extra dev -o requirements.lock
+
+lock-lnbits: .cache/lock/bin/uv
+	$(UV_COMPILE) --custom-compile-command 'make lock-lnbits' tests/lnbits/requirements.in -o tests/lnbits/requirements.lock
+	echo setuptools | $(UV_COMPILE) --custom-compile-command 'make lock-lnbits' - -o tests/lnbits/build.lock
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

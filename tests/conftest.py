@@ -19,6 +19,7 @@ import pytest_asyncio
 
 from relay.embedded import EmbeddedPostgres
 from relay.migrate import find_migrations_directory, migrate
+from tests.support.lnbits import LnbitsRig
 
 EXTERNAL_URL = os.environ.get("RELAY_TEST_DATABASE_URL")
 SERVERS = ["postgres 18", "postgres 16", *(["external"] if EXTERNAL_URL else [])]
@@ -226,6 +227,18 @@ def shared_reachable_directory(directories: Directories) -> Iterator[Path]:
     """Give the same, once for all tests of a file."""
     with directories.make() as directory:
         yield directory
+
+
+@pytest.fixture(scope="session")
+def lnbits(directories: Directories) -> Iterator[LnbitsRig]:
+    """Give an LNbits with two wallets. Skips where it is not installed."""
+    with directories.make() as directory:
+        rig = LnbitsRig(directory)
+        try:
+            asyncio.run(rig.set_up())
+            yield rig
+        finally:
+            asyncio.run(rig.stop())
 
 
 @pytest_asyncio.fixture

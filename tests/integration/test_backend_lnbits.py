@@ -1,0 +1,15 @@
+"""The suite of the Lightning backends against LNbits itself, on its FakeWallet. `make lnbits` installs it."""
+
+import pytest
+
+from tests.support.backend_contract import BackendContract
+from tests.support.lnbits import LnbitsRig, find_package
+
+# Where it is not installed, one line says so.
+find_package()
+
+
+class TestLnbits(BackendContract):
+    @pytest.fixture
+    def rig(self, lnbits: LnbitsRig) -> LnbitsRig:
+        return lnbits
