@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LNBITS := .cache/lnbits
+LND := .cache/lnd
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run test lnbits check format lock lock-lnbits clean
+.PHONY: help install run test lnbits test-lnd check format lock lock-lnbits clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed)"
 	@echo "make lnbits   install LNbits, a Lightning wallet, under .cache; the tests then use it"
+	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
 	@echo "make check    format, lint, types and import contracts"
 	@echo "make install  fill .venv from requirements.lock"
 	@echo "make lock     write requirements.lock anew from the ranges in pyproject.toml"
@@ -44,6 +46,16 @@ $(LNBITS)/.installed: tests/lnbits/build.lock tests/lnbits/requirements.lock
 	$(LNBITS)/bin/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r tests/lnbits/build.lock
 	$(LNBITS)/bin/python $(PIP_INSTALL) --require-hashes --no-deps --no-build-isolation \
 		--only-binary :all: --no-binary embit,http-ece,pyqrcode,tlv8 -r tests/lnbits/requirements.lock
+	@touch $@
+
+test-lnd: install $(LND)/lnd
+	RELAY_TEST_LND=1 $(BIN)/python -m pytest $(or $(TESTS),tests/lnd)
+
+# invoicesrpc is how an invoice is cancelled. One package at a time and nicely: it takes minutes.
+$(LND)/lnd: tests/lnd/go.mod tests/lnd/go.sum
+	@command -v go >/dev/null || { echo "make test-lnd builds LND with Go; install it: https://go.dev/dl"; exit 1; }
+	mkdir -p $(LND)
+	cd tests/lnd && CGO_ENABLED=0 nice go build -p 1 -trimpath -ldflags=-s -tags invoicesrpc -o $(CURDIR)/$(LND)/ tool
 	@touch $@
 
 check: install

@@ -20,6 +20,7 @@ import pytest_asyncio
 from relay.embedded import EmbeddedPostgres
 from relay.migrate import find_migrations_directory, migrate
 from tests.support.lnbits import LnbitsRig
+from tests.support.lnd import LndRig
 
 EXTERNAL_URL = os.environ.get("RELAY_TEST_DATABASE_URL")
 SERVERS = ["postgres 18", "postgres 16", *(["external"] if EXTERNAL_URL else [])]
@@ -239,6 +240,18 @@ def lnbits(directories: Directories) -> Iterator[LnbitsRig]:
             yield rig
         finally:
             asyncio.run(rig.stop())
+
+
+@pytest.fixture(scope="session")
+def lnd(directories: Directories) -> Iterator[LndRig]:
+    """Give two LND nodes with a channel. Skips where they were not asked for."""
+    with directories.make() as directory:
+        rig = LndRig(directory)
+        try:
+            asyncio.run(rig.set_up())
+            yield rig
+        finally:
+            asyncio.run(rig.close())
 
 
 @pytest_asyncio.fixture
