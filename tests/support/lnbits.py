@@ -115,6 +115,10 @@ class LnbitsRig:
             headers={"X-Api-Key": self._payer_key},
         )
 
+    def read_files(self) -> bytes:
+        """Return all that it wrote down."""
+        return self._program.read_files()
+
     async def _make_wallet(self, name: str, administrator: dict[str, str]) -> dict[str, Any]:
         """Return a new wallet of a new account."""
         accounts = f"{self.url}/users/api/v1/user"

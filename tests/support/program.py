@@ -46,6 +46,10 @@ class Program:
             process.kill()
             await asyncio.to_thread(process.wait)
 
+    def read_files(self) -> bytes:
+        """Return all that it wrote down, in its log and elsewhere, one file after the other."""
+        return b"".join(path.read_bytes() for path in self.directory.rglob("*") if path.is_file())
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         """Start it as no process of asyncio's: it outlives the event loop that it was started in."""
         assert self._process is None
