@@ -107,6 +107,9 @@ class Lnd:
     async def stop(self) -> None:
         await self._program.stop()
 
+    def read_files(self) -> bytes:
+        return self._program.read_files()
+
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Ask with all rights. Raises RestError where the node refuses, OSError where it does not listen."""
         headers = {"Grpc-Metadata-macaroon": self._admin_macaroon.read_bytes().hex()}
@@ -190,6 +193,10 @@ class LndRig:
         payment |= {"timeout_seconds": 20, "fee_limit_sat": "0", "no_inflight_updates": True}
         told = await self._payer.ask("POST", "/v2/router/send", payment)
         assert told["result"]["status"] == "SUCCEEDED", told["result"]["failure_reason"]
+
+    def read_files(self) -> bytes:
+        """Return all that the relay's node wrote down."""
+        return self._node.read_files()
 
     async def _ask_for_more(self, bolt11: str, more_msat: int) -> dict[str, Any]:
         """Return a payment of more than an invoice asks for: LND makes one only of an invoice's parts."""
