@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from relay.pricing.backends import open_backend
-from relay.pricing.backends.http import REFUSED, TIMED_OUT, UNEXPECTED, UNREACHABLE
+from relay.pricing.backends.http import BUSY, REFUSED, TIMED_OUT, UNEXPECTED, UNREACHABLE
 from relay.pricing.backends.invoices import WRONG_AMOUNT
 from relay.pricing.settings import LightningSection
 from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, make, opened
@@ -83,7 +83,6 @@ async def flood(request: web.Request) -> web.StreamResponse:
         always(500, "Internal Server Error", "text/plain"),
         always(500, '{"code":-32602,"message":"missing required parameter"}'),
         always(400, '{"detail":"no"}'),
-        always(429, '{"error":"Rate limit exceeded: 200 per 1 minute"}'),
         always(200, "[]"),
         always(200, "null"),
         always(200, "[{}]"),
@@ -125,6 +124,11 @@ async def test_node_that_is_slow_costs_no_more_than_the_time_out(slow: Answering
 async def test_proxy_before_a_node_that_is_down_is_unreachable(status: int, stub: StubNode) -> None:
     stub.answer_instead = always(status, "<title>Bad Gateway</title>", "text/html")
     await expect_of_all(UNREACHABLE, stub)
+
+
+async def test_node_that_is_asked_too_often_is_said_to_be_so(stub: StubNode) -> None:
+    stub.answer_instead = always(429, '{"error":"Rate limit exceeded: 200 per 1 minute"}')
+    await expect_of_all(BUSY, stub)
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -25,6 +25,7 @@ UNTRUSTED = (
     " the node made (LND: tls.cert, clnrest: ca.pem)"
 )
 REFUSED = "the Lightning node refused our secret; check [lightning] secret_file or RELAY_LIGHTNING__SECRET"
+BUSY = "the Lightning node is asked more often than it allows; raise its limit (LNbits: LNBITS_RATE_LIMIT_NO)"
 UNEXPECTED = (
     "the Lightning node answered what cannot be understood; check that [lightning] backend names what answers at its url,"
     " and the node's log"
@@ -160,6 +161,9 @@ def decode(body: bytes, type_: type[T]) -> T:
 def _check_status(status: int) -> None:
     if status in (401, 403):
         raise BackendError(REFUSED)
+    if status == 429:
+        # LNbits says so after 200 requests a minute, unless told otherwise.
+        raise BackendError(BUSY)
     if status in _GATEWAY_ERRORS:
         # Said by a proxy before a node that is down, or by a node that is starting.
         raise BackendError(UNREACHABLE)
