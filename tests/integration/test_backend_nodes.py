@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from relay.pricing.backend import BackendError, Payment, PaymentState
 from relay.pricing.backends.http import REFUSED, UNEXPECTED
+from relay.pricing.backends.lnd import NOT_READY
 from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, look, make, opened
 from tests.support.lightning_stubs import ClnrestStub, LnbitsStub, LndStub, PhoenixdStub
 from tests.support.lightning_stubs.node import StubNode
@@ -47,8 +48,11 @@ async def phoenixd(tmp_path: Path) -> AsyncIterator[PhoenixdStub]:
         ("cannot determine data format of binary-encoded macaroon", REFUSED),
         ("verification failed: signature mismatch after caveat verification", REFUSED),
         ("permission denied", REFUSED),
-        ("wallet locked, unlock it to enable full RPC access", UNEXPECTED),
-        ("the RPC server is in the process of starting up, but not yet ready to accept calls", UNEXPECTED),
+        ("waiting to start, RPC services not available", NOT_READY),
+        ("wallet not created, create one to enable full RPC access", NOT_READY),
+        ("wallet locked, unlock it to enable full RPC access", NOT_READY),
+        ("the RPC server is in the process of starting up, but not yet ready to accept calls", NOT_READY),
+        ("server is still in the process of starting", NOT_READY),
     ],
 )
 async def test_lnd_tells_its_refusals_by_their_words_only(message: str, text: str, lnd: LndStub) -> None:

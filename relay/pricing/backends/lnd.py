@@ -1,7 +1,7 @@
 """LND over its REST proxy, with an invoice macaroon. Bytes are base64 and 64-bit integers are strings there.
 
 Source: lightning.proto and invoices.proto of LND. Its REST proxy answers nearly every error with status 500 and code 2, so that
-only the message tells them apart; the messages here stand in invoices/errors.go and in the macaroon bakery.
+only the message tells them apart; the messages here stand in invoices/errors.go, rpcperms/interceptor.go and the macaroon bakery.
 """
 
 import hashlib
@@ -21,6 +21,11 @@ _DUPLICATE = "invoice with payment hash already exists"
 _UNKNOWN = ("unable to locate invoice", "there are no existing invoices")
 _SETTLED = "invoice already settled"
 _BAD_MACAROON = ("macaroon", "verification failed", "permission denied")
+_NOT_READY = ("RPC services not available", "wallet not created", "wallet locked", "in the process of starting")
+
+NOT_READY = (
+    "LND is starting, or its wallet is locked; wait, or unlock it (lncli unlock, or wallet-unlock-password-file)"
+)
 
 _Int64 = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
 
@@ -118,7 +123,7 @@ class Lnd:
             async for line in lines:
                 told = decode(line.body, _StreamLine)
                 if told.error is not None:
-                    _check_macaroon(told.error.message)
+                    _check_admission(told.error.message)
                 if line.status != 200 or told.result is None:
                     raise BackendError(UNEXPECTED)
                 if told.result.state == "SETTLED":
@@ -139,15 +144,17 @@ class Lnd:
 
 
 def _read_failure(body: bytes) -> str:
-    """Return the message of an error. Raises BackendError where it is about the macaroon."""
+    """Return the message of an error. Raises BackendError where it is about the macaroon, or LND takes no requests yet."""
     message = decode(body, _Failure).message
-    _check_macaroon(message)
+    _check_admission(message)
     return message
 
 
-def _check_macaroon(message: str) -> None:
+def _check_admission(message: str) -> None:
     if any(part in message for part in _BAD_MACAROON):
         raise BackendError(REFUSED)
+    if any(part in message for part in _NOT_READY):
+        raise BackendError(NOT_READY)
 
 
 def _is_unknown(message: str) -> bool:
