@@ -1,24 +1,26 @@
 """The pay page in a real browser: what a payer sees, from the open invoice to the published note, with JavaScript and without."""
 
-import asyncio
 import base64
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 import pytest_asyncio
 import zxingcpp
 from nostr_sdk import Nip19Event
 
-from relay.pricing.pay_page import PayPages, PayState, PayStatus
 from tests.support.chromium import Browser, Tab, chromium
-from tests.support.pay import BOLT11
+from tests.support.client import Client
+from tests.support.events import make_ring_note
+from tests.support.paid import order, shop
 from tests.support.waiting import until
 
-NOTE_ID = "5c" * 32
 MINUTES_LEFT = 12
 # A page without JavaScript asks again this often, and a little.
 REFRESH_BOUND_S = 30.0
@@ -45,42 +47,31 @@ class Payment:
     note_id: str
     pay: Callable[[], Awaitable[None]]
     publish: Callable[[], Awaitable[None]]
-    forget: Callable[[], Awaitable[None]]
+    expire: Callable[[], Awaitable[None]]
 
 
 @pytest_asyncio.fixture
-async def payment() -> AsyncIterator[Payment]:
-    expires_at = int(time.time()) + 60 * MINUTES_LEFT
-    status: PayStatus | None = PayStatus(PayState.OPEN, "/250k", 250_000_000, BOLT11, expires_at, None)
-    pages = PayPages("A relay", "wss://relay.example", 0)
+async def payment(database18: dict[str, Any], tmp_path: Path) -> AsyncIterator[Payment]:
+    """Order a note of a relay that publishes by the hour, so that a paid note waits until the test says so."""
+    note = make_ring_note()
+    sections = {"invoices": {"expiry_s": 60 * MINUTES_LEFT}, "privacy": {"publish_every_s": 3_600}}
+    async with shop(database18, tmp_path, **sections) as sold, Client(sold.dear) as author:
+        offer = await order(author, note)
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            accept = re.search(r"(?im)^accept: *(.*?)\r$", head)
-            known = status if head.startswith("GET /pay/token ") else None
-            page = pages.render(known, accept[1] if accept else "", int(time.time()))
-            headers = {**page.headers, "Content-Type": page.type, "Content-Length": str(len(page.body))}
-            lines = [f"HTTP/1.1 {page.status.value} {page.status.phrase}", *(f"{n}: {v}" for n, v in headers.items())]
-            writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + page.body)
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # The browser opens connections that it then does not need.
-        finally:
-            writer.close()
+        async def expire() -> None:
+            """Let the invoice expire, and leave the payer the grace."""
+            connection = await asyncpg.connect(**database18)
+            await connection.execute("UPDATE invoices SET expires_at = $1", int(time.time()) - 1)
+            await connection.close()
 
-    def become(new: PayStatus | None) -> Callable[[], Awaitable[None]]:
-        async def change() -> None:
-            nonlocal status
-            status = new
-
-        return change
-
-    paid = replace(status, state=PayState.PAID, bolt11=None, expires_at=None)
-    published = replace(paid, state=PayState.PUBLISHED, note_id=NOTE_ID)
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
-        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/pay/token"
-        yield Payment(url, BOLT11, NOTE_ID, become(paid), become(published), become(None))
+        yield Payment(
+            offer.pay_url,
+            offer.bolt11,
+            note.id,
+            pay=lambda: sold.node.pay(offer.bolt11),
+            publish=lambda: sold.relay._writer.publish_pending(int(time.time())),
+            expire=expire,
+        )
 
 
 @pytest_asyncio.fixture
@@ -179,7 +170,7 @@ async def test_the_code_can_be_read_off_a_narrow_screen(
 
 async def test_a_page_whose_invoice_is_gone_shows_none_and_goes_on_asking(tab: Tab, payment: Payment) -> None:
     await tab.open(payment.url)
-    await payment.forget()
+    await payment.expire()
     await wait_for_heading(tab, "Nothing to pay here")
     assert await tab.evaluate("document.querySelector('svg, #invoice')") is None
     # Its payment was under way when the invoice expired.
