@@ -67,3 +67,8 @@ async def order(client: Client, event: Any) -> Offer:
     assert not accepted, text
     assert offer is not None, text
     return offer
+
+
+def token_of(offer: Offer) -> str:
+    """Return the pay page's token, in hex."""
+    return offer.pay_url.rpartition("/")[2]
