@@ -12,7 +12,7 @@ from coincurve import PrivateKey
 
 from relay.client import keys
 from relay.client.advice import find_bits
-from relay.client.envelope import MAX_POW_BITS
+from relay.client.envelope import MAX_POW_BITS, USUAL_POW_BITS, describe_work, estimate_work_s
 from relay.client.frame import make_frame
 from relay.client.genuine import check_note
 from relay.client.keys import BadInput
@@ -21,7 +21,7 @@ from relay.client.other_forms import make_other_note
 from relay.client.ring_file import Entry, read_ring
 from relay.client.ring_sign import make_bound_note
 from relay.client.tags import parse_tag
-from relay.client.terminal import warn
+from relay.client.terminal import tell, warn
 from relay.event import MAX_TIMESTAMP, Event, Tag, find_tag
 from relay.verdict import Prefix, Rejected
 from relay.verify.answers import REACTION, find_answer
@@ -32,6 +32,8 @@ from relay.verify.ring import RELEASE_FLAG
 
 HOUR_S = 3600
 MAX_BACKDATE_S = 48 * HOUR_S
+# Whoever waits longer wants to know what for.
+_LONG_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,13 @@ def add_note_arguments(parser: argparse._ActionsContainer, *, is_ring_required: 
         help="a tag, such as e=<event id>, or a JSON array where it has more values; repeatable",
     )
     add("--open", action="store_true", help="leave the tag R out, so that members of any ring may answer this note")
-    add("--pow", type=int, default=0, metavar="BITS", help="proof of work, if the relay asks for it (NIP-13)")
+    add(
+        "--pow",
+        type=int,
+        default=USUAL_POW_BITS,
+        metavar="BITS",
+        help=f"proof of work (NIP-13), by default {USUAL_POW_BITS}, which ringrelays ask for; 0: none",
+    )
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--created-at", type=int, metavar="UNIX", help="the note's time, in seconds, exactly as given")
     when.add_argument("--now", action="store_true", help="the true time, not one up to 48 hours back and rounded")
@@ -162,6 +170,8 @@ def pick_time(now: int) -> int:
 
 
 def _make(draft: Draft, author: PrivateKey) -> Event:
+    if draft.pow_bits and estimate_work_s(draft.content, draft.pow_bits) > _LONG_S:
+        tell(f"mining {draft.pow_bits} bits of proof of work: {describe_work(draft.content, draft.pow_bits)}")
     if draft.form is Form.BOUND:
         return make_bound_note(
             ring=draft.ring,

@@ -7,6 +7,11 @@ from coincurve import PrivateKey
 
 from relay.event import Event, Tag, compute_id
 
+# A try hashes the nonce and all that follows it, which is the content above all. Rather too slow than too fast.
+_TRY_S = 0.7e-6
+_BYTE_S = 2.5e-9
+# What a ringrelay asks for where posting is free, unless its operator has changed it.
+USUAL_POW_BITS = 16
 # Every bit doubles the work: 32 take a Python process an hour or more.
 MAX_POW_BITS = 32
 
@@ -47,3 +52,17 @@ def mine(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content
         if attempt.digest() < limit:
             return ("nonce", str(nonce), str(bits))
         nonce += 1
+
+
+def estimate_work_s(content: str, bits: int) -> float:
+    """Return about how many seconds it takes to mine a note with this content for `bits` bits, on average."""
+    return 2.0**bits * (_TRY_S + _BYTE_S * len(content.encode()))
+
+
+def describe_work(content: str, bits: int) -> str:
+    """Return the same in words."""
+    seconds = estimate_work_s(content, bits)
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"about {seconds / size:.0f} {unit}"
+    return f"about {seconds:.0f} seconds"

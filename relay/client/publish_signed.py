@@ -13,7 +13,7 @@ from relay.client import explain
 from relay.client.advice import find_bits
 from relay.client.compose import Draft, make_note, read_draft
 from relay.client.deliver import Reporter, find_status, send_all, warn_of_size
-from relay.client.envelope import MAX_POW_BITS, seal_again
+from relay.client.envelope import MAX_POW_BITS, describe_work, estimate_work_s, seal_again
 from relay.client.keys import BadInput
 from relay.client.pay import Terms
 from relay.client.send import Answer, Destination
@@ -26,9 +26,6 @@ from relay.verify.message_bound import TEXT_NOTE
 MAX_UNASKED_S = 300.0
 # A relay may ask for more while the work for what it asked before is done: invoices take more when many are open.
 MAX_ROUNDS = 4
-# A try hashes the nonce and all that follows it, which is the content above all. Rather too slow than too fast.
-_TRY_S = 0.7e-6
-_BYTE_S = 2.5e-9
 
 
 def sign_and_publish(arguments: argparse.Namespace, destination: Destination, terms: Terms) -> int:
@@ -43,10 +40,10 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination, te
     patience_s = MAX_UNASKED_S
     for _ in range(MAX_ROUNDS):
         bits = _find_asked_bits(answer, note)
-        if bits is None or estimate_work_s(note, bits) > patience_s:
+        if bits is None or estimate_work_s(note.content, bits) > patience_s:
             break
-        patience_s -= estimate_work_s(note, bits)
-        tell(f"the relay asks for {bits} bits of proof of work: mining, {_describe_work(note, bits)}")
+        patience_s -= estimate_work_s(note.content, bits)
+        tell(f"the relay asks for {bits} bits of proof of work: mining, {describe_work(note.content, bits)}")
         note = seal_again(note, author, bits)
         # Another connection, and through Tor another circuit: none stands open, waiting, while this machine mines.
         answer = _send(destination, note, terms)
@@ -87,7 +84,7 @@ def _report(note: Event, answer: Answer, reporter: Reporter) -> None:
     if asked is not None and asked <= MAX_POW_BITS:
         reporter.print_line(note, answer)
         tell(
-            f"pow: so much work is not done unasked: add --pow {asked}, {_describe_work(note, asked)}, or try another relay"
+            f"pow: so much work is not done unasked: add --pow {asked}, {describe_work(note.content, asked)}, or try another relay"
         )
         return
     reporter.report(note, answer)
@@ -95,16 +92,3 @@ def _report(note: Event, answer: Answer, reporter: Reporter) -> None:
         tell(
             f"the relay may have kept it: ask with `ringrelay subscribe URL --stored --id {note.id}` before you sign anew"
         )
-
-
-def estimate_work_s(note: Event, bits: int) -> float:
-    """Return about how many seconds it takes to mine a note for `bits` bits, on average."""
-    return 2.0**bits * (_TRY_S + _BYTE_S * len(note.content.encode()))
-
-
-def _describe_work(note: Event, bits: int) -> str:
-    seconds = estimate_work_s(note, bits)
-    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"about {seconds / size:.0f} {unit}"
-    return f"about {seconds:.0f} seconds"

@@ -186,7 +186,7 @@ async def test_terms_that_are_none_are_refused_before_the_relay_is_called(option
 async def test_work_is_done_as_it_rises_and_then_the_note_is_paid_for(signing: tuple[str, ...]) -> None:
     answers = [ok(False, f"pow: {bits} bits of proof of work are needed") for bits in (8, 11)]
     async with run_priced_relay(*answers, in_turn(ok(False, OFFER), ok(True))) as relay:
-        done = await publish(relay.url, *signing, stdin="said by one of us\n")
+        done = await publish(relay.url, *signing, "--pow", "0", stdin="said by one of us\n")
     first, _, last = (decode_event(json.dumps(event)) for event in relay.events)
     assert (done.status, done.out) == (0, f"{last.id} accepted\n")
     assert count_leading_zero_bits(last.id) >= 11
@@ -197,7 +197,7 @@ async def test_work_is_done_as_it_rises_and_then_the_note_is_paid_for(signing: t
 async def test_work_that_rises_with_each_try_is_not_done_for_ever(signing: tuple[str, ...]) -> None:
     answers = [ok(False, f"pow: {bits} bits of proof of work are needed") for bits in range(4, 40)]
     async with run_priced_relay(*answers) as relay:
-        done = await publish(relay.url, *signing, stdin="said by one of us\n")
+        done = await publish(relay.url, *signing, "--pow", "0", stdin="said by one of us\n")
     assert len(relay.events) == 1 + MAX_ROUNDS
     assert done.status == 1
     assert f"refused pow: {4 + MAX_ROUNDS} bits" in done.out
@@ -206,7 +206,7 @@ async def test_work_that_rises_with_each_try_is_not_done_for_ever(signing: tuple
 async def test_a_note_that_was_shown_an_invoice_is_not_mined_into_another(signing: tuple[str, ...]) -> None:
     answers = [in_turn(ok(False, OFFER), hang_up), ok(False, "pow: 8 bits of proof of work are needed")]
     async with run_priced_relay(*answers) as relay:
-        done = await publish(relay.url, *signing, stdin="said by one of us\n")
+        done = await publish(relay.url, *signing, "--pow", "0", stdin="said by one of us\n")
     assert relay.events[0] == relay.events[1]
     assert (done.status, done.out) == (1, f"{relay.events[0]['id']} unpaid {PAY_URL}\n")
 

@@ -51,12 +51,12 @@ async def test_words_are_signed_and_published_in_one_run(database18: dict[str, A
 async def test_the_work_a_relay_asks_for_is_done_and_the_note_sent_again(
     database18: dict[str, Any], signing: tuple[str, ...]
 ) -> None:
-    async with relay_on(database18, tiers=[{"path": "/", "pow_bits": 12}]) as url:
+    async with relay_on(database18, tiers=[{"path": "/", "pow_bits": 17}]) as url:
         done = await publish(url, *signing)
         event = await fetch_only(url)
     assert (done.status, done.out) == (0, f"{event['id']} accepted\n")
-    assert "asks for 12 bits" in done.err
-    assert count_leading_zero_bits(event["id"]) >= 12
+    assert "asks for 17 bits" in done.err
+    assert count_leading_zero_bits(event["id"]) >= 17
 
 
 @pytest.mark.parametrize(

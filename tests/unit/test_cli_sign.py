@@ -257,7 +257,7 @@ def test_a_note_ringrelay_would_refuse_by_default_is_signed_with_a_warning(
     reason: bytes | None,
 ) -> None:
     stdin(content.encode())
-    assert main(["sign", "--ring", str(ring), "--key-file", str(key), *options]) == 0
+    assert main(["sign", "--ring", str(ring), "--key-file", str(key), "--pow", "0", *options]) == 0
     captured = capfdbinary.readouterr()
     assert decode_event(captured.out).content == content
     if reason is None:
@@ -284,11 +284,21 @@ def test_an_answer_that_relays_count_is_signed_without_a_word(
     assert capfdbinary.readouterr().err == b""
 
 
+def test_a_note_is_mined_as_ringrelays_ask_unless_told_otherwise(
+    ring: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for options, bits in (((), "16"), (("--pow", "3"), "3")):
+        assert main(["sign", "--ring", str(ring), "--key-file", str(key), "--message", "hello", *options]) == 0
+        note = decode_event(capfdbinary.readouterr().out)
+        assert note.tags[-1][0::2] == ("nonce", bits)
+        assert count_leading_zero_bits(note.id) >= int(bits)
+
+
 def test_a_ring_that_needs_proof_of_work_is_told_with_the_option_that_does_it(
     tmp_path: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     ring = write_ring(tmp_path / "large.txt", *SECRETS, *(number.to_bytes(32, "big") for number in range(2000, 2300)))
-    assert main(["sign", "--ring", str(ring), "--key-file", str(key), "--message", "hello"]) == 0
+    assert main(["sign", "--ring", str(ring), "--key-file", str(key), "--message", "hello", "--pow", "0"]) == 0
     said = capfdbinary.readouterr().err.decode()
     assert "--pow 14" in said
     assert "ringrelay publish --ring" in said

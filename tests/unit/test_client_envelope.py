@@ -5,11 +5,12 @@ import time
 
 from coincurve import PrivateKey
 
-from relay.client.envelope import seal_again
+from relay.client.envelope import USUAL_POW_BITS, estimate_work_s, seal_again
 from relay.client.genuine import check_note
-from relay.client.publish_signed import MAX_UNASKED_S, estimate_work_s
+from relay.client.publish_signed import MAX_UNASKED_S
 from relay.client.ring_sign import make_bound_note
 from relay.event import Event, count_leading_zero_bits
+from relay.pricing.tiers import DEFAULT_TIERS
 from relay.verify.encoding import Scheme
 from tests.support.events import KEYS, make_ring_note, pubkey_of
 
@@ -28,7 +29,7 @@ def test_a_note_mined_again_is_the_same_to_its_ring() -> None:
 
 
 def test_the_work_done_unasked_is_less_for_a_long_note() -> None:
-    short, long = make_ring_note("x"), make_ring_note("x" * 90_000)
+    short, long = "x", "x" * 90_000
     assert estimate_work_s(short, 26) < MAX_UNASKED_S < estimate_work_s(long, 26)
 
 
@@ -61,3 +62,7 @@ def make_note_of(ring: list[PrivateKey], author: PrivateKey, content: str) -> Ev
         created_at=int(time.time()),
         author=author,
     )
+
+
+def test_what_is_mined_unasked_is_what_a_ringrelay_asks_for() -> None:
+    assert DEFAULT_TIERS[0].pow_bits == USUAL_POW_BITS
