@@ -185,6 +185,7 @@ class BackendContract:
                     with pytest.raises(BackendError) as caught:
                         await call()
                 assert str(caught.value) == REFUSED, name
+                assert_nothing_behind(caught.value)
                 texts = "".join(traceback.format_exception(caught.value)) + repr(backend) + repr(section)
                 assert rig.wrong_secret not in texts
                 assert read_secret(rig.section) not in texts
@@ -204,6 +205,7 @@ class BackendContract:
                     async with asyncio.timeout(rig.section.timeout_s + 1):
                         with pytest.raises(BackendError) as caught:
                             await call()
+                    assert_nothing_behind(caught.value)
                     assert read_secret(rig.section) not in "".join(traceback.format_exception(caught.value))
             finally:
                 await rig.start()
@@ -223,6 +225,12 @@ class BackendContract:
                     await rig.start()
             async with aclosing(backend.settlements(first.cursor)) as stream:
                 await pay_until_told(rig, backend, stream)
+
+
+def assert_nothing_behind(error: BackendError) -> None:
+    """Assert that no other error is shown with this one: it might hold the secret, or the node's own words."""
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__
 
 
 async def read_to_end(stream: AsyncIterator[Settlement]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relay.pricing.backend import Backend, BackendError
-from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, opened
+from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, assert_nothing_behind, opened
 from tests.support.lightning_stubs.node import StubNode
 
 REFERENCE, PAYMENT_HASH = secrets.token_bytes(32), secrets.token_bytes(32)
@@ -29,6 +29,7 @@ async def expect(text: str, call: Callable[[], Awaitable[object]], stub: StubNod
         with pytest.raises(BackendError) as caught:
             await call()
     assert str(caught.value) == text
+    assert_nothing_behind(caught.value)
     assert stub.secret not in "".join(traceback.format_exception(caught.value))
 
 

@@ -159,14 +159,21 @@ def decode(body: bytes, type_: type[T]) -> T:
 
 
 def _check_status(status: int) -> None:
+    if error := _name_status(status):
+        raise error
+
+
+def _name_status(status: int) -> BackendError | None:
+    """Return what a status says of itself, whatever node answers with it."""
     if status in (401, 403):
-        raise BackendError(REFUSED)
+        return BackendError(REFUSED)
     if status == 429:
         # LNbits says so after 200 requests a minute, unless told otherwise.
-        raise BackendError(BUSY)
+        return BackendError(BUSY)
     if status in _GATEWAY_ERRORS:
         # Said by a proxy before a node that is down, or by a node that is starting.
-        raise BackendError(UNREACHABLE)
+        return BackendError(UNREACHABLE)
+    return None
 
 
 @contextmanager
@@ -179,8 +186,7 @@ def _naming_failures() -> Iterator[None]:
     except aiohttp.ClientConnectorCertificateError:
         raise BackendError(UNTRUSTED) from None
     except aiohttp.WSServerHandshakeError as error:
-        _check_status(error.status)
-        raise BackendError(UNEXPECTED) from None
+        raise _name_status(error.status) or BackendError(UNEXPECTED) from None
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
         raise BackendError(UNREACHABLE) from None
     except (aiohttp.ClientError, ValueError):
