@@ -51,6 +51,8 @@ class Backend(Protocol):
     """
 
     name: str
+    # How many look-ups a second the node takes without refusing other requests.
+    lookups_per_s: float
 
     async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Make an invoice over exactly this amount, whole sats. The same reference gives the same invoice, where the node can."""

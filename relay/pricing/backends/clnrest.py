@@ -52,6 +52,7 @@ class Clnrest:
     """Make, look up and delete invoices at Core Lightning. Made on the event loop."""
 
     name = "clnrest"
+    lookups_per_s = 20.0
 
     def __init__(self, section: LightningSection, rune: str, stream_idle_s: float) -> None:
         self._node = Node(section, {"Rune": rune}, stream_idle_s)

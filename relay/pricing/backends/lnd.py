@@ -60,6 +60,7 @@ class Lnd:
     """Make, look up and cancel invoices at LND. Made on the event loop."""
 
     name = "lnd"
+    lookups_per_s = 20.0
 
     def __init__(self, section: LightningSection, macaroon: str, stream_idle_s: float) -> None:
         self._node = Node(section, {"Grpc-Metadata-Macaroon": macaroon}, stream_idle_s)
