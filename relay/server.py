@@ -99,6 +99,8 @@ class Relay:
             self._writer,
             self.metrics.payments,
             find_url=self._find_web_url,
+            now=unix_now,
+            clock=time.monotonic,
             report_error=self._report_database,
         )
 

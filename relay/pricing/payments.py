@@ -1,6 +1,5 @@
 """Put together what takes payments: the node, the till, what collects, and who listens. None of it where nothing has a price."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 
 import asyncpg
@@ -17,7 +16,7 @@ from relay.writer import Writer
 
 
 class Payments:
-    """Take payments for one relay process; `run` in a task that the caller owns."""
+    """Take payments for one relay process; `run` in a task that the caller owns. `now` is Unix time, `clock` monotonic."""
 
     def __init__(
         self,
@@ -29,6 +28,8 @@ class Payments:
         observer: Observer,
         *,
         find_url: Callable[[], str],
+        now: Callable[[], int],
+        clock: Callable[[], float],
         report_error: Callable[[BaseException], None],
     ) -> None:
         terms = Terms(publish_every_s, policy.forget_after_s)
@@ -41,8 +42,8 @@ class Payments:
             pool,
             writer,
             find_url=find_url,
-            now=_unix_now,
-            clock=time.monotonic,
+            now=now,
+            clock=clock,
             report=observer.report_backend,
         )
         self.collector = Collector(
@@ -53,8 +54,8 @@ class Payments:
             writer,
             self.payers,
             observer,
-            now=_unix_now,
-            clock=time.monotonic,
+            now=now,
+            clock=clock,
             report_error=report_error,
         )
 
@@ -73,7 +74,3 @@ class Payments:
                 self.collector.mark_published(note_id)
                 self.payers.tell(note_id, note.rank, Saved.STORED if note.risen_from < 0 else Saved.RAISED)
             yield note
-
-
-def _unix_now() -> int:
-    return int(time.time())
