@@ -172,12 +172,14 @@ class Collector:
             payment = await self._lookup(invoice)
             if payment.state is PaymentState.PAID:
                 await self.settle(invoice.reference, payment.received_msat)
-            elif not invoice.is_open:
-                if not schedule.is_cancel_tried:
+            elif invoice.is_open:
+                if self._is_over(invoice, payment):
                     await self._end(invoice)
-                    schedule.is_cancel_tried = True
-            elif self._is_over(invoice, payment):
+            elif not schedule.is_cancel_tried:
                 await self._end(invoice)
+                schedule.is_cancel_tried = True
+            elif invoice.forget_at <= self._now():
+                await self._drop(invoice)
 
     async def _lookup(self, invoice: Watched) -> Payment:
         return await self._ask("lookup", self._backend.lookup(invoice.reference, invoice.payment_hash))
@@ -196,12 +198,19 @@ class Collector:
                 # Settled wins over expired, always.
                 await self.settle(invoice.reference, payment.received_msat)
                 return
+        if is_gone:
+            await self._drop(invoice)
+            return
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_writers(connection)
-            if is_gone:
-                await drop_invoice(connection, invoice.reference)
-            else:
-                await close_invoice(connection, invoice.reference)
+            await close_invoice(connection, invoice.reference)
+            await purge(connection)
+
+    async def _drop(self, invoice: Watched) -> None:
+        """Forget an invoice that a look-up has just said to be unpaid."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            await drop_invoice(connection, invoice.reference)
             await purge(connection)
 
     async def settle(self, reference: bytes, received_msat: int) -> None:

@@ -42,6 +42,7 @@ class Watched:
     price_msat: int
     tier: str
     expires_at: int
+    forget_at: int
     is_open: bool
 
 
@@ -93,7 +94,7 @@ async def open_invoice(connection: asyncpg.Connection, order: Order, payment_has
 
 
 async def drop_invoice(connection: asyncpg.Connection, reference: bytes) -> None:
-    """Forget an invoice that nobody can pay."""
+    """Forget an invoice that nobody can pay, or that nobody has paid when its time has come."""
     await connection.execute("DELETE FROM invoices WHERE reference = $1 AND state <> 'settled'", reference)
 
 
@@ -136,7 +137,7 @@ async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
     """Return the invoices that could still be paid."""
     records = await connection.fetch(
         """
-        SELECT reference, payment_hash, rank, tier, expires_at, state = 'open' AS is_open FROM invoices
+        SELECT reference, payment_hash, rank, tier, expires_at, forget_at, state = 'open' AS is_open FROM invoices
         WHERE state IN ('open', 'closed') AND payment_hash IS NOT NULL
         """
     )
@@ -147,6 +148,7 @@ async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
             record["rank"],
             record["tier"],
             record["expires_at"],
+            record["forget_at"],
             record["is_open"],
         )
         for record in records
@@ -154,12 +156,15 @@ async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
 
 
 async def forget(connection: asyncpg.Connection, now: int) -> int:
-    """Delete the rows whose time has come (Unix seconds), and those whose making was given up; return how many."""
+    """Delete the rows whose time has come (Unix seconds), and those whose making was given up; return how many.
+
+    What is not settled may be paid, and nobody has asked the node since: that goes by `drop_invoice`, after a look-up.
+    """
     gone: list[bytes] = [
         record["reference"]
         for record in await connection.fetch(
             """
-            DELETE FROM invoices WHERE forget_at <= $1 OR (payment_hash IS NULL AND expires_at <= $1)
+            DELETE FROM invoices WHERE (state = 'settled' AND forget_at <= $1) OR (payment_hash IS NULL AND expires_at <= $1)
             RETURNING reference
             """,
             now,

@@ -1,0 +1,46 @@
+"""What becomes of a payment that does not simply follow its invoice. Over a stub of LND."""
+
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from tests.support.client import Client, as_json
+from tests.support.lightning_stubs import LndStub
+from tests.support.paid import make_paid_note, order, reopened
+from tests.support.waiting import until
+
+A_DAY_S = 90_000
+
+
+async def change(arguments: dict[str, Any], statement: str, *values: Any) -> None:
+    connection = await asyncpg.connect(**arguments)
+    try:
+        await connection.execute(statement, *values)
+    finally:
+        await connection.close()
+
+
+async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_are_remembered(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_paid_note()
+    node = LndStub(tmp_path)
+    await node.start()
+    try:
+        async with reopened(database18, node) as sold, Client(sold.dear) as author:
+            offer = await order(author, note)
+        await node.pay(offer.bolt11)
+        await change(
+            database18,
+            "UPDATE invoices SET expires_at = expires_at - $1, forget_at = forget_at - $1",
+            2 * A_DAY_S,
+        )
+        async with reopened(database18, node) as sold, Client(sold.dear) as reader:
+
+            async def is_shown() -> bool:
+                return await reader.fetch({}) == [as_json(note)]
+
+            await until(is_shown)
+    finally:
+        await node.stop()
