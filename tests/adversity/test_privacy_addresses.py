@@ -35,6 +35,7 @@ from tests.support.events import make_event, make_ring_note
 from tests.support.processes import ServeProcess, serve
 from tests.support.raw import exchange, make_handshake, make_text_frame
 from tests.support.relays import make_config
+from tests.support.spellings import list_spellings
 
 _SOURCE = "127.77.13.9"
 _FORWARDED = "203.0.113.77"
@@ -45,26 +46,7 @@ _ROUNDS = itertools.count()
 _CONTENT = "control: this is stored, so the search must find it"
 
 
-def _list_spellings(address: str) -> set[bytes]:
-    """Return how an address could be written down. Its network alone is too much as well."""
-    packed = ipaddress.IPv4Address(address).packed
-    texts = {
-        address,
-        address.rpartition(".")[0] + ".",
-        address.replace(".", "-"),
-        packed.hex(),
-        packed.hex().upper(),
-        packed[::-1].hex(),
-        packed[::-1].hex().upper(),
-        packed.hex(":"),
-        f"{packed[:2].hex()}:{packed[2:].hex()}",
-        str(int.from_bytes(packed, "big")),
-        address.encode().hex(),
-    }
-    return {text.encode() for text in texts}
-
-
-_TEXTS = _list_spellings(_SOURCE) | _list_spellings(_FORWARDED)
+_TEXTS = list_spellings(_SOURCE) | list_spellings(_FORWARDED)
 _PACKED = [
     packed[::step] for packed in (ipaddress.IPv4Address(a).packed for a in (_SOURCE, _FORWARDED)) for step in (1, -1)
 ]

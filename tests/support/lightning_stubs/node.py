@@ -66,6 +66,8 @@ class StubNode:
         self.wrong_secret = wrong_secret
         self.made: list[Made] = []
         self.requests: list[tuple[str, str, Any]] = []
+        # All that was sent here: every request's line and headers as text, and its body.
+        self.heard: list[tuple[str, bytes]] = []
         # What is made in place of what was asked for, and what is answered in place of the node's answer.
         self.change_amount: Callable[[int], int] = int
         self.answer_instead: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
@@ -158,6 +160,11 @@ class StubNode:
     async def _intercept(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
+        lines = [
+            f"{request.method} {request.path_qs}",
+            *(f"{name}: {value}" for name, value in request.headers.items()),
+        ]
+        self.heard.append(("\n".join(lines), await request.read()))
         if self.answer_instead is not None:
             return await self.answer_instead(request)
         return await handler(request)
