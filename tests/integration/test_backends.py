@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.backend_contract import BackendContract
+from tests.support.backend_contract import BackendContract, look, make, opened
 from tests.support.lightning_stubs import STUBS
 from tests.support.lightning_stubs.node import StubNode
 
@@ -19,3 +19,12 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[S
 
 class TestBackends(BackendContract):
     pass
+
+
+async def test_a_node_is_not_told_which_program_asks(rig: StubNode) -> None:
+    async with opened(rig.section) as backend:
+        reference, invoice = await make(backend)
+        await look(backend, reference, invoice)
+    assert len(rig.heard) >= 2
+    heard = "\n".join(head for head, _ in rig.heard).lower()
+    assert [word for word in ("user-agent", "python", "aiohttp", "ringrelay") if word in heard] == []

@@ -69,6 +69,8 @@ class Node:
                 ssl=_make_tls(section), limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S
             ),
             headers={**headers, "Accept-Encoding": "identity"},
+            # It would name Python and aiohttp, with their versions.
+            skip_auto_headers={"User-Agent"},
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s),
             trust_env=False,
