@@ -40,7 +40,7 @@ class Metrics:
         self._add_gauges()
         self._add_counters()
         self._add_histograms()
-        self.payments = PaymentMetrics(self._registry)
+        self.payments = PaymentMetrics(self._registry, tick_s)
 
     def _add_gauges(self) -> None:
         self.connections = Gauge("ringrelay_connections", "Open client connections", registry=self._registry)

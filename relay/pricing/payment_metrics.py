@@ -1,5 +1,7 @@
 """What the metrics tell of payments: totals, and closed sets of labels. Knows no note, invoice or payer."""
 
+import time
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -16,14 +18,15 @@ _LATENCY_S = (0.01, 0.03, 0.1, 0.3, 1.0, 10.0, 60.0, 600.0, 3600.0)
 class PaymentMetrics:
     """Hold the metrics of payments in a registry."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, tick_s: float) -> None:
+        self._tick_s = tick_s
         self._invoices = Gauge("ringrelay_invoices", "Invoices by state", ["state"], registry=registry)
         self._parked_notes = Gauge("ringrelay_parked_notes", "Notes that wait for a payment", registry=registry)
         self._parked_bytes = Gauge("ringrelay_parked_bytes", "Bytes of the notes that wait", registry=registry)
         self._settled = Counter("ringrelay_settled_msat", "Millisatoshi received, by tier", ["tier"], registry=registry)
         self._latency = Histogram(
             "ringrelay_settlement_to_publication_seconds",
-            "From the look-up that found a payment to the note's publication",
+            "From the look-up that found a payment to the note's publication; the sum is of the buckets' bounds",
             buckets=_LATENCY_S,
             registry=registry,
         )
@@ -32,7 +35,7 @@ class PaymentMetrics:
         )
         self._last_success = Gauge(
             "ringrelay_lightning_last_success_timestamp_seconds",
-            "Unix time of the last answer of the node, 0 before the first",
+            "Unix time of the last answer of the node, rounded down to metrics.tick_s; 0 before the first",
             registry=registry,
         )
         for state in InvoiceState:
@@ -48,7 +51,9 @@ class PaymentMetrics:
     def report_backend(self, operation: str, is_done: bool) -> None:
         """Count one request to the node."""
         if is_done:
-            self._last_success.set_to_current_time()
+            # The node is asked no more once the last note is paid for: to the second, this would be when that was.
+            now_s = time.time()
+            self._last_success.set(now_s - now_s % self._tick_s if self._tick_s else now_s)
         else:
             self._errors.labels(operation).inc()
 
@@ -58,7 +63,8 @@ class PaymentMetrics:
 
     def report_published(self, seconds: float) -> None:
         """Count how long a paid note took to its publication."""
-        self._latency.observe(seconds)
+        # As the bound of its bucket: from the exact sum and the time of the tick would follow when a note was paid for.
+        self._latency.observe(_LATENCY_S[min(bisect_left(_LATENCY_S, seconds), len(_LATENCY_S) - 1)])
 
     def report_invoices(self, by_state: dict[str, int], parking: Parking) -> None:
         """Show how many there are now."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from relay.log import Log
 from relay.metrics import Metrics
+from relay.pricing.tiers import Tier
 from relay.server import Relay, running
 from relay.verdict import Prefix
 from tests.support.client import Client
@@ -69,13 +70,30 @@ async def test_traffic_of_every_kind_adds_no_series_and_no_label(database18: dic
 
 def test_the_labels_and_their_values_are_a_closed_list() -> None:
     labels: dict[str, set[str]] = {}
-    for name, value in re.findall(r'([a-z]+)="([^"]*)"', Metrics(0).render().decode()):
+    metrics = Metrics(0)
+    metrics.payments.name_tiers([Tier(path="/"), Tier(path="/1k", price_sat=1_000)])
+    for name, value in re.findall(r'([a-z]+)="([^"]*)"', metrics.render().decode()):
         labels.setdefault(name, set()).add(value)
-    assert labels.keys() == {"verb", "outcome", "prefix", "scheme", "le"}
+    assert labels.keys() == {"verb", "outcome", "prefix", "scheme", "le", "state", "operation", "tier"}
     assert labels["verb"] == {"EVENT", "REQ", "COUNT", "CLOSE", "AUTH", "malformed"}
     assert labels["outcome"] == {"accepted", "refused"}
     assert labels["prefix"] == {"", *map(str, Prefix)}
     assert labels["scheme"] == {"sag", "blsag"}
+    assert labels["state"] == {"creating", "open", "closed", "settled"}
+    assert labels["operation"] == {"create", "lookup", "cancel", "stream"}
+    assert labels["tier"] == {"/", "/1k"}
+
+
+def test_what_the_metrics_say_of_a_payment_has_no_time_finer_than_the_tick() -> None:
+    metrics = Metrics(300)
+    metrics.payments.report_backend("lookup", True)
+    metrics.payments.report_published(437.21)
+    text = metrics.render().decode()
+    said = re.search(r"^ringrelay_lightning_last_success_timestamp_seconds (\S+)$", text, re.MULTILINE)
+    assert said
+    assert float(said[1]) > 0
+    assert float(said[1]) % 300 == 0
+    assert "\nringrelay_settlement_to_publication_seconds_sum 600.0\n" in text
 
 
 async def test_no_series_holds_a_time_of_creation_an_exemplar_or_anything_of_the_process(
