@@ -26,10 +26,13 @@ from relay.pricing.invoices import (
     keep_cursor,
     list_watched,
     read_cursor,
+    renew_cursors,
 )
 from relay.pricing.parked import Parking, count_parked, purge
 from relay.pricing.payers import Payers
 from relay.pricing.settlement import Settlement, Terms
+from relay.pricing.surplus import add_up_surplus
+from relay.pricing.traces import rewrite_links, vacuum_parked
 from relay.row import Saved
 from relay.writer import Writer
 
@@ -102,6 +105,8 @@ class Collector:
         self._schedules: dict[bytes, _Schedule] = {}
         self._paid_s: dict[bytes, float] = {}
         self._slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
+        # What an earlier process deleted may be there still.
+        self._has_traces = True
 
     async def run(self) -> None:
         """Collect until cancelled. Survives the node and the database going away and coming back."""
@@ -211,6 +216,7 @@ class Collector:
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_writers(connection)
             await drop_invoice(connection, invoice.reference)
+            self._has_traces = True
             await purge(connection)
 
     async def settle(self, reference: bytes, received_msat: int) -> None:
@@ -239,11 +245,14 @@ class Collector:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 await lock_writers(connection)
-                gone = await forget(connection, self._now()) + await purge(connection)
-            if gone:
-                # A deleted row stays in the file until it is vacuumed.
-                await connection.execute("VACUUM parked")
-                await connection.execute("VACUUM invoices")
+                if await forget(connection, self._now()):
+                    await add_up_surplus(connection)
+                    await renew_cursors(connection)
+                    self._has_traces = True
+                await purge(connection)
+            await vacuum_parked(connection)
+            if self._has_traces:
+                self._has_traces = not await rewrite_links(connection)
             self._observer.report_invoices(await count_by_state(connection), await count_parked(connection))
 
     async def _ask(self, operation: str, answer: Awaitable[T]) -> T:

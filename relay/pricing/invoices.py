@@ -104,10 +104,13 @@ async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> Non
 
 
 async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forget_at: int) -> Settled | None:
-    """Note that an invoice is paid, and return what for; None where that was known, or the row is gone."""
+    """Note that an invoice is paid, and return what for; None where that was known, or the row is gone.
+
+    From then on its row holds no time but that at which it goes: by its expiry it would say when the note came.
+    """
     record = await connection.fetchrow(
         """
-        UPDATE invoices SET state = 'settled', bolt11 = NULL, forget_at = $2
+        UPDATE invoices SET state = 'settled', bolt11 = NULL, expires_at = $2, forget_at = $2
         WHERE reference = $1 AND state <> 'settled' RETURNING note_id, tier, rank
         """,
         reference,
@@ -212,3 +215,8 @@ async def keep_cursor(connection: asyncpg.Connection, backend: str, cursor: str)
         backend,
         cursor,
     )
+
+
+async def renew_cursors(connection: asyncpg.Connection) -> None:
+    """Write the cursors anew: the number of their transaction would say which note was stored just before a payment."""
+    await connection.execute("UPDATE settlement_cursors SET cursor = cursor")

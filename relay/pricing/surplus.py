@@ -67,3 +67,16 @@ async def spend_for_note(connection: asyncpg.Connection, note_id: bytes, price_m
     )
     if total > price_msat:
         await keep_surplus(connection, None, total - price_msat, Reason.OVER)
+
+
+async def add_up_surplus(connection: asyncpg.Connection) -> None:
+    """Make one row a reason of what names neither payment nor note any more.
+
+    A row of its own has the number of the transaction that also stored a note, and an amount that the node's books hold.
+    """
+    await connection.execute(
+        """
+        WITH single AS (DELETE FROM surplus WHERE reference IS NULL AND note_id IS NULL RETURNING amount_msat, reason)
+        INSERT INTO surplus (amount_msat, reason) SELECT sum(amount_msat), reason FROM single GROUP BY reason ORDER BY reason
+        """
+    )

@@ -1,0 +1,31 @@
+"""Take out of the files what was deleted from the tables of payments. Knows the tables' names and nothing of their rows.
+
+To vacuum is not enough: it frees the place of a deleted row, and the bytes stay in the table's page and its indexes' until
+something else comes there. Who reads the disk would put token, payment and note together again.
+"""
+
+import asyncpg
+
+_LINKING = ("invoices", "surplus", "settlement_cursors")
+# Everybody else waits behind who waits for the whole table, and a backup reads it for minutes.
+_PATIENCE_MS = 200
+
+
+async def rewrite_links(connection: asyncpg.Connection) -> bool:
+    """Write the tables that link payments and notes into new files; answer False where others would not let go of one."""
+    await connection.execute(f"SET lock_timeout = {_PATIENCE_MS}")
+    try:
+        for table in _LINKING:
+            await connection.execute(f"VACUUM (FULL) {table}")
+    except asyncpg.LockNotAvailableError:
+        return False
+    finally:
+        # A session that is lost forgets it by itself.
+        if not connection.is_closed():
+            await connection.execute("RESET lock_timeout")
+    return True
+
+
+async def vacuum_parked(connection: asyncpg.Connection) -> None:
+    """Free the place of notes that are parked no more. Done again and again, so that the time of the last says nothing."""
+    await connection.execute("VACUUM parked")
