@@ -1,5 +1,6 @@
 """Relays that sell, and what tests do with them: a stub of LND behind them, notes with the work that an invoice takes."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -58,6 +59,13 @@ async def reopened(arguments: dict[str, Any], node: LndStub, **sections: Any) ->
     config = make_config(arguments, lightning=node.section.model_dump(), **given)
     async with running(config, Log()) as relay:
         yield Shop(relay, node)
+
+
+def to_settings(node: LndStub) -> dict[str, str]:
+    """Return what makes a relay process sell over a node, as ServeProcess takes it."""
+    section = {f"LIGHTNING__{name}": value for name, value in node.section.model_dump(exclude_none=True).items()}
+    invoices = {f"INVOICES__{name}": value for name, value in INVOICES.items()}
+    return {"TIERS": json.dumps(TIERS), **{name.upper(): str(value) for name, value in {**section, **invoices}.items()}}
 
 
 async def order(client: Client, event: Any) -> Offer:
