@@ -29,6 +29,7 @@ from relay.network_bucket import NetworkBuckets
 from relay.note import Note
 from relay.outbox import LOW_BUFFER_BYTES
 from relay.pricing.backends import open_backend
+from relay.pricing.node_report import NodeReport
 from relay.pricing.pay_page import PayStatus
 from relay.pricing.payments import Payments
 from relay.pricing.tiers import ROOT, Tiers
@@ -99,6 +100,7 @@ class Relay:
             self._writer,
             self.metrics.payments,
             find_url=self._find_web_url,
+            report=NodeReport(self.metrics.payments, self._log).report,
             now=unix_now,
             clock=time.monotonic,
             report_error=self._report_database,

@@ -50,6 +50,7 @@ class Backend(Protocol):
     preimages derive from it alone.
     """
 
+    # Which node it is, and where: what is known of the stream of one says nothing of another's.
     name: str
     # How many look-ups a second the node takes without refusing other requests.
     lookups_per_s: float

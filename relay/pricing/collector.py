@@ -37,7 +37,6 @@ from relay.row import Saved
 from relay.writer import Writer
 
 _PASS_S = 1.0
-_LOOKUPS_A_PASS = 20
 _LOOKUPS_AT_ONCE = 4
 # A payer who has paid looks at the page for some seconds; one who has not decided yet takes minutes.
 _FIRST_LOOKUP_S = 1.0
@@ -54,9 +53,6 @@ T = TypeVar("T")
 
 class Observer(Protocol):
     """Count what happens with money; no name and no note."""
-
-    def report_backend(self, operation: str, is_done: bool) -> None:
-        """Count one request to the node."""
 
     def report_settled(self, tier: str, msat: int) -> None:
         """Count one payment."""
@@ -90,6 +86,7 @@ class Collector:
         *,
         now: Callable[[], int],
         clock: Callable[[], float],
+        report: Callable[[str, BackendError | None], None],
         report_error: Callable[[BaseException], None],
     ) -> None:
         self._policy = policy
@@ -99,6 +96,8 @@ class Collector:
         self._writer = writer
         self._payers = payers
         self._observer = observer
+        self._report = report
+        self._lookups_a_pass = max(1, round(backend.lookups_per_s * _PASS_S))
         self._now = now
         self._clock = clock
         self._report_error = report_error
@@ -136,8 +135,8 @@ class Collector:
             async with aclosing(self._backend.settlements(cursor)) as stream:
                 async for settlement in stream:
                     await self.take_hint(settlement.payment_hash, settlement.cursor)
-        except BackendError:
-            self._observer.report_backend("stream", False)
+        except BackendError as error:
+            self._report("stream", error)
             raise
 
     async def take_hint(self, payment_hash: bytes, cursor: str) -> None:
@@ -163,7 +162,7 @@ class Collector:
         }
         clock = self._clock()
         due = sorted((schedule.next_s, reference) for reference, schedule in self._schedules.items())
-        turn = [watched[reference] for next_s, reference in due[:_LOOKUPS_A_PASS] if next_s <= clock]
+        turn = [watched[reference] for next_s, reference in due[: self._lookups_a_pass] if next_s <= clock]
         results = await asyncio.gather(*(self._look_up(invoice) for invoice in turn), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -258,8 +257,8 @@ class Collector:
     async def _ask(self, operation: str, answer: Awaitable[T]) -> T:
         try:
             result = await answer
-        except BackendError:
-            self._observer.report_backend(operation, False)
+        except BackendError as error:
+            self._report(operation, error)
             raise
-        self._observer.report_backend(operation, True)
+        self._report(operation, None)
         return result

@@ -6,7 +6,7 @@ import asyncpg
 
 from relay.limits import InvoicePolicy
 from relay.note import Note
-from relay.pricing.backend import Backend
+from relay.pricing.backend import Backend, BackendError
 from relay.pricing.collector import Collector, Observer
 from relay.pricing.payers import Payers
 from relay.pricing.settlement import Terms
@@ -30,6 +30,7 @@ class Payments:
         find_url: Callable[[], str],
         now: Callable[[], int],
         clock: Callable[[], float],
+        report: Callable[[str, BackendError | None], None],
         report_error: Callable[[BaseException], None],
     ) -> None:
         terms = Terms(publish_every_s, policy.forget_after_s)
@@ -44,7 +45,7 @@ class Payments:
             find_url=find_url,
             now=now,
             clock=clock,
-            report=observer.report_backend,
+            report=report,
         )
         self.collector = Collector(
             policy,
@@ -56,6 +57,7 @@ class Payments:
             observer,
             now=now,
             clock=clock,
+            report=report,
             report_error=report_error,
         )
 

@@ -71,7 +71,7 @@ class Till:
         find_url: Callable[[], str],
         now: Callable[[], int],
         clock: Callable[[], float],
-        report: Callable[[str, bool], None],
+        report: Callable[[str, BackendError | None], None],
     ) -> None:
         self._invoices = invoices
         self._terms = terms
@@ -206,11 +206,11 @@ class Till:
         """Ask the node for the invoice, and keep it. Raises Rejected(error), with nothing left behind."""
         try:
             invoice = await self._backend.create(order.reference, order.price_msat, MEMO, self._invoices.expiry_s)
-        except BackendError:
-            self._report("create", False)
+        except BackendError as error:
+            self._report("create", error)
             await self._drop(order)
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
-        self._report("create", True)
+        self._report("create", None)
         async with self._pool.acquire() as connection:
             is_kept = await open_invoice(connection, order, invoice.payment_hash, invoice.bolt11)
         if not is_kept:

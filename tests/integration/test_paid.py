@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note
 from tests.support.lightning_stubs import LndStub
 from tests.support.paid import order, reopened, shop
 from tests.support.raw import port_of, request
+from tests.support.relays import read_metric
 from tests.support.waiting import until
 
 DUPLICATE = (True, "duplicate: already have this event")
@@ -206,8 +208,7 @@ async def test_a_node_that_is_down_parks_nothing(database18: dict[str, Any], tmp
     note = make_ring_note()
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
         await sold.node.stop()
-        text = "error: invoices are unavailable, try again later"
-        assert await author.publish(note) == (False, text)
+        assert await author.publish(note) == UNAVAILABLE
         assert await count(database18, "parked") == await count(database18, "invoices") == 0
         await sold.node.start()
         offer = await order(author, note)
@@ -309,3 +310,40 @@ async def test_an_invoice_takes_proof_of_work_that_rises_with_those_that_are_ope
             await order(author, note)
             # Once an invoice is open, the same event gets it whatever is asked of others.
             await order(author, note)
+
+
+async def test_an_operator_hears_once_what_is_wrong_with_the_node(
+    database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        await sold.node.stop()
+        for number in range(3):
+            assert await author.publish(make_ring_note(str(number))) == UNAVAILABLE
+        await sold.node.start()
+        await order(author, make_ring_note("back"))
+        assert read_metric(sold.relay, 'ringrelay_lightning_errors_total{operation="create"}') == 3
+        assert read_metric(sold.relay, "ringrelay_lightning_last_success_timestamp_seconds") > 0
+    said = capsys.readouterr().err
+    assert (
+        said.count("event='lightning_trouble' advice='the Lightning node cannot be reached; check [lightning] url") == 1
+    )
+    assert said.count("event='lightning_back'") == 1
+
+
+async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, Any], tmp_path: Path) -> None:
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        offer = await order(author, make_ring_note())
+        await order(author, make_ring_note("waits"))
+        await sold.node.pay(offer.bolt11, more_msat=1)
+        await author.next("OK")
+        await sold.relay._payments.collector.clean()
+        for name, value in (
+            ('ringrelay_settled_msat_total{tier="/1k"}', 1_000_001),
+            ('ringrelay_settled_msat_total{tier="/10k"}', 0),
+            ('ringrelay_invoices{state="open"}', 1),
+            ('ringrelay_invoices{state="settled"}', 1),
+            ("ringrelay_parked_notes", 1),
+            ("ringrelay_settlement_to_publication_seconds_count", 1),
+        ):
+            assert read_metric(sold.relay, name) == value, name
+        assert read_metric(sold.relay, "ringrelay_parked_bytes") > 500

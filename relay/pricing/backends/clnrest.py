@@ -51,10 +51,10 @@ class _Failure(msgspec.Struct):
 class Clnrest:
     """Make, look up and delete invoices at Core Lightning. Made on the event loop."""
 
-    name = "clnrest"
     lookups_per_s = 20.0
 
     def __init__(self, section: LightningSection, rune: str, stream_idle_s: float) -> None:
+        self.name = f"clnrest {section.url}"
         self._node = Node(section, {"Rune": rune}, stream_idle_s)
 
     async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:

@@ -37,11 +37,11 @@ class _Failure(msgspec.Struct):
 class Lnbits:
     """Make and look up invoices in a wallet of LNbits. Made on the event loop."""
 
-    name = "lnbits"
     # 200 requests a minute are allowed by default, and invoices must be made, too.
     lookups_per_s = 2.0
 
     def __init__(self, section: LightningSection, key: str, stream_idle_s: float) -> None:
+        self.name = f"lnbits {section.url}"
         self._node = Node(section, {"X-Api-Key": key}, stream_idle_s)
 
     async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:

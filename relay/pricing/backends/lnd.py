@@ -59,10 +59,10 @@ class _StreamLine(msgspec.Struct):
 class Lnd:
     """Make, look up and cancel invoices at LND. Made on the event loop."""
 
-    name = "lnd"
     lookups_per_s = 20.0
 
     def __init__(self, section: LightningSection, macaroon: str, stream_idle_s: float) -> None:
+        self.name = f"lnd {section.url}"
         self._node = Node(section, {"Grpc-Metadata-Macaroon": macaroon}, stream_idle_s)
 
     async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:

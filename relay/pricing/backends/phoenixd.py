@@ -40,12 +40,12 @@ class _Event(msgspec.Struct, rename="camel"):
 class Phoenixd:
     """Make and look up invoices at phoenixd. Made on the event loop."""
 
-    name = "phoenixd"
     lookups_per_s = 20.0
 
     def __init__(self, section: LightningSection, password: str, stream_idle_s: float) -> None:
         # HTTP Basic authentication (RFC 7617) with an empty user.
         credentials = b64encode(f":{password}".encode()).decode()
+        self.name = f"phoenixd {section.url}"
         self._node = Node(section, {"Authorization": f"Basic {credentials}"}, stream_idle_s)
 
     async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
