@@ -14,6 +14,7 @@ from relay.conflicts import refuse_known
 from relay.event import DELETION_REQUEST, KindClass, classify, find_expiration, list_indexed_tags
 from relay.note import Note
 from relay.pending import hold, withdraw
+from relay.pricing.invoices import close_orphans
 from relay.pricing.parked import withdraw_parked
 from relay.rank import raise_pending, raise_stored
 from relay.row import Row, Saved, hash_address, to_row
@@ -224,7 +225,7 @@ async def _insert_answers(connection: asyncpg.Connection, rows: list[Row]) -> No
 
 
 async def _delete_requested(connection: asyncpg.Connection, requests: list[Row]) -> None:
-    """Delete what new deletion requests name, if it is by the same author (NIP-09)."""
+    """Delete what new deletion requests name, if it is by the same author (NIP-09); nothing is asked for it any more."""
     for row in requests:
         ids = [bytes.fromhex(value) for name, value in list_indexed_tags(row.event) if name == "e" and _is_hex32(value)]
         addresses = [hash_address(value) for name, value in list_indexed_tags(row.event) if name == "a"]
@@ -246,6 +247,8 @@ async def _delete_requested(connection: asyncpg.Connection, requests: list[Row])
             addresses,
             row.event.created_at,
         )
+    if requests:
+        await close_orphans(connection)
 
 
 def _is_hex32(text: str) -> bool:

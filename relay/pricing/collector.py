@@ -19,6 +19,7 @@ from relay.pricing.backend import Backend, BackendError, Payment, PaymentState
 from relay.pricing.invoices import (
     Watched,
     close_invoice,
+    close_orphans,
     count_by_state,
     drop_invoice,
     find_by_hash,
@@ -244,6 +245,7 @@ class Collector:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 await lock_writers(connection)
+                await close_orphans(connection)
                 if await forget(connection, self._now()):
                     await add_up_surplus(connection)
                     await renew_cursors(connection)

@@ -128,6 +128,18 @@ async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msa
     )
 
 
+async def close_orphans(connection: asyncpg.Connection) -> None:
+    """Ask no longer for notes that are not here any more: deleted, displaced, expired, or refused when they were paid for."""
+    await connection.execute(
+        """
+        UPDATE invoices i SET state = 'closed' WHERE state IN ('creating', 'open')
+            AND NOT EXISTS (SELECT FROM parked WHERE id = i.note_id)
+            AND NOT EXISTS (SELECT FROM notes WHERE id = i.note_id)
+            AND NOT EXISTS (SELECT FROM pending WHERE id = i.note_id)
+        """
+    )
+
+
 async def count_invoices_of(connection: asyncpg.Connection, note_id: bytes) -> int:
     """Return how many invoices of a note could still be paid."""
     count: int = await connection.fetchval(

@@ -69,14 +69,11 @@ async def purge(connection: asyncpg.Connection) -> int:
 async def withdraw_parked(
     connection: asyncpg.Connection, pubkey: bytes, ids: Sequence[bytes], addresses: Sequence[bytes], created_at: int
 ) -> None:
-    """Drop what its own author asks to delete before it was paid for (NIP-09); nothing is asked for it any more."""
+    """Drop what its own author asks to delete before it was paid for (NIP-09)."""
     await connection.execute(
         """
-        WITH gone AS (
-            DELETE FROM parked WHERE pubkey = $1
-                AND (id = ANY($2::bytea[]) OR (address = ANY($3::bytea[]) AND created_at <= $4)) RETURNING id
-        )
-        UPDATE invoices SET state = 'closed' WHERE state IN ('creating', 'open') AND note_id IN (SELECT id FROM gone)
+        DELETE FROM parked WHERE pubkey = $1
+            AND (id = ANY($2::bytea[]) OR (address = ANY($3::bytea[]) AND created_at <= $4))
         """,
         pubkey,
         ids,

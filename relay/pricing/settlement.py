@@ -10,7 +10,7 @@ import asyncpg
 
 from relay.event import is_expired
 from relay.note import Note, read_note
-from relay.pricing.invoices import Settled, close_others, settle_invoice
+from relay.pricing.invoices import Settled, close_orphans, close_others, settle_invoice
 from relay.pricing.parked import find_parked, unpark
 from relay.pricing.surplus import Reason, keep_surplus, spend_for_note, sum_for_note
 from relay.row import Saved
@@ -67,6 +67,7 @@ class Settlement:
             return
         await unpark(connection, self.settled.note_id)
         await close_others(connection, self.settled.note_id, self.settled.price_msat)
+        await close_orphans(connection)
         if results[0] not in (Saved.STORED, Saved.RAISED, Saved.PENDING):
             reason = Reason.DOUBLE if results[0] is Saved.DUPLICATE else Reason.REFUSED
             await keep_surplus(connection, self.reference, self.settled.price_msat, reason)

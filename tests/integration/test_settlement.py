@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from coincurve import PrivateKey
 
+from relay.row import Saved
 from tests.support.client import Client, as_json
+from tests.support.events import make_event
 from tests.support.lightning_stubs import LndStub
-from tests.support.paid import make_paid_note, order, reopened
+from tests.support.paid import make_paid_note, order, reopened, shop
 from tests.support.waiting import until
 
 A_DAY_S = 90_000
@@ -44,3 +47,18 @@ async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_
             await until(is_shown)
     finally:
         await node.stop()
+
+
+async def test_a_deleted_note_cannot_be_paid_for_wherever_it_was(database: dict[str, Any], tmp_path: Path) -> None:
+    keys = [PrivateKey() for _ in range(2)]
+    parked, stored = (make_paid_note(author=key) for key in keys)
+    async with shop(database, tmp_path) as sold, Client(sold.url) as free, Client(sold.dear) as author:
+        await free.publish_all(stored)
+        for note in (parked, stored):
+            await order(author, note)
+        for key, note in zip(keys, (parked, stored), strict=True):
+            assert await free.publish(make_event(key=key, kind=5, content="", tags=(("e", note.id),))) == (True, "")
+            assert await author.publish(note) == (False, Saved.DELETED.text)
+        # Nothing is asked for it any more, and the node is told.
+        await until(lambda: all(made.cancelled for made in sold.node.made))
+        assert len(sold.node.made) == 2
