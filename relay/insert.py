@@ -70,10 +70,14 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note], ma
 
 
 async def _raise(connection: asyncpg.Connection, rows: list[Row], saved: dict[int, Saved]) -> list[Note]:
-    """Raise what is stored or waits for the tick, note so in `saved`, and return the stored notes that rose."""
+    """Raise what is stored or waits for the tick, note so in `saved`, and return the stored notes that rose.
+
+    Where there is a tick a stored note rises then: who watches a dear path would see when it was paid for.
+    """
     waiting = await raise_pending(connection, rows)
-    risen_from = await raise_stored(connection, rows)
     saved.update({id(row.note): Saved.PENDING for row in rows if row.id in waiting})
+    rows = [row for row in rows if not row.note.is_held]
+    risen_from = await raise_stored(connection, rows)
     saved.update({id(row.note): Saved.RAISED for row in rows if row.id in risen_from})
     return [replace(row.note, risen_from=risen_from[row.id]) for row in rows if row.id in risen_from]
 

@@ -63,15 +63,16 @@ async def withdraw(connection: asyncpg.Connection, pubkey: bytes, ids: Sequence[
 
 
 async def _refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[Row]:
-    """Leave out what is here already, and what the tick would refuse for another note that waits."""
+    """Leave out what is here already at such a rank, and what the tick would refuse for another note that waits."""
     answers = [row.answer for row in rows]
     records = await connection.fetch(
         """
-        SELECT n.id IS NOT NULL OR a.id IS NOT NULL AS is_here, b.id IS NOT NULL AS is_signature_used,
+        SELECT coalesce(n.rank >= r.rank, false) OR a.id IS NOT NULL AS is_here, b.id IS NOT NULL AS is_signature_used,
                c.id IS NOT NULL AS is_said, d.id IS NOT NULL AS is_answered
-        FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::integer[], $5::bytea[], $6::bytea[])
-                WITH ORDINALITY AS r (id, pre_id, first_seen, kind, target, key_image, position)
-            LEFT JOIN notes n ON n.id = r.id
+        FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::integer[], $5::bytea[], $6::bytea[],
+                    $7::bigint[])
+                WITH ORDINALITY AS r (id, pre_id, first_seen, kind, target, key_image, rank, position)
+            LEFT JOIN (SELECT id, coalesce(rank, 0) AS rank FROM notes) n ON n.id = r.id
             LEFT JOIN pending a ON a.id = r.id
             LEFT JOIN pending b ON b.pre_id = r.pre_id
             LEFT JOIN pending c ON c.first_seen = r.first_seen
@@ -85,6 +86,7 @@ async def _refuse_known(rows: list[Row], saved: dict[int, Saved], connection: as
         [answer and answer.kind for answer in answers],
         [answer and answer.target for answer in answers],
         [answer and answer.key_image for answer in answers],
+        [row.note.rank for row in rows],
     )
     kept: list[Row] = []
     for row, found in zip(rows, records, strict=True):

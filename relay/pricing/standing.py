@@ -42,8 +42,10 @@ async def find_standing(connection: asyncpg.Connection, note_id: bytes) -> Stand
                (SELECT coalesce(sum(amount_msat), 0)::bigint FROM surplus WHERE note_id = $1) AS surplus_msat
         FROM (SELECT $1::bytea AS id) asked
             LEFT JOIN (
-                SELECT id, coalesce(rank, 0) AS rank, event FROM notes WHERE id = $1
-                UNION ALL SELECT id, coalesce(rank, 0), event FROM pending WHERE id = $1
+                -- A stored note that rises at the next tick is in both.
+                SELECT id, coalesce(rank, 0) AS rank, event FROM pending WHERE id = $1
+                UNION ALL SELECT id, coalesce(rank, 0), event FROM notes WHERE id = $1
+                LIMIT 1
             ) k ON k.id = asked.id
             LEFT JOIN parked p ON p.id = asked.id
             LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open')

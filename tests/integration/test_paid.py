@@ -277,6 +277,36 @@ async def test_a_paid_note_waits_for_the_tick_where_there_is_one(database18: dic
         assert (status, page["state"], page["note"]) == (200, "published", note.id)
 
 
+async def test_a_stored_note_rises_at_the_tick_where_there_is_one(database: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note()
+    privacy = {"publish_every_s": 3_600}
+    async with (
+        shop(database, tmp_path, privacy=privacy) as sold,
+        Client(sold.cheap) as cheap,
+        Client(sold.dear) as dear,
+    ):
+        assert (await cheap.publish(note))[0] is False
+        async with Client(sold.url) as root:
+            await root.publish_all(note)
+            await sold.relay._writer.publish_pending(0)
+            assert await root.fetch({}) == [as_json(note)]
+        for client in (cheap, dear):
+            await client.follow()
+        for client in (cheap, dear):
+            offer = await order(client, note)
+            await sold.node.pay(offer.bolt11)
+            event_id, accepted, text = await client.next("OK")
+            assert (event_id, accepted, "at the next tick" in text) == (note.id, True, True)
+            # Known by now, at this price, and shown to nobody yet.
+            assert await client.publish(note) == DUPLICATE
+            assert await client.fetch({}) == []
+        await sold.relay._writer.publish_pending(0)
+        for client in (cheap, dear):
+            assert await client.next("EVENT") == ["live", as_json(note)]
+            assert await client.fetch({}) == [as_json(note)]
+        assert await read_surplus(database) == []
+
+
 async def test_the_pay_page_follows_the_note_until_it_is_forgotten(database18: dict[str, Any], tmp_path: Path) -> None:
     note = make_ring_note()
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:

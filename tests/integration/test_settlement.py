@@ -8,9 +8,9 @@ from coincurve import PrivateKey
 
 from relay.row import Saved
 from tests.support.client import Client, as_json
-from tests.support.events import make_event
+from tests.support.events import make_event, make_ring_note
 from tests.support.lightning_stubs import LndStub
-from tests.support.paid import make_paid_note, order, reopened, shop
+from tests.support.paid import order, reopened, shop
 from tests.support.waiting import until
 
 A_DAY_S = 90_000
@@ -27,7 +27,7 @@ async def change(arguments: dict[str, Any], statement: str, *values: Any) -> Non
 async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_are_remembered(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
-    note = make_paid_note()
+    note = make_ring_note()
     node = LndStub(tmp_path)
     await node.start()
     try:
@@ -51,7 +51,7 @@ async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_
 
 async def test_a_deleted_note_cannot_be_paid_for_wherever_it_was(database: dict[str, Any], tmp_path: Path) -> None:
     keys = [PrivateKey() for _ in range(2)]
-    parked, stored = (make_paid_note(author=key) for key in keys)
+    parked, stored = (make_ring_note(author=key) for key in keys)
     async with shop(database, tmp_path) as sold, Client(sold.url) as free, Client(sold.dear) as author:
         await free.publish_all(stored)
         for note in (parked, stored):
