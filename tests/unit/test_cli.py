@@ -209,6 +209,18 @@ def test_an_unknown_key_in_the_configuration_is_named_with_status_2(tmp_path: Pa
     assert "no_such_key" in done.stderr
 
 
+def test_the_check_reads_the_secret_of_the_lightning_node_and_shows_nothing_of_it(tmp_path: Path) -> None:
+    node = '[lightning]\nbackend = "lnbits"\nurl = "http://127.0.0.1:1"\nsecret_file = "key"\n'
+    (tmp_path / "relay.toml").write_text(node)
+    missing = run("check-config", cwd=tmp_path)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "[lightning] key: cannot be read: No such file or directory" in missing.stderr
+    (tmp_path / "key").write_text("canary\n")
+    checked = run("check-config", cwd=tmp_path)
+    assert checked.returncode == 0
+    assert "canary" not in checked.stdout + checked.stderr
+
+
 @pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])
 def test_a_configuration_that_is_not_there_is_reported_with_status_2(tmp_path: Path, command: str) -> None:
     done = run(command, "--config", "none.toml", cwd=tmp_path)

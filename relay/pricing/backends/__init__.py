@@ -1,5 +1,7 @@
 """The Lightning nodes and wallets that can make invoices, a file each, and the choice between them."""
 
+import asyncio
+
 from relay.pricing.backend import Backend
 from relay.pricing.backends.clnrest import Clnrest
 from relay.pricing.backends.lnbits import Lnbits
@@ -27,3 +29,14 @@ def open_backend(section: LightningSection, stream_idle_s: float = STREAM_IDLE_S
             return Phoenixd(section, read_secret(section), stream_idle_s)
         case "none":
             return None
+
+
+def check_files(section: LightningSection) -> None:
+    """Read the secret and the certificate, and ask nobody. Raises LightningConfigError."""
+
+    async def open_and_close() -> None:
+        backend = open_backend(section)
+        if backend is not None:
+            await backend.close()
+
+    asyncio.run(open_and_close())
