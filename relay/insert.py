@@ -75,9 +75,10 @@ async def _raise(connection: asyncpg.Connection, rows: list[Row], saved: dict[in
     Where there is a tick a stored note rises then: who watches a dear path would see when it was paid for.
     """
     waiting = await raise_pending(connection, rows)
-    saved.update({id(row.note): Saved.PENDING for row in rows if row.id in waiting})
-    rows = [row for row in rows if not row.note.is_held]
-    risen_from = await raise_stored(connection, rows)
+    for row in rows:
+        if row.id in waiting:
+            saved[id(row.note)] = Saved.PENDING if waiting[row.id] else Saved.DUPLICATE
+    risen_from = await raise_stored(connection, [row for row in rows if not row.note.is_held])
     saved.update({id(row.note): Saved.RAISED for row in rows if row.id in risen_from})
     return [replace(row.note, risen_from=risen_from[row.id]) for row in rows if row.id in risen_from]
 

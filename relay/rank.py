@@ -36,16 +36,27 @@ async def raise_stored(connection: asyncpg.Connection, rows: Sequence[Row]) -> d
     return {record["id"]: record["risen_from"] for record in records}
 
 
-async def raise_pending(connection: asyncpg.Connection, rows: Sequence[Row]) -> set[bytes]:
-    """Raise notes that wait for the tick, and return the ids of those that do."""
+async def raise_pending(connection: asyncpg.Connection, rows: Sequence[Row]) -> dict[bytes, bool]:
+    """Raise notes that wait for the tick, and return of those that do whether they rose, by id.
+
+    The rank that they had until then has published nothing, so what was paid for it is surplus.
+    """
     if not rows:
-        return set()
+        return {}
     records = await connection.fetch(
         """
-        UPDATE pending p SET rank = greatest(p.rank, r.rank) FROM unnest($1::bytea[], $2::bigint[]) AS r (id, rank)
-        WHERE p.id = r.id RETURNING p.id
+        WITH waiting AS (
+            SELECT p.id, coalesce(p.rank, 0) AS risen_from, r.rank
+            FROM pending p JOIN unnest($1::bytea[], $2::bigint[]) AS r (id, rank) ON r.id = p.id
+        ), risen AS (
+            UPDATE pending p SET rank = w.rank FROM waiting w WHERE p.id = w.id AND w.risen_from < w.rank
+            RETURNING w.risen_from
+        ), kept AS (
+            INSERT INTO surplus (amount_msat, reason) SELECT risen_from, 'double' FROM risen WHERE risen_from > 0
+        )
+        SELECT id, risen_from < rank AS is_risen FROM waiting
         """,
         [row.id for row in rows],
         [row.note.rank for row in rows],
     )
-    return {record["id"] for record in records}
+    return {record["id"]: record["is_risen"] for record in records}

@@ -24,6 +24,14 @@ async def change(arguments: dict[str, Any], statement: str, *values: Any) -> Non
         await connection.close()
 
 
+async def fetch(arguments: dict[str, Any], query: str) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(**arguments)
+    try:
+        return [tuple(record) for record in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
 async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_are_remembered(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -62,3 +70,24 @@ async def test_a_deleted_note_cannot_be_paid_for_wherever_it_was(database: dict[
         # Nothing is asked for it any more, and the node is told.
         await until(lambda: all(made.cancelled for made in sold.node.made))
         assert len(sold.node.made) == 2
+
+
+async def test_of_two_payments_for_a_note_that_waits_for_the_tick_the_dearer_buys_and_the_other_is_surplus(
+    database: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_ring_note()
+    async with (
+        shop(database, tmp_path, privacy={"publish_every_s": 86_400}) as sold,
+        Client(sold.cheap) as one,
+        Client(sold.dear) as other,
+    ):
+        offers = [await order(client, note) for client in (one, other)]
+        for offer in offers:
+            await sold.node.pay(offer.bolt11)
+
+        async def are_settled() -> bool:
+            return await fetch(database, "SELECT count(*) FROM invoices WHERE state = 'settled'") == [(2,)]
+
+        await until(are_settled)
+    assert await fetch(database, "SELECT id, rank FROM pending") == [(bytes.fromhex(note.id), 10_000_000)]
+    assert await fetch(database, "SELECT amount_msat, reason FROM surplus") == [(1_000_000, "double")]
