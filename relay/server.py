@@ -1,20 +1,15 @@
-"""Build the relay and run it: the only place that puts parts together, and the only one that sees a client's address."""
+"""Build the relay and run it: the only place that puts parts together."""
 
 import asyncio
-import socket
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Any
 
 from aiohttp.web import AppRunner
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
 
 from relay.config import Config, ConfigError
-from relay.connection import HARD_FACTOR, Connection, Services
+from relay.connection import Services
 from relay.database import Database, open_database
 from relay.expiry import keep_deleting
 from relay.fanout import Fanout
@@ -23,24 +18,22 @@ from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
 from relay.index_times import keep_touching
+from relay.listener import Listener
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
-from relay.network_bucket import NetworkBuckets
 from relay.note import Note
-from relay.outbox import LOW_BUFFER_BYTES
 from relay.pricing.backends import open_backend
 from relay.pricing.node_report import NodeReport
 from relay.pricing.pay_page import PayStatus
 from relay.pricing.payments import Payments
-from relay.pricing.tiers import ROOT, Tiers
+from relay.pricing.tiers import Tiers
 from relay.private_web import start_private_web
 from relay.store import Store
 from relay.subscriptions import Subscriptions
 from relay.ticks import publish_at_ticks
 from relay.verdict import Rejected
 from relay.verify.pool import VerifyPool
-from relay.web import Web, find_path, refuse
-from relay.websocket import make_bounded_connection
+from relay.web import Web
 from relay.writer import Writer
 
 
@@ -48,12 +41,7 @@ class ListenError(Exception):
     """Say which address cannot be listened on."""
 
 
-_UPKEEP_S = 30.0
-# SIGTERM to exit is 10 s: this for clients, the rest for the database.
-_STOP_CLIENTS_S = 5.0
-_CLOSE_HANDSHAKE_S = 2.0
 _CANCEL_AGAIN_S = 0.2
-_MAX_UNSENT_BYTES = 131_072
 
 
 class Relay:
@@ -79,11 +67,8 @@ class Relay:
         )
         self._payments = self._build_payments()
         self._services = self._build_services()
-        self._web = Web(config, self._tiers, self.find_url, self._find_pay_status)
-        self._buckets = NetworkBuckets(config.server.trusted_proxies, time.monotonic())
-        self._bucket_counts: Counter[bytes] = Counter()
-        self._connections: set[Connection] = set()
-        self._server: Server | None = None
+        web = Web(config, self._tiers, self.find_url, self._find_pay_status)
+        self._listener = Listener(config.server, config.limits, web, self._services)
         self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
 
     def _build_payments(self) -> Payments | None:
@@ -142,10 +127,7 @@ class Relay:
     @property
     def port(self) -> int:
         """Return the public port, also where the configuration left the choice to the system (0)."""
-        if self._server is None:
-            raise RuntimeError("the relay does not listen yet")
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._listener.port
 
     def find_url(self) -> str:
         """Return the URL that clients use, without a path; where the operator names none it is host and port."""
@@ -166,7 +148,7 @@ class Relay:
             self._pool.run(),
             self._writer.run(),
             self._feed.run(),
-            self._keep_up(),
+            self._listener.keep_up(),
             keep_deleting(self._database.writers, unix_now, self._report_database),
             keep_touching(self._database.writers),
             publish_at_ticks(self._writer.publish_pending, self._config.privacy.publish_every_s, self._report_database),
@@ -178,25 +160,7 @@ class Relay:
 
     async def listen(self) -> None:
         """Begin to take connections. Raises OSError where the port is taken."""
-        limits = self._config.limits
-        self._server = await serve(
-            self._serve_client,
-            self._config.server.host,
-            self._config.server.port,
-            process_request=self._answer_request,
-            process_response=_hide_handshake_error,
-            server_header=None,
-            # Off, so that authors can pad their frames and observers learn nothing from how well they compress.
-            compression=None,
-            ping_interval=limits.ping_interval_s,
-            ping_timeout=limits.ping_timeout_s,
-            close_timeout=_CLOSE_HANDSHAKE_S,
-            max_size=limits.max_message_bytes,
-            # A frame can be large, so few are read ahead; a chunk of small ones is taken whole in any case.
-            max_queue=4,
-            write_limit=LOW_BUFFER_BYTES,
-            create_connection=make_bounded_connection(HARD_FACTOR * limits.max_pending_bytes),
-        )
+        await self._listener.listen()
 
     def reload(self, config: Config) -> bool:
         """Put another configuration's tiers in force; nobody is disconnected, and open invoices stay as they are.
@@ -212,17 +176,7 @@ class Relay:
 
     async def stop(self) -> None:
         """Take no more connections, answer what is in flight, close every connection with 1001."""
-        if self._server is None:
-            return
-        self._server.close(close_connections=False)
-        for connection in self._connections:
-            connection.stop()
-        try:
-            async with asyncio.timeout(_STOP_CLIENTS_S):
-                await self._server.wait_closed()
-        except TimeoutError:
-            for websocket in self._server.connections:
-                websocket.transport.abort()
+        await self._listener.stop()
 
     async def is_healthy(self) -> bool:
         """Answer whether the database answers."""
@@ -232,82 +186,12 @@ class Relay:
             return False
         return True
 
-    async def _answer_request(self, websocket: ServerConnection, request: Request) -> Response | None:
-        """Answer plain HTTP, and refuse a connection that would be one too many."""
-        response = await self._web.respond(request)
-        if response is not None:
-            return response
-        limits = self._config.limits
-        if len(self._connections) >= limits.max_connections:
-            return refuse(HTTPStatus.SERVICE_UNAVAILABLE, "the relay is full; try again later\n", request)
-        bucket = self._find_bucket(websocket, request)
-        is_many = bucket is not None and self._bucket_counts[bucket] >= limits.max_connections_per_network
-        if limits.max_connections_per_network and is_many:
-            text = "too many connections from your network; close some and try again\n"
-            return refuse(HTTPStatus.TOO_MANY_REQUESTS, text, request)
-        return None
-
-    def _find_bucket(self, websocket: ServerConnection, request: Request) -> bytes | None:
-        forwarded_for = ",".join(request.headers.get_all("X-Forwarded-For"))
-        return self._buckets.find(str(websocket.remote_address[0]), forwarded_for, time.monotonic())
-
-    async def _serve_client(self, websocket: ServerConnection) -> None:
-        bucket, path = None, ROOT
-        if websocket.request is not None:
-            path = find_path(websocket.request)
-            bucket = self._find_bucket(websocket, websocket.request)
-            # The library would keep User-Agent, Cookie, Origin and forwarded addresses as long as the connection lasts.
-            websocket.request.headers.clear()
-            websocket.protocol.origin = None
-        _keep_kernel_buffer_small(websocket)
-        connection = Connection(websocket, self._services, path)
-        self._connections.add(connection)
-        self.metrics.connections.inc()
-        if bucket is not None:
-            self._bucket_counts[bucket] += 1
-        try:
-            await connection.run()
-        finally:
-            self._connections.discard(connection)
-            self.metrics.connections.dec()
-            if bucket is not None:
-                self._bucket_counts[bucket] -= 1
-                if not self._bucket_counts[bucket]:
-                    del self._bucket_counts[bucket]
-
-    async def _keep_up(self) -> None:
-        """Close idle connections, and forget the networks of an hour ago."""
-        while True:
-            await asyncio.sleep(_UPKEEP_S)
-            self._buckets.replace_old_key(time.monotonic())
-            now_s = asyncio.get_running_loop().time()
-            for connection in list(self._connections):
-                connection.close_if_idle(now_s)
-
     def _report_database(self, error: BaseException) -> None:
         self._log.write_error(LogEvent.DATABASE_LOST, error)
 
     def _report_error(self, error: BaseException) -> None:
         self.metrics.internal_errors.inc()
         self._log.write_error(LogEvent.INTERNAL_ERROR, error)
-
-
-def _keep_kernel_buffer_small(websocket: ServerConnection) -> None:
-    """Keep what the kernel has not sent below a page: behind megabytes of it a slow client's pong would come too late."""
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        connection = websocket.transport.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
-
-
-def _hide_handshake_error(websocket: ServerConnection, request: Request, response: Response) -> Response | None:
-    """Replace the library's refusals of a handshake, which repeat the client's headers, by a constant text."""
-    if websocket.protocol.handshake_exc is None:
-        return None
-    return refuse(
-        HTTPStatus(response.status_code),
-        "not a WebSocket handshake that this relay understands; use version 13 (RFC 6455)\n",
-        request,
-    )
 
 
 def in_url(host: str) -> str:

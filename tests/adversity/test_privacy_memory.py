@@ -42,7 +42,7 @@ async def test_when_a_client_has_gone_no_object_of_the_process_holds_its_address
         writer.close()
         await writer.wait_closed()
         del reader, writer
-        await until(lambda: not relay._connections)
+        await until(lambda: not relay._listener._connections)
 
         async def is_forgotten() -> bool:
             return not _find_texts("".join(_SOURCE))
