@@ -67,9 +67,9 @@ class EventHandler:
         standing = await till.look_up(event.id)
         if standing.rank is not None and standing.rank >= tier.price_msat:
             return Saved.DUPLICATE
-        charged = till.find_open(standing, encode_event(event), tier)
+        is_bought = standing.surplus_msat >= tier.price_msat
+        charged = None if is_bought else till.find_open(standing, encode_event(event), tier)
         if charged is None:
-            is_bought = standing.surplus_msat >= tier.price_msat
             if not is_bought:
                 rules.check_proof_of_work(event, till.pow_bits)
             note, _ = await self._verify(event, tier, session, now_s)

@@ -91,3 +91,24 @@ async def test_of_two_payments_for_a_note_that_waits_for_the_tick_the_dearer_buy
         await until(are_settled)
     assert await fetch(database, "SELECT id, rank FROM pending") == [(bytes.fromhex(note.id), 10_000_000)]
     assert await fetch(database, "SELECT amount_msat, reason FROM surplus") == [(1_000_000, "double")]
+
+
+async def test_what_was_paid_short_on_one_path_buys_the_note_on_a_cheaper_one_where_an_invoice_is_open(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_paid_note()
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as again:
+        async with Client(sold.cheap) as cheap, Client(sold.dear) as dear:
+            await order(cheap, note)
+            offer = await order(dear, note)
+        await sold.node.pay(offer.bolt11, more_msat=-5_000_000)
+
+        async def is_kept() -> bool:
+            return await fetch(database18, "SELECT amount_msat, reason FROM surplus") == [(5_000_000, "short")]
+
+        await until(is_kept)
+        assert await again.fetch({}) == []
+        assert await again.publish(note) == (True, "")
+        assert await again.fetch({}) == [as_json(note)]
+    # What is left buys nothing any more.
+    assert await fetch(database18, "SELECT amount_msat, reason, note_id FROM surplus") == [(4_000_000, "over", None)]
