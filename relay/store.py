@@ -1,6 +1,5 @@
 """Read stored notes: pages of a filter, merged over filters; counts; whether an id is there. Never writes."""
 
-import asyncio
 import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,6 +13,7 @@ from relay.filter import Filter
 from relay.postgres_errors import DATABASE_AWAY
 from relay.query import Query, build_count, build_named_rings, build_page, build_tally
 from relay.tally import Counted, find_target
+from relay.together import Together
 from relay.verdict import Prefix, Rejected
 from relay.verify.answers import read_named_rings
 
@@ -22,6 +22,8 @@ _PAGE_ROWS = 100
 _PAGE_BYTES = 262_144
 # What a COUNT lists at most. A member who looks for a smaller ring names it in the search.
 _MAX_RINGS_COUNTED = 100
+# What one look-up asks for at most.
+_MOST_LOOKUPS = 100
 _TOO_SLOW = "the query took too long; narrow the filter (fewer values, a since, a smaller limit)"
 _UNAVAILABLE = "the database is not available; try again later"
 
@@ -60,9 +62,8 @@ class Store:
         self._report = report
         self.page_rows = page_rows
         self.page_bytes = page_bytes
-        self._asked: set[bytes] = set()
-        self._next_lookup: asyncio.Task[set[bytes]] | None = None
-        self._lookup_turn = asyncio.Lock()
+        self._stored: Together[bytes, bool] = Together(self._find_stored, _MOST_LOOKUPS)
+        self._own: Together[tuple[bytes, bytes], bool] = Together(self._find_own, _MOST_LOOKUPS)
 
     async def read_pages(
         self, filters: Sequence[Filter], default_limit: int, now: Callable[[], int]
@@ -114,46 +115,46 @@ class Store:
         return Counted(min(groups[0]["counted"], maximum), groups[0]["seen"] > maximum, None if named else rings)
 
     async def is_stored(self, event_id: str) -> bool:
-        """Answer whether an id is stored, or waits to be published. Those asked for during one query share the next one.
+        """Answer whether an id is stored, or waits to be published.
 
         Raises Rejected(error) when there is no database.
         """
         key = bytes.fromhex(event_id)
-        self._asked.add(key)
-        if self._next_lookup is None:
-            self._next_lookup = asyncio.create_task(self._look_up())
-        return key in await asyncio.shield(self._next_lookup)
+        return key in await self._stored.find(key)
 
-    async def _look_up(self) -> set[bytes]:
-        async with self._lookup_turn:
-            asked, self._asked, self._next_lookup = list(self._asked), set(), None
-            query = Query(
-                "SELECT id FROM notes WHERE id = ANY($1::bytea[]) UNION ALL SELECT id FROM pending WHERE id = ANY($1::bytea[])",
-                (asked,),
-            )
-            records = await self._fetch_from(self._lookups, query, too_slow=_UNAVAILABLE)
-            return {record["id"] for record in records}
+    async def _find_stored(self, ids: Sequence[bytes]) -> dict[bytes, bool]:
+        query = Query(
+            "SELECT id FROM notes WHERE id = ANY($1::bytea[]) UNION ALL SELECT id FROM pending WHERE id = ANY($1::bytea[])",
+            (ids,),
+        )
+        return {record["id"]: True for record in await self._look_up(query)}
 
     async def has_any_of(self, pubkey: str, ids: Sequence[bytes]) -> bool:
         """Answer whether an author has one of these notes here: stored, waiting for the tick or for its payment.
 
         Raises Rejected(error) when there is no database.
         """
+        keys = [(bytes.fromhex(pubkey), id_) for id_ in ids]
+        found = await self._own.find(*keys)
+        return any(key in found for key in keys)
+
+    async def _find_own(self, keys: Sequence[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], bool]:
         query = Query(
             """
-            SELECT EXISTS (SELECT FROM notes WHERE id = ANY($1::bytea[]) AND pubkey = $2 AND kind <> 5)
-                OR EXISTS (SELECT FROM pending WHERE id = ANY($1::bytea[]) AND pubkey = $2)
-                OR EXISTS (SELECT FROM parked WHERE id = ANY($1::bytea[]) AND pubkey = $2)
+            SELECT pubkey, id FROM notes WHERE id = ANY($1::bytea[]) AND kind <> 5
+            UNION ALL SELECT pubkey, id FROM pending WHERE id = ANY($1::bytea[])
+            UNION ALL SELECT pubkey, id FROM parked WHERE id = ANY($1::bytea[])
             """,
-            (ids, bytes.fromhex(pubkey)),
+            ([id_ for _, id_ in keys],),
         )
-        records = await self._fetch_from(self._lookups, query, too_slow=_UNAVAILABLE)
-        found: bool = records[0][0]
-        return found
+        return {(record["pubkey"], record["id"]): True for record in await self._look_up(query)}
 
     async def check_database(self) -> None:
         """Raise Rejected(error) when the database does not answer."""
-        await self._fetch_from(self._lookups, Query("SELECT 1", ()), too_slow=_UNAVAILABLE)
+        await self._look_up(Query("SELECT 1", ()))
+
+    async def _look_up(self, query: Query) -> list[asyncpg.Record]:
+        return await self._fetch_from(self._lookups, query, too_slow=_UNAVAILABLE)
 
     async def fetch(self, query: Query) -> list[asyncpg.Record]:
         """Run one reader's query. Raises Rejected(error) when it takes too long or there is no database."""
