@@ -82,6 +82,8 @@ class Relay:
             self._config.privacy.publish_every_s,
             backend,
             self._database.writers,
+            self._database.lookups,
+            self._database.readers,
             self._writer,
             self.metrics.payments,
             find_url=self._find_web_url,
@@ -138,7 +140,7 @@ class Relay:
         return self.find_url().replace("ws", "http", 1)
 
     async def _find_pay_status(self, token: bytes) -> PayStatus | None:
-        return None if self._payments is None else await self._payments.till.find_pay_status(token)
+        return None if self._payments is None else await self._payments.find_pay_status(token)
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay does; the caller owns the tasks."""

@@ -8,6 +8,8 @@ from relay.limits import InvoicePolicy
 from relay.note import Note
 from relay.pricing.backend import Backend, BackendError
 from relay.pricing.collector import Collector, Observer
+from relay.pricing.pay_page import PayStatus
+from relay.pricing.pay_status import find_pay_status
 from relay.pricing.payers import Payers
 from relay.pricing.settlement import Terms
 from relay.pricing.till import Till
@@ -24,6 +26,8 @@ class Payments:
         publish_every_s: float,
         backend: Backend,
         pool: asyncpg.Pool,
+        lookups: asyncpg.Pool,
+        readers: asyncpg.Pool,
         writer: Writer,
         observer: Observer,
         *,
@@ -35,12 +39,14 @@ class Payments:
     ) -> None:
         terms = Terms(publish_every_s, policy.forget_after_s)
         self._backend = backend
+        self._readers = readers
         self.payers = Payers()
         self.till = Till(
             policy,
             terms,
             backend,
             pool,
+            lookups,
             writer,
             find_url=find_url,
             now=now,
@@ -67,6 +73,12 @@ class Payments:
             await self.collector.run()
         finally:
             await self._backend.close()
+
+    async def find_pay_status(self, token: bytes) -> PayStatus | None:
+        """Return what a pay page shows. Raises DATABASE_FAILURES."""
+        # Anybody can ask for pages, as often as they like: they wait with those who read.
+        async with self._readers.acquire() as connection:
+            return await find_pay_status(connection, token)
 
     def pass_on(self, notes: Iterable[Note]) -> Iterator[Note]:
         """Yield notes that are being published, and tell those who listen for them, in whichever process they paid."""

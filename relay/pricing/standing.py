@@ -1,5 +1,6 @@
 """What the tables know of a note by its id: is it here and at what price, what was charged for it, what waits to buy it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -17,7 +18,7 @@ class OpenInvoice:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Hold what is known of a note: `rank` (msat) where it is stored or waits for the tick, its JSON wherever it is.
+    """Hold what is known of a note: `rank` (msat) where it is stored or waits for the tick, its JSON where an invoice is open.
 
     `invoices` are by tier; `surplus_msat` is what came too late and can buy it.
     """
@@ -36,26 +37,36 @@ class Standing:
 
 async def find_standing(connection: asyncpg.Connection, note_id: bytes) -> Standing:
     """Return what is known of a note."""
+    return (await find_standings(connection, [note_id]))[note_id]
+
+
+async def find_standings(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> dict[bytes, Standing]:
+    """Return what is known of each of these notes."""
     records = await connection.fetch(
         """
-        SELECT k.rank, coalesce(k.event, p.event) AS event, i.token, i.tier, i.rank AS price_msat, i.bolt11, i.expires_at,
-               (SELECT coalesce(sum(amount_msat), 0)::bigint FROM surplus WHERE note_id = $1) AS surplus_msat
-        FROM (SELECT $1::bytea AS id) asked
-            LEFT JOIN (
+        SELECT asked.id, k.rank, i.token, i.tier, i.rank AS price_msat, i.bolt11, i.expires_at,
+               -- Compared with what is sent where something is asked for it already.
+               CASE WHEN i.token IS NOT NULL THEN coalesce(k.event, p.event) END AS event,
+               (SELECT coalesce(sum(amount_msat), 0)::bigint FROM surplus WHERE note_id = asked.id) AS surplus_msat
+        FROM unnest($1::bytea[]) AS asked (id)
+            LEFT JOIN LATERAL (
                 -- A stored note that rises at the next tick is in both.
-                SELECT id, coalesce(rank, 0) AS rank, event FROM pending WHERE id = $1
-                UNION ALL SELECT id, coalesce(rank, 0), event FROM notes WHERE id = $1
+                SELECT coalesce(rank, 0) AS rank, event FROM pending WHERE id = asked.id
+                UNION ALL SELECT coalesce(rank, 0), event FROM notes WHERE id = asked.id
                 LIMIT 1
-            ) k ON k.id = asked.id
+            ) k ON true
             LEFT JOIN parked p ON p.id = asked.id
             LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open')
         """,
-        note_id,
+        note_ids,
     )
-    first = records[0]
-    invoices = {
-        record["tier"]: OpenInvoice(record["token"], record["price_msat"], record["bolt11"], record["expires_at"])
-        for record in records
-        if record["token"] is not None
-    }
-    return Standing(note_id, first["rank"], first["event"], invoices, first["surplus_msat"])
+    standings: dict[bytes, Standing] = {}
+    for record in records:
+        standing = standings.setdefault(
+            record["id"], Standing(record["id"], record["rank"], record["event"], {}, record["surplus_msat"])
+        )
+        if record["token"] is not None:
+            standing.invoices[record["tier"]] = OpenInvoice(
+                record["token"], record["price_msat"], record["bolt11"], record["expires_at"]
+            )
+    return standings

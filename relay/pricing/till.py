@@ -4,8 +4,10 @@ A note comes here twice: as it arrives, when what is known of its id decides, an
 asked for is in the database before the node hears of it, so that a crash loses neither a note nor a payment.
 """
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hmac import compare_digest
 
@@ -20,13 +22,12 @@ from relay.pricing.backend import Backend, BackendError
 from relay.pricing.invoices import Order, begin_invoice, count_invoices_of, drop_invoice, open_invoice
 from relay.pricing.offer import Offer, encode_offer
 from relay.pricing.parked import Parking, count_parked, park, purge
-from relay.pricing.pay_page import PayStatus
-from relay.pricing.pay_status import find_pay_status
 from relay.pricing.settlement import Spending, Terms, to_due
-from relay.pricing.standing import Standing, find_standing
+from relay.pricing.standing import Standing, find_standing, find_standings
 from relay.pricing.tiers import MSAT_PER_SAT, Tier
 from relay.rate_limit import TokenBucket
 from relay.row import Saved, to_row
+from relay.together import Together
 from relay.verdict import Prefix, Rejected
 from relay.writer import Writer
 
@@ -37,6 +38,8 @@ _ROUND_S = 3_600
 _BURST_S = 4.0
 _UNAVAILABLE = "invoices are unavailable, try again later"
 _MIB = 2**20
+# What one look-up asks for at most.
+_MOST_LOOKUPS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Till:
         terms: Terms,
         backend: Backend,
         pool: asyncpg.Pool,
+        lookups: asyncpg.Pool,
         writer: Writer,
         *,
         find_url: Callable[[], str],
@@ -77,11 +81,15 @@ class Till:
         self._terms = terms
         self._backend = backend
         self._pool = pool
+        # Every event that is sent is looked up, with or without work: not where the writer and the feed would wait behind it.
+        self._lookups = lookups
+        self._standings: Together[bytes, Standing] = Together(self._find_standings, _MOST_LOOKUPS)
         self._writer = writer
         self._find_url = find_url
         self._now = now
         self._clock = clock
         self._report = report
+        self._turn = asyncio.Lock()
         self._rate = TokenBucket(invoices.per_s, invoices.per_s * _BURST_S, clock())
         self.parking = Parking(0, 0, 0)
 
@@ -98,11 +106,15 @@ class Till:
 
     async def look_up(self, note_id: str) -> Standing:
         """Return what is known of a note before it is verified. Raises Rejected(error) without a database."""
+        key = bytes.fromhex(note_id)
         try:
-            async with self._pool.acquire() as connection:
-                return await find_standing(connection, bytes.fromhex(note_id))
+            return (await self._standings.find(key))[key]
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, "the database is not available; try again later") from None
+
+    async def _find_standings(self, note_ids: Sequence[bytes]) -> dict[bytes, Standing]:
+        async with self._lookups.acquire() as connection:
+            return await find_standings(connection, note_ids)
 
     def find_open(self, standing: Standing, encoded: bytes, tier: Tier) -> Charged | None:
         """Return what this very event was charged on this path and can still be paid.
@@ -115,11 +127,6 @@ class Till:
         if invoice.bolt11 is None or invoice.expires_at <= self._now():
             return None
         return self._charge(standing.note_id, invoice.price_msat, invoice.token, invoice.bolt11, invoice.expires_at)
-
-    async def find_pay_status(self, token: bytes) -> PayStatus | None:
-        """Return what a pay page shows. Raises DATABASE_FAILURES."""
-        async with self._pool.acquire() as connection:
-            return await find_pay_status(connection, token)
 
     async def spend_surplus(self, note: Note, tier: Tier) -> Saved | None:
         """Publish a verified note with what came too late for it earlier; None where that is not enough."""
@@ -165,7 +172,7 @@ class Till:
 
         Raises Rejected where it is too much.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._acquire() as connection, connection.transaction():
             await lock_writers(connection)
             standing = await find_standing(connection, order.note_id)
             if standing.rank is not None and standing.rank >= order.price_msat:
@@ -211,17 +218,23 @@ class Till:
             await self._drop(order)
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
         self._report("create", None)
-        async with self._pool.acquire() as connection:
+        async with self._acquire() as connection:
             is_kept = await open_invoice(connection, order, invoice.payment_hash, invoice.bolt11)
         if not is_kept:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE)
         return self._charge(order.note_id, order.price_msat, order.token, invoice.bolt11, order.expires_at)
 
     async def _drop(self, order: Order) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._acquire() as connection, connection.transaction():
             await lock_writers(connection)
             await drop_invoice(connection, order.reference)
             await purge(connection)
+
+    @asynccontextmanager
+    async def _acquire(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection, one at a time: else the writer of notes would wait behind everybody who orders."""
+        async with self._turn, self._pool.acquire() as connection:
+            yield connection
 
     def _charge(self, note_id: bytes, price_msat: int, token: bytes, bolt11: str, expires_at: int) -> Charged:
         pay_url = f"{self._find_url()}/pay/{token.hex()}"
