@@ -23,6 +23,11 @@ class TokenBucket:
         self._tokens -= amount
         return True
 
+    def has(self, now_s: float, amount: float = 1.0) -> bool:
+        """Answer whether `take` would find enough tokens at a monotonic time in seconds, and take none."""
+        self._refill(now_s)
+        return self._tokens >= min(amount, self._burst)
+
     def take_on_credit(self, amount: float, now_s: float) -> float:
         """Take tokens even where there are too few, and return in how many seconds the debt is paid back."""
         self._refill(now_s)

@@ -64,19 +64,24 @@ class EventHandler:
 
     async def _take_priced(self, event: Event, tier: Tier, till: Till, session: Session, now_s: float) -> Saved:
         """Offer an event for its tier's price, unless it is paid for. An invoice is made only for what was verified."""
+        # What was ordered before had this much at least, so whatever has less is new, and costs not even a look-up.
+        rules.check_proof_of_work(event, till.invoices.pow_bits)
         standing = await till.look_up(event.id)
         if standing.rank is not None and standing.rank >= tier.price_msat:
             return Saved.DUPLICATE
         is_bought = standing.surplus_msat >= tier.price_msat
         charged = None if is_bought else till.find_open(standing, encode_event(event), tier)
         if charged is None:
-            if not is_bought:
-                rules.check_proof_of_work(event, till.pow_bits)
-            note, _ = await self._verify(event, tier, session, now_s)
-            saved = await till.spend_surplus(note, tier) if is_bought else None
-            if saved is not None:
-                return saved
+            if is_bought:
+                note, _ = await self._verify(event, tier, session, now_s)
+                saved = await till.spend_surplus(note, tier)
+                if saved is not None:
+                    return saved
+            rules.check_proof_of_work(event, till.pow_bits)
+            # All that bounds orders comes before any curve operation, which would be for nothing.
             with session.hold_order(self.now(), till.invoices):
+                till.check_rate()
+                note, _ = await self._verify(event, tier, session, now_s)
                 charged_or_saved = await till.charge(note, tier)
                 if isinstance(charged_or_saved, Saved):
                     return charged_or_saved

@@ -116,6 +116,17 @@ class Till:
         async with self._lookups.acquire() as connection:
             return await find_standings(connection, note_ids)
 
+    def check_rate(self) -> None:
+        """Refuse an order that would come too fast, before its note is verified: a flood of them costs others nothing then.
+
+        It counts once its note is verified, else invalid ones would keep the valid ones out. Raises Rejected.
+        """
+        if not self._rate.has(self._clock()):
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._invoices.per_s:g} invoices a second are made here; wait and try again",
+            )
+
     def find_open(self, standing: Standing, encoded: bytes, tier: Tier) -> Charged | None:
         """Return what this very event was charged on this path and can still be paid.
 
@@ -143,11 +154,8 @@ class Till:
 
         Raises Rejected where too much is parked or asked for, or without a node or a database.
         """
-        if not self._rate.take(self._clock()):
-            raise Rejected(
-                Prefix.RATE_LIMITED,
-                f"at most {self._invoices.per_s:g} invoices a second are made here; wait and try again",
-            )
+        self.check_rate()
+        self._rate.take(self._clock())
         order = self._make_order(note, tier)
         try:
             return await self._begin(order, note) or await self._create(order)

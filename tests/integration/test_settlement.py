@@ -96,7 +96,7 @@ async def test_of_two_payments_for_a_note_that_waits_for_the_tick_the_dearer_buy
 async def test_what_was_paid_short_on_one_path_buys_the_note_on_a_cheaper_one_where_an_invoice_is_open(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
-    note = make_paid_note()
+    note = make_ring_note()
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as again:
         async with Client(sold.cheap) as cheap, Client(sold.dear) as dear:
             await order(cheap, note)
