@@ -85,6 +85,7 @@ class Collector:
         payers: Payers,
         observer: Observer,
         *,
+        share_parking: Callable[[Parking], None],
         now: Callable[[], int],
         clock: Callable[[], float],
         report: Callable[[str, BackendError | None], None],
@@ -97,6 +98,7 @@ class Collector:
         self._writer = writer
         self._payers = payers
         self._observer = observer
+        self._share_parking = share_parking
         self._report = report
         self._lookups_a_pass = max(1, round(backend.lookups_per_s * _PASS_S))
         self._now = now
@@ -254,7 +256,9 @@ class Collector:
             await vacuum_parked(connection)
             if self._has_traces:
                 self._has_traces = not await rewrite_links(connection)
-            self._observer.report_invoices(await count_by_state(connection), await count_parked(connection))
+            parking = await count_parked(connection)
+            self._share_parking(parking)
+            self._observer.report_invoices(await count_by_state(connection), parking)
 
     async def _ask(self, operation: str, answer: Awaitable[T]) -> T:
         try:

@@ -8,6 +8,7 @@ from relay.limits import InvoicePolicy
 from relay.note import Note
 from relay.pricing.backend import Backend, BackendError
 from relay.pricing.collector import Collector, Observer
+from relay.pricing.parked import Parking
 from relay.pricing.pay_page import PayStatus
 from relay.pricing.pay_status import find_pay_status
 from relay.pricing.payers import Payers
@@ -61,6 +62,7 @@ class Payments:
             writer,
             self.payers,
             observer,
+            share_parking=self._share_parking,
             now=now,
             clock=clock,
             report=report,
@@ -73,6 +75,9 @@ class Payments:
             await self.collector.run()
         finally:
             await self._backend.close()
+
+    def _share_parking(self, parking: Parking) -> None:
+        self.till.parking = parking
 
     async def find_pay_status(self, token: bytes) -> PayStatus | None:
         """Return what a pay page shows. Raises DATABASE_FAILURES."""

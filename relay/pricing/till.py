@@ -91,6 +91,7 @@ class Till:
         self._report = report
         self._turn = asyncio.Lock()
         self._rate = TokenBucket(invoices.per_s, invoices.per_s * _BURST_S, clock())
+        # As the last one to count saw it: the collector, now and then, and whoever orders.
         self.parking = Parking(0, 0, 0)
 
     @property
