@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from relay.event import Event, encode_event
+from relay.event import Event, count_leading_zero_bits, encode_event
 from relay.insert import Saved
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
@@ -64,8 +64,9 @@ class EventHandler:
 
     async def _take_priced(self, event: Event, tier: Tier, till: Till, session: Session, now_s: float) -> Saved:
         """Offer an event for its tier's price, unless it is paid for. An invoice is made only for what was verified."""
-        # What was ordered before had this much at least, so whatever has less is new, and costs not even a look-up.
-        rules.check_proof_of_work(event, till.invoices.pow_bits)
+        if count_leading_zero_bits(event.id) < till.invoices.pow_bits:
+            # What was ordered before had this much at least, so this is new, and costs not even a look-up.
+            rules.check_proof_of_work(event, till.pow_bits)
         standing = await till.look_up(event.id)
         if standing.rank is not None and standing.rank >= tier.price_msat:
             return Saved.DUPLICATE
