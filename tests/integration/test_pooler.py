@@ -144,7 +144,7 @@ async def test_a_pooler_in_session_mode_with_too_few_connections_is_told_how_man
     reachable_directory: Path, server: EmbeddedPostgres
 ) -> None:
     async with pooler(reachable_directory, server, "session", default_pool_size="1") as arguments:
-        with pytest.raises(DatabaseError, match=r"session mode with 14 connections for the relay"):
+        with pytest.raises(DatabaseError, match=r"session mode with 15 connections for the relay"):
             await migrate_only(make_config(arguments), Log())
 
 

@@ -197,7 +197,7 @@ async def test_every_pool_has_its_settings_and_its_size(database: dict[str, Any]
     config = Config(database={"url": to_database_url(database)}, limits={"query_timeout_s": 0.25})
     async with open_database(config, Log()) as opened:
         assert opened.server_ended is None
-        assert [pool.get_max_size() for pool in (opened.readers, opened.lookups, opened.writers)] == [10, 1, 3]
+        assert [pool.get_max_size() for pool in (opened.readers, opened.lookups, opened.writers)] == [10, 1, 4]
         for pool, timeout, scans in (
             (opened.readers, "250ms", "off"),
             (opened.lookups, "250ms", "off"),

@@ -17,7 +17,7 @@ from relay.store import Store
 from relay.subscriptions import Subscription, Subscriptions
 from relay.verify.claim import Claim
 from tests.support.client_messages import write_filter
-from tests.support.strategies import RANKS, filters
+from tests.support.strategies import RANKS, filters, ranked_filters
 from tests.support.strategies import notes as any_notes
 
 
@@ -49,13 +49,13 @@ def says(claim: Claim, key: str, value: str) -> bool:
     return str(getattr(claim, names.get(key, key))) == value
 
 
-@given(filters, any_notes)
+@given(ranked_filters, any_notes)
 @settings(max_examples=1000)
 def test_a_filter_matches_what_the_oracle_says(filter_: Filter, note: Note) -> None:
     assert matches(filter_, find_facts(note.event, note.claim, note.rank)) == oracle(filter_, note)
 
 
-@given(filters, any_notes, st.sampled_from(RANKS))
+@given(ranked_filters, any_notes, st.sampled_from(RANKS))
 def test_a_note_that_rose_is_new_to_those_only_who_did_not_see_it_before(
     filter_: Filter, note: Note, risen_from: int
 ) -> None:
@@ -67,8 +67,7 @@ def test_a_note_that_rose_is_new_to_those_only_who_did_not_see_it_before(
 def test_a_filter_written_out_is_read_back_the_same(filter_: Filter) -> None:
     # Exact values are asked of the letters e and p; whatever else the pools hold there is refused.
     tags = tuple(tag for tag in filter_.tags if tag[0] not in "ep")
-    # Which ranks are read is the path's to say, not the client's.
-    plain = msgspec.structs.replace(filter_, tags=tags, min_rank=0)
+    plain = msgspec.structs.replace(filter_, tags=tags)
     assert parse_filter(write_filter(plain), Limits()) == plain
 
 
@@ -77,7 +76,9 @@ class Nobody:
         raise AssertionError
 
 
-@given(st.lists(st.lists(filters, min_size=1, max_size=3), max_size=8), st.lists(any_notes, max_size=5), st.data())
+@given(
+    st.lists(st.lists(ranked_filters, min_size=1, max_size=3), max_size=8), st.lists(any_notes, max_size=5), st.data()
+)
 @settings(max_examples=300)
 def test_the_subscription_index_finds_what_brute_force_finds(
     requests: list[list[Filter]], notes: list[Note], data: st.DataObject
@@ -111,7 +112,7 @@ def test_postgres_finds_what_the_oracle_finds(database_between_loops: dict[str, 
         # Pages of two rows, or of one large one: every answer is put together from several.
         store = Store(pool, pool, lambda _: None, page_rows=2, page_bytes=1000)
 
-        @given(st.lists(any_notes, max_size=8), st.lists(filters, min_size=1, max_size=3))
+        @given(st.lists(any_notes, max_size=8), st.lists(ranked_filters, min_size=1, max_size=3))
         @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         def check(wanted: list[Note], asked: list[Filter]) -> None:
             runner.run(compare(pool, store, wanted, asked))

@@ -95,6 +95,9 @@ async def test_a_note_sent_twice_at_once_gets_one_invoice(database18: dict[str, 
         reached, go_on = asyncio.Event(), asyncio.Event()
 
         async def hold(request: web.Request) -> web.StreamResponse:
+            if request.method != "POST":
+                # Not what makes an invoice, but the stream.
+                return web.Response(status=503)
             reached.set()
             await go_on.wait()
             sold.node.answer_instead = None

@@ -1,5 +1,6 @@
 """hypothesis strategies for notes and filters, drawn from small pools so that they meet often."""
 
+import msgspec
 from hypothesis import strategies as st
 
 from relay.event import Event, encode_event
@@ -98,5 +99,8 @@ filters = st.builds(
     since=st.none() | st.sampled_from(TIMES),
     until=st.none() | st.sampled_from(TIMES),
     limit=st.none() | st.integers(0, 6),
-    min_rank=st.sampled_from(RANKS),
+)
+# As a path asks for a client.
+ranked_filters = st.builds(
+    lambda filter_, rank: msgspec.structs.replace(filter_, min_rank=rank), filters, st.sampled_from(RANKS)
 )
