@@ -20,7 +20,7 @@ from relay.event import Event, encode_event
 from tests.support.client import Client
 from tests.support.events import make_ring_note
 from tests.support.lightning_stubs import LndStub
-from tests.support.paid import make_paid_note, order, shop, to_settings, token_of
+from tests.support.paid import order, shop, to_settings, token_of
 from tests.support.processes import REPOSITORY, ServeProcess, serve
 from tests.support.raw import get
 
@@ -226,7 +226,7 @@ _FULL_OF_NOTES = "error: too many notes wait to be paid for; try again in some m
 async def test_each_cap_of_the_relay_is_reached_and_not_passed(
     database18: dict[str, Any], tmp_path: Path, caps: dict[str, Any], content_chars: int, taken: int, text: str
 ) -> None:
-    notes = [make_paid_note(f"{number} " + "x" * content_chars, ring_size=3) for number in range(taken + 4)]
+    notes = [make_ring_note(f"{number} " + "x" * content_chars, ring_size=3) for number in range(taken + 4)]
     async with shop(database18, tmp_path, invoices=caps) as sold:
         # Each over a connection of its own, and all at the same time.
         said = await asyncio.gather(*(_order_alone(sold.cheap, note) for note in notes))
@@ -251,7 +251,7 @@ async def test_one_connection_and_one_note_have_so_many_invoices_and_no_more(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
     caps = {"max_open_per_connection": 2, "max_per_note": 1}
-    first, *notes = (make_paid_note(f"{number}") for number in range(4))
+    first, *notes = (make_ring_note(f"{number}") for number in range(4))
     async with shop(database18, tmp_path, invoices=caps) as sold:
         async with Client(sold.cheap) as client, Client(sold.dear) as other:
             offer = await order(client, first)
@@ -275,7 +275,7 @@ async def test_the_work_that_an_invoice_takes_rises_with_those_that_are_open_and
         assert payments is not None
         async with Client(sold.cheap) as client:
             # The second has the work that is asked for where half are open, should the relay have counted them already.
-            offers = [await order(client, make_paid_note(pow_bits=bits)) for bits in (0, 8)]
+            offers = [await order(client(pow_bits=bits)) for bits in (0, 8)]
             await payments.collector.clean()
             assert payments.till.pow_bits == 16
             for offer in offers:
@@ -288,7 +288,7 @@ async def test_the_work_that_an_invoice_takes_rises_with_those_that_are_open_and
 async def test_who_only_looks_needs_no_connection_of_those_who_write(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
-    note = make_paid_note()
+    note = make_ring_note()
     async with shop(database18, tmp_path) as sold, AsyncExitStack() as stack, Client(sold.cheap) as client:
         offer = await order(client, note)
         # The feed keeps one for good.
