@@ -9,13 +9,15 @@ from relay.verify.answers import Answer, read_named_rings
 
 
 async def refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[Row]:
-    """Leave out what is deleted, said, signed or answered already, answers of others than may, and known ephemeral events.
+    """Leave out what is deleted, displaced, said, signed or answered already, answers of others than may, known ephemeral events.
 
     Returns the rows that are left, and notes in `saved` what became of the others.
     """
     kept = [row for row in rows if not row.is_ephemeral]
     for row in await _find_deleted(connection, kept):
         saved[id(row.note)] = Saved.DELETED
+    for row in await _find_superseded(connection, [row for row in kept if row.address is not None]):
+        saved.setdefault(id(row.note), Saved.SUPERSEDED)
     # An ephemeral ring note leaves nothing behind that its signature could be compared with.
     for row in await _find_used_signatures(connection, [row for row in kept if row.pre_id is not None]):
         saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
@@ -29,6 +31,23 @@ async def refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asy
     for row in await _find_announced(connection, [row for row in rows if row.is_ephemeral]):
         saved[id(row.note)] = Saved.DUPLICATE
     return [row for row in rows if id(row.note) not in saved]
+
+
+async def _find_superseded(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:
+    """Return the rows whose address has a version that stays: the newest, and of the same age the one with the lowest id."""
+    if not rows:
+        return []
+    positions = await connection.fetch(
+        """
+        SELECT r.position FROM unnest($1::bytea[], $2::bigint[], $3::bytea[])
+            WITH ORDINALITY AS r (address, created_at, id, position) JOIN notes n ON n.address = r.address
+        WHERE n.created_at > r.created_at OR (n.created_at = r.created_at AND n.id < r.id)
+        """,
+        [row.address for row in rows],
+        [row.event.created_at for row in rows],
+        [row.id for row in rows],
+    )
+    return [rows[record["position"] - 1] for record in positions]
 
 
 async def _find_used_signatures(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:

@@ -18,7 +18,7 @@ async def hold(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Con
     """Keep rows for the tick, and note in `saved` that they wait, or why not. `maximum` bounds how many wait in all."""
     if not rows:
         return
-    rows = await _refuse_known(rows, saved, connection)
+    rows = await refuse_waiting(rows, saved, connection)
     room = maximum - int(await connection.fetchval("SELECT count(*) FROM pending"))
     free = [row for row in rows if not row.note.rank]
     for row in free[max(0, room) :]:
@@ -62,7 +62,7 @@ async def withdraw(connection: asyncpg.Connection, pubkey: bytes, ids: Sequence[
     )
 
 
-async def _refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[Row]:
+async def refuse_waiting(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[Row]:
     """Leave out what is here already at such a rank, and what the tick would refuse for another note that waits."""
     answers = [row.answer for row in rows]
     records = await connection.fetch(

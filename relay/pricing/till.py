@@ -17,6 +17,7 @@ from relay.conflicts import refuse_known
 from relay.insert import lock_writers
 from relay.limits import InvoicePolicy
 from relay.note import Note
+from relay.pending import refuse_waiting
 from relay.postgres_errors import DATABASE_FAILURES
 from relay.pricing.backend import Backend, BackendError
 from relay.pricing.invoices import Order, begin_invoice, count_invoices_of, drop_invoice, open_invoice
@@ -189,7 +190,10 @@ class Till:
             self._check_not_charged(standing, order)
             saved: dict[int, Saved] = {}
             row = to_row(note)
-            if not await refuse_known([row], saved, connection):
+            rows = await refuse_known([row], saved, connection)
+            if not standing.is_kept:
+                rows = await refuse_waiting(rows, saved, connection)
+            if not rows:
                 # Nobody pays for what would be refused.
                 return saved[id(note)]
             self.parking = await count_parked(connection)

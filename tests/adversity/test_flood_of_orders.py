@@ -275,7 +275,7 @@ async def test_the_work_that_an_invoice_takes_rises_with_those_that_are_open_and
         assert payments is not None
         async with Client(sold.cheap) as client:
             # The second has the work that is asked for where half are open, should the relay have counted them already.
-            offers = [await order(client(pow_bits=bits)) for bits in (0, 8)]
+            offers = [await order(client, make_ring_note(pow_bits=bits)) for bits in (0, 8)]
             await payments.collector.clean()
             assert payments.till.pow_bits == 16
             for offer in offers:

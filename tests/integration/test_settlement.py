@@ -112,3 +112,22 @@ async def test_what_was_paid_short_on_one_path_buys_the_note_on_a_cheaper_one_wh
         assert await again.fetch({}) == [as_json(note)]
     # What is left buys nothing any more.
     assert await fetch(database18, "SELECT amount_msat, reason, note_id FROM surplus") == [(4_000_000, "over", None)]
+
+
+async def test_nobody_is_asked_to_pay_for_an_old_version_or_for_a_second_answer_while_the_first_waits(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    key, target = PrivateKey(), "ab" * 32
+    old, new = (make_event(key=key, kind=0, content="me", created_at=at) for at in (1_700_000_000, 1_700_000_001))
+    first, second = (
+        make_ring_note(text, kind=1018, tags=(("e", target),), scope=f"1018:{target}") for text in ("yes", "no")
+    )
+    async with (
+        shop(database18, tmp_path, privacy={"publish_every_s": 86_400}) as sold,
+        Client(sold.url) as free,
+        Client(sold.dear) as author,
+    ):
+        await free.publish_all(new, first)
+        assert await author.publish(old) == (False, Saved.SUPERSEDED.text)
+        assert await author.publish(second) == (False, Saved.ANSWERED.text)
+        assert sold.node.made == []
