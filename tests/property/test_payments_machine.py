@@ -1,0 +1,312 @@
+"""Whatever payers, authors, the node and two processes do, in any order and however often one of them dies: no payment is lost, and
+none buys twice.
+
+What every step must keep is in `check`. Two sums cannot hold and do not: what a node takes after the relay has forgotten its
+invoice (a day after the last moment to pay; only nodes that can neither cancel nor refuse what is late) is not accounted for; and
+what was published and then deleted by its author stays spent.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from relay.insert import insert_batch
+from relay.pricing.backend import BackendError
+from relay.pricing.settlement import Terms, to_due
+from relay.pricing.till import Charged
+from relay.row import Saved
+from relay.verdict import Prefix, Rejected
+from tests.conftest import PostgresServer
+from tests.support.events import to_ring_note
+from tests.support.killable import Killed, Process
+from tests.support.ledger import Ledger, empty, read_ledger
+from tests.support.payment_laws import check_caps, check_money, check_publication
+from tests.support.payments_bench import (
+    ALTERED,
+    BEGIN,
+    DELETIONS,
+    FORGED,
+    IDS,
+    NOTES,
+    POLICY,
+    TIERS,
+    Bench,
+    opened_bench,
+)
+from tests.support.scripted_node import ScriptedNode
+
+# What one process does: its name, and the number of the note and of the tier where it is about these.
+Action = tuple[str, int, int]
+actions = st.one_of(
+    st.tuples(st.just("send"), st.integers(0, len(NOTES) - 1), st.integers(0, 2)),
+    st.tuples(st.just("send"), st.integers(0, 1), st.integers(1, 2)),
+    st.tuples(st.sampled_from(["follow", "look_up", "clean", "tick", "expire"]), st.just(0), st.just(0)),
+    st.tuples(st.just("delete"), st.integers(0, len(NOTES) - 1), st.just(0)),
+)
+processes = st.integers(0, 1)
+amounts = st.sampled_from(["exact", "exact", "exact", "short", "half", "over"])
+SKEWS_S = [0, 7, 300]
+
+
+class PaymentsMachine(RuleBasedStateMachine):
+    """Sell notes in two processes of one database."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+        self._now = BEGIN
+        self._shown: list[bytes] = []
+        self._settled: set[bytes] = set()
+        self._unclaimed: set[bytes] = set()
+        self._has_died = False
+        self._is_sound = False
+
+    @initialize(
+        publish_every_s=st.sampled_from([0.0, 600.0]),
+        cancels=st.booleans(),
+        takes_late=st.booleans(),
+        skew_s=st.sampled_from(SKEWS_S),
+    )
+    def begin(self, publish_every_s: float, cancels: bool, takes_late: bool, skew_s: int) -> None:
+        self._node = ScriptedNode(lambda: self._now, cancels=cancels, takes_late=takes_late)
+        self._processes = [
+            Process(
+                self._bench.arguments,
+                self._node,
+                self._bench.verify_pool,
+                POLICY,
+                publish_every_s,
+                lambda: self._now,
+                skew,
+            )
+            for skew in (0, skew_s)
+        ]
+        self._bench.run(self._begin())
+
+    async def _begin(self) -> None:
+        await empty(self._bench.watcher)
+        for process in self._processes:
+            await process.start()
+        self._ledger = await read_ledger(self._bench.watcher)
+        self._is_sound = True
+
+    @rule(number=processes, action=actions)
+    def act(self, number: int, action: Action) -> None:
+        """Let one process do one thing, undisturbed, and expect what follows at once."""
+        before = self._ledger
+        with self._step():
+            result = self._bench.run(self._do(number, action))
+            after = self._bench.run(read_ledger(self._bench.watcher))
+            self._expect(action, result, before, after)
+
+    def _expect(self, action: Action, result: Any, before: Ledger, after: Ledger) -> None:
+        name, note, tier = action
+        asked = {row.note_id for row in after.invoices if row.state == "open"}
+        if name == "send" and TIERS[tier].price_msat:
+            is_kept = before.rank_of(IDS[note]) >= TIERS[tier].price_msat
+            is_bought = before.surplus_of(IDS[note]) >= TIERS[tier].price_msat
+            # What waits for a note buys it before anybody is asked to pay again.
+            assert not (isinstance(result, Charged) and (is_kept or is_bought))
+            if isinstance(result, Rejected) and "unavailable" in str(result):
+                assert after.parked <= before.parked
+            if isinstance(result, Charged) and len(after.invoices) > len(before.invoices):
+                # Nobody is asked to pay for what would be refused if they paid now.
+                assert self._bench.run(self._try(note, tier)) in (Saved.STORED, Saved.RAISED, Saved.PENDING)
+        # NIP-09: a request cannot be deleted.
+        if name == "delete" and NOTES[note].kind != 5 and isinstance(result, Saved) and result.accepted:
+            assert IDS[note] not in after.here | asked
+        if name == "clean":
+            assert after.parked <= {row.note_id for row in after.invoices if row.is_open}
+            assert asked <= after.here
+
+    @rule(number=processes, action=actions, steps=st.integers(0, 40))
+    def die_over(self, number: int, action: Action, steps: int) -> None:
+        """Kill a process after so many steps of what it does, and start it again."""
+        with self._step():
+            self._processes[number].life.steps_left = steps
+            try:
+                self._bench.run(self._do(number, action))
+            except Killed:
+                pass
+            self._bench.run(self._start_again(number))
+
+    @rule(action=actions, other=actions, same=st.booleans())
+    def race(self, action: Action, other: Action, same: bool) -> None:
+        """Let two processes, or one, do two things at once."""
+        with self._step():
+            self._bench.run(self._do_both(self._do(0, action), self._do(0 if same else 1, other)))
+
+    @rule(first=st.sampled_from(["follow", "look_up"]), second=st.sampled_from(["follow", "look_up", "clean", "tick"]))
+    def settle_at_once(self, first: str, second: str) -> None:
+        """Let both processes learn of the same payments in one moment."""
+        with self._step():
+            self._bench.run(self._do_both(self._do(0, (first, 0, 0)), self._do(1, (second, 0, 0))))
+
+    @rule(number=processes, note=st.integers(0, len(NOTES) - 1), tier=st.integers(1, 2), learns=st.booleans())
+    def buy(self, number: int, note: int, tier: int, learns: bool) -> None:
+        """Order a note and pay for it; the other process may learn of that first."""
+        with self._step():
+            result = self._bench.run(self._do(number, ("send", note, tier)))
+            if isinstance(result, Charged):
+                self._node.pay(bytes.fromhex(result.offer.bolt11[-64:]), result.price_msat)
+            if learns:
+                self._bench.run(self._do(1 - number, ("follow", 0, 0)))
+
+    @rule(which=st.integers(0, 9), amount=amounts)
+    def pay(self, which: int, amount: str) -> None:
+        """Pay one of the invoices that were shown, 0 the newest."""
+        self._pay(which, amount)
+
+    @rule(operation=st.sampled_from(["create", "lookup", "cancel"]), is_after=st.booleans(), which=st.integers(0, 9))
+    def pay_meanwhile(self, operation: str, is_after: bool, which: int) -> None:
+        """Let a payment come in the moment before or after the node does what it is asked next."""
+        self._node.meanwhile[operation, is_after] = lambda: self._pay(which, "exact")
+
+    def _pay(self, which: int, amount: str) -> None:
+        if not self._shown:
+            return
+        booked = self._node.books[self._shown[-1 - which % len(self._shown)]]
+        price = booked.amount_msat
+        msat = {"exact": price, "short": price - 1, "half": (price + 1) // 2, "over": price + 5_000}[amount]
+        is_late = self._now >= booked.expires_at + POLICY.grace_s + POLICY.forget_after_s - max(SKEWS_S)
+        if self._node.pay(booked.payment_hash, msat) and is_late and not self._node.cancels:
+            self._unclaimed.add(booked.reference)
+
+    @rule(seconds=st.sampled_from([10, 61, 901, 901, 4_501, 90_000]))
+    def wait(self, seconds: int) -> None:
+        self._now += seconds
+
+    @rule(operation=st.sampled_from(["create", "lookup", "cancel"]), is_done=st.booleans())
+    def break_node(self, operation: str, is_done: bool) -> None:
+        """Let one of the node's operations fail from now on, before or after it took effect."""
+        self._node.faults[operation] = is_done
+
+    @rule()
+    def mend_node(self) -> None:
+        self._node.faults.clear()
+
+    @rule(number=processes, tier=st.integers(1, 2))
+    def send_what_is_not_signed(self, number: int, tier: int) -> None:
+        with self._step():
+            for event in (FORGED, ALTERED):
+                result = self._bench.run(self._processes[number].send(event, TIERS[tier]))
+                assert not isinstance(result, Charged)
+                # Of a note that is here, nothing else is looked at.
+                assert result is Saved.DUPLICATE or (isinstance(result, Rejected) and result.prefix is Prefix.INVALID)
+            after = self._bench.run(read_ledger(self._bench.watcher))
+            assert after.invoices == self._ledger.invoices
+
+    @invariant()
+    def check(self) -> None:
+        """Hold what must be true at any moment."""
+        if not self._is_sound:
+            return
+        ledger = self._ledger = self._bench.run(read_ledger(self._bench.watcher))
+        self._settled |= {row.reference for row in ledger.invoices if row.state == "settled"}
+        check_money(ledger, self._node.books.values(), self._settled, self._unclaimed)
+        check_publication(ledger)
+        check_caps(ledger, POLICY)
+        assert {row.note_id for row in ledger.invoices} <= set(IDS)
+        published = sum((process.published for process in self._processes), Counter[tuple[bytes, int]]())
+        # Whoever listened to a process that died hears it from another, which reads the feed.
+        assert published <= Counter(ledger.news) if self._has_died else published == Counter(ledger.news)
+        for note_id, price_msat, _ in (told for process in self._processes for told in process.told):
+            assert ledger.highest_rank_of(note_id) >= price_msat
+
+    def teardown(self) -> None:
+        if hasattr(self, "_processes"):
+            try:
+                if self._is_sound:
+                    self._end_well()
+            finally:
+                for process in self._processes:
+                    self._bench.run(process.end())
+
+    def _end_well(self) -> None:
+        """With a node that answers and time, every payment is found, every note published, and nothing is left to tell by."""
+        self._node.faults.clear()
+        self._node.meanwhile.clear()
+        for number in range(len(self._processes)):
+            self._bench.run(self._start_again(number))
+        for seconds in (0, 5_000, 90_000, 90_000):
+            self._now += seconds
+            for name in ("follow", "look_up", "look_up", "tick", "clean"):
+                self._bench.run(self._do(0, (name, 0, 0)))
+            self.check()
+        paid = {booked.reference for booked in self._node.books.values() if booked.index}
+        assert paid - self._unclaimed <= self._settled
+        assert self._ledger.invoices == []
+        assert self._ledger.parked == set()
+        assert self._ledger.pending == {}
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        self._is_sound = False
+        yield
+        self._is_sound = True
+
+    async def _do(self, number: int, action: Action) -> Any:
+        name, note, tier = action
+        process = self._processes[number]
+        works: dict[str, Callable[[], Awaitable[Any]]] = {
+            "send": partial(process.send, NOTES[note], TIERS[tier]),
+            "delete": partial(process.send, DELETIONS[note], TIERS[0]),
+            "follow": process.follow,
+            "look_up": process.look_up,
+            "clean": process.payments.collector.clean,
+            "tick": process.tick,
+            "expire": process.expire,
+        }
+        try:
+            result = await process.live(works[name]())
+        except BackendError:
+            return None
+        if isinstance(result, Charged):
+            payment_hash = bytes.fromhex(result.offer.bolt11[-64:])
+            assert self._node.books[payment_hash].amount_msat == TIERS[tier].price_msat == result.price_msat
+            if payment_hash not in self._shown:
+                self._shown.append(payment_hash)
+        return result
+
+    async def _try(self, note: int, tier: int) -> Saved:
+        """Return what would become of a note that is paid for now."""
+        paid = replace(to_ring_note(NOTES[note]), rank=TIERS[tier].price_msat)
+        transaction = self._bench.watcher.transaction()
+        await transaction.start()
+        try:
+            due = to_due(paid, Terms(self._processes[0].publish_every_s, POLICY.forget_after_s))
+            return (await insert_batch(self._bench.watcher, [due])).saved[0]
+        finally:
+            await transaction.rollback()
+
+    async def _do_both(self, one: Awaitable[Any], other: Awaitable[Any]) -> None:
+        await asyncio.gather(one, other)
+
+    async def _start_again(self, number: int) -> None:
+        self._has_died = True
+        await self._processes[number].end()
+        await self._processes[number].start()
+
+
+@pytest.fixture
+def bench(postgres_server18: PostgresServer) -> Iterator[Bench]:
+    with opened_bench(postgres_server18) as opened:
+        yield opened
+
+
+def test_no_payment_is_lost_and_none_buys_twice(bench: Bench) -> None:
+    run_state_machine_as_test(
+        partial(PaymentsMachine, bench),
+        settings=settings(
+            max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,222 @@
+"""Relay processes that sell notes, without sockets, in one event loop: each with its own pool, clock and memory, and each can be
+killed between any two steps: before or after any statement to the database, any request to the node."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from relay.event import Event
+from relay.expiry import delete_expired
+from relay.feed import Feed
+from relay.handlers.event import EventHandler
+from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
+from relay.note import Note
+from relay.pricing.parked import Parking
+from relay.pricing.payments import Payments
+from relay.pricing.tiers import Tier
+from relay.pricing.till import Charged, PaymentRequired
+from relay.row import Saved
+from relay.session import Session
+from relay.store import Store
+from relay.verdict import Rejected
+from relay.verify.pool import VerifyPool
+from relay.writer import Writer
+from tests.support.scripted_node import ScriptedBackend, ScriptedNode
+
+LIMITS = Limits(ring_links_per_s=1e9)
+# Far more than any test takes.
+BOUND_S = 20.0
+
+
+class Killed(BaseException):
+    """The process is gone; no `except` of its own sees that."""
+
+
+@dataclass
+class Life:
+    """Count the steps that a process has left; None: it lives on."""
+
+    steps_left: int | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def step(self) -> None:
+        if self.steps_left is not None:
+            self.steps_left -= 1
+            if self.steps_left < 0:
+                self.over.set()
+                raise Killed
+
+
+class Observer:
+    """Take what the metrics would be told."""
+
+    def report_backend(self, operation: str, is_done: bool) -> None: ...
+
+    def report_settled(self, tier: str, msat: int) -> None: ...
+
+    def report_published(self, seconds: float) -> None: ...
+
+    def report_invoices(self, by_state: dict[str, int], parking: Parking) -> None: ...
+
+
+@dataclass
+class Process:
+    """One process; `skew_s` is how far its clock is ahead. `published` and `told` outlive it: clients remember."""
+
+    arguments: dict[str, Any]
+    node: ScriptedNode
+    verify_pool: VerifyPool
+    policy: InvoicePolicy
+    publish_every_s: float
+    unix: Callable[[], int]
+    skew_s: int
+    published: Counter[tuple[bytes, int]] = field(default_factory=Counter)
+    told: list[tuple[bytes, int, Saved]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Begin with nothing but what is in the database."""
+        self.life = Life()
+        self.clock_s = 0.0
+        self.pool = await asyncpg.create_pool(
+            **self.arguments,
+            min_size=0,
+            max_size=4,
+            connection_class=_make_connection_class(self.life),
+            reset=_leave_as_is,
+        )
+        self.writer = Writer(
+            self.pool,
+            feed=Feed(self.pool, self._publish),
+            publish=self._publish,
+            report=lambda _: None,
+            max_pending=10,
+        )
+        self.payments = Payments(
+            self.policy,
+            self.publish_every_s,
+            ScriptedBackend(self.node, self.life.step),
+            self.pool,
+            self.writer,
+            Observer(),
+            find_url=lambda: "http://relay.example",
+            now=self.now,
+            clock=lambda: self.clock_s,
+            report_error=lambda _: None,
+        )
+        self.handler = EventHandler(
+            LIMITS,
+            RingPolicy(),
+            AcceptPolicy(plain=True),
+            PrivacyPolicy(publish_every_s=self.publish_every_s, max_pending=10),
+            Store(self.pool, self.pool, lambda *_: None),
+            self.verify_pool,
+            self.writer,
+            self.payments.till,
+            self.now,
+        )
+        self._writing = asyncio.create_task(self.writer.run())
+
+    def now(self) -> int:
+        return self.unix() + self.skew_s
+
+    async def end(self) -> None:
+        """Die at once: whatever is under way at the database is rolled back there."""
+        self.life.steps_left = 0
+        self.pool.terminate()
+        self._writing.cancel()
+        await asyncio.wait([self._writing])
+        self._writing.cancelled() or self._writing.exception()
+
+    async def live(self, work: Awaitable[Any]) -> Any:
+        """Do something within a bound, or die over it (raises Killed): all that is under way ends with the first part that does."""
+        task, death = asyncio.ensure_future(work), asyncio.ensure_future(self.life.over.wait())
+        await asyncio.wait([task, death], timeout=BOUND_S, return_when=asyncio.FIRST_COMPLETED)
+        if self.life.over.is_set():
+            self.pool.terminate()
+        task.cancel()
+        death.cancel()
+        await asyncio.wait([task, death])
+        if self.life.over.is_set():
+            # Whatever else it raised came of that.
+            task.cancelled() or task.exception()
+            raise Killed
+        if task.cancelled():
+            raise TimeoutError
+        return task.result()
+
+    async def send(self, event: Event, tier: Tier) -> Saved | Charged | Rejected:
+        """Send an event on a path as a client does, listen for its payment, and return what came of it."""
+        try:
+            return await self.handler.take(event, tier, Session(LIMITS, self.clock_s), self.clock_s)
+        except PaymentRequired as required:
+            self._listen(required.charged)
+            return required.charged
+        except Rejected as rejected:
+            return rejected
+
+    async def follow(self) -> None:
+        """Take all that the node's stream tells."""
+        await self.payments.collector._follow()
+
+    async def look_up(self) -> None:
+        """Make one pass, in which everything has its turn."""
+        self.clock_s += 301
+        await self.payments.collector.look_up_due()
+
+    async def tick(self) -> None:
+        await self.writer.publish_pending(self.now())
+
+    async def expire(self) -> None:
+        async with self.pool.acquire() as connection:
+            await delete_expired(connection, self.now())
+
+    def _listen(self, charged: Charged) -> None:
+        def tell(saved: Saved) -> None:
+            self.told.append((charged.note_id, charged.price_msat, saved))
+
+        self.payments.payers.listen(charged.note_id, charged.price_msat, self, tell)
+
+    async def _publish(self, notes: Iterable[Note]) -> None:
+        for note in self.payments.pass_on(notes):
+            self.published[bytes.fromhex(note.event.id), note.risen_from] += 1
+
+
+def _make_connection_class(life: Life) -> type[asyncpg.Connection]:
+    """Return connections of a process that may end before and after each statement, the commit among them."""
+
+    class Killable(asyncpg.Connection):  # type: ignore[misc]
+        async def execute(self, *args: Any, **options: Any) -> Any:
+            return await self._between(super().execute, *args, **options)
+
+        async def executemany(self, *args: Any, **options: Any) -> Any:
+            return await self._between(super().executemany, *args, **options)
+
+        async def fetch(self, *args: Any, **options: Any) -> Any:
+            return await self._between(super().fetch, *args, **options)
+
+        async def fetchrow(self, *args: Any, **options: Any) -> Any:
+            return await self._between(super().fetchrow, *args, **options)
+
+        async def fetchval(self, *args: Any, **options: Any) -> Any:
+            return await self._between(super().fetchval, *args, **options)
+
+        async def _between(self, statement: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
+            life.step()
+            result = await statement(*args, **options)
+            life.step()
+            return result
+
+        async def _reset(self, **options: Any) -> None:
+            # Of a dead process it stays as it is until the pool is terminated.
+            if not life.over.is_set():
+                await super()._reset(**options)
+
+    return Killable
+
+
+async def _leave_as_is(_: asyncpg.Connection) -> None:
+    return

@@ -1,0 +1,117 @@
+"""What the tables say of money and of the notes that it bought, read in one moment; and a book of every rank that a note got."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import asyncpg
+
+from relay.pricing.tiers import SERVED_EVERYWHERE
+
+_AUDIT = f"""
+CREATE TABLE bought (id bytea NOT NULL, rank bigint NOT NULL);
+CREATE TABLE promised (id bytea NOT NULL, rank bigint NOT NULL);
+CREATE FUNCTION keep_bought() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO bought VALUES (NEW.id, NEW.rank); RETURN NULL; END';
+CREATE FUNCTION keep_promised() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO promised VALUES (NEW.id, NEW.rank); RETURN NULL; END';
+CREATE TRIGGER keep_promised AFTER INSERT OR UPDATE OF rank ON pending
+    FOR EACH ROW WHEN (NEW.rank IS NOT NULL) EXECUTE FUNCTION keep_promised();
+CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF rank ON notes
+    FOR EACH ROW WHEN (NEW.rank < {SERVED_EVERYWHERE}) EXECUTE FUNCTION keep_bought();
+"""
+_NOTES = "notes, tags, ring_members, spent_signatures, answers, pending, parked, feed"
+_TABLES = f"{_NOTES}, invoices, surplus, settlement_cursors, bought, promised"
+
+
+class Asked(NamedTuple):
+    """A row of `invoices`."""
+
+    reference: bytes
+    note_id: bytes
+    tier: str
+    rank: int
+    state: str
+    payment_hash: bytes | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in ("creating", "open")
+
+    @property
+    def is_watched(self) -> bool:
+        return self.state in ("open", "closed") and self.payment_hash is not None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One moment. `notes` and `pending` give ranks by id (0: free), `surplus` pairs of a note and an amount.
+
+    `bought` are all ranks that stored notes ever got, `promised` those of notes that waited for the tick. `news` are the
+    rows of the feed: a note, and from which rank it rose.
+    """
+
+    invoices: list[Asked]
+    parked: set[bytes]
+    notes: dict[bytes, int]
+    pending: dict[bytes, int]
+    surplus: list[tuple[bytes | None, int]]
+    bought: list[tuple[bytes, int]]
+    promised: list[tuple[bytes, int]]
+    news: list[tuple[bytes, int]]
+
+    @property
+    def spent_msat(self) -> int:
+        """Return what the tables account for: notes that were published at a rank, those that wait for it, and surplus."""
+        return (
+            sum(rank for _, rank in self.bought)
+            + sum(rank for rank in self.pending.values())
+            + sum(amount for _, amount in self.surplus)
+        )
+
+    @property
+    def here(self) -> set[bytes]:
+        """Return which notes are anywhere."""
+        return self.parked | self.notes.keys() | self.pending.keys()
+
+    def rank_of(self, note_id: bytes) -> int:
+        """Return at which rank a note is here, -1 where it is not."""
+        return max(self.notes.get(note_id, -1), self.pending.get(note_id, -1))
+
+    def highest_rank_of(self, note_id: bytes) -> int:
+        """Return the highest rank that a note ever had, be it while it waited."""
+        return max((rank for known, rank in [*self.bought, *self.promised] if known == note_id), default=0)
+
+    def surplus_of(self, note_id: bytes) -> int:
+        return sum(amount for owner, amount in self.surplus if owner == note_id)
+
+
+async def begin_audit(connection: asyncpg.Connection) -> None:
+    """Keep every rank that a stored note gets from now on."""
+    await connection.execute(_AUDIT)
+
+
+async def empty(connection: asyncpg.Connection) -> None:
+    """Forget everything."""
+    await connection.execute(f"TRUNCATE {_TABLES}")
+
+
+async def read_ledger(connection: asyncpg.Connection) -> Ledger:
+    """Read all of it in one statement, and so in one moment."""
+    record = await connection.fetchrow(
+        """
+        SELECT array(SELECT (reference, note_id, tier, rank, state, payment_hash) FROM invoices) AS invoices,
+               array(SELECT id FROM parked) AS parked,
+               array(SELECT (id, coalesce(rank, 0)) FROM notes) AS notes,
+               array(SELECT (id, coalesce(rank, 0)) FROM pending) AS pending,
+               array(SELECT (note_id, amount_msat) FROM surplus) AS surplus,
+               array(SELECT (id, rank) FROM bought) AS bought,
+               array(SELECT (id, rank) FROM promised) AS promised,
+               array(SELECT (id, coalesce(above, -1)) FROM feed ORDER BY seq) AS news
+        """
+    )
+    return Ledger(
+        [Asked(*row) for row in record["invoices"]],
+        set(record["parked"]),
+        *(dict(map(tuple, record[name])) for name in ("notes", "pending")),
+        *([tuple(row) for row in record[name]] for name in ("surplus", "bought", "promised", "news")),
+    )

@@ -1,0 +1,37 @@
+"""What must be true of a ledger at any moment, whatever happened."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from relay.limits import InvoicePolicy
+from tests.support.ledger import Ledger
+from tests.support.scripted_node import Booked
+
+
+def check_money(ledger: Ledger, books: Iterable[Booked], settled: set[bytes], unclaimed: set[bytes]) -> None:
+    """Expect each payment in one place: a publication, what waits for one, surplus, or an invoice that is still looked up.
+
+    `settled` are the references of payments that the relay took down, `unclaimed` those that it need not find.
+    """
+    paid = [booked for booked in books if booked.index]
+    # Both ways: what is at a rank was paid for.
+    assert sum(booked.received_msat for booked in paid if booked.reference in settled) == ledger.spent_msat
+    watched = {row.reference for row in ledger.invoices if row.is_watched}
+    assert {booked.reference for booked in paid} <= settled | watched | unclaimed
+
+
+def check_publication(ledger: Ledger) -> None:
+    """Expect that a note is published once, and once at each rank."""
+    assert max(Counter(ledger.news).values(), default=1) == 1
+    assert max(Counter(ledger.bought).values(), default=1) == 1
+    assert ledger.notes.keys().isdisjoint(ledger.pending.keys())
+
+
+def check_caps(ledger: Ledger, policy: InvoicePolicy) -> None:
+    """Expect one open invoice a note and tier, and no more of anything than the policy allows."""
+    asked = Counter((row.note_id, row.tier) for row in ledger.invoices if row.is_open)
+    assert max(asked.values(), default=1) == 1
+    assert len(asked) <= policy.max_open
+    assert len(ledger.parked) <= policy.max_parked
+    unpaid = Counter(row.note_id for row in ledger.invoices if row.state != "settled")
+    assert max(unpaid.values(), default=0) <= policy.max_per_note
