@@ -322,3 +322,16 @@ def test_no_payment_is_lost_and_none_buys_twice(bench: Bench) -> None:
             max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_a_payment_between_the_look_up_and_the_cancelling_of_an_expired_invoice_buys_its_note(bench: Bench) -> None:
+    machine = PaymentsMachine(bench)
+    machine.begin(publish_every_s=0.0, cancels=True, takes_late=True, skew_s=0)
+    machine.act(0, ("send", 0, 1))
+    machine.wait(901 + POLICY.grace_s)
+    machine.pay_meanwhile("lookup", True, 0)
+    machine.act(0, ("look_up", 0, 0))
+    machine.check()
+    assert machine._ledger.notes == {IDS[0]: TIERS[1].price_msat}
+    assert machine._ledger.surplus == []
+    machine.teardown()
