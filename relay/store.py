@@ -63,7 +63,7 @@ class Store:
         self.page_rows = page_rows
         self.page_bytes = page_bytes
         self._stored: Together[bytes, bool] = Together(self._find_stored, _MOST_LOOKUPS)
-        self._own: Together[tuple[bytes, bytes], bool] = Together(self._find_own, _MOST_LOOKUPS)
+        self._own: Together[tuple[bytes, bytes], int] = Together(self._find_own, _MOST_LOOKUPS)
 
     async def read_pages(
         self, filters: Sequence[Filter], default_limit: int, now: Callable[[], int]
@@ -129,25 +129,27 @@ class Store:
         )
         return {record["id"]: True for record in await self._look_up(query)}
 
-    async def has_any_of(self, pubkey: str, ids: Sequence[bytes]) -> bool:
-        """Answer whether an author has one of these notes here: stored, waiting for the tick or for its payment.
+    async def find_rank_of_own(self, pubkey: str, ids: Sequence[bytes]) -> int | None:
+        """Return the highest rank (msat) that readers know an author's notes by; None unless all of them are here.
 
-        Raises Rejected(error) when there is no database.
+        A note that waits for the tick or for its payment is here, and nobody has read it. Raises Rejected(error) when there
+        is no database.
         """
         keys = [(bytes.fromhex(pubkey), id_) for id_ in ids]
         found = await self._own.find(*keys)
-        return any(key in found for key in keys)
+        return max(found[key] for key in keys) if all(key in found for key in keys) else None
 
-    async def _find_own(self, keys: Sequence[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], bool]:
+    async def _find_own(self, keys: Sequence[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], int]:
         query = Query(
             """
-            SELECT pubkey, id FROM notes WHERE id = ANY($1::bytea[]) AND kind <> 5
-            UNION ALL SELECT pubkey, id FROM pending WHERE id = ANY($1::bytea[])
-            UNION ALL SELECT pubkey, id FROM parked WHERE id = ANY($1::bytea[])
+            SELECT pubkey, id, coalesce(rank, 0) AS rank FROM notes WHERE id = ANY($1::bytea[]) AND kind <> 5
+            UNION ALL SELECT pubkey, id, 0 FROM pending WHERE id = ANY($1::bytea[])
+            UNION ALL SELECT pubkey, id, 0 FROM parked WHERE id = ANY($1::bytea[])
+            ORDER BY rank
             """,
             ([id_ for _, id_ in keys],),
         )
-        return {(record["pubkey"], record["id"]): True for record in await self._look_up(query)}
+        return {(record["pubkey"], record["id"]): record["rank"] for record in await self._look_up(query)}
 
     async def check_database(self) -> None:
         """Raise Rejected(error) when the database does not answer."""

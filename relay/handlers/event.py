@@ -8,7 +8,7 @@ from relay.event import Event, count_leading_zero_bits, encode_event
 from relay.insert import Saved
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
-from relay.pricing.tiers import SERVED_EVERYWHERE, Tier
+from relay.pricing.tiers import Tier
 from relay.pricing.till import PaymentRequired, Till
 from relay.session import Session
 from relay.store import Store
@@ -47,9 +47,14 @@ class EventHandler:
         `now_s` is monotonic. Raises Rejected, and PaymentRequired where it is kept once it is paid for.
         """
         rules.check(event, self.now(), self.limits)
-        if await self._is_free_deletion(event):
-            note, _ = await self._verify(event, tier, session, now_s)
-            return await self.writer.save(replace(note, rank=SERVED_EVERYWHERE))
+        if named := rules.find_bare_deletion(event):
+            if await self.store.is_stored(event.id):
+                # What it was free for is gone, and nobody pays to send it again.
+                return Saved.DUPLICATE
+            rank = await self.store.find_rank_of_own(event.pubkey, named)
+            if rank is not None:
+                note, _ = await self._verify(event, tier, session, now_s)
+                return await self.writer.save(replace(note, rank=rank))
         if tier.price_msat and self.till is not None:
             return await self._take_priced(event, tier, self.till, session, now_s)
         rules.check_proof_of_work(event, tier.pow_bits)
@@ -95,11 +100,6 @@ class EventHandler:
         if saved is Saved.PENDING:
             return f"{saved.text}, within {self.privacy.publish_every_s:g} seconds"
         return saved.text
-
-    async def _is_free_deletion(self, event: Event) -> bool:
-        """Answer whether an event does nothing but delete a note of its author that is here (NIP-09): that costs nothing."""
-        ids = rules.find_bare_deletion(event)
-        return bool(ids) and await self.store.has_any_of(event.pubkey, ids)
 
     async def _verify(self, event: Event, tier: Tier, session: Session, now_s: float) -> tuple[Note, RingProof | None]:
         """Return the event as a note whose signatures hold, and what its ring proved. Raises Rejected."""

@@ -10,8 +10,6 @@ from relay.limits import Section
 
 ROOT = "/"
 MSAT_PER_SAT = 1_000
-# The rank of what readers of every path must learn of, such as deletions.
-SERVED_EVERYWHERE = 2**62
 # Below the path of pay pages nothing else may be.
 _RESERVED = "pay"
 _MAX_TIERS = 20

@@ -109,25 +109,31 @@ async def test_ephemeral_events_are_not_sold(database18: dict[str, Any]) -> None
         assert await client.publish(make_ring_note(kind=20_001)) == (False, text)
 
 
-async def test_a_bare_deletion_of_what_is_here_is_free_and_shown_on_every_path(database: dict[str, Any]) -> None:
+async def test_a_bare_deletion_of_what_is_here_is_free_and_shown_where_that_was(database: dict[str, Any]) -> None:
     author = KEYS[9]
     async with running(make_tiered(database, tiers=[{"path": "/", "pow_bits": 30}, *TIERS[1:]]), Log()) as relay:
-        for path in ("/", "/1k"):
+        for path in ("/", "/1k", "/10k"):
             note = make_ring_note(path, author=author)
             await keep(relay, note, CHEAP)
             bare = make_event(key=author, kind=5, content="", tags=(("e", note.id), ("k", "1")))
-            async with Client(to_url(relay) + path) as client, Client(f"{to_url(relay)}/10k") as dear:
-                await dear.follow()
+            async with Client(to_url(relay) + path) as client, Client(f"{to_url(relay)}/1k") as reader:
+                await reader.follow()
                 wordy = make_event(key=author, kind=5, content="words", tags=(("e", note.id),))
                 other = make_event(key=KEYS[8], kind=5, content="", tags=(("e", note.id),))
                 nothing = make_event(key=author, kind=5, content="", tags=(("e", "0" * 64),))
-                for costly in (wordy, other, nothing):
+                # What is named beside it could be anything, put before readers for nothing.
+                more = make_event(key=author, kind=5, content="", tags=(("e", note.id), ("e", "5" * 64)))
+                for costly in (wordy, other, nothing, more):
                     accepted, text = await client.publish(costly)
                     assert not accepted
                     assert text.startswith("pow: ")
                 assert await client.publish(bare) == (True, "")
-                assert await dear.next("EVENT") == ["live", as_json(bare)]
-                assert await client.fetch({"ids": [note.id]}) == []
+                assert await reader.next("EVENT") == ["live", as_json(bare)]
+                assert await reader.fetch({"ids": [note.id]}) == []
+                assert await client.publish(bare) == (True, "duplicate: already have this event")
+            async with Client(f"{to_url(relay)}/10k") as dear:
+                # It was not shown there, and a note that costs nothing is no way in.
+                assert await dear.fetch({"ids": [bare.id]}) == []
 
 
 async def test_a_path_that_is_taken_away_says_so(database18: dict[str, Any]) -> None:

@@ -54,8 +54,6 @@ class Life:
 class Observer:
     """Take what the metrics would be told."""
 
-    def report_backend(self, operation: str, is_done: bool) -> None: ...
-
     def report_settled(self, tier: str, msat: int) -> None: ...
 
     def report_published(self, seconds: float) -> None: ...
@@ -100,11 +98,14 @@ class Process:
             self.publish_every_s,
             ScriptedBackend(self.node, self.life.step),
             self.pool,
+            self.pool,
+            self.pool,
             self.writer,
             Observer(),
             find_url=lambda: "http://relay.example",
             now=self.now,
             clock=lambda: self.clock_s,
+            report=lambda *_: None,
             report_error=lambda _: None,
         )
         self.handler = EventHandler(

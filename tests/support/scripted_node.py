@@ -73,6 +73,7 @@ class ScriptedBackend:
     """Be one relay process' way to the node. `step` runs before and after the node did something, and may end the process."""
 
     name = "scripted"
+    lookups_per_s = 1_000.0
 
     def __init__(self, node: ScriptedNode, step: Callable[[], None]) -> None:
         self._node = node
