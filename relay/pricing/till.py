@@ -27,7 +27,7 @@ from relay.pricing.settlement import Spending, Terms, to_due
 from relay.pricing.standing import Standing, find_standing, find_standings
 from relay.pricing.tiers import MSAT_PER_SAT, Tier
 from relay.rate_limit import TokenBucket
-from relay.row import Saved, to_row
+from relay.row import Row, Saved, to_row
 from relay.together import Together
 from relay.verdict import Prefix, Rejected
 from relay.writer import Writer
@@ -156,11 +156,17 @@ class Till:
 
         Raises Rejected where too much is parked or asked for, or without a node or a database.
         """
-        self.check_rate()
-        self._rate.take(self._clock())
         order = self._make_order(note, tier)
+        row = to_row(note)
         try:
-            return await self._begin(order, note) or await self._create(order)
+            async with self._acquire() as connection:
+                standing = await find_standing(connection, order.note_id)
+                # First without what all share, the rate and the lock: who asks in vain keeps nobody from asking.
+                if (refused := await self._find_refusal(standing, order, row, connection)) is not None:
+                    return refused
+            self.check_rate()
+            self._rate.take(self._clock())
+            return await self._begin(order, row) or await self._create(order)
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
 
@@ -177,7 +183,7 @@ class Till:
             forget_at=-(-forget_at // _ROUND_S) * _ROUND_S,
         )
 
-    async def _begin(self, order: Order, note: Note) -> Saved | None:
+    async def _begin(self, order: Order, row: Row) -> Saved | None:
         """Park the note and note the invoice, under the lock of whoever writes notes; or return what stands in the way.
 
         Raises Rejected where it is too much.
@@ -185,28 +191,37 @@ class Till:
         async with self._acquire() as connection, connection.transaction():
             await lock_writers(connection)
             standing = await find_standing(connection, order.note_id)
-            if standing.rank is not None and standing.rank >= order.price_msat:
-                return Saved.DUPLICATE
-            self._check_not_charged(standing, order)
-            saved: dict[int, Saved] = {}
-            row = to_row(note)
-            rows = await refuse_known([row], saved, connection)
-            if not standing.is_kept:
-                rows = await refuse_waiting(rows, saved, connection)
-            if not rows:
-                # Nobody pays for what would be refused.
-                return saved[id(note)]
-            self.parking = await count_parked(connection)
-            self._check_room(len(note.encoded))
-            if await count_invoices_of(connection, order.note_id) >= self._invoices.max_per_note:
-                raise Rejected(
-                    Prefix.RATE_LIMITED,
-                    f"at most {self._invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",
-                )
+            if (refused := await self._find_refusal(standing, order, row, connection)) is not None:
+                return refused
             if not standing.is_kept:
                 await park(connection, row)
             await begin_invoice(connection, order, self._now() + _GIVE_UP_S)
             self.parking = await count_parked(connection)
+        return None
+
+    async def _find_refusal(
+        self, standing: Standing, order: Order, row: Row, connection: asyncpg.Connection
+    ) -> Saved | None:
+        """Return what would become of the note once it is paid for, where that is nothing new: nobody pays for that.
+
+        Raises Rejected where it is charged already, or too much.
+        """
+        if standing.rank is not None and standing.rank >= order.price_msat:
+            return Saved.DUPLICATE
+        self._check_not_charged(standing, order)
+        saved: dict[int, Saved] = {}
+        rows = await refuse_known([row], saved, connection)
+        if not standing.is_kept:
+            rows = await refuse_waiting(rows, saved, connection)
+        if not rows:
+            return saved[id(row.note)]
+        self.parking = await count_parked(connection)
+        self._check_room(len(row.note.encoded))
+        if await count_invoices_of(connection, order.note_id) >= self._invoices.max_per_note:
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",
+            )
         return None
 
     def _check_not_charged(self, standing: Standing, order: Order) -> None:

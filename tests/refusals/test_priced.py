@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.client import Client
-from tests.support.events import make_ring_note
+from tests.support.events import KEYS, make_event, make_ring_note
 from tests.support.paid import order, shop
 
 _NODE_DOWN = "error: invoices are unavailable, try again later"
@@ -58,6 +58,19 @@ async def test_invoices_are_made_at_a_bounded_rate(database18: dict[str, Any], t
         await order(client, make_ring_note("0"))
         text = "rate-limited: at most 0.25 invoices a second are made here; wait and try again"
         assert await client.publish(make_ring_note("1")) == (False, text)
+
+
+async def test_notes_that_get_no_invoice_use_up_nothing_of_that_rate(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    deleted = make_ring_note("gone", author=KEYS[9])
+    async with shop(database18, tmp_path, invoices={"per_s": 0.25}) as sold, Client(sold.cheap) as client:
+        async with Client(sold.url) as root:
+            await root.publish_all(deleted)
+            await root.publish_all(make_event(key=KEYS[9], kind=5, content="", tags=(("e", deleted.id),)))
+        for _ in range(5):
+            assert (await client.publish(deleted))[1].startswith("blocked: its author has deleted this event")
+        await order(client, make_ring_note("new"))
 
 
 async def test_a_note_has_so_many_invoices_and_no_more(database18: dict[str, Any], tmp_path: Path) -> None:
