@@ -102,6 +102,38 @@ async def test_no_invoice_is_made_for_what_would_be_refused(database18: dict[str
         assert await count(database18, "parked") == 0
 
 
+async def test_no_invoice_is_made_for_a_version_that_a_newer_one_has_replaced(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    old, new = (make_event(key=KEYS[9], kind=0, content=str(age), created_at=age) for age in (1_000, 2_000))
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.url) as root:
+        await root.publish_all(new)
+        accepted, text = await author.publish(old)
+        assert (accepted, text[:42]) == (False, "duplicate: a newer version of this event i")
+        # The stored one can be raised.
+        await order(author, new)
+        assert len(sold.node.made) == 1
+
+
+async def test_no_invoice_is_made_for_a_second_answer_while_the_first_waits_for_the_tick(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    poll = make_event(content="which?")
+    first, second = (
+        make_ring_note(content, kind=1018, scope=f"1018:{poll.id}", tags=(("e", poll.id),)) for content in "12"
+    )
+    privacy = {"publish_every_s": 3_600}
+    async with (
+        shop(database18, tmp_path, privacy=privacy) as sold,
+        Client(sold.cheap) as author,
+        Client(sold.url) as root,
+    ):
+        assert (await root.publish(first))[0]
+        accepted, text = await author.publish(second)
+        assert (accepted, text[:48]) == (False, "duplicate: this ring member has already answered")
+        assert sold.node.made == []
+
+
 async def test_a_stored_note_rises_when_its_price_is_paid(database: dict[str, Any], tmp_path: Path) -> None:
     note = make_ring_note()
     async with shop(database, tmp_path) as sold, Client(sold.url) as root, Client(sold.dear) as dear:
