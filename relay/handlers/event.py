@@ -1,6 +1,7 @@
 """An EVENT's way from the wire to the OK: checked, verified, stored or offered for its price. Knows no socket."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -83,6 +84,7 @@ class EventHandler:
                 saved = await till.spend_surplus(note, tier)
                 if saved is not None:
                     return saved
+            rules.check_lasts(event, self.now() + till.invoices.expiry_s + math.ceil(self.privacy.publish_every_s))
             rules.check_proof_of_work(event, till.pow_bits)
             # All that bounds orders comes before any curve operation, which would be for nothing.
             with session.hold_order(self.now(), till.invoices):

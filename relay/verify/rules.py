@@ -69,6 +69,15 @@ def check_time(event: Event, now: int, limits: Limits) -> None:
         raise Rejected(Prefix.INVALID, "the event has expired; post it with a later expiration tag or none")
 
 
+def check_lasts(event: Event, until: int) -> None:
+    """Refuse an event that expires (NIP-40) before it could be paid for and published: nobody pays for nothing."""
+    if is_expired(event, until):
+        raise Rejected(
+            Prefix.INVALID,
+            "the event expires before it could be paid for and published; post it with a later expiration tag or none",
+        )
+
+
 def check_proof_of_work(event: Event, required_bits: int) -> None:
     """Refuse an id with too little proof of work (NIP-13)."""
     if required_bits == 0:

@@ -14,6 +14,12 @@ PAYMENTS = [
         Elsewhere(f"{_SPECIAL}::test_a_verified_note_is_offered_for_its_price"),
     ),
     Case(
+        "invalid: the event expires before it could be paid for and published; post it with a later expiration tag or none",
+        "On a path with a price: it would be gone when its invoice can still be paid, or before the next tick.",
+        "Post it with an expiration of an hour at least, or on a path without a price.",
+        Elsewhere(f"{_SPECIAL}::test_a_note_that_is_about_to_expire_is_not_sold"),
+    ),
+    Case(
         "rate-limited: at most {invoices.max_open_per_connection} unpaid invoices a connection; "
         "pay one, or wait until one has expired",
         "The connection has as many open invoices as it may.",

@@ -1,6 +1,7 @@
 """Refusals on paths with a price, each provoked in circumstances of its own."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,17 @@ async def test_a_verified_note_is_offered_for_its_price(database18: dict[str, An
         assert text.startswith("restricted: payment required: ")
         # Nothing of the note is in it, nor does what is in it depend on the note.
         assert text.removeprefix("restricted: payment required: ").startswith("1000 sat, pay at http://127.0.0.1:")
+
+
+async def test_a_note_that_is_about_to_expire_is_not_sold(database18: dict[str, Any], tmp_path: Path) -> None:
+    invoices, privacy = {"expiry_s": 600}, {"publish_every_s": 900}
+    async with shop(database18, tmp_path, invoices=invoices, privacy=privacy) as sold, Client(sold.cheap) as client:
+        short, long = (
+            make_ring_note(tags=(("expiration", str(int(time.time()) + seconds)),)) for seconds in (1_400, 1_600)
+        )
+        text = "invalid: the event expires before it could be paid for and published; post it with a later expiration tag or none"
+        assert await client.publish(short) == (False, text)
+        await order(client, long)
 
 
 async def test_a_connection_has_so_many_invoices_and_no_more(database18: dict[str, Any], tmp_path: Path) -> None:
