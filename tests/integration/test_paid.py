@@ -178,6 +178,17 @@ async def test_the_author_can_withdraw_a_note_before_it_is_paid_for(database18: 
         await until(is_forgotten)
 
 
+async def test_nobody_is_asked_to_raise_a_note_that_was_deleted(database18: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note(author=KEYS[9])
+    async with shop(database18, tmp_path) as sold, Client(sold.url) as root, Client(sold.cheap) as payer:
+        await root.publish_all(note)
+        offer = await order(payer, note)
+        await root.publish_all(make_event(key=KEYS[9], kind=5, content="", tags=(("e", note.id),)))
+        await sold.relay._payments.collector.clean()
+        assert (await read_pay_page(offer.pay_url))[0] == 404
+        await until(lambda: sold.node.made[0].cancelled)
+
+
 async def test_a_payment_that_comes_late_buys_the_note_when_it_is_sent_again(
     database: dict[str, Any], tmp_path: Path
 ) -> None:
