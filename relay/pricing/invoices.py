@@ -140,10 +140,16 @@ async def close_orphans(connection: asyncpg.Connection) -> None:
     )
 
 
-async def count_invoices_of(connection: asyncpg.Connection, note_id: bytes) -> int:
-    """Return how many invoices of a note could still be paid."""
+async def count_others_of(connection: asyncpg.Connection, note_id: bytes, tier: str) -> int:
+    """Return for how many other tiers a note is asked to be paid.
+
+    Not those that expired: where a node cannot cancel they are watched for a day, and anybody can have them made for a public
+    note, which its author could not buy meanwhile.
+    """
     count: int = await connection.fetchval(
-        "SELECT count(*) FROM invoices WHERE note_id = $1 AND state <> 'settled'", note_id
+        "SELECT count(*) FROM invoices WHERE note_id = $1 AND tier <> $2 AND state IN ('creating', 'open')",
+        note_id,
+        tier,
     )
     return count
 

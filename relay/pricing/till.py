@@ -20,7 +20,7 @@ from relay.note import Note
 from relay.pending import refuse_waiting
 from relay.postgres_errors import DATABASE_FAILURES
 from relay.pricing.backend import Backend, BackendError
-from relay.pricing.invoices import Order, begin_invoice, count_invoices_of, drop_invoice, open_invoice
+from relay.pricing.invoices import Order, begin_invoice, count_others_of, drop_invoice, open_invoice
 from relay.pricing.offer import Offer, encode_offer
 from relay.pricing.parked import Parking, count_parked, park, purge
 from relay.pricing.settlement import Spending, Terms, to_due
@@ -217,7 +217,7 @@ class Till:
             return saved[id(row.note)]
         self.parking = await count_parked(connection)
         self._check_room(len(row.note.encoded))
-        if await count_invoices_of(connection, order.note_id) >= self._invoices.max_per_note:
+        if await count_others_of(connection, order.note_id, order.tier) >= self._invoices.max_per_note:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",

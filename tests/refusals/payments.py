@@ -34,8 +34,8 @@ PAYMENTS = [
     ),
     Case(
         "rate-limited: at most {invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",
-        "The note was sent on several priced paths, or again and again after its invoices had expired.",
-        "Pay one of its invoices, or wait an hour.",
+        "The note was sent on several priced paths.",
+        "Pay one of its invoices, or wait until one has expired.",
         Elsewhere(f"{_SPECIAL}::test_a_note_has_so_many_invoices_and_no_more"),
     ),
     Case(

@@ -95,6 +95,20 @@ async def test_a_note_has_so_many_invoices_and_no_more(database18: dict[str, Any
             assert await dear.publish(note) == (False, text)
 
 
+async def test_invoices_that_expired_are_not_in_the_way_of_another(database18: dict[str, Any], tmp_path: Path) -> None:
+    note = make_ring_note()
+    async with shop(database18, tmp_path, invoices={"max_per_note": 1}) as sold, Client(sold.cheap) as client:
+        await order(client, note)
+        connection = await asyncpg.connect(**database18)
+        try:
+            # As long after as the node may take, if it could not cancel.
+            await connection.execute("UPDATE invoices SET expires_at = 1")
+        finally:
+            await connection.close()
+        await order(client, note)
+        assert len(sold.node.made) == 2
+
+
 async def test_so_many_invoices_are_open_and_no_more(database18: dict[str, Any], tmp_path: Path) -> None:
     async with shop(database18, tmp_path, invoices={"max_open": 1}) as sold, Client(sold.cheap) as client:
         await order(client, make_ring_note("0"))
