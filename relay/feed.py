@@ -98,7 +98,7 @@ class Feed:
             self._skip_own()
             records = await connection.fetch(
                 """
-                SELECT f.seq, coalesce(f.event, n.event) AS event, n.rank, f.above
+                SELECT f.seq, coalesce(f.event, n.event) AS event, f.rank, f.above
                 FROM feed f LEFT JOIN notes n ON n.id = f.id
                 WHERE f.seq > $1 ORDER BY f.seq LIMIT $2
                 """,

@@ -267,14 +267,16 @@ async def _announce(connection: asyncpg.Connection, notes: list[Note]) -> list[i
     sequence: list[int] = await connection.fetchval(
         """
         WITH announced AS (
-            INSERT INTO feed (id, event, above) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) RETURNING seq
+            INSERT INTO feed (id, event, rank, above)
+            SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[]) RETURNING seq
         ), notified AS (
-            SELECT pg_notify($4, max(seq)::text) FROM announced
+            SELECT pg_notify($5, max(seq)::text) FROM announced
         )
         SELECT array_agg(seq) FROM announced, notified
         """,
         [bytes.fromhex(note.event.id) for note in notes],
         [note.encoded if classify(note.event.kind) is KindClass.EPHEMERAL else None for note in notes],
+        [note.rank or None for note in notes],
         [None if note.risen_from < 0 else note.risen_from for note in notes],
         FEED_CHANNEL,
     )

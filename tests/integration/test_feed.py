@@ -1,14 +1,17 @@
 """The feed on real connections that end at bad moments: it goes on with another one, and nothing escapes it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 import pytest
 
 from relay.feed import Feed
+from relay.insert import insert_batch
 from relay.note import Note
+from tests.support.events import make_ring_note, to_ring_note
 from tests.support.waiting import until
 
 
@@ -47,3 +50,25 @@ async def test_a_connection_that_ends_under_the_feed_is_replaced_without_a_warni
         await asyncio.wait([following])
         await watcher.close()
         pool.terminate()
+
+
+async def test_a_note_that_rose_before_it_was_read_is_new_to_each_reader_once(database18: dict[str, Any]) -> None:
+    heard: list[tuple[int, int]] = []
+
+    async def hear(notes: Iterable[Note]) -> None:
+        heard.extend((note.rank, note.risen_from) for note in notes)
+
+    note = to_ring_note(make_ring_note())
+    async with asyncpg.create_pool(**database18, min_size=0, max_size=2) as pool:
+        feed = Feed(pool, hear)
+        await feed.prepare()
+        for rank in (0, 1_000, 5_000):
+            async with pool.acquire() as connection, connection.transaction():
+                await insert_batch(connection, [replace(note, rank=rank)])
+        following = asyncio.create_task(feed.run())
+        try:
+            await until(lambda: len(heard) == 3 or following.done())
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+    assert heard == [(0, -1), (1_000, 0), (5_000, 1_000)]
