@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ _STYLE = (_FILES / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_FILES / "pay.js").read_text(encoding="utf-8")
 # Often enough for who waits, seldom enough to mark an invoice and copy it by hand.
 _REFRESH_S = 10
+# Of 6 KiB each. No fewer than invoices are open unless their operator wants more: else one could ask for each in turn.
+_MAX_DRAWN = 1_000
 
 
 def _hash(text: str) -> str:
@@ -135,6 +138,8 @@ class PayPages:
         }
         self._pay = templates.get_template("pay.html")
         self._tiers = templates.get_template("tiers.html")
+        # A page is asked for every few seconds, by anybody who has its address, and to draw a code takes 10 ms.
+        self._draw_qr = lru_cache(maxsize=_MAX_DRAWN)(_draw_qr)
         # One answer to all that have none: who guesses a token, or kept one, learns nothing from it.
         self._unknown_html = _build_html(HTTPStatus.NOT_FOUND, templates.get_template("unknown.html").render())
         self._unknown_json = _build_json(HTTPStatus.NOT_FOUND, {"error": _UNKNOWN})
@@ -162,7 +167,7 @@ class PayPages:
         }
         if status.state is PayState.OPEN and status.bolt11 and status.expires_at:
             left_s = status.expires_at - now
-            values |= {"bolt11": status.bolt11, "qr": _draw_qr(status.bolt11)}
+            values |= {"bolt11": status.bolt11, "qr": self._draw_qr(status.bolt11)}
             values |= {"left_s": left_s, "left": f"about {_describe(left_s)}"}
         if status.state is PayState.PUBLISHED and status.note_id:
             values["nevent"] = encode_nevent(bytes.fromhex(status.note_id), self._relay_url)

@@ -265,3 +265,11 @@ def measure_luminance(color: bytes) -> float:
     channels = (value / 255 for value in color)
     red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_a_code_is_drawn_once_however_often_its_page_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = PayPages("A relay", RELAY_URL, 0)
+    first = render(OPEN, pages=pages)
+    # The library that draws: at 10 ms a page, whoever has an address could keep everybody waiting.
+    monkeypatch.delattr(pay_page.segno, "make_qr")
+    assert render(OPEN, pages=pages) == first
