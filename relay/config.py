@@ -194,11 +194,11 @@ def load(path: Path | None) -> Config:
     if path is None and _USUAL_FILE.is_symlink() and not _USUAL_FILE.exists():
         # A link to nowhere is a file that went missing, not the wish for defaults.
         path = _USUAL_FILE
-    if path is not None and not path.is_file():
-        raise ConfigError(
-            f"{path}: there is no such file; print an example with: ringrelay check-config --print-default"
-        )
     try:
+        if path is not None and not path.is_file():
+            raise ConfigError(
+                f"{path}: there is no such file; print an example with: ringrelay check-config --print-default"
+            )
         in_file = TomlConfigSettingsSource(Config, path)()
         in_environment = EnvSettingsSource(Config)()
         config = Config(**_merge(in_file, in_environment))
@@ -211,6 +211,8 @@ def load(path: Path | None) -> Config:
     except (OSError, ValueError) as error:
         # A TOML error says where the file is wrong and repeats no value.
         raise ConfigError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: its lists are nested too deeply") from None
 
 
 def _list_sources(path: Path | None) -> tuple[str, ...]:

@@ -128,6 +128,16 @@ def test_a_missing_file_is_an_error_that_says_how_to_make_one(tmp_path: Path) ->
         load(tmp_path / "none.toml")
 
 
+def test_a_file_that_cannot_be_looked_at_is_an_error_like_any_other(tmp_path: Path) -> None:
+    # As in a directory that is closed to the relay, but also for root.
+    with pytest.raises(ConfigError, match="File name too long"):
+        load(tmp_path / ("x" * 300))
+    deep = tmp_path / "relay.toml"
+    deep.write_text(f"tiers = {'[' * 5_000}")
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        load(deep)
+
+
 def test_the_description_hides_the_password(tmp_path: Path) -> None:
     text = describe(load(write(tmp_path, "[database]\nurl = 'postgresql://me:canary@host/db'")))
     assert "canary" not in text
