@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from relay.pricing.tiers import SERVED_EVERYWHERE
-
-_AUDIT = f"""
+# A free deletion has the rank of what it deletes, and nobody paid for it.
+_AUDIT = """
 CREATE TABLE bought (id bytea NOT NULL, rank bigint NOT NULL);
 CREATE TABLE promised (id bytea NOT NULL, rank bigint NOT NULL);
 CREATE FUNCTION keep_bought() RETURNS trigger LANGUAGE plpgsql AS
@@ -17,7 +16,7 @@ CREATE FUNCTION keep_promised() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER keep_promised AFTER INSERT OR UPDATE OF rank ON pending
     FOR EACH ROW WHEN (NEW.rank IS NOT NULL) EXECUTE FUNCTION keep_promised();
 CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF rank ON notes
-    FOR EACH ROW WHEN (NEW.rank < {SERVED_EVERYWHERE}) EXECUTE FUNCTION keep_bought();
+    FOR EACH ROW WHEN (NEW.rank IS NOT NULL AND NEW.kind <> 5) EXECUTE FUNCTION keep_bought();
 """
 _NOTES = "notes, tags, ring_members, spent_signatures, answers, pending, parked, feed"
 _TABLES = f"{_NOTES}, invoices, surplus, settlement_cursors, bought, promised"
