@@ -5,7 +5,6 @@ from importlib.metadata import version
 from typing import Any
 
 from relay.config import Config
-from relay.limits import AcceptPolicy, Limits
 from relay.pricing.tiers import Tier
 from relay.search import SEARCH_KEYS
 from relay.verify.claim import Form
@@ -21,7 +20,7 @@ def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str)
         "description": config.info.description,
         "supported_nips": list(SUPPORTED_NIPS),
         "version": version("ringrelay"),
-        "limitation": _list_limits(config.limits, config.accept, tier),
+        "limitation": _list_limits(config, tier),
         "ring_notes": _describe_ring_notes(config, tier),
         "tiers": [_describe_tier(each) for each in tiers],
     }
@@ -37,7 +36,8 @@ def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str)
     return info
 
 
-def _list_limits(limits: Limits, accept: AcceptPolicy, tier: Tier) -> dict[str, Any]:
+def _list_limits(config: Config, tier: Tier) -> dict[str, Any]:
+    limits = config.limits
     limitation: dict[str, Any] = {
         "max_message_length": limits.max_message_bytes,
         "max_subscriptions": limits.max_subscriptions,
@@ -51,12 +51,13 @@ def _list_limits(limits: Limits, accept: AcceptPolicy, tier: Tier) -> dict[str, 
         "max_subid_length": limits.max_subscription_id_chars,
         "max_event_tags": limits.max_tags,
         "max_content_length": limits.max_content_chars,
-        "min_pow_difficulty": tier.pow_bits,
+        # Where a note has a price, what its invoice takes: more than this only while many are open.
+        "min_pow_difficulty": config.invoices.pow_bits if tier.price_msat else tier.pow_bits,
         "auth_required": False,
         # NIP-11: before anything can be done. To read costs nothing, on any path.
         "payment_required": False,
         # Only ring-signed notes and a few plain kinds are kept, or only what is paid for.
-        "restricted_writes": not accept.plain or tier.price_msat > 0,
+        "restricted_writes": not config.accept.plain or tier.price_msat > 0,
         "created_at_upper_limit": limits.max_ahead_s,
         "max_events_per_second": limits.events_per_s,
         "max_reqs_per_second": limits.reqs_per_s,

@@ -46,11 +46,14 @@ async def read_info(url: str, path: str) -> dict[str, Any]:
 
 async def test_each_path_says_what_it_takes(database18: dict[str, Any], tmp_path: Path) -> None:
     tiers = [{"path": "/", "pow_bits": 9}, {"path": "/10k", "price_sat": 10_000, "max_ring": 100, "max_kib": 64}]
-    async with shop(database18, tmp_path, tiers=tiers, accept={"plain": True}) as sold:
+    sections = {"tiers": tiers, "accept": {"plain": True}, "invoices": {"pow_bits": 7}}
+    async with shop(database18, tmp_path, **sections) as sold:
         free, priced = await read_info(sold.url, "/"), await read_info(sold.url, "/10k?a=b")
         assert "fees" not in free
         assert "payments_url" not in free
         assert free["limitation"]["min_pow_difficulty"] == 9
+        # A client that mines what it reads here is offered the note's price at once.
+        assert priced["limitation"]["min_pow_difficulty"] == 7
         assert free["limitation"]["restricted_writes"] is False
         assert priced["fees"] == {"publication": [{"amount": 10_000_000, "unit": "msats"}]}
         assert priced["payments_url"] == f"http://127.0.0.1:{port_of(sold.url)}/10k"
