@@ -212,16 +212,16 @@ class Connection:
         try:
             saved = await self._services.event.take(event, self._find_tier(), self._session, self._loop.time())
         except PaymentRequired as required:
-            self._listen_for_payment(event, required.charged)
+            self._listen_for_payment(event.id, required.charged)
             raise
         finally:
             self._event_slots.release()
-        self._answer_saved(event, saved)
+        self._answer_saved(event.id, saved)
 
-    def _answer_saved(self, event: Event, saved: Saved) -> None:
-        self._send_ok(event.id, saved.accepted, self._services.event.describe(saved))
+    def _answer_saved(self, event_id: str, saved: Saved) -> None:
+        self._send_ok(event_id, saved.accepted, self._services.event.describe(saved))
 
-    def _listen_for_payment(self, event: Event, charged: Charged) -> None:
+    def _listen_for_payment(self, event_id: str, charged: Charged) -> None:
         """Send a second OK when the note is kept, if this connection still is there."""
         payers = self._services.payers
         if payers is None or self._is_closing:
@@ -230,7 +230,7 @@ class Connection:
         def tell(saved: Saved) -> None:
             self._unpaid.discard(charged.note_id)
             self._session.end_order(charged.note_id)
-            self._answer_saved(event, saved)
+            self._answer_saved(event_id, saved)
 
         payers.listen(charged.note_id, charged.price_msat, self, tell)
         self._unpaid.add(charged.note_id)

@@ -1,5 +1,6 @@
 """Posting on a priced path: what is asked, what a payment does, and who sees the note. Over a stub of LND."""
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.event import Event
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note
 from tests.support.lightning_stubs import LndStub
@@ -149,6 +151,19 @@ async def test_a_stored_note_rises_when_its_price_is_paid(database: dict[str, An
         async with Client(sold.cheap) as cheap:
             assert await cheap.publish(note) == DUPLICATE
         assert await root.publish(note) == DUPLICATE
+
+
+async def test_a_connection_that_waits_for_a_payment_keeps_no_note_in_memory(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        offer = await order(author, make_ring_note("heavy"))
+        # Each thread that verifies remembers its last.
+        async with Client(sold.url) as root:
+            await root.publish_all(*(make_ring_note(str(number)) for number in range(20)))
+        await until(lambda: not any(isinstance(held, Event) and held.content == "heavy" for held in gc.get_objects()))
+        await sold.node.pay(offer.bolt11)
+        assert (await author.next("OK"))[1] is True
 
 
 async def test_a_copy_of_words_can_be_bought(database18: dict[str, Any], tmp_path: Path) -> None:
