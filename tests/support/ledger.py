@@ -16,7 +16,8 @@ CREATE FUNCTION keep_promised() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER keep_promised AFTER INSERT OR UPDATE OF rank ON pending
     FOR EACH ROW WHEN (NEW.rank IS NOT NULL) EXECUTE FUNCTION keep_promised();
 CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF rank ON notes
-    FOR EACH ROW WHEN (NEW.rank IS NOT NULL AND NOT (NEW.kind = 5 AND position('"content":""'::bytea in NEW.event) > 0)) EXECUTE FUNCTION keep_bought();
+    FOR EACH ROW WHEN (NEW.rank IS NOT NULL AND NOT (NEW.kind = 5 AND position('"content":""'::bytea IN NEW.event) > 0))
+    EXECUTE FUNCTION keep_bought();
 """
 _NOTES = "notes, tags, ring_members, spent_signatures, answers, pending, parked, feed"
 _TABLES = f"{_NOTES}, invoices, surplus, settlement_cursors, bought, promised"

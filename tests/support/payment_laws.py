@@ -24,7 +24,8 @@ def check_publication(ledger: Ledger) -> None:
     """Expect that a note is published once, and once at each rank."""
     assert max(Counter(ledger.news).values(), default=1) == 1
     assert max(Counter(ledger.bought).values(), default=1) == 1
-    assert ledger.notes.keys().isdisjoint(ledger.pending.keys())
+    # What is published waits only to rise.
+    assert all(ledger.notes[note] < rank for note, rank in ledger.pending.items() if note in ledger.notes)
 
 
 def check_caps(ledger: Ledger, policy: InvoicePolicy) -> None:
@@ -33,5 +34,6 @@ def check_caps(ledger: Ledger, policy: InvoicePolicy) -> None:
     assert max(asked.values(), default=1) == 1
     assert len(asked) <= policy.max_open
     assert len(ledger.parked) <= policy.max_parked
-    unpaid = Counter(row.note_id for row in ledger.invoices if row.state != "settled")
+    # Those that were closed, or have expired, keep nobody from ordering again.
+    unpaid = Counter(row.note_id for row in ledger.invoices if row.is_open)
     assert max(unpaid.values(), default=0) <= policy.max_per_note
