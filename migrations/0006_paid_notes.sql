@@ -7,6 +7,8 @@ ALTER TABLE notes ADD COLUMN rank bigint CHECK (rank > 0);
 ALTER TABLE tags ADD COLUMN rank bigint;
 ALTER TABLE ring_members ADD COLUMN rank bigint;
 CREATE INDEX notes_priced ON notes (created_at DESC, id) WHERE rank IS NOT NULL;
+-- By author as well, as many authors can be asked for at once.
+CREATE INDEX notes_priced_pubkey ON notes (pubkey, created_at DESC, id) WHERE rank IS NOT NULL;
 CREATE INDEX tags_priced ON tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at, rank)
     WHERE rank IS NOT NULL;
 CREATE INDEX ring_members_priced ON ring_members (member, created_at DESC, note_id)
@@ -15,6 +17,8 @@ CREATE INDEX ring_members_priced ON ring_members (member, created_at DESC, note_
 -- A paid note that waits for the tick keeps its rank. Of a stored note that rose: only paths dearer than this see it anew.
 ALTER TABLE pending ADD COLUMN rank bigint CHECK (rank > 0);
 ALTER TABLE feed ADD COLUMN above bigint;
+-- The rank that a note had when it was announced: it may have risen since, which is announced for itself.
+ALTER TABLE feed ADD COLUMN rank bigint;
 
 -- Notes that were verified and wait to be paid for.
 CREATE TABLE parked (

@@ -267,7 +267,7 @@ async def test_answers_stored_before_there_was_a_table_for_them_keep_their_membe
     await connection.execute(
         "DROP TABLE answers, pending, parked, invoices, surplus, settlement_cursors; "
         "ALTER TABLE notes DROP COLUMN rank; ALTER TABLE tags DROP COLUMN rank; ALTER TABLE ring_members DROP COLUMN rank; "
-        "ALTER TABLE feed DROP COLUMN above; DELETE FROM schema_migrations WHERE version >= 4"
+        "ALTER TABLE feed DROP COLUMN above, DROP COLUMN rank; DELETE FROM schema_migrations WHERE version >= 4"
     )
     await migrate(connection, find_migrations_directory())
     rows = [tuple(row) for row in await connection.fetch("SELECT kind, target, ring_id, note_id FROM answers")]
