@@ -30,7 +30,9 @@ async def keep_surplus(
     reason: Reason,
     note_id: bytes | None = None,
 ) -> None:
-    """Keep an amount; `note_id` only where it can still buy that note."""
+    """Keep an amount; `note_id` only where it can still buy that note. A node that tells of no amount has paid none."""
+    if amount_msat <= 0:
+        return
     await connection.execute(
         "INSERT INTO surplus (reference, note_id, amount_msat, reason) VALUES ($1, $2, $3, $4)",
         reference,
