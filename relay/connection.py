@@ -212,8 +212,9 @@ class Connection:
         try:
             saved = await self._services.event.take(event, self._find_tier(), self._session, self._loop.time())
         except PaymentRequired as required:
-            self._listen_for_payment(event.id, required.charged)
-            raise
+            if not await self._is_paid_meanwhile(event.id, required.charged):
+                raise
+            return
         finally:
             self._event_slots.release()
         self._answer_saved(event.id, saved)
@@ -221,11 +222,11 @@ class Connection:
     def _answer_saved(self, event_id: str, saved: Saved) -> None:
         self._send_ok(event_id, saved.accepted, self._services.event.describe(saved))
 
-    def _listen_for_payment(self, event_id: str, charged: Charged) -> None:
-        """Send a second OK when the note is kept, if this connection still is there."""
+    async def _is_paid_meanwhile(self, event_id: str, charged: Charged) -> bool:
+        """Listen for the payment, and answer whether its OK is sent already: it may have come since the note was looked up."""
         payers = self._services.payers
         if payers is None or self._is_closing:
-            return
+            return False
 
         def tell(saved: Saved) -> None:
             self._unpaid.discard(charged.note_id)
@@ -234,6 +235,10 @@ class Connection:
 
         payers.listen(charged.note_id, charged.price_msat, self, tell)
         self._unpaid.add(charged.note_id)
+        is_bought = await self._services.event.is_bought(charged)
+        if is_bought and charged.note_id in self._unpaid:
+            payers.tell(charged.note_id, charged.price_msat, Saved.DUPLICATE)
+        return charged.note_id not in self._unpaid
 
     def _stop_listening(self, note_id: bytes) -> None:
         if note_id in self._unpaid and self._services.payers is not None:

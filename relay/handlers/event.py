@@ -10,7 +10,7 @@ from relay.insert import Saved
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
 from relay.pricing.tiers import Tier
-from relay.pricing.till import PaymentRequired, Till
+from relay.pricing.till import Charged, PaymentRequired, Till
 from relay.session import Session
 from relay.store import Store
 from relay.verify import proof as ring_proof
@@ -96,6 +96,10 @@ class EventHandler:
                 charged = charged_or_saved
                 session.keep_order(charged.note_id, charged.expires_at)
         raise PaymentRequired(charged)
+
+    async def is_bought(self, charged: Charged) -> bool:
+        """Answer whether a note that was to be paid for is here at its price by now. Raises Rejected(error)."""
+        return self.till is not None and await self.till.is_here(charged)
 
     def describe(self, saved: Saved) -> str:
         """Return what an author is told of a note that was taken or refused."""

@@ -164,8 +164,13 @@ class Collector:
             for reference in watched
         }
         clock = self._clock()
-        due = sorted((schedule.next_s, reference) for reference, schedule in self._schedules.items())
-        turn = [watched[reference] for next_s, reference in due[: self._lookups_a_pass] if next_s <= clock]
+        # Those that are asked for first: what was closed can wait, however many there are.
+        due = sorted(
+            (not watched[reference].is_open, schedule.next_s, reference)
+            for reference, schedule in self._schedules.items()
+            if schedule.next_s <= clock
+        )
+        turn = [watched[reference] for _, _, reference in due[: self._lookups_a_pass]]
         results = await asyncio.gather(*(self._look_up(invoice) for invoice in turn), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -230,11 +235,14 @@ class Collector:
         if settled is None:
             return
         self._observer.report_settled(settled.tier, received_msat)
-        if results and results[0].accepted:
+        if not results:
+            return
+        if results[0].accepted:
             self._paid_s[settled.note_id] = began_s
             if results[0] is not Saved.PENDING:
                 self.mark_published(settled.note_id)
-            self._payers.tell(settled.note_id, settled.price_msat, results[0])
+        # Also that it was refused after all: who waits need not wait on.
+        self._payers.tell(settled.note_id, settled.price_msat, results[0])
 
     def mark_published(self, note_id: bytes) -> None:
         """Note that a note is published, paid for here or elsewhere."""

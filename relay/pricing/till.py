@@ -118,6 +118,11 @@ class Till:
         async with self._lookups.acquire() as connection:
             return await find_standings(connection, note_ids)
 
+    async def is_here(self, charged: Charged) -> bool:
+        """Answer whether a note is here at the price that it was charged. Raises Rejected(error) without a database."""
+        standing = await self.look_up(charged.note_id.hex())
+        return standing.rank is not None and standing.rank >= charged.price_msat
+
     def check_rate(self) -> None:
         """Refuse an order that would come too fast, before its note is verified: a flood of them costs others nothing then.
 

@@ -436,3 +436,44 @@ async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, An
         ):
             assert read_metric(sold.relay, name) == value, name
         assert read_metric(sold.relay, "ringrelay_parked_bytes") > 500
+
+
+async def test_a_payment_that_comes_while_its_note_is_sent_again_is_heard_of(
+    database18: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = make_ring_note()
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.cheap) as other:
+        offer = await order(author, note)
+        assert sold.relay._payments is not None
+        till = sold.relay._payments.till
+        look_up = till.look_up
+
+        async def look_up_in_vain(note_id: str) -> Any:
+            """Find the note unpaid, and be told so when it is paid and published."""
+            standing = await look_up(note_id)
+            monkeypatch.undo()
+            await sold.node.pay(offer.bolt11)
+            assert (await author.next("OK"))[:2] == [note.id, True]
+            return standing
+
+        monkeypatch.setattr(till, "look_up", look_up_in_vain)
+        assert await other.publish(note) == DUPLICATE
+        # Nothing follows.
+        assert await other.fetch({}) == [as_json(note)]
+
+
+async def test_who_waits_hears_that_a_paid_note_was_refused_after_all(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    answers = [
+        make_ring_note(word, scope=f"1018:{'5' * 64}", kind=1018, tags=(("e", "5" * 64),)) for word in ("yes", "no")
+    ]
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        offers = [await order(author, answer) for answer in answers]
+        for offer in offers:
+            await sold.node.pay(offer.bolt11)
+        told = [await author.next("OK") for _ in offers]
+        assert sorted(accepted for _, accepted, _ in told) == [False, True]
+        (refused,) = [text for _, accepted, text in told if not accepted]
+        assert refused.startswith("duplicate: this ring member has already answered")
+        assert await read_surplus(database18) == [(1_000_000, "refused", False)]
