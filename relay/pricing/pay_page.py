@@ -156,7 +156,9 @@ class PayPages:
     def render_tiers(self, tiers: Sequence[TierLine]) -> Page:
         """Return the page that says how posting works, and what it costs on each path."""
         base = self._relay_url.rstrip("/")
-        return _build_html(HTTPStatus.OK, self._tiers.render(rows=[(base + tier.path, tier) for tier in tiers]))
+        rows = [(base + tier.path, tier) for tier in tiers]
+        is_sold = any(tier.price_sat for tier in tiers)
+        return _build_html(HTTPStatus.OK, self._tiers.render(rows=rows, is_sold=is_sold))
 
     def _list_values(self, status: PayStatus, now: int) -> dict[str, Any]:
         """Return what the template shows in this state, and nothing of another state."""

@@ -273,3 +273,12 @@ def test_a_code_is_drawn_once_however_often_its_page_is_asked_for(monkeypatch: p
     # The library that draws: at 10 ms a page, whoever has an address could keep everybody waiting.
     monkeypatch.delattr(pay_page.segno, "make_qr")
     assert render(OPEN, pages=pages) == first
+
+
+def test_a_relay_that_sells_nothing_speaks_of_no_payment() -> None:
+    page = PAGES.render_tiers([TierLine("/", 0, 16, 1_024, 256)]).body.decode()
+    main = page[page.index("<main") :]
+    assert "There is no account." in main
+    assert "16 bits of proof of work" in main
+    for word in ("invoice", "wallet", "Pay ", "paid"):
+        assert word not in main
