@@ -12,7 +12,7 @@ from relay.event import is_expired
 from relay.note import Note, read_note
 from relay.pricing.invoices import Settled, close_orphans, close_others, settle_invoice
 from relay.pricing.parked import find_parked, unpark
-from relay.pricing.surplus import Reason, keep_surplus, spend_for_note, sum_for_note
+from relay.pricing.surplus import BOUGHT, Reason, keep_of_refused, keep_surplus, spend_for_note, sum_for_note
 from relay.row import Saved
 
 _ROUND_S = 3_600
@@ -61,16 +61,14 @@ class Settlement:
             return []
         return [note]
 
-    async def conclude(self, connection: asyncpg.Connection, _: Sequence[Note], results: Sequence[Saved]) -> None:
+    async def conclude(self, connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Saved]) -> None:
         """Drop what waited, and keep the payment where the note was refused or was here at that price."""
         if self.settled is None or not results:
             return
         await unpark(connection, self.settled.note_id)
         await close_others(connection, self.settled.note_id, self.settled.price_msat)
         await close_orphans(connection)
-        if results[0] not in (Saved.STORED, Saved.RAISED, Saved.PENDING):
-            reason = Reason.DOUBLE if results[0] is Saved.DUPLICATE else Reason.REFUSED
-            await keep_surplus(connection, self.reference, self.settled.price_msat, reason)
+        await keep_of_refused(connection, notes, results, self.reference)
 
 
 @dataclass(slots=True)
@@ -90,7 +88,7 @@ class Spending:
 
     async def conclude(self, connection: asyncpg.Connection, _: Sequence[Note], results: Sequence[Saved]) -> None:
         """Spend it, unless the note was refused."""
-        if results and results[0] in (Saved.STORED, Saved.RAISED, Saved.PENDING):
+        if results and results[0] in BOUGHT:
             await spend_for_note(connection, self.note_id, self.note.rank)
             await unpark(connection, self.note_id)
             await close_others(connection, self.note_id, self.note.rank)

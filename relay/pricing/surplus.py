@@ -11,6 +11,9 @@ import asyncpg
 from relay.note import Note
 from relay.row import Saved
 
+# What a payment was good for.
+BOUGHT = frozenset({Saved.STORED, Saved.RAISED, Saved.PENDING})
+
 
 class Reason(StrEnum):
     """Tell why a payment, or a part of it, bought nothing."""
@@ -42,12 +45,14 @@ async def keep_surplus(
     )
 
 
-async def keep_of_refused(connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Saved]) -> None:
+async def keep_of_refused(
+    connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Saved], reference: bytes | None = None
+) -> None:
     """Keep what was paid for notes that were refused when they were to be published, or were there at that price already."""
     for note, saved in zip(notes, results, strict=True):
-        if note.rank and saved not in (Saved.STORED, Saved.RAISED, Saved.PENDING):
+        if note.rank and saved not in BOUGHT:
             reason = Reason.DOUBLE if saved is Saved.DUPLICATE else Reason.REFUSED
-            await keep_surplus(connection, None, note.rank, reason)
+            await keep_surplus(connection, reference, note.rank, reason)
 
 
 async def sum_for_note(connection: asyncpg.Connection, note_id: bytes) -> int:
