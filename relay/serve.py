@@ -116,8 +116,10 @@ async def _serve_until(
             started.set()
             _greet(config, relay.find_url())
             reloading = asyncio.create_task(_keep_reloading(hung_up, relay, path, log))
-            await _wait_for_end(stopping, relay.server_ended)
-            await end_tasks([reloading])
+            try:
+                await _wait_for_end(stopping, relay.server_ended)
+            finally:
+                await end_tasks([reloading])
             log.write(LogEvent.STOPPING)
     except DATABASE_FAILURES as error:
         if started.is_set():
