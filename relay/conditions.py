@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from relay.filter import Filter
-from relay.search import Search, Term, find_values
+from relay.protocol.filter import Filter
+from relay.protocol.search import Search, Term, find_values
 from relay.verify.claim import Form
 
 # A btree entry must stay below 2,704 bytes. 0xFF never occurs in UTF-8, so a hash is never taken for a value.

@@ -3,7 +3,7 @@
 import asyncpg
 
 from relay.conditions import encode_tag
-from relay.event import DELETION_REQUEST, list_indexed_tags, to_address
+from relay.protocol.event import DELETION_REQUEST, list_indexed_tags, to_address
 from relay.row import Row, Saved
 from relay.verify.answers import Answer, read_named_rings
 

@@ -10,24 +10,24 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from relay import messages
-from relay.event import Event
-from relay.filter import read_from
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
 from relay.limits import Limits
-from relay.messages import Auth, ClientMessage, Close, Count, Malformed, Publish, Req
 from relay.metrics import Metrics
 from relay.note import Note
 from relay.outbox import Outbox
 from relay.pricing.payers import Payers
 from relay.pricing.tiers import Tier, Tiers
 from relay.pricing.till import Charged, PaymentRequired
+from relay.protocol import messages
+from relay.protocol.event import Event
+from relay.protocol.filter import read_from
+from relay.protocol.messages import Auth, ClientMessage, Close, Count, Malformed, Publish, Req
+from relay.protocol.refusal import Prefix, Rejected
 from relay.row import Saved
 from relay.session import Session
 from relay.subscriptions import Subscription, Subscriptions
-from relay.verdict import Prefix, Rejected
 
 _GOING_AWAY = 1001
 _TRY_AGAIN_LATER = 1013

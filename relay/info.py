@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.config import Config
 from relay.pricing.tiers import Tier
-from relay.search import SEARCH_KEYS
+from relay.protocol.search import SEARCH_KEYS
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme
 

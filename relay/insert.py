@@ -11,11 +11,11 @@ import asyncpg
 
 from relay.conditions import encode_tag
 from relay.conflicts import refuse_known
-from relay.event import DELETION_REQUEST, KindClass, classify, find_expiration, list_indexed_tags
 from relay.note import Note
 from relay.pending import hold, withdraw
 from relay.pricing.invoices import close_orphans
 from relay.pricing.parked import withdraw_parked
+from relay.protocol.event import DELETION_REQUEST, KindClass, classify, find_expiration, list_indexed_tags
 from relay.rank import raise_pending, raise_stored
 from relay.row import Row, Saved, hash_address, to_row
 

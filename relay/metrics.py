@@ -16,8 +16,8 @@ from prometheus_client import (
 )
 
 from relay.pricing.payment_metrics import PaymentMetrics
+from relay.protocol.refusal import Prefix
 from relay.store import QueryTiming
-from relay.verdict import Prefix
 from relay.verify.encoding import Scheme
 from relay.verify.pool import Timing
 from relay.writer import Commit

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from relay.event import Event, decode_event
-from relay.verdict import Rejected
+from relay.protocol.event import Event, decode_event
+from relay.protocol.refusal import Rejected
 from relay.verify import proof
 from relay.verify.claim import Claim
 

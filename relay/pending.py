@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from relay.event import is_expired
 from relay.note import Note, read_note
 from relay.pricing.surplus import keep_of_refused
+from relay.protocol.event import is_expired
 from relay.row import Row, Saved
 
 

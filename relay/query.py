@@ -19,8 +19,8 @@ from relay.conditions import (
     list_forms,
     to_bytes,
 )
-from relay.filter import Filter
-from relay.search import Term, find_selective, find_values
+from relay.protocol.filter import Filter
+from relay.protocol.search import Term, find_selective, find_values
 from relay.verify.encoding import Scheme
 
 # Authors times kinds beyond this are looked up by author alone: each pair costs an index descent.

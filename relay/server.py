@@ -28,10 +28,10 @@ from relay.pricing.pay_page import PayStatus
 from relay.pricing.payments import Payments
 from relay.pricing.tiers import Tiers
 from relay.private_web import start_private_web
+from relay.protocol.refusal import Rejected
 from relay.store import Store
 from relay.subscriptions import Subscriptions
 from relay.ticks import publish_at_ticks
-from relay.verdict import Rejected
 from relay.verify.pool import VerifyPool
 from relay.web import Web
 from relay.writer import Writer

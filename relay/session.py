@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from relay.filter import Filter, count_values
 from relay.limits import InvoicePolicy, Limits
+from relay.protocol.filter import Filter, count_values
+from relay.protocol.refusal import Prefix, Rejected
 from relay.rate_limit import TokenBucket
 from relay.subscriptions import Subscription
-from relay.verdict import Prefix, Rejected
 
 
 class Session:

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import asyncpg
 
 from relay.conditions import Cursor
-from relay.filter import Filter
 from relay.postgres_errors import DATABASE_AWAY
+from relay.protocol.filter import Filter
+from relay.protocol.refusal import Prefix, Rejected
 from relay.query import Query, build_count, build_named_rings, build_page, build_tally
 from relay.tally import Counted, find_target
 from relay.together import Together
-from relay.verdict import Prefix, Rejected
 from relay.verify.answers import read_named_rings
 
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.

@@ -4,10 +4,10 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from relay.event import list_indexed_tags
-from relay.filter import Filter, find_facts, matches
 from relay.note import Note
-from relay.search import find_selective
+from relay.protocol.event import list_indexed_tags
+from relay.protocol.filter import Filter, find_facts, matches
+from relay.protocol.search import find_selective
 
 
 class Owner(Protocol):

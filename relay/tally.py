@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.filter import Filter
+from relay.protocol.filter import Filter
 from relay.verify.answers import ANSWER_KINDS
 
 

@@ -14,7 +14,7 @@ from relay.note import Note
 from relay.pending import list_pending, take
 from relay.postgres_errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.pricing.surplus import keep_of_refused
-from relay.verdict import Prefix, Rejected
+from relay.protocol.refusal import Prefix, Rejected
 
 _MAX_BATCH = 500
 # In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms. One of the largest rings

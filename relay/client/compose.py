@@ -22,8 +22,8 @@ from relay.client.ring_file import Entry, read_ring
 from relay.client.ring_sign import make_bound_note
 from relay.client.tags import parse_tag
 from relay.client.terminal import tell, warn
-from relay.event import MAX_TIMESTAMP, Event, Tag, find_tag
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import MAX_TIMESTAMP, Event, Tag, find_tag
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify.answers import REACTION, find_answer
 from relay.verify.claim import Claim, Form
 from relay.verify.encoding import MAX_FLAG_BYTES, Scheme

@@ -10,7 +10,7 @@ from relay.client.frame import FRAME_SIZES, make_frame
 from relay.client.pay import Terms, settle
 from relay.client.send import Answer, Demand, Destination, Outcome, open_line
 from relay.client.terminal import tell, warn
-from relay.event import Event
+from relay.protocol.event import Event
 
 if TYPE_CHECKING:
     from websockets.exceptions import ConnectionClosed

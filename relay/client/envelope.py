@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 from coincurve import PrivateKey
 
-from relay.event import Event, Tag, compute_id
+from relay.protocol.event import Event, Tag, compute_id
 
 # A try hashes the nonce and all that follows it, which is the content above all. Rather too slow than too fast.
 _TRY_S = 0.7e-6

@@ -1,6 +1,6 @@
 """The EVENT message as it travels: padded, so that its size says little. Knows no socket."""
 
-from relay.event import Event, encode_event
+from relay.protocol.event import Event, encode_event
 
 # Whoever watches the line sees the size of what was sent. Four sizes for all notes tell them little.
 FRAME_SIZES = (4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024)

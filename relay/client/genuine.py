@@ -1,7 +1,7 @@
 """Whether an event is what it claims to be: its id, its own signature, and what a ring signed. Believes no relay."""
 
-from relay.event import Event, compute_id
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event, compute_id
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof, schnorr
 from relay.verify.claim import RingProof
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import bech32
 import coincurve
 
-from relay.nip19 import encode
+from relay.protocol.nip19 import encode
 from relay.verify.encoding import ORDER, is_scalar
 
 SECRET_VARIABLE = "RINGRELAY_SECRET_KEY"  # noqa: S105 (the name of the variable, not what is in it)

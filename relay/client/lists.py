@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from relay.client import keys
 from relay.client.keys import BadInput
 from relay.client.request import fetch_stored
-from relay.event import Event, KindClass, classify, find_tag
+from relay.protocol.event import Event, KindClass, classify, find_tag
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection

@@ -11,7 +11,7 @@ from coincurve import PrivateKey
 from relay.client import keys
 from relay.client.envelope import seal
 from relay.client.ring_sign import sign_blsag, sign_sag
-from relay.event import Event, Tag
+from relay.protocol.event import Event, Tag
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme, encode_ring_a
 from relay.verify.message_bound import MIN_RING, RESERVED_START, TEXT_NOTE, UNSIGNED_TAGS

@@ -12,9 +12,9 @@ from relay.client.keys import BadInput
 from relay.client.qr import draw
 from relay.client.send import Answer, Demand, Line
 from relay.client.terminal import tell
-from relay.event import Event
 from relay.pricing.bolt11 import read_amount_msat
 from relay.pricing.offer import Offer, read_offer
+from relay.protocol.event import Event
 
 _MAX_WAIT_S = 86_400
 # Between two calls to a relay that is away: twice as long each time.

@@ -17,7 +17,7 @@ from relay.client.keys import BadInput
 from relay.client.publish_signed import sign_and_publish
 from relay.client.send import Destination
 from relay.client.terminal import tell, warn
-from relay.event import Event, decode_event
+from relay.protocol.event import Event, decode_event
 
 MAX_LINE_BYTES = 16 * 2**20
 # A list of faults that is longer tells nobody more.

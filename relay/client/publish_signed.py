@@ -19,7 +19,7 @@ from relay.client.pay import Terms
 from relay.client.send import Answer, Destination
 from relay.client.sign import read_message
 from relay.client.terminal import tell
-from relay.event import Event, count_leading_zero_bits, decode_event
+from relay.protocol.event import Event, count_leading_zero_bits, decode_event
 from relay.verify.message_bound import TEXT_NOTE
 
 # What a relay gets without asking the author, all its demands together.

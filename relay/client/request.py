@@ -17,7 +17,7 @@ from relay.client.connect import explain_close
 from relay.client.genuine import is_signed
 from relay.client.keys import BadInput
 from relay.client.terminal import tell, to_printable
-from relay.event import Event
+from relay.protocol.event import Event
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from coincurve import PrivateKey, PublicKey
 
 from relay.client.envelope import seal
-from relay.event import Event, Tag, compute_id
+from relay.protocol.event import Event, Tag, compute_id
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature, Scheme, encode_ring_a, is_flag, is_scalar
 from relay.verify.form_bound import SIGNED_PREFIX

@@ -10,8 +10,8 @@ from relay.client.connect import connect
 from relay.client.frame import make_frame
 from relay.client.route import Tor
 from relay.client.terminal import tell, to_printable
-from relay.event import Event
 from relay.pricing.offer import PAYMENT_REQUIRED
+from relay.protocol.event import Event
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from relay.client.terminal import to_printable
-from relay.event import Event
+from relay.protocol.event import Event
 from relay.verify.claim import RingProof
 
 _WIDTHS = (16, 5, 10, 6, 5, 9)

@@ -9,7 +9,7 @@ from relay.client import explain
 from relay.client.compose import add_note_arguments, make_note, read_draft
 from relay.client.keys import BadInput
 from relay.client.stdin import read_stdin
-from relay.event import encode_event
+from relay.protocol.event import encode_event
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 

@@ -15,8 +15,8 @@ from relay.client.keys import BadInput
 from relay.client.request import Signal, listen
 from relay.client.route import Tor
 from relay.client.terminal import tell
-from relay.event import Event
-from relay.verdict import Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Rejected
 
 if TYPE_CHECKING:
     from relay.client.subscribe_filter import Wanted

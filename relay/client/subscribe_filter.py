@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.client.keys import BadInput
-from relay.event import Event
-from relay.filter import Filter, find_facts, matches, parse_filter
 from relay.limits import Limits
-from relay.search import EXTENSION
-from relay.verdict import Rejected
+from relay.protocol.event import Event
+from relay.protocol.filter import Filter, find_facts, matches, parse_filter
+from relay.protocol.refusal import Rejected
+from relay.protocol.search import EXTENSION
 from relay.verify.claim import RingProof
 
 # What is sent is for the relay to bound; here it is only read.

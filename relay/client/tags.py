@@ -7,7 +7,7 @@ import msgspec
 from relay.client import keys
 from relay.client.keys import BadInput
 from relay.client.ring_sign import RESERVED_TAGS
-from relay.event import Tag
+from relay.protocol.event import Tag
 
 _HEX_32 = re.compile(r"[0-9a-f]{64}")
 

@@ -13,8 +13,8 @@ from relay.client.genuine import check_note
 from relay.client.keys import BadInput
 from relay.client.show import describe_proof
 from relay.client.stdin import read_stdin
-from relay.event import decode_event
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import decode_event
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import ring
 from relay.verify.claim import MAX_RING
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from relay.limits import Limits
-from relay.messages import Count, encode_count
+from relay.protocol.messages import Count, encode_count
 from relay.store import Store
 
 

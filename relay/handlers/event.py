@@ -5,12 +5,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from relay.event import Event, count_leading_zero_bits, encode_event
 from relay.insert import Saved
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
 from relay.pricing.tiers import Tier
 from relay.pricing.till import Charged, PaymentRequired, Till
+from relay.protocol.event import Event, count_leading_zero_bits, encode_event
 from relay.session import Session
 from relay.store import Store
 from relay.verify import proof as ring_proof

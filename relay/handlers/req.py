@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from relay.event import is_expired
 from relay.limits import Limits
-from relay.messages import encode_eose, encode_event_prefix
 from relay.outbox import Outbox
+from relay.protocol.event import is_expired
+from relay.protocol.messages import encode_eose, encode_event_prefix
 from relay.store import Store
 from relay.subscriptions import Subscription
 

@@ -18,7 +18,7 @@ import msgspec
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from relay.nip19 import encode_nevent
+from relay.protocol.nip19 import encode_nevent
 
 _HTML, _JSON = "text/html", "application/json"
 _UNKNOWN = "the address is unknown, its invoice has expired, or it was forgotten after the note was published"

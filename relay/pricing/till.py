@@ -26,10 +26,10 @@ from relay.pricing.parked import Parking, count_parked, park, purge
 from relay.pricing.settlement import Spending, Terms, to_due
 from relay.pricing.standing import Standing, find_standing, find_standings
 from relay.pricing.tiers import MSAT_PER_SAT, Tier
+from relay.protocol.refusal import Prefix, Rejected
 from relay.rate_limit import TokenBucket
 from relay.row import Row, Saved, to_row
 from relay.together import Together
-from relay.verdict import Prefix, Rejected
 from relay.writer import Writer
 
 # The same for every note: it stands in the payer's wallet, and in the node's books.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from relay.event import Event
+from relay.protocol.event import Event
 from relay.verify.claim import Claim, Form
 
 REACTION = 7  # NIP-25

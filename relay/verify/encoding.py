@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
 
-from relay.verdict import Prefix, Rejected
+from relay.protocol.refusal import Prefix, Rejected
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 ORDER_BYTES = ORDER.to_bytes(32, "big")

@@ -3,8 +3,8 @@
 import re
 from itertools import pairwise
 
-from relay.event import Event, Tag, compute_id
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event, Tag, compute_id
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import ring as equations
 from relay.verify.claim import MAX_RING, Candidate, Claim, Form
 from relay.verify.encoding import RingSignature, Scheme, decode_ring_a, is_flag

@@ -2,8 +2,8 @@
 
 import re
 
-from relay.event import Event
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import message_bound
 from relay.verify.claim import Candidate, Claim, Form
 

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from relay.event import Event
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import message_bound, text_labels
 from relay.verify.claim import Candidate, Claim, Form
 from relay.verify.encoding import JSON_SIGNATURE

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from bech32 import bech32_decode, convertbits
 
-from relay.event import Event
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import ring as equations
 from relay.verify.claim import Candidate, Claim, Form
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from relay.event import Event
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof, schnorr
 from relay.verify.claim import Claim, RingProof
 

@@ -7,8 +7,8 @@ import re
 
 import msgspec
 
-from relay.event import Event
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import form_bound, form_nip97, form_nostringer, form_text
 from relay.verify import ring as equations
 from relay.verify.claim import MAX_RING, Claim, Form, RingProof

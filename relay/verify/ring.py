@@ -23,7 +23,7 @@ from coincurve import PublicKey
 from coincurve._libsecp256k1 import ffi, lib
 from coincurve.context import GLOBAL_CONTEXT
 
-from relay.verdict import Prefix, Rejected
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify.curve import Curve
 from relay.verify.encoding import (
     ORDER,

@@ -4,7 +4,9 @@ import re
 
 from bech32 import bech32_decode
 
-from relay.event import (
+from relay.limits import AcceptPolicy, Limits, RingPolicy
+from relay.pricing.tiers import Tier
+from relay.protocol.event import (
     DELETION_REQUEST,
     Event,
     KindClass,
@@ -14,9 +16,7 @@ from relay.event import (
     encode_event,
     is_expired,
 )
-from relay.limits import AcceptPolicy, Limits, RingPolicy
-from relay.pricing.tiers import Tier
-from relay.verdict import Prefix, Rejected
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify.answers import POLL_RESPONSE, find_answer
 from relay.verify.claim import Claim
 from relay.verify.encoding import Scheme

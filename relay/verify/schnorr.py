@@ -2,8 +2,8 @@
 
 from coincurve import PublicKeyXOnly
 
-from relay.event import Event
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Prefix, Rejected
 
 
 def check(event: Event) -> None:

@@ -12,7 +12,7 @@ from coincurve import PrivateKey
 from websockets.exceptions import ConnectionClosed
 
 from relay.embedded.cluster import SUPERUSER
-from relay.event import Event
+from relay.protocol.event import Event
 from tests.support.client import Client, fetch_ids
 from tests.support.events import KEYS, make_event, make_ring_note
 from tests.support.processes import LOAD_SETTINGS, ServeProcess, serve

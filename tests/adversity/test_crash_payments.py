@@ -12,8 +12,8 @@ from pathlib import Path
 import asyncpg
 from websockets.exceptions import ConnectionClosed
 
-from relay.event import Event
 from relay.pricing.offer import Offer, read_offer
+from relay.protocol.event import Event
 from tests.support.client import Client, fetch_ids
 from tests.support.events import make_ring_note
 from tests.support.lightning_stubs import LndStub

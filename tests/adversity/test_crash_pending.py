@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
-from relay.event import Event
+from relay.protocol.event import Event
 from tests.adversity.test_crash import post
 from tests.support.client import fetch_ids
 from tests.support.events import make_ring_note

@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from relay.embedded import EmbeddedPostgres
 from relay.embedded.cluster import DATABASE, PORT
-from relay.event import Event
 from relay.log import Log
 from relay.migrate import find_migrations_directory, migrate
+from relay.protocol.event import Event
 from relay.server import Relay, running
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note

@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from relay.embedded.cluster import SUPERUSER
-from relay.event import Event, encode_event
+from relay.protocol.event import Event, encode_event
 from tests.support.client import Client
 from tests.support.events import make_ring_note
 from tests.support.lightning_stubs import LndStub

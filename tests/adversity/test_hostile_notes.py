@@ -16,8 +16,8 @@ from coincurve import PrivateKey
 
 from relay.client.keys import encode_npub
 from relay.client.ring_sign import sign_blsag, sign_sag
-from relay.event import Event, Tag
 from relay.limits import Limits
+from relay.protocol.event import Event, Tag
 from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
 from relay.verify.ring import Dialect, lift, to_ring_id
 from tests.support.client import Client

@@ -9,11 +9,11 @@ import asyncpg
 import pytest
 
 from relay import feed as feed_module
-from relay.event import encode_event
 from relay.feed import Feed
 from relay.insert import insert_batch
 from relay.log import Log
 from relay.note import Note
+from relay.protocol.event import encode_event
 from relay.server import Relay, running
 from tests.support.client import TIMEOUT_S, Client
 from tests.support.events import KEYS, make_event, make_ring_note, to_note

@@ -8,8 +8,8 @@ from typing import Any
 from relay.log import Log
 from relay.metrics import Metrics
 from relay.pricing.tiers import Tier
+from relay.protocol.refusal import Prefix
 from relay.server import Relay, running
-from relay.verdict import Prefix
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note
 from tests.support.relays import make_config, to_url

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from relay.event import encode_event
 from relay.limits import Limits
+from relay.protocol.event import encode_event
 from tests.support.client import TIMEOUT_S, Client, as_json, to_json
 from tests.support.events import make_ring_note
 from tests.support.raw import make_handshake, port_of

@@ -12,8 +12,8 @@ from pathlib import Path
 from aiohttp import web
 from coincurve import PrivateKey
 
-from relay.event import Event
 from relay.log import FIELDS, LogEvent
+from relay.protocol.event import Event
 from tests.support.client import fetch_ids
 from tests.support.events import make_event, make_ring, make_ring_note
 from tests.support.payment_run import FORWARDED, SOURCE, Run, Sold, selling

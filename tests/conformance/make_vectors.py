@@ -7,8 +7,8 @@ from typing import Any
 from msgspec import to_builtins
 
 from relay.client.genuine import check_note
-from relay.event import Event
-from relay.verdict import Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Rejected
 from tests.conformance.negative import list_negative
 from tests.conformance.positive import list_positive
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from relay.event import Event
+from relay.protocol.event import Event
 from tests.conformance.notes import AUTHOR, hex_of, make_event, npub_of
 
 OTHER_AUTHOR = AUTHOR + 1

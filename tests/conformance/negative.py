@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from relay.event import Event
+from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature
 from relay.verify.ring import Dialect, to_ring_id
 from tests.conformance.negative_encodings import list_encodings

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from coincurve import PublicKey
 
-from relay.event import Event
+from relay.protocol.event import Event
 from relay.verify.encoding import ORDER, RingSignature, Scheme
 from relay.verify.ring import Dialect
 from tests.conformance.negative_texts import OFF_CURVE, RING, SIGNER, TEXT, Named

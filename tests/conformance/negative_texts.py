@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from relay.event import Event
+from relay.protocol.event import Event
 from tests.conformance.notes import as_json, compact, hex_of, make_event, npub_of
 from tests.conformance.signing import sag
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from relay.client.envelope import mine
-from relay.event import Event
+from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature
 from relay.verify.ring import Dialect, to_ring_id
 from tests.conformance.notes import (

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from relay.client.genuine import check_note
-from relay.event import Event, decode_event, encode_event
 from relay.limits import RingPolicy
-from relay.verdict import Rejected
+from relay.protocol.event import Event, decode_event, encode_event
+from relay.protocol.refusal import Rejected
 from relay.verify import proof, rules
 from tests.conformance.make_vectors import PATH, build
 from tests.conformance.mutations import mutate

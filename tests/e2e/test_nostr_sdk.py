@@ -31,8 +31,8 @@ from nostr_sdk import (
 )
 
 from relay.client.genuine import check_note
-from relay.event import Event, decode_event
-from relay.verdict import Rejected
+from relay.protocol.event import Event, decode_event
+from relay.protocol.refusal import Rejected
 from tests.support.client import as_json, to_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of, sign_again
 from tests.support.relays import relay_on

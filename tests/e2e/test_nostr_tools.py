@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from relay.client.genuine import check_note
-from relay.event import Event, decode_event
+from relay.protocol.event import Event, decode_event
 from tests.support import npm
 from tests.support.client import as_json, to_json
 from tests.support.events import make_event, make_ring_note

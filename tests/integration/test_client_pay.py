@@ -11,8 +11,8 @@ from relay.client import keys
 from relay.client.explain import PAYMENT
 from relay.client.genuine import check_note
 from relay.client.publish_signed import MAX_ROUNDS
-from relay.event import count_leading_zero_bits, decode_event, encode_event
 from relay.pricing.offer import Offer, encode_offer
+from relay.protocol.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.bolt11 import make_bolt11
 from tests.support.command import start
 from tests.support.events import KEYS, make_event, make_ring

@@ -12,7 +12,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 import pytest
 import segno
 
-from relay.event import encode_event
+from relay.protocol.event import encode_event
 from tests.support.command import ENVIRONMENT
 from tests.support.priced_relay import (
     BOLT11,

@@ -8,7 +8,7 @@ import pytest
 
 from relay.client import keys
 from relay.client.genuine import check_note
-from relay.event import count_leading_zero_bits, decode_event, encode_event
+from relay.protocol.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.client import Client
 from tests.support.command import Finished, run
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note

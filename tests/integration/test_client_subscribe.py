@@ -10,7 +10,7 @@ import pytest
 
 from relay.client import keys
 from relay.client.other_forms import make_other_note
-from relay.event import find_tag
+from relay.protocol.event import find_tag
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme
 from relay.verify.ring import to_ring_id

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.event import Event
+from relay.protocol.event import Event
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note
 from tests.support.lightning_stubs import LndStub

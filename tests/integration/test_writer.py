@@ -9,11 +9,11 @@ import asyncpg
 import msgspec
 import pytest
 
-from relay.event import Event
 from relay.feed import Feed
 from relay.insert import Saved
 from relay.note import Note
-from relay.verdict import Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Rejected
 from relay.writer import Commit, Writer
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note, to_ring_note
 

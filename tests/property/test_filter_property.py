@@ -8,10 +8,10 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.filter import Filter, find_facts, matches, parse_filter
 from relay.insert import insert_batch
 from relay.limits import Limits
 from relay.note import Note
+from relay.protocol.filter import Filter, find_facts, matches, parse_filter
 from relay.query import build_count
 from relay.store import Store
 from relay.subscriptions import Subscription, Subscriptions

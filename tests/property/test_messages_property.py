@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.event import Event
-from relay.filter import Filter
 from relay.limits import Limits
-from relay.messages import (
+from relay.protocol.event import Event
+from relay.protocol.filter import Filter
+from relay.protocol.messages import (
     Auth,
     ClientMessage,
     Close,
@@ -19,7 +19,7 @@ from relay.messages import (
     Req,
     parse,
 )
-from relay.verdict import Rejected
+from relay.protocol.refusal import Rejected
 from tests.support.client_messages import encode_client_message
 from tests.support.strategies import events, filters
 

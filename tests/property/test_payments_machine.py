@@ -23,8 +23,8 @@ from relay.insert import insert_batch
 from relay.pricing.backend import BackendError
 from relay.pricing.settlement import Terms, to_due
 from relay.pricing.till import Charged
+from relay.protocol.refusal import Prefix, Rejected
 from relay.row import Saved
-from relay.verdict import Prefix, Rejected
 from tests.conftest import PostgresServer
 from tests.support.events import to_ring_note
 from tests.support.killable import Killed, Process

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from relay.event import Event
+from relay.protocol.event import Event
 from tests.support.client import to_json
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
 

@@ -2,7 +2,7 @@
 
 from bech32 import bech32_encode, convertbits
 
-from relay.event import Event, compute_id
+from relay.protocol.event import Event, compute_id
 from tests.refusals.case import OFF_CURVE, Case, Elsewhere, Message, Variant
 from tests.support.client import to_json
 from tests.support.events import KEYS

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
 
-from relay.verdict import Prefix
+from relay.protocol.refusal import Prefix
 
 _RELAY = Path(__file__).resolve().parents[2] / "relay"
 # The author's commands refuse nobody, and the private port is the operator's.

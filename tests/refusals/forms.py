@@ -6,7 +6,7 @@ import re
 from coincurve import PrivateKey
 
 from relay.client.other_forms import make_other_note
-from relay.event import Event
+from relay.protocol.event import Event
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme
 from tests.refusals.case import Case, Variant

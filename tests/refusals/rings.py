@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from relay.client.ring_sign import sign_blsag
-from relay.event import Event
+from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature, decode_ring_a, encode_ring_a
 from relay.verify.ring import lift
 from tests.refusals.case import OFF_CURVE, Case, Elsewhere, Variant

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.event import count_leading_zero_bits
 from relay.log import Log
+from relay.protocol.event import count_leading_zero_bits
 from relay.server import Relay, running
 from tests.refusals.case import Variant
 from tests.support.client import Client, publish_many

@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from relay.event import encode_event
-from relay.filter import Filter
-from relay.messages import Auth, ClientMessage, Close, Count, Publish, Req
-from relay.search import Search
+from relay.protocol.event import encode_event
+from relay.protocol.filter import Filter
+from relay.protocol.messages import Auth, ClientMessage, Close, Count, Publish, Req
+from relay.protocol.search import Search
 
 _encode = msgspec.json.Encoder().encode
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import asyncpg
 
-from relay.event import Event
 from relay.expiry import delete_expired
 from relay.feed import Feed
 from relay.handlers.event import EventHandler
@@ -19,10 +18,11 @@ from relay.pricing.parked import Parking
 from relay.pricing.payments import Payments
 from relay.pricing.tiers import Tier
 from relay.pricing.till import Charged, PaymentRequired
+from relay.protocol.event import Event
+from relay.protocol.refusal import Rejected
 from relay.row import Saved
 from relay.session import Session
 from relay.store import Store
-from relay.verdict import Rejected
 from relay.verify.pool import VerifyPool
 from relay.writer import Writer
 from tests.support.scripted_node import ScriptedBackend, ScriptedNode

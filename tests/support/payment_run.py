@@ -10,8 +10,8 @@ import asyncpg
 from aiohttp import web
 
 from relay.embedded.cluster import SUPERUSER
-from relay.event import Event
 from relay.pricing.offer import Offer
+from relay.protocol.event import Event
 from tests.support.client import Client
 from tests.support.lightning_stubs import LndStub
 from tests.support.paid import order, to_settings, token_of

@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from relay.event import Event
 from relay.limits import InvoicePolicy
 from relay.pricing.tiers import Tier
+from relay.protocol.event import Event
 from relay.verify.pool import VerifyPool
 from tests.conftest import PostgresServer
 from tests.support.events import KEYS, make_event, make_ring_note

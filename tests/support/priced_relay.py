@@ -10,8 +10,8 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from relay.event import encode_event
 from relay.pricing.offer import Offer, encode_offer
+from relay.protocol.event import encode_event
 from tests.support.bolt11 import make_bolt11
 from tests.support.command import Finished, run, start
 from tests.support.events import make_event

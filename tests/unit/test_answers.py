@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from relay.filter import parse_filter
 from relay.limits import Limits
+from relay.protocol.filter import parse_filter
 from relay.tally import find_target
 from relay.verify import proof
 from relay.verify.answers import find_answer, read_named_rings

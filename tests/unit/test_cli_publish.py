@@ -19,7 +19,7 @@ from websockets.datastructures import Headers
 from relay.client.frame import FRAME_SIZES, make_frame
 from relay.client.send import MAX_SHOWN_NOTICES
 from relay.client.terminal import to_printable
-from relay.event import Event, encode_event
+from relay.protocol.event import Event, encode_event
 from tests.support.tls import make_tls
 from tests.support.web import run_web_server
 

@@ -18,7 +18,7 @@ from relay.client.compose import HOUR_S, MAX_BACKDATE_S, pick_time
 from relay.client.explain import STILL_GIVES_YOU_AWAY
 from relay.client.genuine import check_note
 from relay.client.sign import MAX_MESSAGE_BYTES
-from relay.event import Event, count_leading_zero_bits, decode_event, find_tag
+from relay.protocol.event import Event, count_leading_zero_bits, decode_event, find_tag
 from relay.verify.claim import RingProof
 from relay.verify.encoding import Scheme
 

@@ -7,7 +7,7 @@ import pytest
 
 import relay
 from relay.client import advice
-from relay.verdict import Prefix
+from relay.protocol.refusal import Prefix
 
 
 def list_texts() -> str:

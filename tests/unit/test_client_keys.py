@@ -8,8 +8,8 @@ import pytest
 
 from relay.client import keys
 from relay.client.keys import BadInput
-from relay.event import Event
-from relay.verdict import Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Rejected
 from relay.verify.encoding import ORDER
 from relay.verify.rules import check_holds_no_secret_key
 

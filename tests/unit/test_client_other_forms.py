@@ -10,8 +10,8 @@ from coincurve import PrivateKey
 from relay.client import keys
 from relay.client.genuine import check_note
 from relay.client.other_forms import make_other_note
-from relay.event import Event, count_leading_zero_bits, find_tag
-from relay.verdict import Rejected
+from relay.protocol.event import Event, count_leading_zero_bits, find_tag
+from relay.protocol.refusal import Rejected
 from relay.verify import ring as equations
 from relay.verify import schnorr
 from relay.verify.claim import Form

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from relay.verdict import Prefix, Rejected
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify.encoding import (
     ORDER,
     RingSignature,

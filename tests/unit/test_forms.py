@@ -9,8 +9,8 @@ from coincurve import PrivateKey
 
 from relay.client.keys import encode_npub
 from relay.client.ring_sign import sign_blsag, sign_sag
-from relay.event import Event, Tag
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event, Tag
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof
 from relay.verify.claim import Form, RingProof
 from relay.verify.encoding import RingSignature, Scheme, encode_ring_a

@@ -3,7 +3,7 @@
 import pytest
 from nostr_sdk import Nip19Event
 
-from relay.nip19 import encode_nevent
+from relay.protocol.nip19 import encode_nevent
 
 NOTE_ID = bytes(range(32))
 

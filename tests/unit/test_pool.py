@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from relay.event import Event
-from relay.verdict import Rejected
+from relay.protocol.event import Event
+from relay.protocol.refusal import Rejected
 from relay.verify import proof as ring_proof
 from relay.verify.claim import Claim
 from relay.verify.pool import Timing, VerifyPool, count_units

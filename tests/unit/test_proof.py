@@ -10,8 +10,8 @@ import pytest
 from coincurve import PrivateKey
 
 from relay.client.ring_sign import make_bound_note, sign_blsag, sign_sag
-from relay.event import Event, Tag, compute_id, count_leading_zero_bits
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event, Tag, compute_id, count_leading_zero_bits
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof, schnorr
 from relay.verify.claim import Claim, Form
 from relay.verify.encoding import Scheme, encode_ring_a

@@ -9,7 +9,7 @@ import pytest
 from coincurve import PrivateKey
 
 from relay.client.ring_sign import compute_key_image, sign_blsag, sign_sag
-from relay.verdict import Prefix, Rejected
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import ring
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER as N

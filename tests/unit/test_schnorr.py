@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from coincurve import PrivateKey
 
-from relay.event import Event, compute_id
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import Event, compute_id
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import schnorr
 
 KEY = PrivateKey(bytes(31) + b"\x03")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.client.ring_sign import sign_sag
-from relay.verdict import Prefix, Rejected
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import ring
 from relay.verify.encoding import RingSignature, Scheme, decode_json, decode_ring_a, encode_ring_a
 from relay.verify.ring import Dialect, Member, parse_member

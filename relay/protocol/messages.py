@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from relay.event import Event, decode_event
-from relay.filter import Filter, parse_filter
 from relay.limits import Limits
+from relay.protocol.event import Event, decode_event
+from relay.protocol.filter import Filter, parse_filter
+from relay.protocol.refusal import Prefix, Rejected
 from relay.tally import Counted
-from relay.verdict import Prefix, Rejected
 
 
 @dataclass(frozen=True, slots=True)

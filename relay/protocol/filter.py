@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from relay.event import MAX_TIMESTAMP, Event, is_tag_letter, list_indexed_tags
 from relay.limits import Limits
-from relay.search import Search, matches_search, parse_search
-from relay.verdict import Prefix, Rejected
+from relay.protocol.event import MAX_TIMESTAMP, Event, is_tag_letter, list_indexed_tags
+from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.search import Search, matches_search, parse_search
 from relay.verify.claim import Claim
 
 _hex32 = re.compile(r"[0-9a-f]{64}")

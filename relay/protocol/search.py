@@ -5,7 +5,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from relay.limits import Limits
-from relay.verdict import Prefix, Rejected
+from relay.protocol.refusal import Prefix, Rejected
 from relay.verify.claim import Claim, Form
 from relay.verify.encoding import Scheme, is_flag
 

@@ -1,0 +1,1 @@
+"""Nostr on the wire: events, filters, messages, refusals. Pure, and the lowest room."""
