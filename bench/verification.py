@@ -18,9 +18,9 @@ from coincurve._libsecp256k1 import ffi, lib
 from coincurve.context import GLOBAL_CONTEXT
 
 from relay.client.ring_sign import sign_blsag, sign_sag
-from relay.verify import ring
+from relay.verify import ring_equations
 from relay.verify.encoding import RingSignature, Scheme
-from relay.verify.ring import Dialect, Member
+from relay.verify.ring_equations import Dialect, Member
 
 ROUNDS = {10: 40, 100: 12, 1000: 5}
 CALLS_A_ROUND = 200
@@ -76,16 +76,16 @@ def _prepare_call() -> Callable[[], None]:
 
 def _sign(scheme: Scheme, size: int, number: int) -> tuple[Sequence[Member], RingSignature]:
     secrets = [hashlib.sha256(f"{scheme} {size} {number} {index}".encode()).digest() for index in range(size)]
-    members = [ring.lift(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
+    members = [ring_equations.lift(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
     if scheme is Scheme.SAG:
         return members, sign_sag(MESSAGE, members, secrets[size // 2])
     signature = sign_blsag(MESSAGE, members, secrets[size // 2], "bench")
-    ring.hash_to_base.cache_clear()  # a relay has not signed what it verifies
+    ring_equations.hash_to_base.cache_clear()  # a relay has not signed what it verifies
     return members, signature
 
 
 def _time_check(members: Sequence[Member], signature: RingSignature) -> float:
-    return _time(lambda: ring.check(MESSAGE, members, signature, (Dialect.CANONICAL,)))
+    return _time(lambda: ring_equations.check(MESSAGE, members, signature, (Dialect.CANONICAL,)))
 
 
 def _time(work: Callable[[], object]) -> float:

@@ -36,8 +36,8 @@ from relay.limits import (
     RingPolicy,
     Section,
 )
+from relay.policy.tiers import DEFAULT_TIERS, Tier, check_tiers
 from relay.pricing.settings import LightningSection
-from relay.pricing.tiers import DEFAULT_TIERS, Tier, check_tiers
 
 PREFIX = "RELAY_"
 # These belong to the tests.

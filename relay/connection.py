@@ -17,8 +17,8 @@ from relay.limits import Limits
 from relay.metrics import Metrics
 from relay.note import Note
 from relay.outbox import Outbox
+from relay.policy.tiers import Tier, Tiers
 from relay.pricing.payers import Payers
-from relay.pricing.tiers import Tier, Tiers
 from relay.pricing.till import Charged, PaymentRequired
 from relay.protocol import messages
 from relay.protocol.event import Event

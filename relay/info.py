@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from relay.config import Config
-from relay.pricing.tiers import Tier
+from relay.policy.tiers import Tier
 from relay.protocol.search import SEARCH_KEYS
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme

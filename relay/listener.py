@@ -17,7 +17,7 @@ from relay.connection import HARD_FACTOR, Connection, Services
 from relay.limits import Limits
 from relay.network_bucket import NetworkBuckets
 from relay.outbox import LOW_BUFFER_BYTES
-from relay.pricing.tiers import ROOT
+from relay.policy.tiers import ROOT
 from relay.web import Web, find_path, refuse
 from relay.websocket import make_bounded_connection
 

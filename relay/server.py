@@ -22,11 +22,11 @@ from relay.listener import Listener
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.note import Note
+from relay.policy.tiers import Tiers
 from relay.pricing.backends import open_backend
 from relay.pricing.node_report import NodeReport
 from relay.pricing.pay_page import PayStatus
 from relay.pricing.payments import Payments
-from relay.pricing.tiers import Tiers
 from relay.private_web import start_private_web
 from relay.protocol.refusal import Rejected
 from relay.store import Store

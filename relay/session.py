@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from relay.limits import InvoicePolicy, Limits
+from relay.policy.rate_limit import TokenBucket
 from relay.protocol.filter import Filter, count_values
 from relay.protocol.refusal import Prefix, Rejected
-from relay.rate_limit import TokenBucket
 from relay.subscriptions import Subscription
 
 

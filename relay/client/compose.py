@@ -28,7 +28,7 @@ from relay.verify.answers import REACTION, find_answer
 from relay.verify.claim import Claim, Form
 from relay.verify.encoding import MAX_FLAG_BYTES, Scheme
 from relay.verify.message_bound import TEXT_NOTE
-from relay.verify.ring import RELEASE_FLAG
+from relay.verify.ring_equations import RELEASE_FLAG
 
 HOUR_S = 3600
 MAX_BACKDATE_S = 48 * HOUR_S
@@ -291,7 +291,8 @@ def _warn_of_refusal(note: Event) -> None:
     """Judge the note by ringrelay's own defaults, which another relay or its operator may have changed: only warn."""
     # Imported here: no other of the author's commands needs a relay's policy, nor waits for pydantic.
     from relay.limits import AcceptPolicy, Limits, RingPolicy
-    from relay.verify import proof, rules
+    from relay.policy import rules
+    from relay.verify import proof
 
     limits, ring = Limits(), RingPolicy()
     try:

@@ -15,7 +15,7 @@ from relay.protocol.event import Event, Tag
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme, encode_ring_a
 from relay.verify.message_bound import MIN_RING, RESERVED_START, TEXT_NOTE, UNSIGNED_TAGS
-from relay.verify.ring import lift
+from relay.verify.ring_equations import lift
 
 
 def make_other_note(

@@ -13,7 +13,7 @@ from relay.protocol.event import Event, Tag, compute_id
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature, Scheme, encode_ring_a, is_flag, is_scalar
 from relay.verify.form_bound import SIGNED_PREFIX
-from relay.verify.ring import (
+from relay.verify.ring_equations import (
     RELEASE_FLAG,
     Dialect,
     Member,

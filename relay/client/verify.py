@@ -15,10 +15,10 @@ from relay.client.show import describe_proof
 from relay.client.stdin import read_stdin
 from relay.protocol.event import decode_event
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import ring
+from relay.verify import ring_equations
 from relay.verify.claim import MAX_RING
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
-from relay.verify.ring import RELEASE_FLAG, Dialect, Member, to_ring_id
+from relay.verify.ring_equations import RELEASE_FLAG, Dialect, Member, to_ring_id
 
 # A ring of MAX_RING members, as tags and as a signature, with room to spare.
 MAX_INPUT_BYTES = 16 * 2**20
@@ -78,7 +78,7 @@ def _verify_raw(arguments: argparse.Namespace) -> Result:
     message = _parse_message(arguments.message_hex)
     members = _parse_members(_list_members(arguments.ring))
     signature = _parse_signature(_read_signature(arguments.signature).strip(), len(members))
-    dialect = ring.check(message, members, signature, tuple(Dialect))
+    dialect = ring_equations.check(message, members, signature, tuple(Dialect))
     return {
         "valid": True,
         "form": None,
@@ -127,8 +127,8 @@ def _parse_member(number: int, entry: str) -> Member:
     lowered = entry.lower()
     try:
         if lowered.startswith(("npub1", "nsec1")):
-            return ring.lift(keys.parse_public_key(entry))
-        return ring.parse_member(lowered)
+            return ring_equations.lift(keys.parse_public_key(entry))
+        return ring_equations.parse_member(lowered)
     except BadInput as fault:
         raise BadInput(f"--ring, key {number}: {fault}") from None
     except Rejected as rejected:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from relay.insert import Saved
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
-from relay.pricing.tiers import Tier
+from relay.policy import rules
+from relay.policy.tiers import Tier
 from relay.pricing.till import Charged, PaymentRequired, Till
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
 from relay.session import Session
 from relay.store import Store
 from relay.verify import proof as ring_proof
-from relay.verify import rules
 from relay.verify.claim import Claim, RingProof
 from relay.verify.pool import VerifyPool, count_units
 from relay.writer import Writer

@@ -18,6 +18,8 @@ from relay.insert import lock_writers
 from relay.limits import InvoicePolicy
 from relay.note import Note
 from relay.pending import refuse_waiting
+from relay.policy.rate_limit import TokenBucket
+from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres_errors import DATABASE_FAILURES
 from relay.pricing.backend import Backend, BackendError
 from relay.pricing.invoices import Order, begin_invoice, count_others_of, drop_invoice, open_invoice
@@ -25,9 +27,7 @@ from relay.pricing.offer import Offer, encode_offer
 from relay.pricing.parked import Parking, count_parked, park, purge
 from relay.pricing.settlement import Spending, Terms, to_due
 from relay.pricing.standing import Standing, find_standing, find_standings
-from relay.pricing.tiers import MSAT_PER_SAT, Tier
 from relay.protocol.refusal import Prefix, Rejected
-from relay.rate_limit import TokenBucket
 from relay.row import Row, Saved, to_row
 from relay.together import Together
 from relay.writer import Writer

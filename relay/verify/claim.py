@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from relay.verify import ring as equations
+from relay.verify import ring_equations
 from relay.verify.encoding import RingSignature, Scheme
-from relay.verify.ring import RELEASE_FLAG, Dialect
+from relay.verify.ring_equations import RELEASE_FLAG, Dialect
 
 # What the array head of a ringA text can count.
 MAX_RING = 65_535
@@ -68,7 +68,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def links(self) -> int:
         """Return what a check costs at most; a link is one libsecp256k1 recovery."""
-        return len(self.candidates) * equations.count_links(self.scheme, len(self.ring), len(self.dialects))
+        return len(self.candidates) * ring_equations.count_links(self.scheme, len(self.ring), len(self.dialects))
 
     @property
     def dialects(self) -> tuple[Dialect, ...]:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from relay.protocol.event import Event, Tag, compute_id
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import ring as equations
+from relay.verify import ring_equations
 from relay.verify.claim import MAX_RING, Candidate, Claim, Form
 from relay.verify.encoding import RingSignature, Scheme, decode_ring_a, is_flag
 
@@ -31,7 +31,7 @@ def read(event: Event) -> Claim:
     _check_nonce(event)
     signature = decode_ring_a(_find_ringsig(event), len(ring))
     _check_scope(event, signature)
-    ring_id = equations.to_ring_id(ring)
+    ring_id = ring_equations.to_ring_id(ring)
     key_image = None if signature.key_image is None else signature.key_image.hex()
     _check_copies(event, ring_id, key_image)
     pre_id = compute_pre_id(event)

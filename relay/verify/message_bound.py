@@ -11,7 +11,7 @@ from bech32 import bech32_decode, convertbits
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import ring as equations
+from relay.verify import ring_equations
 from relay.verify.claim import Candidate, Claim, Form
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
 
@@ -70,7 +70,9 @@ def build_claim(
     form: Form, ring: tuple[bytes, ...], signature: RingSignature, candidates: tuple[Candidate, ...]
 ) -> Claim:
     """Put together what the note claims."""
-    return Claim(form=form, ring=ring, ring_id=equations.to_ring_id(ring), signature=signature, candidates=candidates)
+    return Claim(
+        form=form, ring=ring, ring_id=ring_equations.to_ring_id(ring), signature=signature, candidates=candidates
+    )
 
 
 def _read_key(text: str) -> bytes:

@@ -9,8 +9,7 @@ import msgspec
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import form_bound, form_nip97, form_nostringer, form_text
-from relay.verify import ring as equations
+from relay.verify import form_bound, form_nip97, form_nostringer, form_text, ring_equations
 from relay.verify.claim import MAX_RING, Claim, Form, RingProof
 from relay.verify.message_bound import TEXT_OUTSIDE
 
@@ -46,10 +45,10 @@ def check(claim: Claim) -> RingProof:
 
     Raises Rejected if the signature verifies over none of the candidates, or over one that is not the whole note.
     """
-    members = [equations.lift(key) for key in claim.ring]
+    members = [ring_equations.lift(key) for key in claim.ring]
     for candidate in claim.candidates:
         try:
-            dialect = equations.check(candidate.text.encode(), members, claim.signature, claim.dialects)
+            dialect = ring_equations.check(candidate.text.encode(), members, claim.signature, claim.dialects)
         except Rejected as rejected:
             refusal = rejected
             continue

@@ -19,7 +19,7 @@ from relay.client.ring_sign import sign_blsag, sign_sag
 from relay.limits import Limits
 from relay.protocol.event import Event, Tag
 from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
-from relay.verify.ring import Dialect, lift, to_ring_id
+from relay.verify.ring_equations import Dialect, lift, to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, make_words_note, pubkey_of
 from tests.support.processes import serve

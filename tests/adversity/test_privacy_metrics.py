@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.log import Log
 from relay.metrics import Metrics
-from relay.pricing.tiers import Tier
+from relay.policy.tiers import Tier
 from relay.protocol.refusal import Prefix
 from relay.server import Relay, running
 from tests.support.client import Client

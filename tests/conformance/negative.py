@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature
-from relay.verify.ring import Dialect, to_ring_id
+from relay.verify.ring_equations import Dialect, to_ring_id
 from tests.conformance.negative_encodings import list_encodings
 from tests.conformance.negative_texts import OFF_CURVE, RING, SIGNER, TEXT, Named, list_negative_texts
 from tests.conformance.notes import (

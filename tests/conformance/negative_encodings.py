@@ -8,7 +8,7 @@ from coincurve import PublicKey
 
 from relay.protocol.event import Event
 from relay.verify.encoding import ORDER, RingSignature, Scheme
-from relay.verify.ring import Dialect
+from relay.verify.ring_equations import Dialect
 from tests.conformance.negative_texts import OFF_CURVE, RING, SIGNER, TEXT, Named
 from tests.conformance.notes import as_json, compact, hex_of, make_event
 from tests.conformance.signing import blsag, sag

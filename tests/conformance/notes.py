@@ -8,7 +8,7 @@ from coincurve import PrivateKey
 from relay.client.keys import encode_npub
 from relay.protocol.event import Event, compute_id
 from relay.verify.encoding import RingSignature, encode_ring_a
-from relay.verify.ring import Dialect, to_ring_id
+from relay.verify.ring_equations import Dialect, to_ring_id
 from tests.conformance.signing import blsag, key_image_of, key_of, sag, secret_of
 
 CREATED_AT = 1_700_000_000

@@ -7,7 +7,7 @@ from typing import Any
 from relay.client.envelope import mine
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature
-from relay.verify.ring import Dialect, to_ring_id
+from relay.verify.ring_equations import Dialect, to_ring_id
 from tests.conformance.notes import (
     AUTHOR,
     CREATED_AT,

@@ -7,7 +7,7 @@ from coincurve import PrivateKey, PublicKey
 
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature, Scheme
-from relay.verify.ring import (
+from relay.verify.ring_equations import (
     Dialect,
     hash_to_base,
     hash_to_point,

@@ -13,9 +13,10 @@ import pytest
 
 from relay.client.genuine import check_note
 from relay.limits import RingPolicy
+from relay.policy import rules
 from relay.protocol.event import Event, decode_event, encode_event
 from relay.protocol.refusal import Rejected
-from relay.verify import proof, rules
+from relay.verify import proof
 from tests.conformance.make_vectors import PATH, build
 from tests.conformance.mutations import mutate
 from tests.support import npm

@@ -10,7 +10,7 @@ import pytest
 from relay.insert import Saved, insert_batch
 from relay.migrate import find_migrations_directory, migrate
 from relay.protocol.event import Event
-from relay.verify.ring import to_ring_id
+from relay.verify.ring_equations import to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, to_ring_note
 from tests.support.relays import OPEN_HOUSE, relay_on

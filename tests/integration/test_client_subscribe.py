@@ -13,7 +13,7 @@ from relay.client.other_forms import make_other_note
 from relay.protocol.event import find_tag
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme
-from relay.verify.ring import to_ring_id
+from relay.verify.ring_equations import to_ring_id
 from tests.support import command
 from tests.support.client import Client, as_json, to_json
 from tests.support.command import Finished

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from relay.verify.ring import to_ring_id
+from relay.verify.ring_equations import to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, pubkey_of
 from tests.support.relays import OPEN_HOUSE, describe, make_config, relay_on

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from relay.client.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import proof, ring
+from relay.verify import proof, ring_equations
 from relay.verify.encoding import ORDER, RingSignature, Scheme, decode_json, decode_ring_a, encode_ring_a
-from relay.verify.ring import Dialect, Member, lift
+from relay.verify.ring_equations import Dialect, Member, lift
 
 SECRETS = [PrivateKey(bytes(31) + bytes([index])).secret for index in range(1, 8)]
 MEMBERS = [lift(PrivateKey(secret).public_key.format()[1:]) for secret in SECRETS]
@@ -37,7 +37,7 @@ signatures = st.one_of(
 
 def verifies(message: bytes, members: list[Member], signature: RingSignature) -> bool:
     try:
-        ring.check(message, members, signature, CANONICAL)
+        ring_equations.check(message, members, signature, CANONICAL)
     except Rejected as rejected:
         assert rejected.prefix is Prefix.INVALID  # noqa: PT017
         return False
@@ -92,7 +92,7 @@ def test_every_changed_character_of_a_ringsig_is_refused() -> None:
     for place in range(len(text)):
         changed = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
         with pytest.raises(Rejected):
-            ring.check(found.candidates[0].text.encode(), MEMBERS[:3], decode_ring_a(changed, 3), CANONICAL)
+            ring_equations.check(found.candidates[0].text.encode(), MEMBERS[:3], decode_ring_a(changed, 3), CANONICAL)
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ from typing import Any
 from relay.client.ring_sign import sign_blsag
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature, decode_ring_a, encode_ring_a
-from relay.verify.ring import lift
+from relay.verify.ring_equations import lift
 from tests.refusals.case import OFF_CURVE, Case, Elsewhere, Variant
 from tests.support.events import KEYS, make_ring
 

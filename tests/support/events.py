@@ -12,7 +12,7 @@ from relay.note import Note
 from relay.protocol.event import Event, encode_event
 from relay.verify import proof
 from relay.verify.encoding import Scheme, encode_ring_a
-from relay.verify.ring import lift
+from relay.verify.ring_equations import lift
 
 KEYS = [PrivateKey(hashlib.sha256(b"ringrelay-test-key-%d" % number).digest()) for number in range(80)]
 

@@ -14,9 +14,9 @@ from relay.feed import Feed
 from relay.handlers.event import EventHandler
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.note import Note
+from relay.policy.tiers import Tier
 from relay.pricing.parked import Parking
 from relay.pricing.payments import Payments
-from relay.pricing.tiers import Tier
 from relay.pricing.till import Charged, PaymentRequired
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected

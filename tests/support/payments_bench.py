@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from relay.limits import InvoicePolicy
-from relay.pricing.tiers import Tier
+from relay.policy.tiers import Tier
 from relay.protocol.event import Event
 from relay.verify.pool import VerifyPool
 from tests.conftest import PostgresServer

@@ -3,7 +3,7 @@
 from coincurve import PrivateKey, PublicKey
 
 from relay.verify.encoding import RingSignature, Scheme
-from relay.verify.ring import Dialect, hash_to_point, lift, next_challenge, start_blsag, to_flag_bytes
+from relay.verify.ring_equations import Dialect, hash_to_point, lift, next_challenge, start_blsag, to_flag_bytes
 
 
 def rotate(message: bytes, ring: list[bytes] | tuple[bytes, ...], signature: RingSignature) -> RingSignature:

@@ -9,7 +9,7 @@ from relay.protocol.filter import Filter
 from relay.protocol.search import Term
 from relay.verify.claim import Claim, Form
 from relay.verify.encoding import RingSignature, Scheme
-from relay.verify.ring import to_ring_id
+from relay.verify.ring_equations import to_ring_id
 
 IDS = [f"{number:064x}" for number in range(1, 9)]
 PUBKEYS = ["a" * 64, "b" * 64, "c" * 64]

@@ -11,7 +11,7 @@ from relay.tally import find_target
 from relay.verify import proof
 from relay.verify.answers import find_answer, read_named_rings
 from relay.verify.claim import Form
-from relay.verify.ring import to_ring_id
+from relay.verify.ring_equations import to_ring_id
 from tests.support.events import make_event, make_ring, make_ring_note
 
 TARGET = "ab" * 32

@@ -8,10 +8,10 @@ import pytest
 
 from relay.client import keys
 from relay.client.keys import BadInput
+from relay.policy.rules import check_holds_no_secret_key
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.verify.encoding import ORDER
-from relay.verify.rules import check_holds_no_secret_key
 
 # The examples of NIP-19.
 NPUB = "npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg"

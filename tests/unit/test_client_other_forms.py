@@ -12,11 +12,11 @@ from relay.client.genuine import check_note
 from relay.client.other_forms import make_other_note
 from relay.protocol.event import Event, count_leading_zero_bits, find_tag
 from relay.protocol.refusal import Rejected
-from relay.verify import ring as equations
+from relay.verify import ring_equations as equations
 from relay.verify import schnorr
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme, decode_ring_a
-from relay.verify.ring import Dialect
+from relay.verify.ring_equations import Dialect
 
 SECRETS = [number.to_bytes(32, "big") for number in range(2001, 2006)]
 MEMBERS = sorted(keys.to_public_key(secret) for secret in SECRETS)

@@ -6,10 +6,10 @@ import pytest
 from coincurve import PrivateKey, PublicKey
 
 from relay.client.ring_sign import compute_key_image, sign_blsag, sign_sag
-from relay.verify import ring
+from relay.verify import ring_equations
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature
-from relay.verify.ring import Dialect, hash_to_point, lift
+from relay.verify.ring_equations import Dialect, hash_to_point, lift
 from tests.support.events import KEYS, make_ring_note, pubkey_of
 
 _MESSAGE = b"said by one of us"
@@ -19,12 +19,12 @@ _MEMBERS = [lift(bytes.fromhex(pubkey_of(key))) for key in _SIGNERS]
 
 def _find_challenges(signature: RingSignature) -> list[int]:
     """Walk the ring and return the challenge that each member answers."""
-    state = ring.start_sag(_MESSAGE, _MEMBERS, Dialect.CANONICAL)
+    state = ring_equations.start_sag(_MESSAGE, _MEMBERS, Dialect.CANONICAL)
     challenges = [int.from_bytes(signature.c0, "big")]
     for member, response in zip(_MEMBERS, signature.responses, strict=True):
         point = Curve().add(int.from_bytes(response, "big"), challenges[-1], member.point)
         assert point is not None
-        challenges.append(ring.next_challenge(state, point))
+        challenges.append(ring_equations.next_challenge(state, point))
     return challenges
 
 

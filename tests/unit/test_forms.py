@@ -14,7 +14,7 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof
 from relay.verify.claim import Form, RingProof
 from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
-from relay.verify.ring import Dialect, lift, to_ring_id
+from relay.verify.ring_equations import Dialect, lift, to_ring_id
 from tests.support.events import make_event
 from tests.support.rotation import rotate
 

@@ -15,7 +15,7 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof, schnorr
 from relay.verify.claim import Claim, Form
 from relay.verify.encoding import Scheme, encode_ring_a
-from relay.verify.ring import Dialect, lift, to_ring_id
+from relay.verify.ring_equations import Dialect, lift, to_ring_id
 
 SECRETS = sorted(
     (PrivateKey(bytes(31) + bytes([index])).secret for index in range(1, 6)),

@@ -1,6 +1,6 @@
 """A token bucket gives its burst at once and its rate for ever."""
 
-from relay.rate_limit import TokenBucket
+from relay.policy.rate_limit import TokenBucket
 
 
 def test_the_burst_is_there_at_once_and_no_more() -> None:

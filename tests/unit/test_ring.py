@@ -10,11 +10,11 @@ from coincurve import PrivateKey
 
 from relay.client.ring_sign import compute_key_image, sign_blsag, sign_sag
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import ring
+from relay.verify import ring_equations
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER as N
 from relay.verify.encoding import RingSignature, Scheme
-from relay.verify.ring import Dialect, Member, lift, parse_member
+from relay.verify.ring_equations import Dialect, Member, lift, parse_member
 
 P = 2**256 - 2**32 - 977
 G = (
@@ -114,7 +114,7 @@ def refuse(
 ) -> None:
     for dialects in (CANONICAL, tuple(Dialect)):
         with pytest.raises(Rejected, match=reason) as caught:
-            ring.check(message, members, signature, dialects)
+            ring_equations.check(message, members, signature, dialects)
         assert caught.value.prefix is Prefix.INVALID
 
 
@@ -166,7 +166,7 @@ def test_a_valid_signature_over_a_ring_of_hostile_keys_verifies_and_its_neighbou
     key = KEYS[0] if POINTS[0][0] == 2 else N - KEYS[0]
     signature = model_sign_sag(points, 2, key)
     members = [Member(point, point) for point in points]
-    assert ring.check(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
+    assert ring_equations.check(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
     refuse(MESSAGE + b"!", members, signature)
     negated = [Member(b"\x03" + points[0][1:], points[0]), *members[1:]]
     refuse(MESSAGE, negated, signature)
@@ -175,7 +175,7 @@ def test_a_valid_signature_over_a_ring_of_hostile_keys_verifies_and_its_neighbou
 def test_a_hostile_ring_is_signed_and_verified_with_a_linkable_signature_too() -> None:
     members = [lift(to_bytes(x)) for x in (ORDER_X, *HOSTILE_X)] + [MEMBERS[3]]
     signature = sign_blsag(MESSAGE, members, SECRETS[3], "scope")
-    assert ring.check(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
+    assert ring_equations.check(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
     refuse(MESSAGE + b"!", members, signature)
 
 
@@ -183,7 +183,7 @@ def test_a_hostile_ring_is_signed_and_verified_with_a_linkable_signature_too() -
 def test_the_model_and_the_relay_agree_on_a_signature_from_every_place(place: int) -> None:
     points = [member.point for member in MEMBERS]
     key = KEYS[place] if POINTS[place][0] == 2 else N - KEYS[place]
-    assert ring.check(MESSAGE, MEMBERS, model_sign_sag(points, place, key), CANONICAL) is Dialect.CANONICAL
+    assert ring_equations.check(MESSAGE, MEMBERS, model_sign_sag(points, place, key), CANONICAL) is Dialect.CANONICAL
 
 
 def test_a_link_at_infinity_makes_the_signature_invalid() -> None:
@@ -196,7 +196,7 @@ def test_a_link_at_infinity_makes_the_signature_invalid() -> None:
 
 def test_a_second_leg_at_infinity_makes_the_signature_invalid() -> None:
     # I = x*Hp(P0) with a known x: s = -c*x cancels in the second leg while the first does not.
-    base = parse(ring.hash_to_point(MEMBERS[0].point, b"scope"))
+    base = parse(ring_equations.hash_to_point(MEMBERS[0].point, b"scope"))
     challenge = int.from_bytes(BLSAG.c0, "big")
     responses = (to_bytes(-challenge * 5 % N), *BLSAG.responses[1:])
     refuse(MESSAGE, MEMBERS, replace(BLSAG, responses=responses, key_image=compress(multiply(5, base))))
@@ -204,7 +204,7 @@ def test_a_second_leg_at_infinity_makes_the_signature_invalid() -> None:
 
 @pytest.mark.parametrize(("digest", "challenge"), [(0, 1), (N, 1), (1, 1), (N - 1, N - 1), (N + 5, 5)])
 def test_a_challenge_is_the_hash_modulo_the_order_and_zero_is_one(digest: int, challenge: int) -> None:
-    assert ring.to_challenge(to_bytes(digest)) == challenge
+    assert ring_equations.to_challenge(to_bytes(digest)) == challenge
 
 
 def test_hp_is_on_the_curve_even_and_found_by_rehashing() -> None:
@@ -217,7 +217,7 @@ def test_hp_is_on_the_curve_even_and_found_by_rehashing() -> None:
             x = hashlib.sha256(x + counter.to_bytes(4, "big")).digest()
             counter += 1
             rehashed += 1
-        assert ring.hash_to_point(MEMBERS[0].point, flag) == b"\x02" + x
+        assert ring_equations.hash_to_point(MEMBERS[0].point, flag) == b"\x02" + x
     assert rehashed
 
 
@@ -228,7 +228,7 @@ def test_a_sag_verifies_in_the_dialect_it_was_made_in(size: int, dialect: Dialec
     members = [lift(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
     for place in range(0, size, 5):
         signature = sign_sag(MESSAGE, members, secrets[place], dialect)
-        assert ring.check(MESSAGE, members, signature, tuple(Dialect)) is dialect
+        assert ring_equations.check(MESSAGE, members, signature, tuple(Dialect)) is dialect
 
 
 @pytest.mark.parametrize(
@@ -237,15 +237,15 @@ def test_a_sag_verifies_in_the_dialect_it_was_made_in(size: int, dialect: Dialec
 def test_a_blsag_verifies_in_the_dialect_it_was_made_in(flag: str | None, dialect: Dialect) -> None:
     for secret in SECRETS:
         signature = sign_blsag(MESSAGE, MEMBERS, secret, flag, dialect)
-        assert ring.check(MESSAGE, MEMBERS, signature, tuple(Dialect)) is dialect
+        assert ring_equations.check(MESSAGE, MEMBERS, signature, tuple(Dialect)) is dialect
         for other in set(Dialect) - {dialect}:
             with pytest.raises(Rejected):
-                ring.check(MESSAGE, MEMBERS, signature, [other])
+                ring_equations.check(MESSAGE, MEMBERS, signature, [other])
 
 
 def test_a_signature_verifies_in_no_dialect_when_none_is_asked_for() -> None:
     with pytest.raises(Rejected, match="does not verify"):
-        ring.check(MESSAGE, MEMBERS, SAG, ())
+        ring_equations.check(MESSAGE, MEMBERS, SAG, ())
 
 
 def test_in_a_ring_of_two_the_typescript_dialect_lets_bytes_move_between_message_and_ring() -> None:
@@ -253,15 +253,15 @@ def test_in_a_ring_of_two_the_typescript_dialect_lets_bytes_move_between_message
     # ends in the bytes of a key reads as another note, if its signer finds a ring that is written alike.
     first, second = MEMBERS[:2]
     assert (
-        ring.start_sag(b"m" + first.given, [second], Dialect.TYPESCRIPT).digest()
-        == ring.start_sag(b"m", [first, second], Dialect.TYPESCRIPT).digest()
+        ring_equations.start_sag(b"m" + first.given, [second], Dialect.TYPESCRIPT).digest()
+        == ring_equations.start_sag(b"m", [first, second], Dialect.TYPESCRIPT).digest()
     )
 
 
 def test_a_ring_of_one_is_refused_because_its_key_image_can_be_minted() -> None:
     # Fix both points of the only link, learn the challenge, and solve s*Hp + c*I = R for I: the equation closes.
     even = KEYS[0] if POINTS[0][0] == 2 else N - KEYS[0]
-    base = parse(ring.hash_to_point(MEMBERS[0].point, b"scope"))
+    base = parse(ring_equations.hash_to_point(MEMBERS[0].point, b"scope"))
     for minted in (b"one", b"two"):
         left, right = multiply(7, G), multiply(draw(minted.decode()), G)
         challenge = hash_to_scalar(b"NostringerBlsagChallenge" + MESSAGE + compress(left) + compress(right))
@@ -298,7 +298,7 @@ def test_a_response_plus_the_order_is_refused() -> None:
     c1 = hash_to_scalar(shared + compress(add(multiply(5, G), multiply(c0, parse(MEMBERS[0].point)))))
     last = to_bytes((9 - c1 * even) % N)
     signature = RingSignature(Scheme.SAG, to_bytes(c0), (to_bytes(5), last))
-    assert ring.check(MESSAGE, MEMBERS[:2], signature, CANONICAL) is Dialect.CANONICAL
+    assert ring_equations.check(MESSAGE, MEMBERS[:2], signature, CANONICAL) is Dialect.CANONICAL
     refuse(MESSAGE, MEMBERS[:2], replace(signature, responses=(to_bytes(5 + N), last)), "out of range")
 
 
@@ -360,22 +360,22 @@ def test_a_blsag_can_be_rotated_by_anyone_so_its_bytes_name_nothing() -> None:
     # The challenge hashes neither ring nor key image: only the message can bind the order.
     curve = Curve()
     image = curve.parse(BLSAG.key_image or b"")
-    base = ring.hash_to_base(MEMBERS[0].point, b"scope")[1]
+    base = ring_equations.hash_to_base(MEMBERS[0].point, b"scope")[1]
     assert image is not None
     left = curve.add(int.from_bytes(BLSAG.responses[0], "big"), int.from_bytes(BLSAG.c0, "big"), MEMBERS[0].point)
     right = curve.add_pair(BLSAG.responses[0], base, BLSAG.c0, image)
     assert left is not None
     assert right is not None
-    c1 = to_bytes(ring.next_challenge(ring.start_blsag(MESSAGE), left + right))
+    c1 = to_bytes(ring_equations.next_challenge(ring_equations.start_blsag(MESSAGE), left + right))
     rotated = replace(BLSAG, c0=c1, responses=(*BLSAG.responses[1:], BLSAG.responses[0]))
-    assert ring.check(MESSAGE, [*MEMBERS[1:], MEMBERS[0]], rotated, CANONICAL) is Dialect.CANONICAL
+    assert ring_equations.check(MESSAGE, [*MEMBERS[1:], MEMBERS[0]], rotated, CANONICAL) is Dialect.CANONICAL
     refuse(MESSAGE, MEMBERS, rotated)
 
 
 def test_a_sag_cannot_be_rotated() -> None:
-    state = ring.start_sag(MESSAGE, MEMBERS, Dialect.CANONICAL)
+    state = ring_equations.start_sag(MESSAGE, MEMBERS, Dialect.CANONICAL)
     first = Curve().add(int.from_bytes(SAG.responses[0], "big"), int.from_bytes(SAG.c0, "big"), MEMBERS[0].point)
-    c1 = to_bytes(ring.next_challenge(state, first or b""))
+    c1 = to_bytes(ring_equations.next_challenge(state, first or b""))
     rotated = replace(SAG, c0=c1, responses=(*SAG.responses[1:], SAG.responses[0]))
     refuse(MESSAGE, [*MEMBERS[1:], MEMBERS[0]], rotated)
 
@@ -386,7 +386,7 @@ def test_many_threads_verify_at_once_without_mixing_their_numbers_up() -> None:
     def verify(number: int) -> bool:
         signature = (SAG, wrong, BLSAG)[number % 3]
         try:
-            ring.check(MESSAGE, MEMBERS, signature, CANONICAL)
+            ring_equations.check(MESSAGE, MEMBERS, signature, CANONICAL)
         except Rejected:
             return False
         return True
@@ -438,13 +438,13 @@ def test_an_uncompressed_key_off_the_curve_is_refused() -> None:
 
 def test_a_ring_id_is_the_hash_of_the_sorted_keys() -> None:
     keys = [member.given for member in MEMBERS]
-    assert ring.to_ring_id(keys) == ring.to_ring_id(keys[::-1])
-    assert ring.to_ring_id(keys) == hashlib.sha256(b"".join(sorted(keys))).hexdigest()
+    assert ring_equations.to_ring_id(keys) == ring_equations.to_ring_id(keys[::-1])
+    assert ring_equations.to_ring_id(keys) == hashlib.sha256(b"".join(sorted(keys))).hexdigest()
 
 
 def test_links_are_counted_per_member_three_for_a_blsag() -> None:
-    assert ring.count_links(Scheme.SAG, 10, 1) == 10
-    assert ring.count_links(Scheme.BLSAG, 10, 2) == 60
+    assert ring_equations.count_links(Scheme.SAG, 10, 1) == 10
+    assert ring_equations.count_links(Scheme.BLSAG, 10, 2) == 60
 
 
 def test_signing_refuses_strangers_bad_keys_small_rings_and_dialects_of_the_other_scheme() -> None:

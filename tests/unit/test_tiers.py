@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from relay.config import Config
-from relay.pricing.tiers import DEFAULT_TIERS, Tier, Tiers
+from relay.policy.tiers import DEFAULT_TIERS, Tier, Tiers
 
 ROOT: dict[str, Any] = {"path": "/"}
 

@@ -8,9 +8,9 @@ import pytest
 
 from relay.client.ring_sign import sign_sag
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import ring
+from relay.verify import ring_equations
 from relay.verify.encoding import RingSignature, Scheme, decode_json, decode_ring_a, encode_ring_a
-from relay.verify.ring import Dialect, Member, parse_member
+from relay.verify.ring_equations import Dialect, Member, parse_member
 
 Vector = dict[str, Any]
 VECTORS: dict[str, Vector] = {
@@ -110,7 +110,9 @@ def list_dialects(vector: Vector, signature: RingSignature) -> set[Dialect]:
     found = set()
     for dialect in Dialect:
         try:
-            found.add(ring.check(bytes.fromhex(vector["message_hex"]), read_ring(vector), signature, [dialect]))
+            found.add(
+                ring_equations.check(bytes.fromhex(vector["message_hex"]), read_ring(vector), signature, [dialect])
+            )
         except Rejected as rejected:
             assert rejected.prefix is Prefix.INVALID  # noqa: PT017
     return found
@@ -118,7 +120,9 @@ def list_dialects(vector: Vector, signature: RingSignature) -> set[Dialect]:
 
 def refuse_check(vector: Vector, reason: str) -> None:
     with pytest.raises(Rejected, match=reason):
-        ring.check(bytes.fromhex(vector["message_hex"]), read_ring(vector), read_signature(vector), [Dialect.CANONICAL])
+        ring_equations.check(
+            bytes.fromhex(vector["message_hex"]), read_ring(vector), read_signature(vector), [Dialect.CANONICAL]
+        )
 
 
 VERIFYING = [
@@ -253,5 +257,5 @@ def test_one_key_spelt_with_two_parities_has_two_key_images_and_lifting_leaves_o
     # two spellings are duplicates within a ring.
     first, second = (VECTORS[vector] for vector in LINKABLE_WITH_PARITY)
     assert first["signature"]["key_image"] != second["signature"]["key_image"]
-    lifted = [[ring.lift(member.point[1:]) for member in read_ring(vector)] for vector in (first, second)]
+    lifted = [[ring_equations.lift(member.point[1:]) for member in read_ring(vector)] for vector in (first, second)]
     assert lifted[0] == lifted[1]

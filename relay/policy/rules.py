@@ -5,7 +5,7 @@ import re
 from bech32 import bech32_decode
 
 from relay.limits import AcceptPolicy, Limits, RingPolicy
-from relay.pricing.tiers import Tier
+from relay.policy.tiers import Tier
 from relay.protocol.event import (
     DELETION_REQUEST,
     Event,

@@ -1,0 +1,1 @@
+"""What this relay accepts and at what price. Pure; knows no database."""
