@@ -9,7 +9,7 @@ import asyncpg
 
 from relay.insert import FEED_CHANNEL
 from relay.note import Note, read_note
-from relay.postgres_errors import DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_FAILURES
 
 _POLL_S = 1.0
 _PAGE = 500

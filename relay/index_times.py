@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 
-from relay.postgres_errors import DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_FAILURES
 
 _EVERY_S = 1.0
 

@@ -13,11 +13,11 @@ from typing import Any
 import uvloop
 
 from relay.config import Config, ConfigError, load
-from relay.database import DatabaseError, migrate_only
-from relay.embedded import EmbeddedError
 from relay.log import Log, LogEvent, silence_libraries
-from relay.migrate import MigrationError
-from relay.postgres_errors import DATABASE_FAILURES
+from relay.postgres.embedded import EmbeddedError
+from relay.postgres.errors import DATABASE_FAILURES
+from relay.postgres.migrate import MigrationError
+from relay.postgres.open import DatabaseError, migrate_only
 from relay.pricing.settings import LightningConfigError
 from relay.server import ListenError, Relay, end_tasks, in_url, running
 

@@ -10,7 +10,6 @@ from aiohttp.web import AppRunner
 
 from relay.config import Config, ConfigError
 from relay.connection import Services
-from relay.database import Database, open_database
 from relay.expiry import keep_deleting
 from relay.fanout import Fanout
 from relay.feed import Feed
@@ -23,6 +22,7 @@ from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.note import Note
 from relay.policy.tiers import Tiers
+from relay.postgres.open import Database, open_database
 from relay.pricing.backends import open_backend
 from relay.pricing.node_report import NodeReport
 from relay.pricing.pay_page import PayStatus

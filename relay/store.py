@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from relay.conditions import Cursor
-from relay.postgres_errors import DATABASE_AWAY
+from relay.postgres.errors import DATABASE_AWAY
 from relay.protocol.filter import Filter
 from relay.protocol.refusal import Prefix, Rejected
 from relay.query import Query, build_count, build_named_rings, build_page, build_tally

@@ -12,7 +12,7 @@ from relay.feed import Feed
 from relay.insert import Inserted, Saved, insert_batch, lock_writers
 from relay.note import Note
 from relay.pending import list_pending, take
-from relay.postgres_errors import DATABASE_AWAY, DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.pricing.surplus import keep_of_refused
 from relay.protocol.refusal import Prefix, Rejected
 

@@ -17,8 +17,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from relay.embedded import EmbeddedPostgres
-from relay.migrate import find_migrations_directory, migrate
+from relay.postgres.embedded import EmbeddedPostgres
+from relay.postgres.migrate import find_migrations_directory, migrate
 from tests.support.lnbits import LnbitsRig
 from tests.support.lnd import LndRig
 

@@ -14,7 +14,7 @@ import asyncpg
 
 from relay.insert import lock_writers
 from relay.limits import InvoicePolicy
-from relay.postgres_errors import DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.backend import Backend, BackendError, Payment, PaymentState
 from relay.pricing.invoices import (
     Watched,

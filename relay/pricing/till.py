@@ -20,7 +20,7 @@ from relay.note import Note
 from relay.pending import refuse_waiting
 from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import MSAT_PER_SAT, Tier
-from relay.postgres_errors import DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.backend import Backend, BackendError
 from relay.pricing.invoices import Order, begin_invoice, count_others_of, drop_invoice, open_invoice
 from relay.pricing.offer import Offer, encode_offer

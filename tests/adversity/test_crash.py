@@ -11,7 +11,7 @@ import asyncpg
 from coincurve import PrivateKey
 from websockets.exceptions import ConnectionClosed
 
-from relay.embedded.cluster import SUPERUSER
+from relay.postgres.embedded.cluster import SUPERUSER
 from relay.protocol.event import Event
 from tests.support.client import Client, fetch_ids
 from tests.support.events import KEYS, make_event, make_ring_note

@@ -13,10 +13,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from relay.embedded import EmbeddedPostgres
-from relay.embedded.cluster import DATABASE, PORT
 from relay.log import Log
-from relay.migrate import find_migrations_directory, migrate
+from relay.postgres.embedded import EmbeddedPostgres
+from relay.postgres.embedded.cluster import DATABASE, PORT
+from relay.postgres.migrate import find_migrations_directory, migrate
 from relay.protocol.event import Event
 from relay.server import Relay, running
 from tests.support.client import Client

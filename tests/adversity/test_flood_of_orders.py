@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.embedded.cluster import SUPERUSER
+from relay.postgres.embedded.cluster import SUPERUSER
 from relay.protocol.event import Event, encode_event
 from tests.support.client import Client
 from tests.support.events import make_ring_note

@@ -26,9 +26,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.embedded.account import find_account, find_binaries
-from relay.embedded.cluster import SUPERUSER
 from relay.log import Log
+from relay.postgres.embedded.account import find_account, find_binaries
+from relay.postgres.embedded.cluster import SUPERUSER
 from relay.server import running
 from tests.support.client import TIMEOUT_S, Client, to_json
 from tests.support.events import make_event, make_ring_note

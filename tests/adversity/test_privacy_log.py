@@ -15,8 +15,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.embedded.cluster import SUPERUSER
 from relay.log import FIELDS, Log, LogEvent
+from relay.postgres.embedded.cluster import SUPERUSER
 from tests.support.client import TIMEOUT_S, Client, to_json
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
 from tests.support.processes import REPOSITORY, ServeProcess, serve, started

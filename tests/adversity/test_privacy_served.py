@@ -6,8 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from relay.database_profile import DURABILITY_SETTINGS, PRIVACY_SETTINGS, check_privacy_settings
-from relay.embedded.cluster import DATABASE, SUPERUSER
+from relay.postgres.embedded.cluster import DATABASE, SUPERUSER
+from relay.postgres.privacy_settings import DURABILITY_SETTINGS, PRIVACY_SETTINGS, check_privacy_settings
 from tests.support.client import Client
 from tests.support.events import make_ring_note
 from tests.support.processes import ServeProcess, serve

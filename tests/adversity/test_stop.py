@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from relay.embedded.cluster import SUPERUSER
+from relay.postgres.embedded.cluster import SUPERUSER
 from tests.support.client import Client, fetch_ids, publish_many
 from tests.support.events import make_event
 from tests.support.processes import LOAD_SETTINGS, ServeProcess, exists, has_signal, serve, started

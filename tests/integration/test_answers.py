@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from relay.insert import Saved, insert_batch
-from relay.migrate import find_migrations_directory, migrate
+from relay.postgres.migrate import find_migrations_directory, migrate
 from relay.protocol.event import Event
 from relay.verify.ring_equations import to_ring_id
 from tests.support.client import Client

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.database_profile import PRIVACY_SETTINGS, check_privacy_settings
+from relay.postgres.privacy_settings import PRIVACY_SETTINGS, check_privacy_settings
 
 
 async def test_only_the_durability_that_tests_switch_off_is_reported_of_an_embedded_server(

@@ -21,9 +21,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from relay.database_profile import check_privacy_settings
-from relay.embedded import EmbeddedError, EmbeddedPostgres
-from relay.embedded.account import INSTALLATIONS, PACKAGE, Account, find_account, find_binaries
+from relay.postgres.embedded import EmbeddedError, EmbeddedPostgres
+from relay.postgres.embedded.account import INSTALLATIONS, PACKAGE, Account, find_account, find_binaries
+from relay.postgres.privacy_settings import check_privacy_settings
 from tests.support.processes import exists, has_signal
 from tests.support.waiting import until
 
@@ -34,7 +34,7 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as anothe
 RELAY = """
 import asyncio, sys, uvloop
 from pathlib import Path
-from relay.embedded import EmbeddedPostgres
+from relay.postgres.embedded import EmbeddedPostgres
 
 async def main():
     await EmbeddedPostgres(Path(sys.argv[1]), shared_buffers="16MB").start()

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.migrate import MigrationError, find_migrations_directory, load_migrations, migrate
+from relay.postgres.migrate import MigrationError, find_migrations_directory, load_migrations, migrate
 
 FIRST = "CREATE TABLE first (id int);\nINSERT INTO first VALUES (1);\n"
 SECOND = "CREATE TABLE second (id int);\n"

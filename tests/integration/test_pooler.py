@@ -15,10 +15,10 @@ import asyncpg
 import pytest
 
 from relay.config import Config
-from relay.database import DatabaseError, migrate_only, open_database
-from relay.embedded import EmbeddedPostgres
-from relay.embedded.account import find_account
 from relay.log import Log
+from relay.postgres.embedded import EmbeddedPostgres
+from relay.postgres.embedded.account import find_account
+from relay.postgres.open import DatabaseError, migrate_only, open_database
 from tests.support.client import Client
 from tests.support.events import make_event
 from tests.support.relays import OPEN_HOUSE, relay_on

@@ -10,7 +10,7 @@ import asyncpg
 from relay.expiry import delete_expired
 from relay.index_times import touch_indexes
 from relay.insert import insert_batch
-from relay.migrate import find_migrations_directory, migrate
+from relay.postgres.migrate import find_migrations_directory, migrate
 from relay.protocol.event import encode_event, find_expiration
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, to_ring_note

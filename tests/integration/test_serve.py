@@ -16,8 +16,8 @@ import asyncpg
 import pytest
 
 from relay.config import Config
-from relay.database import open_database
 from relay.log import Log
+from relay.postgres.open import open_database
 from tests.support.client import Client
 from tests.support.processes import REPOSITORY, ServeProcess, find_free_port, send_signal, serve, started
 from tests.support.relays import to_database_url

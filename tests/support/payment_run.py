@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 from aiohttp import web
 
-from relay.embedded.cluster import SUPERUSER
+from relay.postgres.embedded.cluster import SUPERUSER
 from relay.pricing.offer import Offer
 from relay.protocol.event import Event
 from tests.support.client import Client

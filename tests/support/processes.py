@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from relay.embedded.cluster import DATABASE, PORT, ROLE
+from relay.postgres.embedded.cluster import DATABASE, PORT, ROLE
 from tests.support.raw import port_of
 from tests.support.waiting import until
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.database_profile import DURABILITY_SETTINGS, PRIVACY_SETTINGS
-from relay.embedded.account import CHILD_ENVIRONMENT, Account, EmbeddedError
+from relay.postgres.embedded.account import CHILD_ENVIRONMENT, Account, EmbeddedError
+from relay.postgres.privacy_settings import DURABILITY_SETTINGS, PRIVACY_SETTINGS
 
 SUPERUSER = "postgres"
 ROLE = "ringrelay"

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import asyncpg
 
-from relay.embedded.account import (
+from relay.postgres.embedded.account import (
     Account,
     EmbeddedError,
     check_major,
@@ -17,7 +17,7 @@ from relay.embedded.account import (
     find_binaries,
     wheel_version,
 )
-from relay.embedded.cluster import (
+from relay.postgres.embedded.cluster import (
     DATABASE,
     PORT,
     ROLE,
@@ -33,8 +33,8 @@ from relay.embedded.cluster import (
     take_lock,
     write_configuration,
 )
-from relay.embedded.process import Postmaster, failure_reason, find_running, forget_start, launch
-from relay.postgres_errors import DATABASE_FAILURES, raise_if_cancelled
+from relay.postgres.embedded.process import Postmaster, failure_reason, find_running, forget_start, launch
+from relay.postgres.errors import DATABASE_FAILURES, raise_if_cancelled
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres"]
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from relay.embedded.account import CHILD_ENVIRONMENT, Account
+from relay.postgres.embedded.account import CHILD_ENVIRONMENT, Account
 
 _POLL_S = 0.02
 _WATCH_S = 0.5

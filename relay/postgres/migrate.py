@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
-from relay.postgres_errors import DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_FAILURES
 
 _FILE_NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql\Z")
 # Any number will do that nobody else locks: "ring" and "migr" in ASCII.
@@ -30,7 +30,7 @@ class Migration:
 
 def find_migrations_directory() -> Path:
     """Return the files' directory: inside the package when installed from a wheel, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     for directory in (package / "migrations", package.parent / "migrations"):
         if directory.is_dir():
             return directory

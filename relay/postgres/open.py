@@ -10,11 +10,11 @@ import asyncpg
 import stamina
 
 from relay.config import Config
-from relay.database_profile import check_privacy_settings
-from relay.embedded import EmbeddedPostgres
 from relay.log import Log, LogEvent
-from relay.migrate import find_migrations_directory, migrate
-from relay.postgres_errors import DATABASE_FAILURES, raise_if_cancelled
+from relay.postgres.embedded import EmbeddedPostgres
+from relay.postgres.errors import DATABASE_FAILURES, raise_if_cancelled
+from relay.postgres.migrate import find_migrations_directory, migrate
+from relay.postgres.privacy_settings import check_privacy_settings
 
 _CONNECT_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 2.0
