@@ -29,7 +29,7 @@ CREATE UNIQUE INDEX notes_address ON notes (address) WHERE address IS NOT NULL;
 CREATE UNIQUE INDEX notes_pre_id ON notes (pre_id) WHERE pre_id IS NOT NULL;
 
 CREATE TABLE tags (
-    tag         bytea   NOT NULL,           -- the letter's byte, then the value (or its SHA-256, see relay/query.py)
+    tag         bytea   NOT NULL,           -- the letter's byte, then the value (or its SHA-256, see relay/storage/query.py)
     created_at  bigint  NOT NULL,
     note_id     bytea   NOT NULL REFERENCES notes (id) ON DELETE CASCADE,
     kind        integer NOT NULL,

@@ -15,7 +15,6 @@ from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
 from relay.limits import Limits
 from relay.metrics import Metrics
-from relay.note import Note
 from relay.outbox import Outbox
 from relay.policy.tiers import Tier, Tiers
 from relay.pricing.payers import Payers
@@ -25,8 +24,9 @@ from relay.protocol.event import Event
 from relay.protocol.filter import read_from
 from relay.protocol.messages import Auth, ClientMessage, Close, Count, Malformed, Publish, Req
 from relay.protocol.refusal import Prefix, Rejected
-from relay.row import Saved
 from relay.session import Session
+from relay.storage.note import Note
+from relay.storage.row import Saved
 from relay.subscriptions import Subscription, Subscriptions
 
 _GOING_AWAY = 1001

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from relay.note import Note
+from relay.storage.note import Note
 from relay.subscriptions import Subscriptions
 
 # A batch handed over at once would look like clients that do not read, and keep everybody else waiting. Smaller slices

@@ -17,10 +17,10 @@ from prometheus_client import (
 
 from relay.pricing.payment_metrics import PaymentMetrics
 from relay.protocol.refusal import Prefix
-from relay.store import QueryTiming
+from relay.storage.reader import QueryTiming
+from relay.storage.writer import Commit
 from relay.verify.encoding import Scheme
 from relay.verify.pool import Timing
-from relay.writer import Commit
 
 VERBS = ("EVENT", "REQ", "COUNT", "CLOSE", "AUTH", "malformed")
 _PREFIXES = ("", *Prefix)

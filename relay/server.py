@@ -10,17 +10,13 @@ from aiohttp.web import AppRunner
 
 from relay.config import Config, ConfigError
 from relay.connection import Services
-from relay.expiry import keep_deleting
 from relay.fanout import Fanout
-from relay.feed import Feed
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
-from relay.index_times import keep_touching
 from relay.listener import Listener
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
-from relay.note import Note
 from relay.policy.tiers import Tiers
 from relay.postgres.open import Database, open_database
 from relay.pricing.backends import open_backend
@@ -29,12 +25,16 @@ from relay.pricing.pay_page import PayStatus
 from relay.pricing.payments import Payments
 from relay.private_web import start_private_web
 from relay.protocol.refusal import Rejected
-from relay.store import Store
+from relay.storage.feed import Feed
+from relay.storage.note import Note
+from relay.storage.publish_clock import publish_at_ticks
+from relay.storage.reader import Store
+from relay.storage.retention import keep_deleting
+from relay.storage.stats_masking import keep_touching
+from relay.storage.writer import Writer
 from relay.subscriptions import Subscriptions
-from relay.ticks import publish_at_ticks
 from relay.verify.pool import VerifyPool
 from relay.web import Web
-from relay.writer import Writer
 
 
 class ListenError(Exception):

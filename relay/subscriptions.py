@@ -4,10 +4,10 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from relay.note import Note
 from relay.protocol.event import list_indexed_tags
 from relay.protocol.filter import Filter, find_facts, matches
 from relay.protocol.search import find_selective
+from relay.storage.note import Note
 
 
 class Owner(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from relay.limits import Limits
 from relay.protocol.messages import Count, encode_count
-from relay.store import Store
+from relay.storage.reader import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from relay.insert import Saved
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
-from relay.note import Note
 from relay.policy import rules
 from relay.policy.tiers import Tier
 from relay.pricing.till import Charged, PaymentRequired, Till
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
 from relay.session import Session
-from relay.store import Store
+from relay.storage.insert import Saved
+from relay.storage.note import Note
+from relay.storage.reader import Store
+from relay.storage.writer import Writer
 from relay.verify import proof as ring_proof
 from relay.verify.claim import Claim, RingProof
 from relay.verify.pool import VerifyPool, count_units
-from relay.writer import Writer
 
 # One connection may fill at most this part of the verification queue, so that others always find room.
 _QUEUE_SHARE = 4

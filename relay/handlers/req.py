@@ -8,7 +8,7 @@ from relay.limits import Limits
 from relay.outbox import Outbox
 from relay.protocol.event import is_expired
 from relay.protocol.messages import encode_eose, encode_event_prefix
-from relay.store import Store
+from relay.storage.reader import Store
 from relay.subscriptions import Subscription
 
 # A stored note can reach this process's feed this much later than the query that already sent it.

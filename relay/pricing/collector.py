@@ -12,7 +12,6 @@ from typing import Protocol, TypeVar
 
 import asyncpg
 
-from relay.insert import lock_writers
 from relay.limits import InvoicePolicy
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.backend import Backend, BackendError, Payment, PaymentState
@@ -34,8 +33,9 @@ from relay.pricing.payers import Payers
 from relay.pricing.settlement import Settlement, Terms
 from relay.pricing.surplus import add_up_surplus
 from relay.pricing.traces import rewrite_links, vacuum_parked
-from relay.row import Saved
-from relay.writer import Writer
+from relay.storage.insert import lock_writers
+from relay.storage.row import Saved
+from relay.storage.writer import Writer
 
 _PASS_S = 1.0
 _LOOKUPS_AT_ONCE = 4

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from relay.row import Row
+from relay.storage.row import Row
 
 
 class Parking(NamedTuple):

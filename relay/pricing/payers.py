@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from relay.row import Saved
+from relay.storage.row import Saved
 
 Listener = Callable[[Saved], None]
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 import asyncpg
 
 from relay.limits import InvoicePolicy
-from relay.note import Note
 from relay.pricing.backend import Backend, BackendError
 from relay.pricing.collector import Collector, Observer
 from relay.pricing.parked import Parking
@@ -14,8 +13,9 @@ from relay.pricing.pay_status import find_pay_status
 from relay.pricing.payers import Payers
 from relay.pricing.settlement import Terms
 from relay.pricing.till import Till
-from relay.row import Saved
-from relay.writer import Writer
+from relay.storage.note import Note
+from relay.storage.row import Saved
+from relay.storage.writer import Writer
 
 
 class Payments:

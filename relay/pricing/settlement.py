@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from relay.note import Note, read_note
 from relay.pricing.invoices import Settled, close_orphans, close_others, settle_invoice
 from relay.pricing.parked import find_parked, unpark
 from relay.pricing.surplus import BOUGHT, Reason, keep_of_refused, keep_surplus, spend_for_note, sum_for_note
 from relay.protocol.event import is_expired
-from relay.row import Saved
+from relay.storage.note import Note, read_note
+from relay.storage.row import Saved
 
 _ROUND_S = 3_600
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import asyncpg
 
-from relay.note import Note
-from relay.row import Saved
+from relay.storage.note import Note
+from relay.storage.row import Saved
 
 # What a payment was good for.
 BOUGHT = frozenset({Saved.STORED, Saved.RAISED, Saved.PENDING})

@@ -13,11 +13,7 @@ from hmac import compare_digest
 
 import asyncpg
 
-from relay.conflicts import refuse_known
-from relay.insert import lock_writers
 from relay.limits import InvoicePolicy
-from relay.note import Note
-from relay.pending import refuse_waiting
 from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
@@ -28,9 +24,13 @@ from relay.pricing.parked import Parking, count_parked, park, purge
 from relay.pricing.settlement import Spending, Terms, to_due
 from relay.pricing.standing import Standing, find_standing, find_standings
 from relay.protocol.refusal import Prefix, Rejected
-from relay.row import Row, Saved, to_row
-from relay.together import Together
-from relay.writer import Writer
+from relay.storage.batched_lookup import Together
+from relay.storage.conflicts import refuse_known
+from relay.storage.held_notes import refuse_waiting
+from relay.storage.insert import lock_writers
+from relay.storage.note import Note
+from relay.storage.row import Row, Saved, to_row
+from relay.storage.writer import Writer
 
 # The same for every note: it stands in the payer's wallet, and in the node's books.
 MEMO = "note"

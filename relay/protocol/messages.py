@@ -10,7 +10,7 @@ from relay.limits import Limits
 from relay.protocol.event import Event, decode_event
 from relay.protocol.filter import Filter, parse_filter
 from relay.protocol.refusal import Prefix, Rejected
-from relay.tally import Counted
+from relay.storage.answer_count import Counted
 
 
 @dataclass(frozen=True, slots=True)

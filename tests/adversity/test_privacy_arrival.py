@@ -8,18 +8,18 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay import feed as feed_module
-from relay.feed import Feed
-from relay.insert import insert_batch
 from relay.log import Log
-from relay.note import Note
 from relay.protocol.event import encode_event
 from relay.server import Relay, running
+from relay.storage import feed as feed_module
+from relay.storage.feed import Feed
+from relay.storage.insert import insert_batch
+from relay.storage.note import Note
 from tests.support.client import TIMEOUT_S, Client
 from tests.support.events import KEYS, make_event, make_ring_note, to_note
 from tests.support.relays import make_config, relay_on, to_url
 
-# relay/insert.py takes it for every batch: whoever holds it makes the notes that arrive meanwhile wait for one batch.
+# relay/storage/insert.py takes it for every batch: whoever holds it makes the notes that arrive meanwhile wait for one batch.
 _WRITER_LOCK = 0x72696E67
 
 

@@ -74,7 +74,7 @@ def test_a_relay_loads_no_code_that_can_sign_with_a_ring() -> None:
 async def test_the_last_use_of_every_index_and_table_says_only_that_the_relay_was_running(
     database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.index_times._EVERY_S", 0.05)
+    monkeypatch.setattr("relay.storage.stats_masking._EVERY_S", 0.05)
     connection = await asyncpg.connect(**database)
     if connection.get_server_version().major < 16:
         await connection.close()

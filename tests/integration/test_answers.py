@@ -7,9 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.insert import Saved, insert_batch
 from relay.postgres.migrate import find_migrations_directory, migrate
 from relay.protocol.event import Event
+from relay.storage.insert import Saved, insert_batch
 from relay.verify.ring_equations import to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, to_ring_note
@@ -82,7 +82,7 @@ async def test_whoever_deletes_an_answer_withdraws_it_and_cannot_give_another(da
 async def test_whose_answer_has_expired_cannot_give_another(
     database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.expiry._EVERY_S", 0.05)
+    monkeypatch.setattr("relay.storage.retention._EVERY_S", 0.05)
     expires_at = int(time.time()) + 2
     answer = make_answer(POLL.id, tags=(("e", POLL.id), ("expiration", str(expires_at))))
     async with relay_on(database) as url, Client(url) as client:
@@ -148,7 +148,7 @@ async def test_a_tally_is_by_ring_where_no_ring_is_named_so_that_made_up_keys_ad
 async def test_a_count_lists_the_largest_rings_and_any_that_is_asked_for(
     database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.store._MAX_RINGS_COUNTED", 1)
+    monkeypatch.setattr("relay.storage.reader._MAX_RINGS_COUNTED", 1)
     five, six = to_ring_id(make_ring(5)), to_ring_id(make_ring(6))
     answers = [make_answer(OPEN.id), *(make_answer(OPEN.id, ring_size=6, signer=signer) for signer in (4, 5))]
     asked: dict[str, Any] = {"kinds": [1018], "#e": [OPEN.id]}

@@ -5,8 +5,8 @@ from typing import Any
 
 import asyncpg
 
-from relay.expiry import delete_expired
-from relay.insert import insert_batch, lock_writers
+from relay.storage.insert import insert_batch, lock_writers
+from relay.storage.retention import delete_expired
 from tests.support.events import make_event, to_note
 from tests.support.waiting import until
 

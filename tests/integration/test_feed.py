@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.feed import Feed
-from relay.insert import insert_batch
-from relay.note import Note
+from relay.storage.feed import Feed
+from relay.storage.insert import insert_batch
+from relay.storage.note import Note
 from tests.support.events import make_ring_note, to_ring_note
 from tests.support.waiting import until
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import asyncpg
 
-from relay.expiry import delete_expired
-from relay.index_times import touch_indexes
-from relay.insert import insert_batch
 from relay.postgres.migrate import find_migrations_directory, migrate
 from relay.protocol.event import encode_event, find_expiration
+from relay.storage.insert import insert_batch
+from relay.storage.retention import delete_expired
+from relay.storage.stats_masking import touch_indexes
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, to_ring_note
 from tests.support.relays import relay_on

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 from coincurve import PrivateKey
 
-from relay.row import Saved
+from relay.storage.row import Saved
 from tests.support.client import Client, as_json
 from tests.support.events import make_event, make_ring_note
 from tests.support.lightning_stubs import LndStub

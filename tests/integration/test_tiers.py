@@ -10,10 +10,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from relay.config import Config, ConfigError
-from relay.insert import Saved
 from relay.log import Log
 from relay.protocol.event import Event
 from relay.server import Relay, running
+from relay.storage.insert import Saved
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, to_ring_note
 from tests.support.paid import INVOICES, TIERS, shop

@@ -9,12 +9,12 @@ import asyncpg
 import msgspec
 import pytest
 
-from relay.feed import Feed
-from relay.insert import Saved
-from relay.note import Note
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
-from relay.writer import Commit, Writer
+from relay.storage.feed import Feed
+from relay.storage.insert import Saved
+from relay.storage.note import Note
+from relay.storage.writer import Commit, Writer
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note, to_ring_note
 
 
@@ -125,7 +125,7 @@ async def test_notes_behind_large_rings_wait_for_one_of_them_and_not_for_all(dat
 async def test_too_much_waiting_is_refused_and_not_lost(
     database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.writer._MAX_WAITING", 2)
+    monkeypatch.setattr("relay.storage.writer._MAX_WAITING", 2)
     async with bench_on(database18) as bench:
         results = await asyncio.gather(
             *(bench.writer.save(to_note(make_event(content=str(n)))) for n in range(4)), return_exceptions=True

@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from relay.insert import insert_batch
 from relay.pricing.backend import BackendError
 from relay.pricing.settlement import Terms, to_due
 from relay.pricing.till import Charged
 from relay.protocol.refusal import Prefix, Rejected
-from relay.row import Saved
+from relay.storage.insert import insert_batch
+from relay.storage.row import Saved
 from tests.conftest import PostgresServer
 from tests.support.events import to_ring_note
 from tests.support.killable import Killed, Process

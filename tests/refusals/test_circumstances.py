@@ -72,7 +72,7 @@ async def test_a_full_verification_queue_refuses(database18: dict[str, Any]) -> 
 
 
 async def test_a_full_writing_queue_refuses(database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.writer._MAX_WAITING", 0)
+    monkeypatch.setattr("relay.storage.writer._MAX_WAITING", 0)
     async with relay_on(database18) as url, Client(url) as client:
         text = "error: too many notes are waiting to be stored; try again later"
         assert await client.publish(make_ring_note()) == (False, text)

@@ -8,8 +8,8 @@ from typing import Any
 from coincurve import PrivateKey
 
 from relay.client.ring_sign import make_bound_note, sign_blsag, sign_sag
-from relay.note import Note
 from relay.protocol.event import Event, encode_event
+from relay.storage.note import Note
 from relay.verify import proof
 from relay.verify.encoding import Scheme, encode_ring_a
 from relay.verify.ring_equations import lift

@@ -9,22 +9,22 @@ from typing import Any
 
 import asyncpg
 
-from relay.expiry import delete_expired
-from relay.feed import Feed
 from relay.handlers.event import EventHandler
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
-from relay.note import Note
 from relay.policy.tiers import Tier
 from relay.pricing.parked import Parking
 from relay.pricing.payments import Payments
 from relay.pricing.till import Charged, PaymentRequired
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
-from relay.row import Saved
 from relay.session import Session
-from relay.store import Store
+from relay.storage.feed import Feed
+from relay.storage.note import Note
+from relay.storage.reader import Store
+from relay.storage.retention import delete_expired
+from relay.storage.row import Saved
+from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
-from relay.writer import Writer
 from tests.support.scripted_node import ScriptedBackend, ScriptedNode
 
 LIMITS = Limits(ring_links_per_s=1e9)

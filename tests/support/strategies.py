@@ -3,10 +3,10 @@
 import msgspec
 from hypothesis import strategies as st
 
-from relay.note import Note
 from relay.protocol.event import Event, encode_event
 from relay.protocol.filter import Filter
 from relay.protocol.search import Term
+from relay.storage.note import Note
 from relay.verify.claim import Claim, Form
 from relay.verify.encoding import RingSignature, Scheme
 from relay.verify.ring_equations import to_ring_id

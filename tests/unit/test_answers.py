@@ -7,7 +7,7 @@ import pytest
 
 from relay.limits import Limits
 from relay.protocol.filter import parse_filter
-from relay.tally import find_target
+from relay.storage.answer_count import find_target
 from relay.verify import proof
 from relay.verify.answers import find_answer, read_named_rings
 from relay.verify.claim import Form

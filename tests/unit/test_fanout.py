@@ -3,8 +3,8 @@
 import asyncio
 
 from relay.fanout import Fanout
-from relay.note import Note
 from relay.protocol.filter import Filter
+from relay.storage.note import Note
 from relay.subscriptions import Subscription, Subscriptions
 from tests.support.events import make_event, to_note
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.together import Together
+from relay.storage.batched_lookup import Together
 
 
 class Oracle:

@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
-from relay.conditions import (
+from relay.protocol.filter import Filter
+from relay.protocol.search import Term, find_selective, find_values
+from relay.storage.conditions import (
     NOTES,
     RING_MEMBERS,
     TAGS,
@@ -19,8 +21,6 @@ from relay.conditions import (
     list_forms,
     to_bytes,
 )
-from relay.protocol.filter import Filter
-from relay.protocol.search import Term, find_selective, find_values
 from relay.verify.encoding import Scheme
 
 # Authors times kinds beyond this are looked up by author alone: each pair costs an index descent.

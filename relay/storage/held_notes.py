@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from relay.note import Note, read_note
 from relay.pricing.surplus import keep_of_refused
 from relay.protocol.event import is_expired
-from relay.row import Row, Saved
+from relay.storage.note import Note, read_note
+from relay.storage.row import Row, Saved
 
 
 async def hold(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Connection, maximum: int) -> None:

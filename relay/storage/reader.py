@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import asyncpg
 
-from relay.conditions import Cursor
 from relay.postgres.errors import DATABASE_AWAY
 from relay.protocol.filter import Filter
 from relay.protocol.refusal import Prefix, Rejected
-from relay.query import Query, build_count, build_named_rings, build_page, build_tally
-from relay.tally import Counted, find_target
-from relay.together import Together
+from relay.storage.answer_count import Counted, find_target
+from relay.storage.batched_lookup import Together
+from relay.storage.conditions import Cursor
+from relay.storage.query import Query, build_count, build_named_rings, build_page, build_tally
 from relay.verify.answers import read_named_rings
 
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.

@@ -2,9 +2,9 @@
 
 import asyncpg
 
-from relay.conditions import encode_tag
 from relay.protocol.event import DELETION_REQUEST, list_indexed_tags, to_address
-from relay.row import Row, Saved
+from relay.storage.conditions import encode_tag
+from relay.storage.row import Row, Saved
 from relay.verify.answers import Answer, read_named_rings
 
 

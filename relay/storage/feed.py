@@ -7,9 +7,9 @@ from itertools import takewhile
 
 import asyncpg
 
-from relay.insert import FEED_CHANNEL
-from relay.note import Note, read_note
 from relay.postgres.errors import DATABASE_FAILURES
+from relay.storage.insert import FEED_CHANNEL
+from relay.storage.note import Note, read_note
 
 _POLL_S = 1.0
 _PAGE = 500

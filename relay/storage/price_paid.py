@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from relay.row import Row
+from relay.storage.row import Row
 
 # Readers of dear tiers find notes by these; `notes` itself comes first.
 _INDEXES = ("tags", "ring_members")

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 
 import asyncpg
 
-from relay.conditions import encode_tag
-from relay.conflicts import refuse_known
-from relay.note import Note
-from relay.pending import hold, withdraw
 from relay.pricing.invoices import close_orphans
 from relay.pricing.parked import withdraw_parked
 from relay.protocol.event import DELETION_REQUEST, KindClass, classify, find_expiration, list_indexed_tags
-from relay.rank import raise_pending, raise_stored
-from relay.row import Row, Saved, hash_address, to_row
+from relay.storage.conditions import encode_tag
+from relay.storage.conflicts import refuse_known
+from relay.storage.held_notes import hold, withdraw
+from relay.storage.note import Note
+from relay.storage.price_paid import raise_pending, raise_stored
+from relay.storage.row import Row, Saved, hash_address, to_row
 
 __all__ = ["FEED_CHANNEL", "Saved", "insert_batch"]
 

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from enum import Enum
 
-from relay.note import Note
 from relay.protocol.event import Event, KindClass, classify, to_address
+from relay.storage.note import Note
 from relay.verify.answers import Answer, find_answer
 
 

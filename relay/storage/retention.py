@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import asyncpg
 
-from relay.insert import lock_writers
 from relay.postgres.errors import DATABASE_FAILURES
+from relay.storage.insert import lock_writers
 
 _EVERY_S = 30.0
 # The writer waits meanwhile: 1.3 ms for each note over a ring of 1,000.
