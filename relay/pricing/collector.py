@@ -15,7 +15,10 @@ import asyncpg
 from relay.limits import InvoicePolicy
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.backend import Backend, BackendError, Payment, PaymentState
-from relay.pricing.invoices import (
+from relay.pricing.payers import Payers
+from relay.pricing.settlement import Settlement, Terms
+from relay.storage.insert import lock_writers
+from relay.storage.payments.invoices import (
     Watched,
     close_invoice,
     close_orphans,
@@ -28,12 +31,9 @@ from relay.pricing.invoices import (
     read_cursor,
     renew_cursors,
 )
-from relay.pricing.parked import Parking, count_parked, purge
-from relay.pricing.payers import Payers
-from relay.pricing.settlement import Settlement, Terms
-from relay.pricing.surplus import add_up_surplus
-from relay.pricing.traces import rewrite_links, vacuum_parked
-from relay.storage.insert import lock_writers
+from relay.storage.payments.scrub import rewrite_links, vacuum_parked
+from relay.storage.payments.unapplied_payments import add_up_surplus
+from relay.storage.payments.unpaid_notes import Parking, count_parked, purge
 from relay.storage.row import Saved
 from relay.storage.writer import Writer
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from relay.policy.tiers import Tier
-from relay.pricing.invoices import InvoiceState
-from relay.pricing.parked import Parking
+from relay.storage.payments.invoices import InvoiceState
+from relay.storage.payments.unpaid_notes import Parking
 
 OPERATIONS = ("create", "lookup", "cancel", "stream")
 # From a settlement at once to a tick of an hour.

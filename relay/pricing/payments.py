@@ -7,13 +7,13 @@ import asyncpg
 from relay.limits import InvoicePolicy
 from relay.pricing.backend import Backend, BackendError
 from relay.pricing.collector import Collector, Observer
-from relay.pricing.parked import Parking
 from relay.pricing.pay_page import PayStatus
-from relay.pricing.pay_status import find_pay_status
 from relay.pricing.payers import Payers
 from relay.pricing.settlement import Terms
 from relay.pricing.till import Till
 from relay.storage.note import Note
+from relay.storage.payments.pay_status import find_pay_status
+from relay.storage.payments.unpaid_notes import Parking
 from relay.storage.row import Saved
 from relay.storage.writer import Writer
 

@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from relay.pricing.invoices import Settled, close_orphans, close_others, settle_invoice
-from relay.pricing.parked import find_parked, unpark
-from relay.pricing.surplus import BOUGHT, Reason, keep_of_refused, keep_surplus, spend_for_note, sum_for_note
 from relay.protocol.event import is_expired
 from relay.storage.note import Note, read_note
+from relay.storage.payments.invoices import Settled, close_orphans, close_others, settle_invoice
+from relay.storage.payments.unapplied_payments import (
+    BOUGHT,
+    Reason,
+    keep_of_refused,
+    keep_surplus,
+    spend_for_note,
+    sum_for_note,
+)
+from relay.storage.payments.unpaid_notes import find_parked, unpark
 from relay.storage.row import Saved
 
 _ROUND_S = 3_600

@@ -18,17 +18,17 @@ from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.backend import Backend, BackendError
-from relay.pricing.invoices import Order, begin_invoice, count_others_of, drop_invoice, open_invoice
 from relay.pricing.offer import Offer, encode_offer
-from relay.pricing.parked import Parking, count_parked, park, purge
 from relay.pricing.settlement import Spending, Terms, to_due
-from relay.pricing.standing import Standing, find_standing, find_standings
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import Together
 from relay.storage.conflicts import refuse_known
 from relay.storage.held_notes import refuse_waiting
 from relay.storage.insert import lock_writers
 from relay.storage.note import Note
+from relay.storage.payments.invoices import Order, begin_invoice, count_others_of, drop_invoice, open_invoice
+from relay.storage.payments.note_status import Standing, find_standing, find_standings
+from relay.storage.payments.unpaid_notes import Parking, count_parked, park, purge
 from relay.storage.row import Row, Saved, to_row
 from relay.storage.writer import Writer
 

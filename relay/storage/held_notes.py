@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from relay.pricing.surplus import keep_of_refused
 from relay.protocol.event import is_expired
 from relay.storage.note import Note, read_note
+from relay.storage.payments.unapplied_payments import keep_of_refused
 from relay.storage.row import Row, Saved
 
 

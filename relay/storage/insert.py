@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import asyncpg
 
-from relay.pricing.invoices import close_orphans
-from relay.pricing.parked import withdraw_parked
 from relay.protocol.event import DELETION_REQUEST, KindClass, classify, find_expiration, list_indexed_tags
 from relay.storage.conditions import encode_tag
 from relay.storage.conflicts import refuse_known
 from relay.storage.held_notes import hold, withdraw
 from relay.storage.note import Note
+from relay.storage.payments.invoices import close_orphans
+from relay.storage.payments.unpaid_notes import withdraw_parked
 from relay.storage.price_paid import raise_pending, raise_stored
 from relay.storage.row import Row, Saved, hash_address, to_row
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import asyncpg
 
 from relay.postgres.errors import DATABASE_AWAY, DATABASE_FAILURES
-from relay.pricing.surplus import keep_of_refused
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.feed import Feed
 from relay.storage.held_notes import list_pending, take
 from relay.storage.insert import Inserted, Saved, insert_batch, lock_writers
 from relay.storage.note import Note
+from relay.storage.payments.unapplied_payments import keep_of_refused
 
 _MAX_BATCH = 500
 # In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms. One of the largest rings

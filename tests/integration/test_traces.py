@@ -4,7 +4,7 @@ from typing import Any
 
 import asyncpg
 
-from relay.pricing.traces import rewrite_links
+from relay.storage.payments.scrub import rewrite_links
 
 
 async def test_tables_are_rewritten_later_where_somebody_reads_them_for_long(database: dict[str, Any]) -> None:

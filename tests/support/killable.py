@@ -12,7 +12,6 @@ import asyncpg
 from relay.handlers.event import EventHandler
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy.tiers import Tier
-from relay.pricing.parked import Parking
 from relay.pricing.payments import Payments
 from relay.pricing.till import Charged, PaymentRequired
 from relay.protocol.event import Event
@@ -20,6 +19,7 @@ from relay.protocol.refusal import Rejected
 from relay.session import Session
 from relay.storage.feed import Feed
 from relay.storage.note import Note
+from relay.storage.payments.unpaid_notes import Parking
 from relay.storage.reader import Store
 from relay.storage.retention import delete_expired
 from relay.storage.row import Saved

@@ -2,8 +2,8 @@
 
 import asyncpg
 
-from relay.pricing.invoices import InvoiceState
 from relay.pricing.pay_page import PayState, PayStatus
+from relay.storage.payments.invoices import InvoiceState
 
 
 async def find_pay_status(connection: asyncpg.Connection, token: bytes) -> PayStatus | None:

@@ -1,0 +1,1 @@
+"""The tables of money: invoices, unpaid notes, unapplied payments. Below the writer of notes."""
