@@ -10,12 +10,14 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from relay.delivery.outbox import Outbox
+from relay.delivery.session import Session
+from relay.delivery.subscriptions import Subscription, Subscriptions
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
 from relay.limits import Limits
 from relay.metrics import Metrics
-from relay.outbox import Outbox
 from relay.policy.tiers import Tier, Tiers
 from relay.pricing.payers import Payers
 from relay.pricing.till import Charged, PaymentRequired
@@ -24,10 +26,8 @@ from relay.protocol.event import Event
 from relay.protocol.filter import read_from
 from relay.protocol.messages import Auth, ClientMessage, Close, Count, Malformed, Publish, Req
 from relay.protocol.refusal import Prefix, Rejected
-from relay.session import Session
 from relay.storage.note import Note
 from relay.storage.row import Saved
-from relay.subscriptions import Subscription, Subscriptions
 
 _GOING_AWAY = 1001
 _TRY_AGAIN_LATER = 1013

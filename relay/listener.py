@@ -14,9 +14,9 @@ from websockets.http11 import Request, Response
 
 from relay.config import ServerSection
 from relay.connection import HARD_FACTOR, Connection, Services
+from relay.delivery.outbox import LOW_BUFFER_BYTES
 from relay.limits import Limits
 from relay.network_bucket import NetworkBuckets
-from relay.outbox import LOW_BUFFER_BYTES
 from relay.policy.tiers import ROOT
 from relay.web import Web, find_path, refuse
 from relay.websocket import make_bounded_connection

@@ -10,7 +10,8 @@ from aiohttp.web import AppRunner
 
 from relay.config import Config, ConfigError
 from relay.connection import Services
-from relay.fanout import Fanout
+from relay.delivery.fanout import Fanout
+from relay.delivery.subscriptions import Subscriptions
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
@@ -32,7 +33,6 @@ from relay.storage.reader import Store
 from relay.storage.retention import keep_deleting
 from relay.storage.stats_masking import keep_touching
 from relay.storage.writer import Writer
-from relay.subscriptions import Subscriptions
 from relay.verify.pool import VerifyPool
 from relay.web import Web
 

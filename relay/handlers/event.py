@@ -5,12 +5,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from relay.delivery.session import Session
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy import rules
 from relay.policy.tiers import Tier
 from relay.pricing.till import Charged, PaymentRequired, Till
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
-from relay.session import Session
 from relay.storage.insert import Saved
 from relay.storage.note import Note
 from relay.storage.reader import Store

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from relay.delivery.outbox import Outbox
+from relay.delivery.subscriptions import Subscription
 from relay.limits import Limits
-from relay.outbox import Outbox
 from relay.protocol.event import is_expired
 from relay.protocol.messages import encode_eose, encode_event_prefix
 from relay.storage.reader import Store
-from relay.subscriptions import Subscription
 
 # A stored note can reach this process's feed this much later than the query that already sent it.
 _REMEMBER_SENT_S = 10.0

@@ -8,13 +8,13 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from relay.delivery.subscriptions import Subscription, Subscriptions
 from relay.limits import Limits
 from relay.protocol.filter import Filter, find_facts, matches, parse_filter
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
 from relay.storage.query import build_count
 from relay.storage.reader import Store
-from relay.subscriptions import Subscription, Subscriptions
 from relay.verify.claim import Claim
 from tests.support.client_messages import write_filter
 from tests.support.strategies import RANKS, filters, ranked_filters

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from relay.delivery.session import Session
 from relay.handlers.event import EventHandler
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy.tiers import Tier
@@ -16,7 +17,6 @@ from relay.pricing.payments import Payments
 from relay.pricing.till import Charged, PaymentRequired
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
-from relay.session import Session
 from relay.storage.feed import Feed
 from relay.storage.note import Note
 from relay.storage.payments.unpaid_notes import Parking

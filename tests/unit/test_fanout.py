@@ -2,10 +2,10 @@
 
 import asyncio
 
-from relay.fanout import Fanout
+from relay.delivery.fanout import Fanout
+from relay.delivery.subscriptions import Subscription, Subscriptions
 from relay.protocol.filter import Filter
 from relay.storage.note import Note
-from relay.subscriptions import Subscription, Subscriptions
 from tests.support.events import make_event, to_note
 
 

@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.protocol import OPEN, State
 
-from relay.outbox import LOW_BUFFER_BYTES, Outbox
+from relay.delivery.outbox import LOW_BUFFER_BYTES, Outbox
 
 
 @asynccontextmanager

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Iterable
 
+from relay.delivery.subscriptions import Subscriptions
 from relay.storage.note import Note
-from relay.subscriptions import Subscriptions
 
 # A batch handed over at once would look like clients that do not read, and keep everybody else waiting. Smaller slices
 # cost more writes: to 3,000 subscribers, 1,000 deliveries a slice gave 75,000 a second, 10,000 gave 170,000.

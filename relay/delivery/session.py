@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from relay.delivery.subscriptions import Subscription
 from relay.limits import InvoicePolicy, Limits
 from relay.policy.rate_limit import TokenBucket
 from relay.protocol.filter import Filter, count_values
 from relay.protocol.refusal import Prefix, Rejected
-from relay.subscriptions import Subscription
 
 
 class Session:
