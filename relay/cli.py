@@ -232,11 +232,11 @@ def _check_config(arguments: argparse.Namespace) -> int:
         print(_read_default_config(), end="")
         return 0
     loaded = _load_config(arguments.config)
-    from relay.pricing import backends
+    from relay.pricing import lightning
     from relay.pricing.settings import LightningConfigError
 
     try:
-        backends.check_files(loaded.lightning)
+        lightning.check_files(loaded.lightning)
     except LightningConfigError as error:
         raise BadInput(f"[lightning] {error}") from None
     print("ok")

@@ -19,8 +19,8 @@ from relay.handlers.req import ReqHandler
 from relay.limits import Limits
 from relay.metrics import Metrics
 from relay.policy.tiers import Tier, Tiers
-from relay.pricing.payers import Payers
-from relay.pricing.till import Charged, PaymentRequired
+from relay.pricing.checkout import Charged, PaymentRequired
+from relay.pricing.payment_listeners import Payers
 from relay.protocol import messages
 from relay.protocol.event import Event
 from relay.protocol.filter import read_from

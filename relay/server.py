@@ -20,7 +20,7 @@ from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.policy.tiers import Tiers
 from relay.postgres.open import Database, open_database
-from relay.pricing.backends import open_backend
+from relay.pricing.lightning import open_backend
 from relay.pricing.node_report import NodeReport
 from relay.pricing.pay_page import PayStatus
 from relay.pricing.payments import Payments

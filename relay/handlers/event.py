@@ -9,7 +9,7 @@ from relay.delivery.session import Session
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy import rules
 from relay.policy.tiers import Tier
-from relay.pricing.till import Charged, PaymentRequired, Till
+from relay.pricing.checkout import Charged, PaymentRequired, Till
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
 from relay.storage.insert import Saved
 from relay.storage.note import Note

@@ -14,8 +14,8 @@ import asyncpg
 
 from relay.limits import InvoicePolicy
 from relay.postgres.errors import DATABASE_FAILURES
-from relay.pricing.backend import Backend, BackendError, Payment, PaymentState
-from relay.pricing.payers import Payers
+from relay.pricing.lightning.backend import Backend, BackendError, Payment, PaymentState
+from relay.pricing.payment_listeners import Payers
 from relay.pricing.settlement import Settlement, Terms
 from relay.storage.insert import lock_writers
 from relay.storage.payments.invoices import (

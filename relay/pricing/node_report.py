@@ -1,7 +1,7 @@
 """What an operator hears of the Lightning node: each request counted, each new kind of trouble logged once. Knows no invoice."""
 
 from relay.log import Log, LogEvent
-from relay.pricing.backend import BackendError
+from relay.pricing.lightning.backend import BackendError
 from relay.pricing.payment_metrics import PaymentMetrics
 
 

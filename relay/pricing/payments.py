@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 import asyncpg
 
 from relay.limits import InvoicePolicy
-from relay.pricing.backend import Backend, BackendError
+from relay.pricing.checkout import Till
 from relay.pricing.collector import Collector, Observer
+from relay.pricing.lightning.backend import Backend, BackendError
 from relay.pricing.pay_page import PayStatus
-from relay.pricing.payers import Payers
+from relay.pricing.payment_listeners import Payers
 from relay.pricing.settlement import Terms
-from relay.pricing.till import Till
 from relay.storage.note import Note
 from relay.storage.payments.pay_status import find_pay_status
 from relay.storage.payments.unpaid_notes import Parking

@@ -9,9 +9,9 @@ import pytest_asyncio
 from aiohttp import web
 from pydantic import SecretStr
 
-from relay.pricing.backend import BackendError, Payment, PaymentState
-from relay.pricing.backends.http import REFUSED, UNEXPECTED
-from relay.pricing.backends.lnd import NOT_READY
+from relay.pricing.lightning.backend import BackendError, Payment, PaymentState
+from relay.pricing.lightning.http import REFUSED, UNEXPECTED
+from relay.pricing.lightning.lnd import NOT_READY
 from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, look, make, opened
 from tests.support.lightning_stubs import ClnrestStub, LnbitsStub, LndStub, PhoenixdStub
 from tests.support.lightning_stubs.node import StubNode

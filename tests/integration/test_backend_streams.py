@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from relay.pricing.backend import Backend, BackendError, Settlement
-from relay.pricing.backends import open_backend
-from relay.pricing.backends.http import MAX_ANSWER_BYTES, TIMED_OUT, UNEXPECTED
+from relay.pricing.lightning import open_backend
+from relay.pricing.lightning.backend import Backend, BackendError, Settlement
+from relay.pricing.lightning.http import MAX_ANSWER_BYTES, TIMED_OUT, UNEXPECTED
 from tests.support.backend_contract import BOUND_S, make, pay_until_told
 from tests.support.lightning_stubs import STUBS, ClnrestStub, LndStub, PhoenixdStub
 from tests.support.lightning_stubs.node import StubNode

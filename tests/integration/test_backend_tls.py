@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from relay.pricing.backend import BackendError
-from relay.pricing.backends import open_backend
-from relay.pricing.backends.http import UNTRUSTED
+from relay.pricing.lightning import open_backend
+from relay.pricing.lightning.backend import BackendError
+from relay.pricing.lightning.http import UNTRUSTED
 from relay.pricing.settings import LightningConfigError, LightningSection
 from tests.support.backend_contract import make, opened
 from tests.support.backend_failures import expect_of_all, list_calls

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from relay.pricing.backend import BackendError
-from relay.pricing.backends.http import UNREACHABLE
-from relay.pricing.backends.lnd import NOT_READY
+from relay.pricing.lightning.backend import BackendError
+from relay.pricing.lightning.http import UNREACHABLE
+from relay.pricing.lightning.lnd import NOT_READY
 from tests.support.backend_contract import BackendContract, look, make, opened
 from tests.support.lnd import LndRig, check_binaries
 from tests.support.waiting import until

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from relay.pricing.backend import BackendError
+from relay.pricing.checkout import Charged
+from relay.pricing.lightning.backend import BackendError
 from relay.pricing.settlement import Terms, to_due
-from relay.pricing.till import Charged
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.insert import insert_batch
 from relay.storage.row import Saved

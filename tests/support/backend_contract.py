@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 import pytest
 from pydantic import SecretStr
 
-from relay.pricing.backend import Backend, BackendError, Invoice, Payment, PaymentState, Settlement
-from relay.pricing.backends import open_backend
-from relay.pricing.backends.http import REFUSED
 from relay.pricing.bolt11 import read_amount_msat
+from relay.pricing.lightning import open_backend
+from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.http import REFUSED
 from relay.pricing.settings import LightningSection, read_secret
 from tests.support.lightning_rig import LightningRig
 from tests.support.waiting import until

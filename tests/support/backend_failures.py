@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relay.pricing.backend import Backend, BackendError
+from relay.pricing.lightning.backend import Backend, BackendError
 from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, assert_nothing_behind, opened
 from tests.support.lightning_stubs.node import StubNode
 

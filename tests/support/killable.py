@@ -13,8 +13,8 @@ from relay.delivery.session import Session
 from relay.handlers.event import EventHandler
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy.tiers import Tier
+from relay.pricing.checkout import Charged, PaymentRequired
 from relay.pricing.payments import Payments
-from relay.pricing.till import Charged, PaymentRequired
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed

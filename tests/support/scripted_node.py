@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from relay.pricing.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
 
 
 @dataclass(eq=False)

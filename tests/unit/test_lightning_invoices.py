@@ -2,9 +2,9 @@
 
 import pytest
 
-from relay.pricing.backend import BackendError, Invoice
-from relay.pricing.backends.http import UNEXPECTED
-from relay.pricing.backends.invoices import WRONG_AMOUNT, accept, derive, make_label, read_hash
+from relay.pricing.lightning.backend import BackendError, Invoice
+from relay.pricing.lightning.http import UNEXPECTED
+from relay.pricing.lightning.invoices import WRONG_AMOUNT, accept, derive, make_label, read_hash
 from tests.support.bolt11 import make_bolt11
 
 HASH = bytes(range(32))

@@ -15,7 +15,7 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from relay.pricing.backend import BackendError
+from relay.pricing.lightning.backend import BackendError
 from relay.pricing.settings import LightningConfigError, LightningSection
 
 UNREACHABLE = "the Lightning node cannot be reached; check [lightning] url, and that the node runs"

@@ -9,9 +9,9 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from relay.pricing.backend import BackendError, Invoice, Payment, PaymentState, Settlement
-from relay.pricing.backends.http import REFUSED, UNEXPECTED, Answer, Node, decode
-from relay.pricing.backends.invoices import accept, make_label, read_hash
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Answer, Node, decode
+from relay.pricing.lightning.invoices import accept, make_label, read_hash
 from relay.pricing.settings import LightningSection
 
 _UNKNOWN = "Payment does not exist."

@@ -3,9 +3,9 @@
 import hashlib
 import re
 
-from relay.pricing.backend import BackendError, Invoice
-from relay.pricing.backends.http import UNEXPECTED
 from relay.pricing.bolt11 import read_amount_msat
+from relay.pricing.lightning.backend import BackendError, Invoice
+from relay.pricing.lightning.http import UNEXPECTED
 
 WRONG_AMOUNT = "the Lightning node made an invoice over another amount than it was asked for; it was not used"
 

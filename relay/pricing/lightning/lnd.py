@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from relay.pricing.backend import BackendError, Invoice, Payment, PaymentState, Settlement
-from relay.pricing.backends.http import REFUSED, UNEXPECTED, Node, decode
-from relay.pricing.backends.invoices import accept, derive
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, decode
+from relay.pricing.lightning.invoices import accept, derive
 from relay.pricing.settings import LightningSection
 
 _DUPLICATE = "invoice with payment hash already exists"

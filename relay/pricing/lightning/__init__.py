@@ -2,11 +2,11 @@
 
 import asyncio
 
-from relay.pricing.backend import Backend
-from relay.pricing.backends.clnrest import Clnrest
-from relay.pricing.backends.lnbits import Lnbits
-from relay.pricing.backends.lnd import Lnd
-from relay.pricing.backends.phoenixd import Phoenixd
+from relay.pricing.lightning.backend import Backend
+from relay.pricing.lightning.clnrest import Clnrest
+from relay.pricing.lightning.lnbits import Lnbits
+from relay.pricing.lightning.lnd import Lnd
+from relay.pricing.lightning.phoenixd import Phoenixd
 from relay.pricing.settings import LightningSection, read_secret
 
 # A stream that tells nothing for so long is given up, as it may be dead.

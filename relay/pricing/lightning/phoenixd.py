@@ -9,9 +9,9 @@ from contextlib import aclosing
 
 import msgspec
 
-from relay.pricing.backend import BackendError, Invoice, Payment, PaymentState, Settlement
-from relay.pricing.backends.http import UNEXPECTED, Node, decode
-from relay.pricing.backends.invoices import accept, make_label, read_hash
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.http import UNEXPECTED, Node, decode
+from relay.pricing.lightning.invoices import accept, make_label, read_hash
 from relay.pricing.settings import LightningSection
 
 _UNKNOWN = b"Not found"

@@ -17,7 +17,7 @@ from relay.limits import InvoicePolicy
 from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
-from relay.pricing.backend import Backend, BackendError
+from relay.pricing.lightning.backend import Backend, BackendError
 from relay.pricing.offer import Offer, encode_offer
 from relay.pricing.settlement import Spending, Terms, to_due
 from relay.protocol.refusal import Prefix, Rejected
