@@ -9,22 +9,23 @@ from typing import Any
 from aiohttp.web import AppRunner
 
 from relay.config import Config, ConfigError
-from relay.connection import Services
 from relay.delivery.fanout import Fanout
 from relay.delivery.subscriptions import Subscriptions
+from relay.gateway.connection import Services
+from relay.gateway.listener import Listener
+from relay.gateway.pay_page import PayStatus
+from relay.gateway.private_web import start_private_web
+from relay.gateway.public_web import Web
 from relay.handlers.count import CountHandler
 from relay.handlers.event import EventHandler
 from relay.handlers.req import ReqHandler
-from relay.listener import Listener
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.policy.tiers import Tiers
 from relay.postgres.open import Database, open_database
 from relay.pricing.lightning import open_backend
 from relay.pricing.node_report import NodeReport
-from relay.pricing.pay_page import PayStatus
 from relay.pricing.payments import Payments
-from relay.private_web import start_private_web
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
 from relay.storage.note import Note
@@ -34,7 +35,6 @@ from relay.storage.retention import keep_deleting
 from relay.storage.stats_masking import keep_touching
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
-from relay.web import Web
 
 
 class ListenError(Exception):

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import asyncpg
 
+from relay.gateway.pay_page import PayStatus
 from relay.limits import InvoicePolicy
 from relay.pricing.checkout import Till
 from relay.pricing.collector import Collector, Observer
 from relay.pricing.lightning.backend import Backend, BackendError
-from relay.pricing.pay_page import PayStatus
 from relay.pricing.payment_listeners import Payers
 from relay.pricing.settlement import Terms
 from relay.storage.note import Note

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from relay.config import Config
-from relay.info import build_info
+from relay.gateway.info import build_info
 from relay.log import Log
 from relay.server import Relay, running
 

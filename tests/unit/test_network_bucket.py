@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from relay.network_bucket import NetworkBuckets
+from relay.gateway.network_bucket import NetworkBuckets
 
 
 def make(*proxies: str) -> NetworkBuckets:

@@ -12,8 +12,8 @@ import pytest
 import zxingcpp
 from nostr_sdk import Nip19Event
 
-from relay.pricing import pay_page
-from relay.pricing.pay_page import Page, PayPages, PayState, PayStatus, TierLine
+from relay.gateway import pay_page
+from relay.gateway.pay_page import Page, PayPages, PayState, PayStatus, TierLine
 from tests.support.pay import BOLT11
 
 NOW = 1_800_000_000

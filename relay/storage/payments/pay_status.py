@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from relay.pricing.pay_page import PayState, PayStatus
+from relay.gateway.pay_page import PayState, PayStatus
 from relay.storage.payments.invoices import InvoiceState
 
 

@@ -11,10 +11,10 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from relay.config import Config
-from relay.info import build_info
+from relay.gateway.info import build_info
+from relay.gateway.pay_page import Page, PayPages, PayStatus, TierLine
 from relay.policy.tiers import Tier, Tiers
 from relay.postgres.errors import DATABASE_FAILURES
-from relay.pricing.pay_page import Page, PayPages, PayStatus, TierLine
 
 # NIP-11: browsers must be able to read the document from any page.
 _CORS = {

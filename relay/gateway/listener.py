@@ -13,13 +13,13 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from relay.config import ServerSection
-from relay.connection import HARD_FACTOR, Connection, Services
 from relay.delivery.outbox import LOW_BUFFER_BYTES
+from relay.gateway.connection import HARD_FACTOR, Connection, Services
+from relay.gateway.network_bucket import NetworkBuckets
+from relay.gateway.public_web import Web, find_path, refuse
+from relay.gateway.websocket import make_bounded_connection
 from relay.limits import Limits
-from relay.network_bucket import NetworkBuckets
 from relay.policy.tiers import ROOT
-from relay.web import Web, find_path, refuse
-from relay.websocket import make_bounded_connection
 
 _UPKEEP_S = 30.0
 # SIGTERM to exit is 10 s: this for clients, the rest for the database.

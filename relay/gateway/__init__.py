@@ -1,0 +1,1 @@
+"""Everything that a network client reaches: the ports, connections, HTTP pages."""
