@@ -23,7 +23,7 @@ from pathlib import Path
 
 from coincurve import PrivateKey
 
-from relay.client.ring_sign import make_bound_note
+from relay.client.signing.ring_sign import make_bound_note
 from relay.protocol.event import Event, compute_id, encode_event
 from relay.verify.encoding import Scheme
 

@@ -17,7 +17,7 @@ from coincurve import PrivateKey
 from coincurve._libsecp256k1 import ffi, lib
 from coincurve.context import GLOBAL_CONTEXT
 
-from relay.client.ring_sign import sign_blsag, sign_sag
+from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.verify import ring_equations
 from relay.verify.encoding import RingSignature, Scheme
 from relay.verify.ring_equations import Dialect, Member

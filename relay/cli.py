@@ -13,8 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from relay.client import keygen, keys, publish, ring, sign, subscribe, verify
-from relay.client.keys import BadInput
+from relay.client.commands import keygen, publish, ring, sign, subscribe, verify
+from relay.client.signing import keys
+from relay.client.signing.keys import BadInput
 
 # The modules of the server are imported where they are used: the author's commands start fast and need no Postgres.
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 from coincurve import PrivateKey
 
-from relay.client.keys import encode_npub
-from relay.client.ring_sign import sign_blsag, sign_sag
+from relay.client.signing.keys import encode_npub
+from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.limits import Limits
 from relay.protocol.event import Event, Tag
 from relay.verify.encoding import RingSignature, Scheme, encode_ring_a

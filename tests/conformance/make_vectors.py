@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from relay.client.genuine import check_note
+from relay.client.signing.verify_event import check_note
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from tests.conformance.negative import list_negative

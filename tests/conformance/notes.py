@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from coincurve import PrivateKey
 
-from relay.client.keys import encode_npub
+from relay.client.signing.keys import encode_npub
 from relay.protocol.event import Event, compute_id
 from relay.verify.encoding import RingSignature, encode_ring_a
 from relay.verify.ring_equations import Dialect, to_ring_id

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from relay.client.envelope import mine
+from relay.client.signing.envelope import mine
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import Dialect, to_ring_id

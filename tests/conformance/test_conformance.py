@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.client.genuine import check_note
+from relay.client.signing.verify_event import check_note
 from relay.limits import RingPolicy
 from relay.policy import rules
 from relay.protocol.event import Event, decode_event, encode_event

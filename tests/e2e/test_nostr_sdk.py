@@ -30,7 +30,7 @@ from nostr_sdk import (
     Timestamp,
 )
 
-from relay.client.genuine import check_note
+from relay.client.signing.verify_event import check_note
 from relay.protocol.event import Event, decode_event
 from relay.protocol.refusal import Rejected
 from tests.support.client import as_json, to_json

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from relay.client.genuine import check_note
+from relay.client.signing.verify_event import check_note
 from relay.protocol.event import Event, decode_event
 from tests.support import npm
 from tests.support.client import as_json, to_json

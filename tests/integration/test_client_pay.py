@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.client import keys
-from relay.client.explain import PAYMENT
-from relay.client.genuine import check_note
-from relay.client.publish_signed import MAX_ROUNDS
+from relay.client.commands.publish_signed import MAX_ROUNDS
+from relay.client.signing import keys
+from relay.client.signing.verify_event import check_note
+from relay.client.terminal.anonymity_notice import PAYMENT
 from relay.pricing.offer import Offer, encode_offer
 from relay.protocol.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.bolt11 import make_bolt11

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from relay.client import keys
-from relay.client.genuine import check_note
+from relay.client.signing import keys
+from relay.client.signing.verify_event import check_note
 from relay.protocol.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.client import Client
 from tests.support.command import Finished, run

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.client import keys
-from relay.client.ring_file import parse_ring
+from relay.client.signing import keys
+from relay.client.signing.ring_file import parse_ring
 from tests.support.client import Client, to_json
 from tests.support.command import Finished, run
 from tests.support.events import KEYS, make_event, make_ring, pubkey_of

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from relay.client import keys
-from relay.client.other_forms import make_other_note
+from relay.client.signing import keys
+from relay.client.signing.other_forms import make_other_note
 from relay.protocol.event import find_tag
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme

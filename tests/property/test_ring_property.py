@@ -9,7 +9,7 @@ from coincurve import PrivateKey
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.client.ring_sign import make_bound_note, sign_blsag, sign_sag
+from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof, ring_equations
 from relay.verify.encoding import ORDER, RingSignature, Scheme, decode_json, decode_ring_a, encode_ring_a

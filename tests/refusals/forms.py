@@ -5,7 +5,7 @@ import re
 
 from coincurve import PrivateKey
 
-from relay.client.other_forms import make_other_note
+from relay.client.signing.other_forms import make_other_note
 from relay.protocol.event import Event
 from relay.verify.claim import Form
 from relay.verify.encoding import Scheme

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from relay.client.ring_sign import sign_blsag
+from relay.client.signing.ring_sign import sign_blsag
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature, decode_ring_a, encode_ring_a
 from relay.verify.ring_equations import lift

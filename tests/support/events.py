@@ -7,7 +7,7 @@ from typing import Any
 
 from coincurve import PrivateKey
 
-from relay.client.ring_sign import make_bound_note, sign_blsag, sign_sag
+from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.protocol.event import Event, encode_event
 from relay.storage.note import Note
 from relay.verify import proof

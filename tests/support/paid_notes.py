@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from relay.client import keys
+from relay.client.signing import keys
 from relay.pricing.bolt11 import read_amount_msat
 from relay.pricing.offer import Offer
 from tests.support.client import Client, as_json

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.cli import build_parser
-from relay.client import keys
+from relay.client.signing import keys
 
 COMMANDS = ["serve", "migrate", "check-config", "keygen", "ring", "sign", "publish", "subscribe", "verify"]
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"

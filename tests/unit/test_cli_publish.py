@@ -16,9 +16,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 
-from relay.client.frame import FRAME_SIZES, make_frame
-from relay.client.send import MAX_SHOWN_NOTICES
-from relay.client.terminal import to_printable
+from relay.client.network.send import MAX_SHOWN_NOTICES
+from relay.client.signing.padding import FRAME_SIZES, make_frame
+from relay.client.terminal.notices import to_printable
 from relay.protocol.event import Event, encode_event
 from tests.support.tls import make_tls
 from tests.support.web import run_web_server

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from relay.cli import main
-from relay.client import keys
-from relay.client.compose import HOUR_S, MAX_BACKDATE_S, pick_time
-from relay.client.explain import STILL_GIVES_YOU_AWAY
-from relay.client.genuine import check_note
-from relay.client.sign import MAX_MESSAGE_BYTES
+from relay.client.commands.sign import MAX_MESSAGE_BYTES
+from relay.client.signing import keys
+from relay.client.signing.compose import HOUR_S, MAX_BACKDATE_S, pick_time
+from relay.client.signing.verify_event import check_note
+from relay.client.terminal.anonymity_notice import STILL_GIVES_YOU_AWAY
 from relay.protocol.event import Event, count_leading_zero_bits, decode_event, find_tag
 from relay.verify.claim import RingProof
 from relay.verify.encoding import Scheme

@@ -12,8 +12,8 @@ import pytest
 from coincurve import PrivateKey
 
 from relay.cli import main
-from relay.client import keys
-from relay.client.ring_sign import make_bound_note
+from relay.client.signing import keys
+from relay.client.signing.ring_sign import make_bound_note
 from relay.protocol.event import Event, Tag, compute_id, encode_event
 from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
 from relay.verify.form_bound import compute_pre_id

@@ -5,10 +5,10 @@ import time
 
 from coincurve import PrivateKey
 
-from relay.client.envelope import USUAL_POW_BITS, estimate_work_s, seal_again
-from relay.client.genuine import check_note
-from relay.client.publish_signed import MAX_UNASKED_S
-from relay.client.ring_sign import make_bound_note
+from relay.client.commands.publish_signed import MAX_UNASKED_S
+from relay.client.signing.envelope import USUAL_POW_BITS, estimate_work_s, seal_again
+from relay.client.signing.ring_sign import make_bound_note
+from relay.client.signing.verify_event import check_note
 from relay.policy.tiers import DEFAULT_TIERS
 from relay.protocol.event import Event, count_leading_zero_bits
 from relay.verify.encoding import Scheme

@@ -6,8 +6,8 @@ from pathlib import Path
 import bech32
 import pytest
 
-from relay.client import keys
-from relay.client.keys import BadInput
+from relay.client.signing import keys
+from relay.client.signing.keys import BadInput
 from relay.policy.rules import check_holds_no_secret_key
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected

@@ -2,8 +2,8 @@
 
 import pytest
 
-from relay.client.lint import SMALL_RING, lint
-from relay.client.ring_file import NEVER, Entry
+from relay.client.signing.lint import SMALL_RING, lint
+from relay.client.signing.ring_file import NEVER, Entry
 
 OWN = bytes([1]) * 32
 

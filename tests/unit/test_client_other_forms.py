@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from coincurve import PrivateKey
 
-from relay.client import keys
-from relay.client.genuine import check_note
-from relay.client.other_forms import make_other_note
+from relay.client.signing import keys
+from relay.client.signing.other_forms import make_other_note
+from relay.client.signing.verify_event import check_note
 from relay.protocol.event import Event, count_leading_zero_bits, find_tag
 from relay.protocol.refusal import Rejected
 from relay.verify import ring_equations as equations

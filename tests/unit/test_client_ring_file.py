@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.client import keys
-from relay.client.keys import BadInput
-from relay.client.ring_file import NEVER, Entry, read_ring, write_line
+from relay.client.signing import keys
+from relay.client.signing.keys import BadInput
+from relay.client.signing.ring_file import NEVER, Entry, read_ring, write_line
 
 # The example of NIP-19.
 NPUB = "npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg"

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 from coincurve import PrivateKey, PublicKey
 
-from relay.client.ring_sign import compute_key_image, sign_blsag, sign_sag
+from relay.client.signing.ring_sign import compute_key_image, sign_blsag, sign_sag
 from relay.verify import ring_equations
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature
@@ -46,7 +46,7 @@ def test_every_member_could_have_made_this_very_sag(suspect: int, monkeypatch: p
     nonce = (responses[suspect] + challenge * _lifted(_SIGNERS[suspect])) % ORDER
     # The signer draws the nonce first, then a response for every member, of which their own is not used.
     draws = chain([nonce], responses)
-    monkeypatch.setattr("relay.client.ring_sign._draw_scalar", lambda: next(draws))
+    monkeypatch.setattr("relay.client.signing.ring_sign._draw_scalar", lambda: next(draws))
     assert sign_sag(_MESSAGE, _MEMBERS, _SIGNERS[suspect].secret) == signature
 
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from coincurve import PrivateKey
 
-from relay.client.keys import encode_npub
-from relay.client.ring_sign import sign_blsag, sign_sag
+from relay.client.signing.keys import encode_npub
+from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from coincurve import PrivateKey
 
-from relay.client.ring_sign import make_bound_note, sign_blsag, sign_sag
+from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag, compute_id, count_leading_zero_bits
 from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof, schnorr

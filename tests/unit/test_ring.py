@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from coincurve import PrivateKey
 
-from relay.client.ring_sign import compute_key_image, sign_blsag, sign_sag
+from relay.client.signing.ring_sign import compute_key_image, sign_blsag, sign_sag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import ring_equations
 from relay.verify.curve import Curve

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.client.ring_sign import sign_sag
+from relay.client.signing.ring_sign import sign_sag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import ring_equations
 from relay.verify.encoding import RingSignature, Scheme, decode_json, decode_ring_a, encode_ring_a

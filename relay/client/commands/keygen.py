@@ -1,0 +1,51 @@
+"""`ringrelay keygen`: makes a key pair. The only place where a secret key is printed."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from relay.client.signing import keys
+from relay.client.signing.keys import BadInput
+
+_DESCRIPTION = """\
+Make a new Nostr key pair.
+
+With --out FILE the secret key (nsec) is written to FILE, which must not exist yet and which only you may read, and
+the public key (npub) to stdout, so that `ringrelay keygen --out me.key >> ring.txt` adds you to a ring file.
+Without --out the nsec goes to stdout and the npub to stderr.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `ringrelay keygen`."""
+    parser.description = _DESCRIPTION
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the secret key to this new file, mode 0600")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make a key pair and hand both halves out. Raises BadInput."""
+    secret = keys.make_secret_key()
+    npub = keys.encode_npub(keys.to_public_key(secret))
+    if arguments.out is None:
+        print(keys.encode_nsec(secret), flush=True)
+        print(npub, file=sys.stderr)
+    else:
+        _write_secret(arguments.out, keys.encode_nsec(secret))
+        print(npub)
+    return 0
+
+
+def _write_secret(path: Path, nsec: str) -> None:
+    try:
+        # O_EXCL: a key that is overwritten is lost for good, and a link someone else laid there is not followed.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(nsec + "\n")
+            file.flush()
+            os.fsync(descriptor)
+    except FileExistsError:
+        raise BadInput(f"{path} exists and is left as it is: choose another name") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot write it ({error.strerror}): choose another place") from None

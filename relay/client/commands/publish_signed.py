@@ -1,0 +1,93 @@
+"""`ringrelay publish --ring`: signs and sends in one process, which can mine what the relay asks for.
+
+The throwaway key of the note's outer event lives in this process's memory only: whoever wants more work must sign again.
+"""
+
+import argparse
+import asyncio
+
+import msgspec
+from coincurve import PrivateKey
+
+from relay.client.commands.sign import read_message
+from relay.client.network.deliver import Reporter, find_status, send_all, warn_of_size
+from relay.client.network.pay import Terms
+from relay.client.network.send import Answer, Destination
+from relay.client.signing.compose import Draft, make_note, read_draft
+from relay.client.signing.envelope import MAX_POW_BITS, describe_work, estimate_work_s, seal_again
+from relay.client.signing.keys import BadInput
+from relay.client.terminal.advice import find_bits
+from relay.client.terminal.notices import anonymity_notice, tell
+from relay.protocol.event import Event, count_leading_zero_bits, decode_event
+from relay.verify.message_bound import TEXT_NOTE
+
+# What a relay gets without asking the author, all its demands together.
+MAX_UNASKED_S = 300.0
+# A relay may ask for more while the work for what it asked before is done: invoices take more when many are open.
+MAX_ROUNDS = 4
+
+
+def sign_and_publish(arguments: argparse.Namespace, destination: Destination, terms: Terms) -> int:
+    """Sign the words on stdin, send the note, mine and send again if the relay asks for it, and pay. Raises BadInput."""
+    anonymity_notice.show(arguments.quiet)
+    author = PrivateKey()
+    draft = read_draft(arguments, read_message)
+    _refuse_signed(draft)
+    note = make_note(draft, author)
+    warn_of_size([note])
+    answer = _send(destination, note, terms)
+    patience_s = MAX_UNASKED_S
+    for _ in range(MAX_ROUNDS):
+        bits = _find_asked_bits(answer, note)
+        if bits is None or estimate_work_s(note.content, bits) > patience_s:
+            break
+        patience_s -= estimate_work_s(note.content, bits)
+        tell(f"the relay asks for {bits} bits of proof of work: mining, {describe_work(note.content, bits)}")
+        note = seal_again(note, author, bits)
+        # Another connection, and through Tor another circuit: none stands open, waiting, while this machine mines.
+        answer = _send(destination, note, terms)
+    _report(note, answer, Reporter(terms.is_invoice_only))
+    return find_status([answer])
+
+
+def _refuse_signed(draft: Draft) -> None:
+    """Refuse to sign an event's JSON as words, which could not be taken back; in other kinds it may belong. Raises BadInput."""
+    if draft.kind != TEXT_NOTE:
+        return
+    try:
+        decode_event(draft.content.encode())
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return
+    raise BadInput("what stdin holds is signed already: leave --ring out, and it is sent as it is")
+
+
+def _send(destination: Destination, note: Event, terms: Terms) -> Answer:
+    (answer,) = asyncio.run(send_all(destination, [note], terms, lambda _, __: None))
+    return answer
+
+
+def _find_asked_bits(answer: Answer, note: Event) -> int | None:
+    """Return how many bits of work more than the note has the relay asks for, None where mining is no answer."""
+    bits = find_bits(answer.text) if answer.outcome == "refused" else None
+    return bits if bits is not None and bits > _count_committed_bits(note) else None
+
+
+def _count_committed_bits(note: Event) -> int:
+    """Return for how many bits a note was mined: its nonce tag says so (NIP-13)."""
+    targets = [int(tag[2]) for tag in note.tags if tag[0] == "nonce"]
+    return min(*targets, count_leading_zero_bits(note.id)) if targets else 0
+
+
+def _report(note: Event, answer: Answer, reporter: Reporter) -> None:
+    asked = _find_asked_bits(answer, note)
+    if asked is not None and asked <= MAX_POW_BITS:
+        reporter.print_line(note, answer)
+        tell(
+            f"pow: so much work is not done unasked: add --pow {asked}, {describe_work(note.content, asked)}, or try another relay"
+        )
+        return
+    reporter.report(note, answer)
+    if answer.outcome == "unanswered":
+        tell(
+            f"the relay may have kept it: ask with `ringrelay subscribe URL --stored --id {note.id}` before you sign anew"
+        )

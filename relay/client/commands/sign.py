@@ -1,0 +1,66 @@
+"""`ringrelay sign`: prints one note made of words, a ring and a secret key. Knows no relay, and forgets the throwaway key."""
+
+import argparse
+import sys
+
+from coincurve import PrivateKey
+
+from relay.client.signing.compose import add_note_arguments, make_note, read_draft
+from relay.client.signing.keys import BadInput
+from relay.client.terminal.notices import anonymity_notice
+from relay.client.terminal.stdin import read_stdin
+from relay.protocol.event import encode_event
+
+MAX_MESSAGE_BYTES = 16 * 2**20
+
+_DESCRIPTION = """\
+Print a note, one line of JSON, that is signed by one member of a ring without saying which. The note itself is
+signed by a key made for it alone and forgotten at once.
+
+The secret key is read from --key-file (an nsec or 64 hex digits), or from the environment variable
+RINGRELAY_SECRET_KEY. There is no option that takes the key itself: other users of a machine can read arguments.
+The message is what stdin holds, less one final line end:
+
+  ringrelay sign --ring ring.txt --key-file me.key < note.txt > note.json
+
+It can be given with --message instead, but then other users of the machine can read it while the program runs (ps),
+and your shell's history keeps it.
+
+An answer is a reaction (kind 7) or a poll response (kind 1018) that relays take once from each member of a ring, and count.
+It must be linkable within its target, ID being the target's id:
+
+  echo + | ringrelay sign --ring ring.txt --key-file me.key --kind 7 --tag e=ID --scheme blsag --scope 7:ID
+  ringrelay sign ... --kind 1018 --tag e=ID --tag response=OPTION --scheme blsag --scope 1018:ID < /dev/null
+
+A target that names a ring in a tag R, as notes of this program do, is answered by members of that ring only; sign a note
+or a poll with --open for all to answer, and read the numbers ring by ring. A poll is of kind 1068 (NIP-88):
+
+  echo "Who knew?" | ringrelay sign ... --kind 1068 --tag '["option", "y", "The board"]' --tag '["option", "n", "Nobody"]'
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `ringrelay sign`."""
+    parser.description = _DESCRIPTION
+    parser.epilog = anonymity_notice.STILL_GIVES_YOU_AWAY
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_note_arguments(parser, is_ring_required=True)
+    anonymity_notice.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sign, check what was signed, print it. Raises BadInput."""
+    anonymity_notice.show(arguments.quiet)
+    note = make_note(read_draft(arguments, read_message), PrivateKey())
+    sys.stdout.buffer.write(encode_event(note) + b"\n")
+    return 0
+
+
+def read_message() -> str:
+    """Return what stdin holds, less one final line end. Raises BadInput."""
+    raw = read_stdin(MAX_MESSAGE_BYTES, "Write the message", "no relay takes a message as long, shorten it")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise BadInput("the message is not UTF-8 text: notes hold text only") from None
+    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")

@@ -1,0 +1,147 @@
+"""`ringrelay subscribe`: prints notes as a relay sends them, each verified here first. The relay is not believed."""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from relay.client.commands import subscribe_options
+from relay.client.network import route
+from relay.client.network.connect import check_url, connect
+from relay.client.network.request import Signal, listen
+from relay.client.network.route import Tor
+from relay.client.signing.keys import BadInput
+from relay.client.signing.verify_event import check_event
+from relay.client.terminal.notices import format_note, tell
+from relay.protocol.event import Event
+from relay.protocol.refusal import Rejected
+
+if TYPE_CHECKING:
+    from relay.client.network.subscribe_filter import Wanted
+
+# Room for a ring of some ten thousand; more would hold this process up for seconds.
+MAX_NOTE_BYTES = 2 * 2**20
+_NOT_AN_EVENT = "not an event"
+_NOT_ASKED_FOR = "not what was asked for (a relay without ring search may send all it has)"
+
+_DESCRIPTION = """\
+Print a relay's notes, those it has and then those that come, until interrupted. Each is verified here: what is forged, or
+not what was asked for, is not printed, but counted on stderr, with the reason.
+
+  ringrelay subscribe wss://relay.example.com --tor --min-ring 10
+  ringrelay subscribe wss://relay.example.com --stored --kind 1 --limit 20 --json | jq .event.content
+
+On a terminal a note is a line of columns; otherwise, or with --json, it is a JSON object on a line: {"event": ..., "proof":
+{"form", "scheme", "dialect", "binding", "ring_size", "ring_id", "key_image", "scope", "signed_text"}}.
+
+Whoever reads is seen by the relay, too: use --tor.
+
+exit status: 0 all were genuine, 1 some were not, 2 wrong usage, no connection, or a lost one; 130 interrupted
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Hold how events are shown, and count those that are not, by reason."""
+
+    wanted: list["Wanted"]
+    is_json: bool
+    shows_plain: bool
+    refused: Counter[str] = field(default_factory=Counter)
+    hidden: Counter[str] = field(default_factory=Counter)
+
+    def take(self, found: Event | Signal) -> None:
+        """Verify an event and print it, or count it."""
+        try:
+            shown = self._judge(found)
+        except Rejected as rejected:
+            self._refuse(rejected.reason)
+            return
+        if shown is not None:
+            print(shown, flush=True)
+
+    def _judge(self, found: Event | Signal) -> str | None:
+        """Return the line to print, None where there is none. Raises Rejected."""
+        from relay.client.network.subscribe_filter import is_wanted
+
+        if not isinstance(found, Event):
+            self._refuse(_NOT_AN_EVENT)
+            return None
+        proof = check_event(found)
+        if not is_wanted(self.wanted, found, proof):
+            self._refuse(_NOT_ASKED_FOR)
+            return None
+        if proof is None and not self.shows_plain:
+            self.hidden["plain events (--plain shows them)"] += 1
+            return None
+        return format_note.write_json(found, proof) if self.is_json else format_note.write_columns(found, proof)
+
+    def _refuse(self, reason: str) -> None:
+        # The reasons are constants: nothing that a relay sends is repeated, and there are not many.
+        self.refused[reason] += 1
+        if self.refused[reason] == 1:
+            tell(f"not shown: {reason}")
+
+    def summarise(self) -> None:
+        """Say on stderr what was not shown, and how often."""
+        for reason, count in [*self.refused.items(), *self.hidden.items()]:
+            tell(f"{count} not shown: {reason}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `ringrelay subscribe`."""
+    parser.description = _DESCRIPTION
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("url", metavar="URL", help="the relay's address, ws://... or wss://...")
+    subscribe_options.add_arguments(parser)
+    parser.add_argument("--stored", action="store_true", help="end when all that the relay has stored is through")
+    parser.add_argument("--plain", action="store_true", help="print events without a ring signature, too, marked so")
+    lines = parser.add_mutually_exclusive_group()
+    lines.add_argument("--json", action="store_true", help="JSON on a terminal, too")
+    lines.add_argument("--columns", action="store_true", help="columns where there is no terminal, too")
+    route.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Subscribe and print until the end. Raises BadInput."""
+    # Imported here: it knows a relay's limits, which are slow to load and of no use to other commands.
+    from relay.client.network.subscribe_filter import read_wanted
+
+    tor = route.read_tor(arguments)
+    check_url(arguments.url, tor)
+    timeout_s = route.read_timeout(arguments)
+    wanted = [read_wanted(filter_) for filter_ in subscribe_options.read_filters(arguments)]
+    is_json = not arguments.columns and (arguments.json or sys.stdout is None or not sys.stdout.isatty())
+    view = _View(wanted, is_json, arguments.plain)
+    if not is_json:
+        print(format_note.write_head(), flush=True)
+    try:
+        asyncio.run(_follow(arguments.url, view, timeout_s, tor, is_live=not arguments.stored))
+    finally:
+        view.summarise()
+    return 1 if view.refused else 0
+
+
+async def _follow(url: str, view: _View, timeout_s: float, tor: Tor | None, *, is_live: bool) -> None:
+    connection = await connect(url, timeout_s, tor, MAX_NOTE_BYTES)
+    try:
+        async with (
+            asyncio.timeout(timeout_s) as patience,
+            aclosing(listen(connection, [one.sent for one in view.wanted])) as incoming,
+        ):
+            async for found in incoming:
+                if found is not Signal.END_OF_STORED:
+                    view.take(found)
+                elif not is_live:
+                    return
+                else:
+                    patience.reschedule(None)
+                if patience.when() is not None:
+                    patience.reschedule(asyncio.get_running_loop().time() + timeout_s)
+    except TimeoutError:
+        raise BadInput(f"the relay sent nothing for {timeout_s:g} s, nor the end of its stored notes") from None
+    finally:
+        await connection.close()

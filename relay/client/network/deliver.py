@@ -1,0 +1,103 @@
+"""Events sent one after the other: each answered, paid for, reported, and a refusal explained. Knows no command line."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from relay.client.network.connect import TOO_BIG, explain_close, is_closed_here
+from relay.client.network.pay import Terms, settle
+from relay.client.network.send import Answer, Demand, Destination, Outcome, open_line
+from relay.client.signing.padding import FRAME_SIZES, make_frame
+from relay.client.terminal.advice import advise
+from relay.client.terminal.notices import tell, warn
+from relay.protocol.event import Event
+
+if TYPE_CHECKING:
+    from websockets.exceptions import ConnectionClosed
+
+
+# The exit status of each outcome; of several, the highest.
+_STATUS: dict[Outcome, int] = {"accepted": 0, "priced": 0, "refused": 1, "unpaid": 1, "unanswered": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Print what became of each event, and explain each kind of refusal once; of invoices only, if that is asked for."""
+
+    is_invoice_only: bool = False
+    explained: set[str] = field(default_factory=set)
+
+    def report(self, event: Event, answer: Answer) -> None:
+        """Print the line of one event, and what can be done about it."""
+        self.print_line(event, answer)
+        advice = advise(answer.text) if answer.outcome == "refused" else None
+        if advice is not None and advice not in self.explained:
+            self.explained.add(advice)
+            tell(f"{answer.text.partition(':')[0]}: {advice}")
+
+    def print_line(self, event: Event, answer: Answer) -> None:
+        """Print what became of an event: its id, the outcome, the relay's text; or its invoice alone."""
+        line = f"{event.id} {answer.outcome} {answer.text}".rstrip()
+        if not self.is_invoice_only:
+            print(line, flush=True)
+        elif answer.outcome == "priced":
+            print(answer.text, flush=True)
+        else:
+            tell(f"{line} (without payment)" if answer.outcome == "accepted" else line)
+
+
+def find_status(answers: Iterable[Answer]) -> int:
+    """Return the exit status that says what became of all events."""
+    return max(_STATUS[answer.outcome] for answer in answers)
+
+
+def warn_of_size(events: Sequence[Event]) -> None:
+    """Warn of events whose messages are beyond the largest size that padding makes."""
+    if any(len(make_frame(event).encode()) > FRAME_SIZES[-1] for event in events):
+        warn(f"messages of more than {FRAME_SIZES[-1]} bytes are not padded, and many relays refuse them")
+
+
+async def send_all(
+    destination: Destination, events: Sequence[Event], terms: Terms, report: Callable[[Event, Answer], None]
+) -> list[Answer]:
+    """Send the events one after the other, wait where one is to be paid for, and report each.
+
+    Once the connection is gone, the rest is unanswered.
+    """
+    from websockets.exceptions import ConnectionClosed
+
+    line = await open_line(destination)
+    answers: list[Answer] = []
+    closed: str | None = None
+    try:
+        for event in events:
+            if closed is None:
+                try:
+                    heard = await line.send(event)
+                    answer = await settle(line, event, heard, terms) if isinstance(heard, Demand) else heard
+                except ConnectionClosed as error:
+                    closed = explain_close(error)
+                    _advise_on_size(error, event, destination.is_padded)
+            if closed is not None:
+                answer = Answer("unanswered", closed)
+            report(event, answer)
+            answers.append(answer)
+    finally:
+        await line.close()
+    return answers
+
+
+def _advise_on_size(error: "ConnectionClosed", event: Event, is_padded: bool) -> None:
+    """Say what to do where the event was too big for the relay, or probably was."""
+    if is_closed_here(error):
+        return
+    bare, sent = (len(make_frame(event, padded).encode()) for padded in (False, is_padded))
+    if error.rcvd is None:
+        # Some servers hang up without a word on what is too big for them.
+        if sent > FRAME_SIZES[-1]:
+            tell(f"a message of {sent} bytes is more than many relays take: shorten the note")
+    elif error.rcvd.code == TOO_BIG:
+        if sent > bare:
+            tell(f"too big: try --no-padding, which sends {bare} bytes, not {sent}; if that fails, shorten the note")
+        else:
+            tell(f"too big: shorten the note, its message has {sent} bytes")

@@ -1,0 +1,71 @@
+"""The keys on a list that somebody publishes: a follow list (NIP-02) or a list of NIP-51, asked of a relay."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from relay.client.network.request import fetch_stored
+from relay.client.signing import keys
+from relay.client.signing.keys import BadInput
+from relay.protocol.event import Event, KindClass, classify, find_tag
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+FOLLOWS = 3
+# A relay keeps one version of a list; one that keeps more sends the newest first.
+_MAX_VERSIONS = 10
+_KIND = re.compile(r"(?P<kind>[0-9]{1,5})(?::(?P<d>.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Hold which list is wanted: its author's 32-byte key, its kind, its `d` tag; None where the kind has none."""
+
+    author: bytes
+    kind: int
+    d: str | None = None
+
+
+def parse_wanted(author: str, kind_and_d: str) -> Wanted:
+    """Read an npub and `KIND` or `KIND:D`, for example 30000:board. Raises BadInput."""
+    key = keys.parse_public_key(author)
+    found = _KIND.fullmatch(kind_and_d)
+    kind = int(found["kind"]) if found else -1
+    if found is None or classify(kind) not in (KindClass.REPLACEABLE, KindClass.ADDRESSABLE) or kind > 65_535:
+        raise BadInput("--from-list takes KIND or KIND:D of a list (NIP-51), for example 10000, or 30000:board")
+    if classify(kind) is KindClass.REPLACEABLE:
+        if found["d"] is not None:
+            raise BadInput(f"--from-list: kind {kind} is one list an author, without :D")
+        return Wanted(key, kind)
+    return Wanted(key, kind, found["d"] or "")
+
+
+async def fetch_list(connection: "ClientConnection", wanted: Wanted, timeout_s: float) -> Event:
+    """Return the newest version of a list that a relay has and its author signed. Raises BadInput."""
+    filter_: dict[str, Any] = {"kinds": [wanted.kind], "authors": [wanted.author.hex()], "limit": _MAX_VERSIONS}
+    if wanted.d is not None:
+        filter_["#d"] = [wanted.d]
+    found = pick_newest(await fetch_stored(connection, filter_, timeout_s, _MAX_VERSIONS), wanted)
+    if found is None:
+        raise BadInput("the relay has no such list: check the npub, the kind and its name, or ask another relay")
+    return found
+
+
+def pick_newest(events: Iterable[Event], wanted: Wanted) -> Event | None:
+    """Return the version that replaces the others, of those that are what was asked for (NIP-01)."""
+    fitting = [event for event in events if _fits(event, wanted)]
+    # NIP-01: with equal created_at the lowest id is kept.
+    return min(fitting, key=lambda event: (-event.created_at, event.id), default=None)
+
+
+def list_keys(event: Event) -> list[str]:
+    """Return what stands in the `p` tags; entries that their author encrypted are not seen."""
+    return [tag[1] for tag in event.tags if tag[0] == "p" and len(tag) > 1]
+
+
+def _fits(event: Event, wanted: Wanted) -> bool:
+    if event.pubkey != wanted.author.hex() or event.kind != wanted.kind:
+        return False
+    return wanted.d is None or (find_tag(event, "d") or "") == wanted.d

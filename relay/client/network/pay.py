@@ -1,0 +1,169 @@
+"""What an author does about a relay that asks for payment: read, judged, shown, waited for. Knows no wallet.
+
+The relay is untrusted: of its demand only what this file has checked is shown, and only the invoice's own amount counts.
+"""
+
+import argparse
+import asyncio
+from dataclasses import dataclass
+
+from relay.client.network.send import Answer, Demand, Line
+from relay.client.signing.keys import BadInput
+from relay.client.terminal.anonymity_notice import PAYMENT
+from relay.client.terminal.notices import tell
+from relay.client.terminal.qr import draw
+from relay.pricing.bolt11 import read_amount_msat
+from relay.pricing.offer import Offer, read_offer
+from relay.protocol.event import Event
+
+_MAX_WAIT_S = 86_400
+# Between two calls to a relay that is away: twice as long each time.
+_FIRST_PAUSE_S = 1.0
+_MAX_PAUSE_S = 30.0
+# What a relay refuses with these today, it may take in a minute (NIP-01).
+_PASSING = ("rate-limited", "error")
+
+_STILL_PUBLISHES = "paying the invoice still publishes the note, until it expires; its page says how it stands"
+
+
+class NotPayable(Exception):
+    """Say, in words of our own, why a demand for payment is not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Hold what the author is ready to do: pay up to so much (None: whatever is shown), wait so long, or only be told."""
+
+    max_sat: int | None
+    wait_s: float
+    is_invoice_only: bool
+
+
+def add_arguments(parser: argparse._ActionsContainer) -> None:
+    """Declare --max-sat, --wait and --invoice-only."""
+    parser.add_argument(
+        "--max-sat", type=int, metavar="N", help="take it as refused where a relay asks for more than N sat"
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=900.0,
+        metavar="SECONDS",
+        help="how long to wait for a payment (default 900, as long as a ringrelay's invoice is open)",
+    )
+    parser.add_argument(
+        "--invoice-only", action="store_true", help="print the invoice alone (BOLT 11), and wait for nothing"
+    )
+
+
+def read_terms(arguments: argparse.Namespace) -> Terms:
+    """Return what the options ask for. Raises BadInput."""
+    if arguments.max_sat is not None and arguments.max_sat < 0:
+        raise BadInput("--max-sat takes a number of sat, 0 or more")
+    if not 0 < arguments.wait <= _MAX_WAIT_S:
+        raise BadInput(f"--wait takes seconds, more than 0 and at most {_MAX_WAIT_S}")
+    return Terms(arguments.max_sat, arguments.wait, arguments.invoice_only)
+
+
+async def settle(line: Line, event: Event, demand: Demand, terms: Terms) -> Answer:
+    """Show what a relay asks for an event, and wait until it has published it.
+
+    Calls the relay again where the connection is lost. The answer is "unpaid" where that takes longer than `terms` say.
+    """
+    try:
+        offer = judge(demand.text, terms.max_sat)
+    except NotPayable as reason:
+        return Answer("refused", f"here: {reason}")
+    if terms.is_invoice_only:
+        tell(f"{offer.amount_sat:,} sat for {event.id}, to be paid at {offer.pay_url} or to the invoice on stdout")
+        return Answer("priced", offer.bolt11)
+    _show(offer, terms.wait_s)
+    try:
+        async with asyncio.timeout(terms.wait_s):
+            return await _wait(line, event, offer)
+    except TimeoutError:
+        tell(f"no payment was reported within {terms.wait_s:g} s: {_STILL_PUBLISHES}")
+        return Answer("unpaid", offer.pay_url)
+    except asyncio.CancelledError:
+        tell(f"no longer waiting: {_STILL_PUBLISHES}")
+        raise
+
+
+def judge(text: str, max_sat: int | None) -> Offer:
+    """Return the offer that a relay makes, if it can be shown to somebody who may pay. Raises NotPayable."""
+    offer = read_offer(text)
+    if offer is None:
+        raise NotPayable("the relay asks for payment in a form that is not ringrelay's: pay nothing, try another relay")
+    msat = read_amount_msat(offer.bolt11)
+    if msat is None:
+        raise NotPayable("the relay's invoice is broken or names no amount: pay nothing, try another relay")
+    if msat != offer.amount_sat * 1_000:
+        raise NotPayable(
+            f"the relay asks for {offer.amount_sat} sat and its invoice is over {msat / 1_000:.15g} sat: "
+            "pay nothing, try another relay"
+        )
+    if max_sat is not None and offer.amount_sat > max_sat:
+        raise NotPayable(f"the relay asks for {offer.amount_sat} sat, more than --max-sat {max_sat}")
+    return offer
+
+
+def _show(offer: Offer, wait_s: float) -> None:
+    tell(f"the relay publishes this note once {offer.amount_sat:,} sat are paid to this invoice:\n")
+    # In upper case, which QR codes hold in less room (BOLT 11 allows it).
+    draw(f"lightning:{offer.bolt11}".upper())
+    tell(
+        f"{offer.bolt11}\n\n"
+        f"or pay at {offer.pay_url}\n"
+        "That page sees the address of who opens it: open it with Tor Browser.\n"
+        f"Remember: {PAYMENT}.\n"
+        f"Waiting for the payment, {wait_s:g} s; Ctrl-C ends the waiting only."
+    )
+
+
+async def _wait(line: Line, event: Event, offer: Offer) -> Answer:
+    """Return what became of an event whose invoice is shown.
+
+    Waits without end while the relay is silent or away. Another invoice is never shown: somebody may have paid the first.
+    """
+    from websockets.exceptions import ConnectionClosed
+
+    pause_s = _FIRST_PAUSE_S
+    is_lost = False
+    while True:
+        heard: Answer | Demand | None = None
+        try:
+            if is_lost:
+                await line.renew()
+                # NIP-01: the same event is the same note. It is answered as published, or with the same invoice.
+                heard = await line.send(event)
+            else:
+                heard = await line.listen(event)
+        except (ConnectionClosed, BadInput):
+            pass  # The relay is away, or the way to it: what was shown can be paid all the same.
+        if isinstance(heard, Demand) and _find_invoice(heard) == offer.bolt11:
+            is_lost = False
+            continue
+        if isinstance(heard, Answer) and heard.outcome == "accepted":
+            return heard
+        if (final := _find_refusal(heard)) is not None:
+            tell(f"{final}. If you have paid, pay nothing else: the page above says how it stands")
+            return Answer("unpaid", offer.pay_url)
+        if not is_lost:
+            tell("the relay is away, or busy: calling it again. What is paid meanwhile counts")
+        is_lost = True
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _MAX_PAUSE_S)
+
+
+def _find_invoice(demand: Demand) -> str | None:
+    offer = read_offer(demand.text)
+    return None if offer is None else offer.bolt11
+
+
+def _find_refusal(heard: Answer | Demand | None) -> str | None:
+    """Return what a relay says in place of publishing, None where it may do so later."""
+    if isinstance(heard, Demand):
+        return "the relay asks with another invoice now, which is not shown"
+    if heard is None or heard.outcome != "refused" or heard.text.partition(":")[0] in _PASSING:
+        return None
+    return f"the relay does not take the note any more ({heard.text})"

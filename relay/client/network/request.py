@@ -1,0 +1,105 @@
+"""What a relay sends to a subscription: read, bounded, and told apart. A relay is untrusted.
+
+Knows the messages of NIP-01, and nothing of why somebody asks.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from relay.client.network.connect import explain_close
+from relay.client.signing.keys import BadInput
+from relay.client.signing.verify_event import is_signed
+from relay.client.terminal.advice import advise_on_closed
+from relay.client.terminal.notices import tell, to_printable
+from relay.protocol.event import Event
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+# The largest message taken from a relay: a follow list of 65,535 keys has 5 MB.
+MAX_MESSAGE_BYTES = 8 * 2**20
+
+
+class Signal(Enum):
+    """Name what comes in place of an event."""
+
+    END_OF_STORED = "EOSE"
+    NO_EVENT = "not an event"
+
+
+async def listen(
+    connection: "ClientConnection", filters: Sequence[Mapping[str, Any]]
+) -> AsyncGenerator[Event | Signal]:
+    """Subscribe, and give each event as it comes, unverified; END_OF_STORED once what was stored is through.
+
+    Never ends by itself. Raises BadInput when the relay closes the subscription or the connection is gone.
+    """
+    from websockets.exceptions import ConnectionClosed
+
+    subscription = secrets.token_hex(8)
+    try:
+        await connection.send(msgspec.json.encode(["REQ", subscription, *filters]).decode())
+        while True:
+            found = _read_message(await connection.recv(decode=False), subscription)
+            if found is not None:
+                yield found
+    except ConnectionClosed as error:
+        raise BadInput(f"{explain_close(error)}: try again later") from None
+    finally:
+        with suppress(ConnectionClosed):
+            await connection.send(msgspec.json.encode(["CLOSE", subscription]).decode())
+
+
+async def fetch_stored(
+    connection: "ClientConnection", filter_: Mapping[str, Any], timeout_s: float, max_events: int
+) -> list[Event]:
+    """Return what a relay has stored for a filter, at most `max_events`, of which each verifies.
+
+    Raises BadInput, also when the whole answer takes longer than `timeout_s`.
+    """
+    events: list[Event] = []
+    left_out = 0
+    try:
+        async with asyncio.timeout(timeout_s), aclosing(listen(connection, [filter_])) as incoming:
+            async for found in incoming:
+                if found is Signal.END_OF_STORED or len(events) + left_out >= max_events:
+                    break
+                if isinstance(found, Event) and is_signed(found):
+                    events.append(found)
+                else:
+                    left_out += 1
+    except TimeoutError:
+        raise BadInput(f"the relay did not answer within {timeout_s:g} s: try again later, or another relay") from None
+    if left_out:
+        tell(f"{left_out} of the relay's events do not verify and are left out")
+    return events
+
+
+def _read_message(raw: bytes, subscription: str) -> Event | Signal | None:
+    """Return what a message says to this subscription, None for anything else; a NOTICE is shown. Raises BadInput."""
+    try:
+        message = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    match message:
+        case ["EVENT", str(name), event] if name == subscription:
+            try:
+                return msgspec.convert(event, Event)
+            except (msgspec.ValidationError, UnicodeError):
+                return Signal.NO_EVENT
+        case ["EOSE", str(name), *_] if name == subscription:
+            return Signal.END_OF_STORED
+        case ["CLOSED", str(name), *rest] if name == subscription:
+            reason = to_printable(rest[0]) if rest and isinstance(rest[0], str) else ""
+            raise BadInput(
+                f"the relay closed the subscription ({reason or 'no reason given'}): {advise_on_closed(reason) or 'try another'}"
+            )
+        case ["NOTICE", str(text), *_]:
+            tell(f"the relay says: {to_printable(text)}")
+    return None

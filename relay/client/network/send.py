@@ -1,0 +1,118 @@
+"""A connection that events are sent over, and what the relay says to each. Knows no command line."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from relay.client.network.connect import connect
+from relay.client.network.route import Tor
+from relay.client.signing.padding import make_frame
+from relay.client.terminal.notices import tell, to_printable
+from relay.pricing.offer import PAYMENT_REQUIRED
+from relay.protocol.event import Event
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+# Of a connection. Whoever says more wants to be rid of what stands above it on the terminal.
+MAX_SHOWN_NOTICES = 20
+Outcome = Literal["accepted", "refused", "priced", "unpaid", "unanswered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hold what became of one event; the text is safe to print."""
+
+    outcome: Outcome
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Hold the text with which a relay asks for payment, as it came: not to be printed, as it may name a false invoice."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Hold where events go and how: by Tor, padded, with how much patience for each answer."""
+
+    url: str
+    timeout_s: float
+    is_padded: bool = True
+    tor: Tor | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """Send events one after the other and read what the relay says to each."""
+
+    destination: Destination
+    _connection: "ClientConnection"
+    _notices: int = 0
+
+    async def send(self, event: Event) -> Answer | Demand:
+        """Send one event and wait for its OK. Raises ConnectionClosed."""
+        patience_s = self.destination.timeout_s
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._connection.send(make_frame(event, self.destination.is_padded))
+                return await self.listen(event)
+        except TimeoutError:
+            return Answer("unanswered", f"no answer within {patience_s:g} s")
+
+    async def listen(self, event: Event) -> Answer | Demand:
+        """Wait for an OK to an event that was sent, without end: that the relay is there, pings find out.
+
+        Raises ConnectionClosed.
+        """
+        while True:
+            found = _read_message(await self._connection.recv(decode=False), event.id)
+            if isinstance(found, Answer | Demand):
+                return found
+            if found is not None:
+                self._show(found)
+
+    async def renew(self) -> None:
+        """Put a new connection in the place of this one, through Tor on a new circuit. Raises BadInput."""
+        await self._connection.close()
+        self._connection = await _connect(self.destination)
+
+    async def close(self) -> None:
+        """Close the connection, if it is open."""
+        await self._connection.close()
+
+    def _show(self, notice: str) -> None:
+        self._notices += 1
+        if self._notices <= MAX_SHOWN_NOTICES:
+            tell(f"the relay says: {to_printable(notice)}")
+
+
+async def open_line(destination: Destination) -> Line:
+    """Connect to a relay. Raises BadInput."""
+    return Line(destination, await _connect(destination))
+
+
+async def _connect(destination: Destination) -> "ClientConnection":
+    return await connect(destination.url, destination.timeout_s, destination.tor)
+
+
+def _read_message(raw: bytes, event_id: str) -> Answer | Demand | str | None:
+    """Return the OK to the event, the text of a NOTICE as it came, or None for anything else."""
+    try:
+        message = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    match message:
+        # NIP-01: ["OK", <id>, <true|false>, <message>]. Some relays leave the message out.
+        case ["OK", str(answered), bool(is_accepted), *rest] if answered == event_id:
+            text = rest[0] if rest and isinstance(rest[0], str) else ""
+            if not is_accepted and text.startswith(PAYMENT_REQUIRED):
+                return Demand(text)
+            return Answer("accepted" if is_accepted else "refused", to_printable(text))
+        case ["NOTICE", str(text), *_]:
+            return text
+    return None

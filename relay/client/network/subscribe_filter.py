@@ -1,0 +1,44 @@
+"""Whether what a relay sends is what a filter asks for, as this program's own relay reads it. Knows no connection."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relay.client.signing.keys import BadInput
+from relay.limits import Limits
+from relay.protocol.event import Event
+from relay.protocol.filter import Filter, find_facts, matches, parse_filter
+from relay.protocol.refusal import Rejected
+from relay.protocol.search import EXTENSION
+from relay.verify.claim import RingProof
+
+# What is sent is for the relay to bound; here it is only read.
+_READING = Limits(max_filter_values=1_000_000, max_filter_letters=52, max_search_terms=1_000)
+_KNOWN = re.compile(r"ids|authors|kinds|since|until|search|#[a-zA-Z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Hold one filter: as it is sent, and as what comes is held against it."""
+
+    sent: Mapping[str, Any]
+    filter: Filter
+
+
+def read_wanted(raw: Mapping[str, Any]) -> Wanted:
+    """Read a filter. Raises BadInput for one that is wrong; fields and words it does not know are the relay's alone."""
+    known = {name: value for name, value in raw.items() if _KNOWN.fullmatch(name)}
+    if isinstance(known.get("search"), str):
+        # Other relays find words, too; this one knows `key:value` only.
+        known["search"] = " ".join(word for word in known["search"].split() if EXTENSION.fullmatch(word))
+    try:
+        return Wanted(raw, parse_filter(known, _READING))
+    except Rejected as rejected:
+        raise BadInput(f"the filter is wrong: {rejected.reason}") from None
+
+
+def is_wanted(wanted: Sequence[Wanted], event: Event, proof: RingProof | None) -> bool:
+    """Answer whether one of the filters asks for a verified event."""
+    facts = find_facts(event, proof)
+    return any(matches(one.filter, facts) for one in wanted)

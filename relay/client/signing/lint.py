@@ -1,0 +1,56 @@
+"""What is weak about a ring, as far as its file tells. Pure: knows no files, no relay, no way to mend anything."""
+
+from collections.abc import Sequence
+
+from relay.client.signing.ring_file import NEVER, Entry
+
+# With fewer, knowing who these people are is already half of knowing who wrote.
+SMALL_RING = 10
+# Of the others nothing is known: they may be like the signer's.
+_ASKED = " of those that a relay was asked about"
+_UNUSED = "a key nobody uses hides nobody"
+
+
+def lint(ring: Sequence[Entry], own: bytes | None = None) -> list[str]:
+    """Return a warning for each weakness of a ring. `own` is the signer's key, one of the ring's, where it is known."""
+    return [*_lint_size(ring), *_lint_unused(ring, own), *_lint_own(ring, own)]
+
+
+def _lint_size(ring: Sequence[Entry]) -> list[str]:
+    if len(ring) >= SMALL_RING:
+        return []
+    if len(ring) == 1:
+        return [f"a ring of one hides nobody, and cannot sign: add others' keys, {SMALL_RING} or more in all"]
+    others = "one other member" if len(ring) == 2 else f"{len(ring) - 1} other members"
+    return [f"a ring of {len(ring)} hides you among {others} only: {SMALL_RING} or more are better"]
+
+
+def _lint_unused(ring: Sequence[Entry], own: bytes | None) -> list[str]:
+    unused = sum(entry.seen == NEVER for entry in ring if entry.key != own)
+    if unused == 0:
+        return []
+    return [f"{unused} of the ring's {len(ring)} keys {_was(unused)} never seen, and {_UNUSED}: replace them"]
+
+
+def _lint_own(ring: Sequence[Entry], own: bytes | None) -> list[str]:
+    """Warn of what sets the signer's key apart from all others that something is known of."""
+    mine = next((entry.seen for entry in ring if entry.key == own), None)
+    others = {entry.seen for entry in ring if entry.key != own} - {None}
+    if mine is None or not others:
+        return []
+    if mine == NEVER:
+        if NEVER in others:
+            return []
+        return [
+            f"yours is the only key that was never seen{_ASKED}: it looks made for this note; use one that is in use"
+        ]
+    seen = [quarter for quarter in others if quarter is not None and quarter != NEVER]
+    if not seen:
+        return [f"yours is the only key that was ever seen{_ASKED}: the ring points at you; use another ring"]
+    if mine > max(seen):
+        return [f"your key is the newest{_ASKED}, which sets it apart: add newer ones, or use another ring"]
+    return []
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

@@ -1,0 +1,83 @@
+"""The ring file: one key a line, with a comment that says whose it is and since when it has been seen. Knows no network.
+
+    npub1...  # ann@example.org, first seen 2023-Q2
+
+`ringrelay ring` writes what a relay knew of a key; `ringrelay sign` reads it again, and needs no relay for its warnings.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.client.signing import keys
+from relay.client.signing.keys import BadInput
+from relay.client.terminal.notices import to_printable
+from relay.client.terminal.stdin import read_stdin
+
+NEVER = "never"
+_SEEN = re.compile(r"(?:(?P<name>.*), )?(?:first seen (?P<quarter>[0-9]{4}-Q[1-4])|never seen)")
+# What people put between several keys, or between a key and a name.
+_BESIDE = re.compile(r"[\s,;]")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Hold a member: a 32-byte x-only key, whose it is said to be, and the quarter it was first seen in.
+
+    `seen` is such as "2023-Q2", NEVER, or None where nobody asked. "2023-Q2" < "2023-Q3" as texts.
+    """
+
+    key: bytes
+    name: str = ""
+    seen: str | None = None
+
+
+def read_ring(path: Path) -> tuple[Entry, ...]:
+    """Return a ring file's members in its order: one npub or hex key a line, `#` comments, blank lines.
+
+    Raises BadInput, which names the line; a key that stands there twice names both.
+    """
+    lines: dict[bytes, int] = {}
+    entries: list[Entry] = []
+    for number, entry in parse_ring(keys.read_ring_text(path)):
+        if isinstance(entry, BadInput):
+            raise BadInput(f"{path}, line {number}: {entry}")
+        if entry.key in lines:
+            raise BadInput(f"{path}, line {number}: the same key as on line {lines[entry.key]}: delete one of them")
+        lines[entry.key] = number
+        entries.append(entry)
+    return tuple(entries)
+
+
+def read_ring_stdin() -> str:
+    """Return a ring file that comes through stdin. Raises BadInput."""
+    raw = read_stdin(keys.MAX_RING_FILE_BYTES, "Paste keys, one a line", "check that it is a ring file")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput("stdin is no text: pipe a ring file into it") from None
+
+
+def parse_ring(text: str) -> list[tuple[int, Entry | BadInput]]:
+    """Return (line number, the member there or what is wrong with it) for each line that holds something."""
+    return [(number, _parse_entry(key, comment)) for number, key, comment in keys.list_lines(text)]
+
+
+def write_line(entry: Entry) -> str:
+    """Return an entry as a line of a ring file."""
+    seen = {None: "", NEVER: "never seen"}.get(entry.seen, f"first seen {entry.seen}")
+    comment = ", ".join(part for part in (to_printable(entry.name), seen) if part)
+    return f"{keys.encode_npub(entry.key)}  # {comment}" if comment else keys.encode_npub(entry.key)
+
+
+def _parse_entry(key: str, comment: str) -> Entry | BadInput:
+    try:
+        parsed = keys.parse_public_key(key)
+    except BadInput as fault:
+        if _BESIDE.search(key) is None or keys.is_like_nsec(key):
+            return fault
+        return BadInput("more than a key stands here: write one a line, and # before what is said of it")
+    found = _SEEN.fullmatch(comment)
+    if found is None:
+        return Entry(parsed, comment)
+    return Entry(parsed, found["name"] or "", found["quarter"] or NEVER)

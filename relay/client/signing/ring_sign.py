@@ -1,0 +1,214 @@
+"""Making ring signatures and bound ring notes, for authors and tests. No server signs: it would have to hold keys.
+
+Python integers take time that depends on their value: sign on a machine whose timing no one else can measure.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+from coincurve import PrivateKey, PublicKey
+
+from relay.client.signing.envelope import seal
+from relay.protocol.event import Event, Tag, compute_id
+from relay.verify.curve import Curve
+from relay.verify.encoding import ORDER, RingSignature, Scheme, encode_ring_a, is_flag, is_scalar
+from relay.verify.form_bound import SIGNED_PREFIX
+from relay.verify.ring_equations import (
+    RELEASE_FLAG,
+    Dialect,
+    Member,
+    hash_to_point,
+    lift,
+    next_challenge,
+    start_blsag,
+    start_sag,
+    to_flag_bytes,
+    to_ring_id,
+)
+
+# What the ring proof itself writes, and the marks of the other forms (relay/verify/).
+RESERVED_TAGS = frozenset({"ring", "ringsig", "scope", "R", "J", "nonce", "ring-members", "ring-signature"})
+
+
+def sign_sag(
+    message: bytes, ring: Sequence[Member], secret: bytes, dialect: Dialect = Dialect.CANONICAL
+) -> RingSignature:
+    """Sign so that nobody can tell which member did, nor whether two signatures have one signer.
+
+    Raises ValueError when the key (32 bytes) is not in the ring, or a member is not on the curve.
+    """
+    if dialect is Dialect.RELEASE:
+        raise ValueError("this dialect is of the other scheme")
+    _require_two(ring)
+    place, key = _find_signer(ring, secret)
+    state = start_sag(message, ring, dialect)
+    curve = Curve()
+    nonce = _draw_scalar()
+    responses = [_draw_scalar() for _ in ring]
+    challenges = [0] * len(ring)
+    challenge = next_challenge(state, _multiply_base(nonce))
+    for index in _walk(place, len(ring)):
+        challenges[index] = challenge
+        if index != place:
+            challenge = next_challenge(state, _link(curve, responses[index], challenge, ring[index]))
+    responses[place] = _close(nonce, challenges[place], key)
+    return RingSignature(Scheme.SAG, _to_bytes(challenges[0]), tuple(map(_to_bytes, responses)))
+
+
+def sign_blsag(
+    message: bytes, ring: Sequence[Member], secret: bytes, flag: str | None, dialect: Dialect = Dialect.CANONICAL
+) -> RingSignature:
+    """Sign so that two signatures with one flag show whether they have one signer, and still not which member.
+
+    Without a flag all signatures of a key link, across rings. Raises ValueError as sign_sag does, and for a bad flag.
+    """
+    if dialect is Dialect.TYPESCRIPT or (dialect is Dialect.RELEASE and flag is not None):
+        raise ValueError("this dialect cannot make such a signature")
+    if flag is not None and not is_flag(flag):
+        raise ValueError("the flag must be 1 to 128 bytes of UTF-8")
+    _require_two(ring)
+    place, key = _find_signer(ring, secret)
+    flag_bytes = to_flag_bytes(flag, dialect)
+    bases = [hash_to_point(member.point, flag_bytes) for member in ring]
+    key_image = _multiply(bases[place], key)
+    state = start_blsag(message)
+    curve = Curve()
+    image = _parse(curve, key_image)
+    nonce = _draw_scalar()
+    responses = [_draw_scalar() for _ in ring]
+    challenges = [0] * len(ring)
+    challenge = next_challenge(state, _multiply_base(nonce) + _multiply(bases[place], nonce))
+    for index in _walk(place, len(ring)):
+        challenges[index] = challenge
+        if index != place:
+            left = _link(curve, responses[index], challenge, ring[index])
+            base = _parse(curve, bases[index])
+            right = curve.add_pair(_to_bytes(responses[index]), base, _to_bytes(challenge), image)
+            challenge = next_challenge(state, left + _require(right))
+    responses[place] = _close(nonce, challenges[place], key)
+    return RingSignature(Scheme.BLSAG, _to_bytes(challenges[0]), tuple(map(_to_bytes, responses)), key_image, flag)
+
+
+def compute_key_image(member: Member, secret: bytes, flag: str | None, dialect: Dialect = Dialect.CANONICAL) -> bytes:
+    """Return the key image (33 bytes) that a member's signatures with this flag all have. Raises ValueError."""
+    _, key = _find_signer([member], secret)
+    return _multiply(hash_to_point(member.point, to_flag_bytes(flag, dialect)), key)
+
+
+def make_bound_note(
+    *,
+    ring: Sequence[bytes],
+    secret: bytes,
+    scheme: Scheme,
+    scope: str | None,
+    kind: int,
+    content: str,
+    tags: Sequence[tuple[str, ...]],
+    created_at: int,
+    pow_bits: int = 0,
+    author: PrivateKey | None = None,
+    names_ring: bool = True,
+) -> Event:
+    """Return a note that the ring signs (the bound form of relay/verify/form_bound.py), under a fresh key unless `author` is given.
+
+    `ring` is 32-byte x-only keys in any order. Raises ValueError for what a relay would refuse as invalid.
+    """
+    author = author or PrivateKey()
+    pubkey = author.public_key.format()[1:].hex()
+    keys = sorted(ring)
+    _check_note(keys, scheme, scope, tags, pubkey)
+    members = [lift(key) for key in keys]
+    all_tags: tuple[Tag, ...] = (*tags, *_write_tags(members, secret, scope, names_ring))
+    message = (SIGNED_PREFIX + compute_id(pubkey, created_at, kind, all_tags, content)).encode()
+    linkable = scheme is Scheme.BLSAG
+    signature = sign_blsag(message, members, secret, scope) if linkable else sign_sag(message, members, secret)
+    all_tags += (("ringsig", encode_ring_a(signature)),)
+    return seal(author, created_at, kind, all_tags, content, pow_bits)
+
+
+def _write_tags(members: Sequence[Member], secret: bytes, scope: str | None, names_ring: bool) -> tuple[Tag, ...]:
+    """Return the tags that say what the ring claims, all but the signature: ring, scope, R, J. R keeps others from answering."""
+    keys = [member.given for member in members]
+    ring: Tag = ("ring", *(key.hex() for key in keys))
+    ring_id: tuple[Tag, ...] = (("R", to_ring_id(keys)),) if names_ring else ()
+    if scope is None:
+        return ring, *ring_id
+    place, _ = _find_signer(members, secret)
+    return ring, ("scope", scope), *ring_id, ("J", compute_key_image(members[place], secret, scope).hex())
+
+
+def _check_note(
+    keys: Sequence[bytes], scheme: Scheme, scope: str | None, tags: Sequence[tuple[str, ...]], pubkey: str
+) -> None:
+    if len(keys) < 2 or len(set(keys)) != len(keys) or any(len(key) != 32 for key in keys):
+        raise ValueError("the ring must hold two or more distinct keys of 32 bytes")
+    if bytes.fromhex(pubkey) in keys:
+        raise ValueError("the note's own key must not be a member of its ring")
+    if any(not tag or tag[0] in RESERVED_TAGS for tag in tags):
+        raise ValueError("a tag is empty, or has a name that the ring proof itself writes")
+    if (scheme is Scheme.BLSAG) != (scope is not None):
+        raise ValueError("a linkable note needs a scope, and no other note has one")
+    if scope is not None and (not is_flag(scope) or scope == RELEASE_FLAG):
+        # Nostringer 0.1.8 hashed this text into every linkable signature: it would link to all of them.
+        raise ValueError("the scope must be 1 to 128 bytes of UTF-8, and not Nostringer's own flag")
+
+
+def _find_signer(ring: Sequence[Member], secret: bytes) -> tuple[int, int]:
+    """Return the signer's place in the ring and the key of the very point listed there: negated where that is -dG."""
+    if not is_scalar(secret):
+        raise ValueError("the secret key must be 32 bytes that hold a number in 1..n-1")
+    public = PrivateKey(secret).public_key.format()
+    for place, member in enumerate(ring):
+        if member.point[1:] == public[1:]:
+            key = int.from_bytes(secret, "big")
+            return place, key if member.point == public else ORDER - key
+    raise ValueError("the secret key's public key is not in the ring")
+
+
+def _require_two(ring: Sequence[Member]) -> None:
+    if len({member.point[1:] for member in ring}) < max(2, len(ring)):
+        raise ValueError("the ring must hold two or more distinct keys")
+
+
+def _walk(place: int, size: int) -> Iterator[int]:
+    """Go once around the ring from behind the signer, and end at the signer."""
+    return ((place + step) % size for step in range(1, size + 1))
+
+
+def _close(nonce: int, challenge: int, key: int) -> int:
+    """Return the signer's response: with it s*G + c*P is the nonce's point."""
+    response = (nonce - challenge * key) % ORDER
+    if response == 0:
+        # As likely as guessing the key. A relay refuses a zero, and it would give the key away.
+        raise ValueError("an unlucky draw: sign again")
+    return response
+
+
+def _draw_scalar() -> int:
+    return 1 + secrets.randbelow(ORDER - 1)
+
+
+def _to_bytes(scalar: int) -> bytes:
+    return scalar.to_bytes(32, "big")
+
+
+def _multiply_base(scalar: int) -> bytes:
+    return PrivateKey(_to_bytes(scalar)).public_key.format()
+
+
+def _multiply(point: bytes, scalar: int) -> bytes:
+    return PublicKey(point).multiply(_to_bytes(scalar)).format()
+
+
+def _link(curve: Curve, response: int, challenge: int, member: Member) -> bytes:
+    return _require(curve.add(response, challenge, member.point))
+
+
+def _parse(curve: Curve, point: bytes) -> bytes:
+    return _require(curve.parse(point))
+
+
+def _require(point: bytes | None) -> bytes:
+    if point is None:
+        raise ValueError("a ring member is not a point on the curve")
+    return point

@@ -1,0 +1,142 @@
+"""What an author can do about a refusal: by its exact words where the relay is ringrelay, else by its prefix (NIP-01)."""
+
+import re
+from dataclasses import dataclass
+
+from relay.client.signing.envelope import MAX_POW_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Hold what to do where a refusal has this prefix, and these words in its text."""
+
+    prefix: str
+    words: str
+    advice: str
+
+
+_CHANGED = "it was changed after it was signed: publish it as it was printed (`ringrelay verify` tells), or sign again"
+# The first that fits is given. The words are ringrelay's own: a test holds them against its source.
+_CASES = (
+    _Case(
+        "duplicate", "a newer version", "the note's kind keeps one version, and the relay has a later one: use --now"
+    ),
+    _Case(
+        "duplicate",
+        "this ring signature is already on another note",
+        "the relay has this very note, or had it and its author deleted it: to say it once more, sign the words again",
+    ),
+    _Case(
+        "duplicate",
+        "this ring member has already answered",
+        "relays take one answer a member, and yours is there, or was and you deleted it: nothing is left to do",
+    ),
+    _Case(
+        "blocked",
+        "only members of the ring that the target names",
+        "answer with the ring of the note itself, which stands in its ring tag, if a key of yours is in it",
+    ),
+    _Case(
+        "invalid",
+        "a ring-signed poll response must be linkable",
+        "sign again with --tag e=ID --scheme blsag --scope 1018:ID, where ID is the id of the poll",
+    ),
+    _Case(
+        "invalid",
+        "text outside the signed message",
+        "beside what was signed only lines such as Message:, Ring:, Members:, Signature: and --- may stand; "
+        "`ringrelay sign --form text` writes such a text, and without --form the ring signs everything",
+    ),
+    _Case("blocked", "its author has deleted", "sign the words again: a new note has a key that deleted nothing"),
+    _Case("blocked", "only accepts ring-signed notes", "sign it as one of a ring: `ringrelay sign --help`"),
+    _Case(
+        "blocked",
+        "rings need at least",
+        "add other people's keys to the ring file (`ringrelay ring` collects some), then sign again",
+    ),
+    _Case("blocked", "rings have at most", "take keys out of the ring file, then sign again"),
+    _Case(
+        "blocked",
+        "a linkable signature without a scope",
+        "sign again with --scheme sag, or with --scheme blsag and a --scope",
+    ),
+    _Case("blocked", "protected events", "sign again without the tag named -"),
+    _Case(
+        "blocked",
+        "the note holds a secret key",
+        "the relay has seen that key now: stop using it, make a new one with `ringrelay keygen`",
+    ),
+    _Case(
+        "invalid",
+        "seconds in the future",
+        "sign again without --now and --created-at; if that does not help, this machine's clock is wrong",
+    ),
+    _Case(
+        "invalid",
+        "seconds in the past",
+        "the relay takes no note that old: sign again with a later --created-at, or with --now, which gives the true time",
+    ),
+    _Case("blocked", "texts that look like secret keys", "take the words that begin with nsec1 out, then sign again"),
+    _Case("invalid", "the id is not the SHA-256", _CHANGED),
+    _Case("invalid", "the event's signature is wrong", _CHANGED),
+    _Case("invalid", "the ring signature does not verify", _CHANGED),
+    _Case("invalid", "tags; remove some", "sign again with fewer --tag"),
+    _Case("invalid", "the event has expired", "sign again with a later expiration tag, or without one"),
+    _Case("invalid", "the content is longer", "shorten the message, then sign again"),
+    _Case("rate-limited", "ring links a second", "wait a minute; if it is refused again, sign with a smaller ring"),
+    _Case("error", "queue is full", "the relay is busy: publish the same note again in a minute"),
+    _Case("duplicate", "", "the relay has this note, or one that takes its place: nothing is left to do"),
+    _Case("pow", "", "sign again with --pow and as many bits as the relay asks for"),
+    _Case(
+        "blocked",
+        "",
+        "the relay does not take such a note, or not from such a ring: read its terms, or try another relay",
+    ),
+    _Case("rate-limited", "", "wait a minute, then publish the refused ones again"),
+    _Case(
+        "invalid",
+        "",
+        "the relay's text names the fault: mend it and sign again (`ringrelay verify` knows no relay's policy)",
+    ),
+    _Case("restricted", "", "the relay asks for something first: its text says what, and nothing of it was checked"),
+    _Case("mute", "", "the relay took the note and shows it to nobody: try another relay"),
+    _Case("error", "", "the fault is the relay's: publish the same note again later"),
+    _Case("auth-required", "", "do not log in: that would tell the relay who posts. Try another relay"),
+    _Case("unsupported", "", "the relay does not know what was asked for: try another relay"),
+)
+# "pow: 17 bits of proof of work are needed for this note (NIP-13)", "pow: difficulty 25 needed".
+_BITS = re.compile(r"(?<![0-9A-Za-z-])([0-9]{1,3})(?![0-9])")
+
+
+def advise(reason: str) -> str | None:
+    """Return what an author can do about a refusal, such as "pow: ...", None where its prefix says nothing."""
+    prefix, _, text = reason.partition(":")
+    bits = find_bits(reason)
+    if bits is not None and bits > MAX_POW_BITS:
+        return f"more than {MAX_POW_BITS} bits take this program days: try another relay"
+    if bits is not None:
+        return (
+            f"sign again with --pow {bits}; `ringrelay publish URL --ring FILE --key-file FILE < note.txt` signs, and "
+            "mines by itself what the relay asks for"
+        )
+    return next((case.advice for case in _CASES if case.prefix == prefix and case.words in text), None)
+
+
+def advise_on_closed(reason: str) -> str:
+    """Return what a reader can do about a subscription that a relay refused, "" where nothing is known."""
+    return {
+        "auth-required": "do not log in: that would tell the relay who reads. Try another relay",
+        "restricted": "the relay asks for something first: its text says what",
+        "blocked": "the relay does not answer this: try another",
+        "rate-limited": "wait a minute, then try again",
+        "unsupported": "the relay does not know a part of the filter: leave the options about the ring out, or ask another",
+        "invalid": "ask for less, or correct the filter as the relay's text says",
+        "error": "the fault is the relay's: try again later",
+    }.get(reason.partition(":")[0], "")
+
+
+def find_bits(reason: str) -> int | None:
+    """Return how many bits of proof of work a refusal asks for, None where it asks for none or does not say."""
+    prefix, _, text = reason.partition(":")
+    found = _BITS.search(text) if prefix == "pow" else None
+    return int(found[1]) if found else None

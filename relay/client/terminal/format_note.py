@@ -1,0 +1,66 @@
+"""A verified note as it is printed: a line of columns for people, a line of JSON for programs."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from relay.client.terminal.notices import to_printable
+from relay.protocol.event import Event
+from relay.verify.claim import RingProof
+
+_WIDTHS = (16, 5, 10, 6, 5, 9)
+_HEAD = ("time (UTC)", "kind", "form", "scheme", "ring", "ring id", "words")
+# The last second that Python's calendar knows; an event may claim a later one.
+_LAST_SECOND = 253_402_300_799
+
+
+def write_json(event: Event, proof: RingProof | None) -> str:
+    """Return {"event": ..., "proof": ...}; the proof is null for a plain event."""
+    # Escaped to ASCII: nothing in it can steer a terminal.
+    return json.dumps({"event": msgspec.to_builtins(event), "proof": None if proof is None else describe_proof(proof)})
+
+
+def write_head() -> str:
+    """Return the names of the columns."""
+    return _write_row(_HEAD)
+
+
+def write_columns(event: Event, proof: RingProof | None) -> str:
+    """Return time, kind, form, scheme, ring size, the ring id's first digits, and the first line of the words."""
+    time = datetime.fromtimestamp(min(event.created_at, _LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
+    if proof is None:
+        return _write_row((time, str(event.kind), "plain", "-", "-", "-", _pick_line(event.content)))
+    # What the ring signed: in some forms the content holds keys and a signature, too.
+    words = event.content if proof.binding == "event" else proof.signed_text
+    ring = (str(len(proof.ring)), proof.ring_id[:8])
+    return _write_row((time, str(event.kind), proof.form, proof.scheme, *ring, _pick_line(words)))
+
+
+def describe_proof(proof: RingProof) -> dict[str, Any]:
+    """Return what was proved, as the members of a JSON object."""
+    return {
+        "form": proof.form,
+        "scheme": proof.scheme,
+        "dialect": proof.dialect,
+        "binding": proof.binding,
+        "ring_size": len(proof.ring),
+        "ring_id": proof.ring_id,
+        "key_image": proof.key_image,
+        "scope": proof.scope,
+        # Where the ring signs words only, these are the words: the rest of the event is whoever posted it.
+        "signed_text": proof.signed_text,
+    }
+
+
+def _pick_line(words: str) -> str:
+    lines = words.strip().splitlines()
+    return to_printable(lines[0]) if lines else ""
+
+
+def _write_row(cells: tuple[str, ...]) -> str:
+    row = " ".join([*(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=False)), cells[-1]])
+    width = shutil.get_terminal_size().columns
+    return row if len(row) <= width else row[: max(width - 1, 1)] + "…"

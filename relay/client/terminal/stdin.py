@@ -1,0 +1,15 @@
+"""All of stdin, up to a bound. Knows not what it is for."""
+
+import sys
+
+from relay.client.signing.keys import BadInput
+
+
+def read_stdin(max_bytes: int, request: str, advice: str) -> bytes:
+    """Return what stdin holds; a person at a terminal is told the request first. Raises BadInput, with advice, for more."""
+    if sys.stdin.isatty():
+        print(f"{request}; end with Ctrl-D on a line of its own.", file=sys.stderr)
+    raw = sys.stdin.buffer.read(max_bytes + 1)
+    if len(raw) > max_bytes:
+        raise BadInput(f"stdin holds more than {max_bytes} bytes: {advice}")
+    return raw
