@@ -25,7 +25,7 @@ from coincurve import PrivateKey
 
 from relay.client.signing.ring_sign import make_bound_note
 from relay.protocol.event import Event, compute_id, encode_event
-from relay.verify.encoding import Scheme
+from relay.protocol.ring_terms import Scheme
 
 CONNECTIONS = 8
 PLAIN_EVENTS = 30_000

@@ -18,8 +18,9 @@ from coincurve._libsecp256k1 import ffi, lib
 from coincurve.context import GLOBAL_CONTEXT
 
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
+from relay.protocol.ring_terms import Scheme
 from relay.verify import ring_equations
-from relay.verify.encoding import RingSignature, Scheme
+from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import Dialect, Member
 
 ROUNDS = {10: 40, 100: 12, 1000: 5}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from relay.client.commands import keygen, publish, ring, sign, subscribe, verify
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 
 # The modules of the server are imported where they are used: the author's commands start fast and need no Postgres.
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +13,6 @@ from pydantic import (
     Field,
     IPvAnyNetwork,
     PrivateAttr,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -37,6 +36,7 @@ from relay.limits import (
     Section,
 )
 from relay.policy.tiers import DEFAULT_TIERS, Tier, check_tiers
+from relay.postgres.settings import DatabaseSection
 from relay.pricing.settings import LightningSection
 
 PREFIX = "RELAY_"
@@ -75,11 +75,6 @@ def _check_pubkey(pubkey: str) -> str:
     return pubkey
 
 
-def _read_digits(value: object) -> object:
-    """Make a number of what the environment has as text, for keys whose type is a list of numbers."""
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
-
-
 def _read_directory(value: object) -> object:
     """Refuse a directory without a name, and expand ~ as a shell would."""
     if not isinstance(value, str):
@@ -115,22 +110,6 @@ class InfoSection(Section):
     contact: str = ""
     pubkey: Annotated[str, AfterValidator(_check_pubkey)] = ""
     icon: str = ""
-
-
-class DatabaseSection(Section):
-    """Where notes are kept."""
-
-    url: SecretStr | None = None
-    embedded_version: Annotated[Literal[16, 18], BeforeValidator(_read_digits)] = 18
-    shared_buffers_mib: Annotated[int, Field(ge=16)] = 256
-    pool_size: Annotated[int, Field(ge=1, le=40)] = 10
-
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("postgres://", "postgresql://")):
-            raise ValueError("must begin with postgresql://")
-        return url
 
 
 class MetricsSection(Section):

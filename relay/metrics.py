@@ -17,9 +17,9 @@ from prometheus_client import (
 
 from relay.pricing.payment_metrics import PaymentMetrics
 from relay.protocol.refusal import Prefix
+from relay.protocol.ring_terms import Scheme
 from relay.storage.reader import QueryTiming
 from relay.storage.writer import Commit
-from relay.verify.encoding import Scheme
 from relay.verify.pool import Timing
 
 VERBS = ("EVENT", "REQ", "COUNT", "CLOSE", "AUTH", "malformed")

@@ -62,7 +62,7 @@ def _allow_open_files(connections: int, log: Log) -> None:
 def run_migrations(config: Config) -> list[str]:
     """Apply missing migrations and return their names. Raises one of START_ERRORS."""
     silence_libraries()
-    return asyncio.run(migrate_only(config, Log()))
+    return asyncio.run(migrate_only(config.database, config.data_dir, Log()))
 
 
 async def _run_until_signal(config: Config, path: Path | None, log: Log) -> None:

@@ -13,7 +13,6 @@ from relay.delivery.fanout import Fanout
 from relay.delivery.subscriptions import Subscriptions
 from relay.gateway.connection import Services
 from relay.gateway.listener import Listener
-from relay.gateway.pay_page import PayStatus
 from relay.gateway.private_web import start_private_web
 from relay.gateway.public_web import Web
 from relay.handlers.count import CountHandler
@@ -29,6 +28,7 @@ from relay.pricing.payments import Payments
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
 from relay.storage.note import Note
+from relay.storage.payments.pay_status import PayStatus
 from relay.storage.publish_clock import publish_at_ticks
 from relay.storage.reader import Store
 from relay.storage.retention import keep_deleting
@@ -212,7 +212,7 @@ async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
 
     Raises EmbeddedError, MigrationError, DatabaseError or OSError where it cannot start.
     """
-    async with open_database(config, log) as database:
+    async with open_database(config.database, config.data_dir, config.limits.query_timeout_s, log) as database:
         relay = Relay(config, log, database)
         await relay.prepare()
         # Before the task group: what it raises comes out as it is, and an operator reads it.

@@ -6,9 +6,8 @@ from typing import Any
 
 from relay.config import Config
 from relay.policy.tiers import Tier
+from relay.protocol.ring_terms import Form, Scheme
 from relay.protocol.search import SEARCH_KEYS
-from relay.verify.claim import Form
-from relay.verify.encoding import Scheme
 
 SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 50, 70)
 

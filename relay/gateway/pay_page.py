@@ -8,7 +8,6 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +18,7 @@ import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from relay.protocol.nip19 import encode_nevent
+from relay.storage.payments.pay_status import PayState, PayStatus
 
 _HTML, _JSON = "text/html", "application/json"
 _UNKNOWN = "the address is unknown, its invoice has expired, or it was forgotten after the note was published"
@@ -57,38 +57,12 @@ _HEADERS = {
 }
 
 
-class PayState(StrEnum):
-    """Tell how far a note has come that must be paid for."""
-
-    OPEN = "open"
-    PAID = "paid"
-    PUBLISHED = "published"
-    # The money came and the note could not be published.
-    KEPT = "kept"
-
-
 _STATUSES = {
     PayState.OPEN: HTTPStatus.PAYMENT_REQUIRED,
     PayState.PAID: HTTPStatus.ACCEPTED,
     PayState.PUBLISHED: HTTPStatus.OK,
     PayState.KEPT: HTTPStatus.CONFLICT,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PayStatus:
-    """Hold what the relay knows of a token.
-
-    `tier` is a path, as "/10k"; `expires_at` is the invoice's, in Unix seconds. The invoice counts only while it is open,
-    `note_id` (hex) only once the note is published.
-    """
-
-    state: PayState
-    tier: str
-    amount_msat: int
-    bolt11: str | None
-    expires_at: int | None
-    note_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from websockets.http11 import Request, Response
 
 from relay.config import Config
 from relay.gateway.info import build_info
-from relay.gateway.pay_page import Page, PayPages, PayStatus, TierLine
+from relay.gateway.pay_page import Page, PayPages, TierLine
 from relay.policy.tiers import Tier, Tiers
 from relay.postgres.errors import DATABASE_FAILURES
+from relay.storage.payments.pay_status import PayStatus
 
 # NIP-11: browsers must be able to read the document from any page.
 _CORS = {

@@ -17,9 +17,9 @@ from relay.protocol.event import (
     is_expired,
 )
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Scheme
 from relay.verify.answers import POLL_RESPONSE, find_answer
 from relay.verify.claim import Claim
-from relay.verify.encoding import Scheme
 
 # NIP-19: "nsec", the separator, then 52 characters of key and 6 of checksum. The look-ahead finds overlapping ones too.
 _nsec = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)

@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import stamina
 
-from relay.config import Config
 from relay.log import Log, LogEvent
 from relay.postgres.embedded import EmbeddedPostgres
 from relay.postgres.errors import DATABASE_FAILURES, raise_if_cancelled
 from relay.postgres.migrate import find_migrations_directory, migrate
 from relay.postgres.privacy_settings import check_privacy_settings
+from relay.postgres.settings import DatabaseSection
 
 _CONNECT_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 2.0
@@ -71,15 +72,16 @@ class _Server:
 
 
 @asynccontextmanager
-async def open_database(config: Config, log: Log) -> AsyncIterator[Database]:
+async def open_database(
+    section: DatabaseSection, data_dir: Path, query_timeout_s: float, log: Log
+) -> AsyncIterator[Database]:
     """Start or connect to Postgres, migrate it, and close everything at the end.
 
     Raises EmbeddedError, MigrationError or DatabaseError with what to do.
     """
-    timeout_s = config.limits.query_timeout_s
     async with AsyncExitStack() as stack:
-        server = await _find_server(config, stack)
-        await _prepare(server.arguments, config, log)
+        server = await _find_server(section, data_dir, stack)
+        await _prepare(server.arguments, section, log)
 
         async def open_pool(size: int, settings: Mapping[str, str], timeout_s: float, statements: int) -> asyncpg.Pool:
             pool = await _open_pool(server.arguments, size, settings, timeout_s, statements)
@@ -87,28 +89,28 @@ async def open_database(config: Config, log: Log) -> AsyncIterator[Database]:
             return pool
 
         yield Database(
-            readers=await open_pool(config.database.pool_size, _READ_SETTINGS, timeout_s, _CACHED_STATEMENTS),
-            lookups=await open_pool(_LOOKUP_CONNECTIONS, _READ_SETTINGS, timeout_s, _CACHED_LOOKUPS),
+            readers=await open_pool(section.pool_size, _READ_SETTINGS, query_timeout_s, _CACHED_STATEMENTS),
+            lookups=await open_pool(_LOOKUP_CONNECTIONS, _READ_SETTINGS, query_timeout_s, _CACHED_LOOKUPS),
             writers=await open_pool(_WRITE_CONNECTIONS, _WRITE_SETTINGS, _COMMIT_TIMEOUT_S, _CACHED_STATEMENTS),
             server_ended=server.ended,
         )
 
 
-async def migrate_only(config: Config, log: Log) -> list[str]:
+async def migrate_only(section: DatabaseSection, data_dir: Path, log: Log) -> list[str]:
     """Apply what is missing, and return the names of what was applied. Raises as open_database does."""
     async with AsyncExitStack() as stack:
-        server = await _find_server(config, stack)
-        async with _first_session(server.arguments, config, log) as connection:
+        server = await _find_server(section, data_dir, stack)
+        async with _first_session(server.arguments, section, log) as connection:
             return await migrate(connection, find_migrations_directory())
 
 
-async def _find_server(config: Config, stack: AsyncExitStack) -> _Server:
-    if config.database.url is not None:
-        return _Server({"dsn": config.database.url.get_secret_value()})
+async def _find_server(section: DatabaseSection, data_dir: Path, stack: AsyncExitStack) -> _Server:
+    if section.url is not None:
+        return _Server({"dsn": section.url.get_secret_value()})
     embedded = EmbeddedPostgres(
-        config.data_dir / "postgres",
-        major=config.database.embedded_version,
-        shared_buffers=f"{config.database.shared_buffers_mib}MB",
+        data_dir / "postgres",
+        major=section.embedded_version,
+        shared_buffers=f"{section.shared_buffers_mib}MB",
     )
     await embedded.start()
     stack.push_async_callback(embedded.stop)
@@ -127,8 +129,8 @@ async def _forget_feed(arguments: Mapping[str, Any]) -> None:
         return
 
 
-async def _prepare(arguments: Mapping[str, Any], config: Config, log: Log) -> None:
-    async with _first_session(arguments, config, log) as connection:
+async def _prepare(arguments: Mapping[str, Any], section: DatabaseSection, log: Log) -> None:
+    async with _first_session(arguments, section, log) as connection:
         for deviation in await check_privacy_settings(connection):
             log.write(LogEvent.POSTGRES_SETTING, advice=deviation)
         for name in await migrate(connection, find_migrations_directory()):
@@ -136,12 +138,14 @@ async def _prepare(arguments: Mapping[str, Any], config: Config, log: Log) -> No
 
 
 @asynccontextmanager
-async def _first_session(arguments: Mapping[str, Any], config: Config, log: Log) -> AsyncIterator[asyncpg.Connection]:
+async def _first_session(
+    arguments: Mapping[str, Any], section: DatabaseSection, log: Log
+) -> AsyncIterator[asyncpg.Connection]:
     """Give a connection that has a server process of its own. Raises DatabaseError, also if the database is lost."""
     connection = await _connect(arguments, log)
     try:
-        if config.database.url is not None:
-            connections = config.database.pool_size + _LOOKUP_CONNECTIONS + _WRITE_CONNECTIONS
+        if section.url is not None:
+            connections = section.pool_size + _LOOKUP_CONNECTIONS + _WRITE_CONNECTIONS
             await _refuse_transaction_pooler(connection, await _connect(arguments, log), connections)
         yield connection
     except DATABASE_FAILURES as error:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 import asyncpg
 
-from relay.gateway.pay_page import PayStatus
 from relay.limits import InvoicePolicy
 from relay.pricing.checkout import Till
 from relay.pricing.collector import Collector, Observer
@@ -12,7 +11,7 @@ from relay.pricing.lightning.backend import Backend, BackendError
 from relay.pricing.payment_listeners import Payers
 from relay.pricing.settlement import Terms
 from relay.storage.note import Note
-from relay.storage.payments.pay_status import find_pay_status
+from relay.storage.payments.pay_status import PayStatus, find_pay_status
 from relay.storage.payments.unpaid_notes import Parking
 from relay.storage.row import Saved
 from relay.storage.writer import Writer

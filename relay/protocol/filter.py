@@ -9,8 +9,8 @@ import msgspec
 from relay.limits import Limits
 from relay.protocol.event import MAX_TIMESTAMP, Event, is_tag_letter, list_indexed_tags
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import RingTerms
 from relay.protocol.search import Search, matches_search, parse_search
-from relay.verify.claim import Claim
 
 _hex32 = re.compile(r"[0-9a-f]{64}")
 # NIP-01: "#e" and "#p" values are exact 64-character lower-case hex.
@@ -41,7 +41,7 @@ class Facts:
 
     event: Event
     tags: dict[str, set[str]]
-    claim: Claim | None
+    ring_terms: RingTerms | None
     members: frozenset[bytes]
     rank: int = 0
     risen_from: int = -1
@@ -95,12 +95,14 @@ def read_from(filters: tuple[Filter, ...], min_rank: int) -> tuple[Filter, ...]:
     return tuple(msgspec.structs.replace(filter_, min_rank=min_rank) for filter_ in filters) if min_rank else filters
 
 
-def find_facts(event: Event, claim: Claim | None, rank: int = 0, risen_from: int = -1) -> Facts:
+def find_facts(event: Event, ring_terms: RingTerms | None, rank: int = 0, risen_from: int = -1) -> Facts:
     """Return what filters can ask of a note, made once for the many filters it meets."""
     tags: dict[str, set[str]] = {}
     for letter, value in list_indexed_tags(event):
         tags.setdefault(letter, set()).add(value)
-    return Facts(event, tags, claim, frozenset() if claim is None else frozenset(claim.ring), rank, risen_from)
+    return Facts(
+        event, tags, ring_terms, frozenset() if ring_terms is None else frozenset(ring_terms.ring), rank, risen_from
+    )
 
 
 def matches(filter_: Filter, facts: Facts) -> bool:
@@ -114,7 +116,7 @@ def matches(filter_: Filter, facts: Facts) -> bool:
         and (filter_.authors is None or event.pubkey in filter_.authors)
         and (filter_.ids is None or event.id in filter_.ids)
         and all(letter in tags and not values.isdisjoint(tags[letter]) for letter, values in filter_.tags)
-        and (not filter_.search or matches_search(filter_.search, facts.claim, facts.members))
+        and (not filter_.search or matches_search(filter_.search, facts.ring_terms, facts.members))
     )
 
 

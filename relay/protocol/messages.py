@@ -10,7 +10,6 @@ from relay.limits import Limits
 from relay.protocol.event import Event, decode_event
 from relay.protocol.filter import Filter, parse_filter
 from relay.protocol.refusal import Prefix, Rejected
-from relay.storage.answer_count import Counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,15 @@ class Auth:
     """Answer a challenge (NIP-42): `["AUTH", event]`. This relay sends none."""
 
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class CountResult:
+    """What a COUNT found. `rings` are members by ring id, where a tally has no ring that alone may answer."""
+
+    count: int
+    is_more: bool = False
+    rings: dict[str, int] | None = None
 
 
 ClientMessage = Publish | Req | Count | Close | Auth
@@ -196,7 +204,7 @@ def encode_closed(subscription_id: str, text: str) -> bytes:
     return _encode(["CLOSED", subscription_id, text])
 
 
-def encode_count(subscription_id: str, counted: Counted) -> bytes:
+def encode_count(subscription_id: str, counted: CountResult) -> bytes:
     """Encode the answer to a COUNT (NIP-45), with one member that only a tally has: `rings`, members by ring id."""
     answer: dict[str, Any] = {"count": counted.count}
     if counted.is_more:

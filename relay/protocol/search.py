@@ -6,8 +6,7 @@ from urllib.parse import unquote
 
 from relay.limits import Limits
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify.claim import Claim, Form
-from relay.verify.encoding import Scheme, is_flag
+from relay.protocol.ring_terms import Form, RingTerms, Scheme, is_flag
 
 # NIP-50: "two words separated by colon". A URL is none of these: whoever searches for one means the text.
 EXTENSION = re.compile(r"([a-z]+):(?!//)(.+)", re.DOTALL)
@@ -62,31 +61,31 @@ def find_selective(search: Search) -> Term | None:
     return None
 
 
-def matches_search(search: Search, claim: Claim | None, members: frozenset[bytes]) -> bool:
-    """Answer whether a note with that claim, and with its ring as a set, is what a search asks for."""
-    if claim is None:
+def matches_search(search: Search, terms: RingTerms | None, members: frozenset[bytes]) -> bool:
+    """Answer whether a note with these ring terms, and with its ring as a set, is what a search asks for."""
+    if terms is None:
         return not search
-    return all(_holds(term, claim, members) for term in search)
+    return all(_holds(term, terms, members) for term in search)
 
 
-def _holds(term: Term, claim: Claim, members: frozenset[bytes]) -> bool:
+def _holds(term: Term, terms: RingTerms, members: frozenset[bytes]) -> bool:
     match term.key:
         case "ring":
             return bytes.fromhex(term.value) in members
         case "ringid":
-            return claim.ring_id == term.value
+            return terms.ring_id == term.value
         case "keyimage":
-            return claim.key_image == term.value
+            return terms.key_image == term.value
         case "scope":
-            return claim.scope == term.value
+            return terms.scope == term.value
         case "scheme":
-            return claim.scheme == term.value
+            return terms.scheme == term.value
         case "minring":
-            return len(claim.ring) >= int(term.value)
+            return len(terms.ring) >= int(term.value)
         case "binding":
-            return claim.binding == term.value
+            return terms.binding == term.value
         case _:
-            return claim.form == term.value
+            return terms.form == term.value
 
 
 def _read_word(word: str) -> Term | None:

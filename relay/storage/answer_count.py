@@ -1,19 +1,9 @@
 """Whether a COUNT (NIP-45) asks for the answers of one target, and what it is told. Knows no SQL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from relay.protocol.filter import Filter
 from relay.verify.answers import ANSWER_KINDS
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Hold the answer to a COUNT. `rings` are members by ring id, where a tally has no ring that alone may answer."""
-
-    count: int
-    is_more: bool = False
-    rings: dict[str, int] | None = None
 
 
 def find_target(filters: Sequence[Filter]) -> str | None:

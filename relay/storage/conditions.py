@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.protocol.filter import Filter
+from relay.protocol.ring_terms import Form
 from relay.protocol.search import Search, Term, find_values
-from relay.verify.claim import Form
 
 # A btree entry must stay below 2,704 bytes. 0xFF never occurs in UTF-8, so a hash is never taken for a value.
 _MAX_TAG_VALUE_BYTES = 512

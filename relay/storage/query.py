@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from relay.protocol.filter import Filter
+from relay.protocol.ring_terms import Scheme
 from relay.protocol.search import Term, find_selective, find_values
 from relay.storage.conditions import (
     NOTES,
@@ -21,7 +22,6 @@ from relay.storage.conditions import (
     list_forms,
     to_bytes,
 )
-from relay.verify.encoding import Scheme
 
 # Authors times kinds beyond this are looked up by author alone: each pair costs an index descent.
 _MAX_PAIRS = 2_000

@@ -10,8 +10,9 @@ import asyncpg
 
 from relay.postgres.errors import DATABASE_AWAY
 from relay.protocol.filter import Filter
+from relay.protocol.messages import CountResult
 from relay.protocol.refusal import Prefix, Rejected
-from relay.storage.answer_count import Counted, find_target
+from relay.storage.answer_count import find_target
 from relay.storage.batched_lookup import Together
 from relay.storage.conditions import Cursor
 from relay.storage.query import Query, build_count, build_named_rings, build_page, build_tally
@@ -93,7 +94,7 @@ class Store:
             if fresh:
                 yield fresh
 
-    async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> Counted:
+    async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> CountResult:
         """Return how many distinct notes match, at most `maximum`. Where that is a tally, each note is a member's only one.
 
         Raises Rejected(error) when the query takes too long or there is no database.
@@ -103,16 +104,16 @@ class Store:
             return await self._tally(filters[0], target, maximum, now)
         records = await self.fetch(build_count(filters, maximum, now))
         count: int = records[0][0]
-        return Counted(min(count, maximum), count > maximum)
+        return CountResult(min(count, maximum), count > maximum)
 
-    async def _tally(self, filter_: Filter, target: str, maximum: int, now: int) -> Counted:
+    async def _tally(self, filter_: Filter, target: str, maximum: int, now: int) -> CountResult:
         records = await self.fetch(build_named_rings(target))
         named = read_named_rings(record[0].decode(errors="replace") for record in records)
         groups = await self.fetch(build_tally(filter_, named, maximum, _MAX_RINGS_COUNTED, now))
         rings = {group["ring_id"].hex(): group["members"] for group in groups if group["ring_id"] is not None}
         if not groups:
-            return Counted(0, rings=None if named else {})
-        return Counted(min(groups[0]["counted"], maximum), groups[0]["seen"] > maximum, None if named else rings)
+            return CountResult(0, rings=None if named else {})
+        return CountResult(min(groups[0]["counted"], maximum), groups[0]["seen"] > maximum, None if named else rings)
 
     async def is_stored(self, event_id: str) -> bool:
         """Answer whether an id is stored, or waits to be published.

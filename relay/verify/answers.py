@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from relay.protocol.event import Event
-from relay.verify.claim import Claim, Form
+from relay.protocol.ring_terms import Form
+from relay.verify.claim import Claim
 
 REACTION = 7  # NIP-25
 POLL_RESPONSE = 1018  # NIP-88

@@ -1,26 +1,17 @@
 """What a note claims by its ring signature, and the same once it is proved. Knows neither tags nor curve operations."""
 
 import hashlib
-from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
+from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import ring_equations
-from relay.verify.encoding import RingSignature, Scheme
+from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import RELEASE_FLAG, Dialect
 
 # What the array head of a ringA text can count.
 MAX_RING = 65_535
-
-
-class Form(StrEnum):
-    """Name how a ring signature sits in a note."""
-
-    BOUND = "bound"  # `ring` and `ringsig` tags; the ring signs the event
-    NIP97 = "nip97"  # `ring-members` and `ring-signature` tags (nips pull request 1894)
-    NOSTRINGER = "nostringer"  # the content is Nostringer's JSON
-    TEXT = "text"  # the signature stands in the text
 
 
 class Candidate(msgspec.Struct, frozen=True):

@@ -4,14 +4,13 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NoReturn
 
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import MAX_FLAG_BYTES, Scheme
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 ORDER_BYTES = ORDER.to_bytes(32, "big")
-MAX_FLAG_BYTES = 128
 
 _MARK = "ringA"
 _ZERO = bytes(32)
@@ -39,13 +38,6 @@ _S_FIELD = rf'"s"{_WS}:{_WS}\[{_WS}(?P<s%s>"[0-9a-f]{{64}}"(?:{_WS},{_WS}"[0-9a-
 # Nostringer's JSON: both members once, in either order. Each step has one way to go on, so a search is linear.
 JSON_SIGNATURE = rf"\{{{_WS}(?:{_C0 % 1}{_WS},{_WS}{_S_FIELD % 1}|{_S_FIELD % 2}{_WS},{_WS}{_C0 % 2}){_WS}\}}"
 _JSON = re.compile(JSON_SIGNATURE)
-
-
-class Scheme(StrEnum):
-    """Name a ring signature scheme as Nostringer's `v` field does."""
-
-    SAG = "sag"
-    BLSAG = "blsag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +121,6 @@ def is_scalar(value: bytes) -> bool:
     """Answer whether these are 32 bytes that hold an integer in 1..n-1."""
     # Big-endian bytes of one length compare as their integers do.
     return len(value) == 32 and _ZERO < value < ORDER_BYTES
-
-
-def is_flag(flag: str) -> bool:
-    """Answer whether a flag is 1 to 128 bytes of UTF-8; a lone surrogate has no UTF-8."""
-    try:
-        return 1 <= len(flag.encode()) <= MAX_FLAG_BYTES
-    except UnicodeEncodeError:
-        return False
 
 
 def is_compressed_point(value: bytes) -> bool:

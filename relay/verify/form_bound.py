@@ -5,9 +5,10 @@ from itertools import pairwise
 
 from relay.protocol.event import Event, Tag, compute_id
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Form, Scheme, is_flag
 from relay.verify import ring_equations
-from relay.verify.claim import MAX_RING, Candidate, Claim, Form
-from relay.verify.encoding import RingSignature, Scheme, decode_ring_a, is_flag
+from relay.verify.claim import MAX_RING, Candidate, Claim
+from relay.verify.encoding import RingSignature, decode_ring_a
 
 SIGNED_PREFIX = "nostr-ring-note:v1:"
 

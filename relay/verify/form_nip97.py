@@ -4,8 +4,9 @@ import re
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Form
 from relay.verify import message_bound
-from relay.verify.claim import Candidate, Claim, Form
+from relay.verify.claim import Candidate, Claim
 
 _HEX_KEY = re.compile(message_bound.HEX_KEY)
 

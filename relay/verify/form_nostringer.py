@@ -4,8 +4,9 @@ import json
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Form
 from relay.verify import message_bound
-from relay.verify.claim import Candidate, Claim, Form
+from relay.verify.claim import Candidate, Claim
 from relay.verify.encoding import decode_ring_a
 
 _MEMBERS = ["message", "ring_members", "ring_signature"]

@@ -10,8 +10,9 @@ from itertools import pairwise
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Form
 from relay.verify import message_bound, text_labels
-from relay.verify.claim import Candidate, Claim, Form
+from relay.verify.claim import Candidate, Claim
 from relay.verify.encoding import JSON_SIGNATURE
 from relay.verify.text_labels import Span
 

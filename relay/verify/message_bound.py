@@ -11,8 +11,9 @@ from bech32 import bech32_decode, convertbits
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Form
 from relay.verify import ring_equations
-from relay.verify.claim import Candidate, Claim, Form
+from relay.verify.claim import Candidate, Claim
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
 
 RESERVED_START = "nostr-ring-note:"

@@ -9,8 +9,9 @@ import msgspec
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Form
 from relay.verify import form_bound, form_nip97, form_nostringer, form_text, ring_equations
-from relay.verify.claim import MAX_RING, Claim, Form, RingProof
+from relay.verify.claim import MAX_RING, Claim, RingProof
 from relay.verify.message_bound import TEXT_OUTSIDE
 
 _BOUND_MARKS = frozenset({"ring", "ringsig"})

@@ -24,15 +24,9 @@ from coincurve._libsecp256k1 import ffi, lib
 from coincurve.context import GLOBAL_CONTEXT
 
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Scheme, is_flag
 from relay.verify.curve import Curve
-from relay.verify.encoding import (
-    ORDER,
-    RingSignature,
-    Scheme,
-    is_compressed_point,
-    is_flag,
-    is_scalar,
-)
+from relay.verify.encoding import ORDER, RingSignature, is_compressed_point, is_scalar
 
 RELEASE_FLAG = "NostringerHp"
 _BLSAG_DOMAIN = b"NostringerBlsagChallenge"

@@ -18,7 +18,8 @@ from relay.client.signing.keys import encode_npub
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.limits import Limits
 from relay.protocol.event import Event, Tag
-from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
+from relay.protocol.ring_terms import Scheme
+from relay.verify.encoding import RingSignature, encode_ring_a
 from relay.verify.ring_equations import Dialect, lift, to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, make_words_note, pubkey_of

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from coincurve import PublicKey
 
 from relay.protocol.event import Event
-from relay.verify.encoding import ORDER, RingSignature, Scheme
+from relay.protocol.ring_terms import Scheme
+from relay.verify.encoding import ORDER, RingSignature
 from relay.verify.ring_equations import Dialect
 from tests.conformance.negative_texts import OFF_CURVE, RING, SIGNER, TEXT, Named
 from tests.conformance.notes import as_json, compact, hex_of, make_event

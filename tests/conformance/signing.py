@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 
 from coincurve import PrivateKey, PublicKey
 
+from relay.protocol.ring_terms import Scheme
 from relay.verify.curve import Curve
-from relay.verify.encoding import ORDER, RingSignature, Scheme
+from relay.verify.encoding import ORDER, RingSignature
 from relay.verify.ring_equations import (
     Dialect,
     hash_to_base,

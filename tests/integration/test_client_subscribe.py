@@ -11,8 +11,7 @@ import pytest
 from relay.client.signing import keys
 from relay.client.signing.other_forms import make_other_note
 from relay.protocol.event import find_tag
-from relay.verify.claim import Form
-from relay.verify.encoding import Scheme
+from relay.protocol.ring_terms import Form, Scheme
 from relay.verify.ring_equations import to_ring_id
 from tests.support import command
 from tests.support.client import Client, as_json, to_json

@@ -13,12 +13,14 @@ from urllib.parse import urlencode
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
-from relay.config import Config
+from relay.limits import Limits
 from relay.log import Log
 from relay.postgres.embedded import EmbeddedPostgres
 from relay.postgres.embedded.account import find_account
 from relay.postgres.open import DatabaseError, migrate_only, open_database
+from relay.postgres.settings import DatabaseSection
 from tests.support.client import Client
 from tests.support.events import make_event
 from tests.support.relays import OPEN_HOUSE, relay_on
@@ -85,9 +87,9 @@ def is_listening(path: Path) -> bool:
         return knocking.connect_ex(str(path)) == 0
 
 
-def make_config(arguments: dict[str, Any]) -> Config:
+def make_section(arguments: dict[str, Any]) -> DatabaseSection:
     where = urlencode({"host": arguments["host"], "port": arguments["port"]})
-    return Config(database={"url": f"postgresql://{arguments['user']}@/{arguments['database']}?{where}"})
+    return DatabaseSection(url=SecretStr(f"postgresql://{arguments['user']}@/{arguments['database']}?{where}"))
 
 
 async def test_a_relay_works_behind_a_pooler_in_session_mode(
@@ -95,7 +97,7 @@ async def test_a_relay_works_behind_a_pooler_in_session_mode(
 ) -> None:
     event = make_event()
     async with pooler(reachable_directory, server, "session") as arguments:
-        await migrate_only(make_config(arguments), Log())
+        await migrate_only(make_section(arguments), Path(), Log())
         async with relay_on(arguments, **OPEN_HOUSE) as url, Client(url) as client:
             assert (await client.publish(event))[0]
             assert len(await client.fetch({"ids": [event.id]})) == 1
@@ -106,7 +108,7 @@ async def test_every_session_has_its_settings_behind_a_pooler(
 ) -> None:
     async with (
         pooler(reachable_directory, server, "session") as arguments,
-        open_database(make_config(arguments), Log()) as database,
+        open_database(make_section(arguments), Path(), Limits().query_timeout_s, Log()) as database,
     ):
         for pool, timeout in ((database.readers, "2s"), (database.lookups, "2s"), (database.writers, "30s")):
             assert await pool.fetchval("SELECT current_setting('statement_timeout')") == timeout
@@ -131,13 +133,13 @@ async def test_a_pooler_that_shares_server_processes_is_refused(
     async with pooler(reachable_directory, server, **options) as arguments:
         if "default_pool_size" not in options:
             await use(arguments, idle)
-        config = make_config(arguments)
+        section = make_section(arguments)
         for _ in range(2):
             with pytest.raises(DatabaseError, match=r"transaction pooler"):
-                async with open_database(config, Log()):
+                async with open_database(section, Path(), Limits().query_timeout_s, Log()):
                     pass
             with pytest.raises(DatabaseError, match="transaction pooler"):
-                await migrate_only(config, Log())
+                await migrate_only(section, Path(), Log())
 
 
 async def test_a_pooler_in_session_mode_with_too_few_connections_is_told_how_many_are_needed(
@@ -145,7 +147,7 @@ async def test_a_pooler_in_session_mode_with_too_few_connections_is_told_how_man
 ) -> None:
     async with pooler(reachable_directory, server, "session", default_pool_size="1") as arguments:
         with pytest.raises(DatabaseError, match=r"session mode with 15 connections for the relay"):
-            await migrate_only(make_config(arguments), Log())
+            await migrate_only(make_section(arguments), Path(), Log())
 
 
 async def use(arguments: dict[str, Any], connections: int) -> None:

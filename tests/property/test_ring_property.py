@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Scheme
 from relay.verify import proof, ring_equations
-from relay.verify.encoding import ORDER, RingSignature, Scheme, decode_json, decode_ring_a, encode_ring_a
+from relay.verify.encoding import ORDER, RingSignature, decode_json, decode_ring_a, encode_ring_a
 from relay.verify.ring_equations import Dialect, Member, lift
 
 SECRETS = [PrivateKey(bytes(31) + bytes([index])).secret for index in range(1, 8)]

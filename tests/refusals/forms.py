@@ -7,8 +7,7 @@ from coincurve import PrivateKey
 
 from relay.client.signing.other_forms import make_other_note
 from relay.protocol.event import Event
-from relay.verify.claim import Form
-from relay.verify.encoding import Scheme
+from relay.protocol.ring_terms import Form, Scheme
 from tests.refusals.case import Case, Variant
 from tests.support.events import KEYS, make_ring
 

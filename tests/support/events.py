@@ -9,9 +9,10 @@ from coincurve import PrivateKey
 
 from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.protocol.event import Event, encode_event
+from relay.protocol.ring_terms import Scheme
 from relay.storage.note import Note
 from relay.verify import proof
-from relay.verify.encoding import Scheme, encode_ring_a
+from relay.verify.encoding import encode_ring_a
 from relay.verify.ring_equations import lift
 
 KEYS = [PrivateKey(hashlib.sha256(b"ringrelay-test-key-%d" % number).digest()) for number in range(80)]

@@ -2,7 +2,8 @@
 
 from coincurve import PrivateKey, PublicKey
 
-from relay.verify.encoding import RingSignature, Scheme
+from relay.protocol.ring_terms import Scheme
+from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import Dialect, hash_to_point, lift, next_challenge, start_blsag, to_flag_bytes
 
 

@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from relay.protocol.event import Event, encode_event
 from relay.protocol.filter import Filter
+from relay.protocol.ring_terms import Form, Scheme
 from relay.protocol.search import Term
 from relay.storage.note import Note
-from relay.verify.claim import Claim, Form
-from relay.verify.encoding import RingSignature, Scheme
+from relay.verify.claim import Claim
+from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import to_ring_id
 
 IDS = [f"{number:064x}" for number in range(1, 9)]

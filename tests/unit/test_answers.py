@@ -7,10 +7,10 @@ import pytest
 
 from relay.limits import Limits
 from relay.protocol.filter import parse_filter
+from relay.protocol.ring_terms import Form
 from relay.storage.answer_count import find_target
 from relay.verify import proof
 from relay.verify.answers import find_answer, read_named_rings
-from relay.verify.claim import Form
 from relay.verify.ring_equations import to_ring_id
 from tests.support.events import make_event, make_ring, make_ring_note
 

@@ -18,9 +18,10 @@ from relay.client.signing import keys
 from relay.client.signing.compose import HOUR_S, MAX_BACKDATE_S, pick_time
 from relay.client.signing.verify_event import check_note
 from relay.client.terminal.anonymity_notice import STILL_GIVES_YOU_AWAY
+from relay.client.terminal.bad_input import BadInput
 from relay.protocol.event import Event, count_leading_zero_bits, decode_event, find_tag
+from relay.protocol.ring_terms import Scheme
 from relay.verify.claim import RingProof
-from relay.verify.encoding import Scheme
 
 SECRETS = [number.to_bytes(32, "big") for number in range(1001, 1013)]
 NSEC = keys.encode_nsec(SECRETS[0])
@@ -343,7 +344,7 @@ def test_the_secret_key_in_the_ring_file_is_noticed(refuse: Refuse, tmp_path: Pa
 def _is_public_key(text: str) -> bool:
     try:
         keys.parse_public_key(text)
-    except keys.BadInput:
+    except BadInput:
         return False
     return True
 

@@ -15,7 +15,8 @@ from relay.cli import main
 from relay.client.signing import keys
 from relay.client.signing.ring_sign import make_bound_note
 from relay.protocol.event import Event, Tag, compute_id, encode_event
-from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
+from relay.protocol.ring_terms import Scheme
+from relay.verify.encoding import RingSignature, encode_ring_a
 from relay.verify.form_bound import compute_pre_id
 from relay.verify.ring_equations import to_ring_id
 from tests.support.events import make_words_note

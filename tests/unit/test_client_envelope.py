@@ -11,7 +11,7 @@ from relay.client.signing.ring_sign import make_bound_note
 from relay.client.signing.verify_event import check_note
 from relay.policy.tiers import DEFAULT_TIERS
 from relay.protocol.event import Event, count_leading_zero_bits
-from relay.verify.encoding import Scheme
+from relay.protocol.ring_terms import Scheme
 from tests.support.events import KEYS, make_ring_note, pubkey_of
 
 SIXTEEN_BITS_S = 5.0

@@ -7,7 +7,7 @@ import bech32
 import pytest
 
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 from relay.policy.rules import check_holds_no_secret_key
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected

@@ -12,10 +12,10 @@ from relay.client.signing.other_forms import make_other_note
 from relay.client.signing.verify_event import check_note
 from relay.protocol.event import Event, count_leading_zero_bits, find_tag
 from relay.protocol.refusal import Rejected
+from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import ring_equations as equations
 from relay.verify import schnorr
-from relay.verify.claim import Form
-from relay.verify.encoding import Scheme, decode_ring_a
+from relay.verify.encoding import decode_ring_a
 from relay.verify.ring_equations import Dialect
 
 SECRETS = [number.to_bytes(32, "big") for number in range(2001, 2006)]

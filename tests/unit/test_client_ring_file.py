@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
 from relay.client.signing.ring_file import NEVER, Entry, read_ring, write_line
+from relay.client.terminal.bad_input import BadInput
 
 # The example of NIP-19.
 NPUB = "npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg"

@@ -7,14 +7,8 @@ import time
 import pytest
 
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify.encoding import (
-    ORDER,
-    RingSignature,
-    Scheme,
-    decode_json,
-    decode_ring_a,
-    encode_ring_a,
-)
+from relay.protocol.ring_terms import Scheme
+from relay.verify.encoding import ORDER, RingSignature, decode_json, decode_ring_a, encode_ring_a
 
 SCALARS = tuple(bytes([0x11] * 30 + [index, 0x18]) for index in (1, 0x17, 0x18))
 IMAGE = b"\x02" + bytes(range(32))

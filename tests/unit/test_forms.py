@@ -11,9 +11,10 @@ from relay.client.signing.keys import encode_npub
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import proof
-from relay.verify.claim import Form, RingProof
-from relay.verify.encoding import RingSignature, Scheme, encode_ring_a
+from relay.verify.claim import RingProof
+from relay.verify.encoding import RingSignature, encode_ring_a
 from relay.verify.ring_equations import Dialect, lift, to_ring_id
 from tests.support.events import make_event
 from tests.support.rotation import rotate

@@ -13,7 +13,8 @@ import zxingcpp
 from nostr_sdk import Nip19Event
 
 from relay.gateway import pay_page
-from relay.gateway.pay_page import Page, PayPages, PayState, PayStatus, TierLine
+from relay.gateway.pay_page import Page, PayPages, TierLine
+from relay.storage.payments.pay_status import PayState, PayStatus
 from tests.support.pay import BOLT11
 
 NOW = 1_800_000_000

@@ -12,9 +12,10 @@ from coincurve import PrivateKey
 from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag, compute_id, count_leading_zero_bits
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import proof, schnorr
-from relay.verify.claim import Claim, Form
-from relay.verify.encoding import Scheme, encode_ring_a
+from relay.verify.claim import Claim
+from relay.verify.encoding import encode_ring_a
 from relay.verify.ring_equations import Dialect, lift, to_ring_id
 
 SECRETS = sorted(

@@ -10,10 +10,11 @@ from coincurve import PrivateKey
 
 from relay.client.signing.ring_sign import compute_key_image, sign_blsag, sign_sag
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Scheme
 from relay.verify import ring_equations
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER as N
-from relay.verify.encoding import RingSignature, Scheme
+from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import Dialect, Member, lift, parse_member
 
 P = 2**256 - 2**32 - 977

@@ -8,8 +8,9 @@ import pytest
 
 from relay.client.signing.ring_sign import sign_sag
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Scheme
 from relay.verify import ring_equations
-from relay.verify.encoding import RingSignature, Scheme, decode_json, decode_ring_a, encode_ring_a
+from relay.verify.encoding import RingSignature, decode_json, decode_ring_a, encode_ring_a
 from relay.verify.ring_equations import Dialect, Member, parse_member
 
 Vector = dict[str, Any]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 
 _DESCRIPTION = """\
 Make a new Nostr key pair.

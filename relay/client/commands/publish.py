@@ -16,8 +16,9 @@ from relay.client.network.connect import NOT_A_URL, check_url
 from relay.client.network.deliver import Reporter, find_status, send_all, warn_of_size
 from relay.client.network.send import Destination
 from relay.client.signing import compose, keys
-from relay.client.signing.keys import BadInput
-from relay.client.terminal.notices import anonymity_notice, tell, warn
+from relay.client.terminal import anonymity_notice
+from relay.client.terminal.bad_input import BadInput
+from relay.client.terminal.notices import tell, warn
 from relay.protocol.event import Event, decode_event
 
 MAX_LINE_BYTES = 16 * 2**20

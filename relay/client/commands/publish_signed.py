@@ -13,11 +13,12 @@ from relay.client.commands.sign import read_message
 from relay.client.network.deliver import Reporter, find_status, send_all, warn_of_size
 from relay.client.network.pay import Terms
 from relay.client.network.send import Answer, Destination
+from relay.client.signing.advice import find_bits
 from relay.client.signing.compose import Draft, make_note, read_draft
 from relay.client.signing.envelope import MAX_POW_BITS, describe_work, estimate_work_s, seal_again
-from relay.client.signing.keys import BadInput
-from relay.client.terminal.advice import find_bits
-from relay.client.terminal.notices import anonymity_notice, tell
+from relay.client.terminal import anonymity_notice
+from relay.client.terminal.bad_input import BadInput
+from relay.client.terminal.notices import tell
 from relay.protocol.event import Event, count_leading_zero_bits, decode_event
 from relay.verify.message_bound import TEXT_NOTE
 

@@ -11,9 +11,9 @@ from relay.client.network.connect import check_url, connect
 from relay.client.network.request import MAX_MESSAGE_BYTES
 from relay.client.network.route import Tor
 from relay.client.signing import keys, ring_file
-from relay.client.signing.keys import BadInput
 from relay.client.signing.lint import lint
 from relay.client.signing.ring_file import Entry
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell, to_printable, warn
 from relay.verify.claim import MAX_RING
 

@@ -6,8 +6,8 @@ import sys
 from coincurve import PrivateKey
 
 from relay.client.signing.compose import add_note_arguments, make_note, read_draft
-from relay.client.signing.keys import BadInput
-from relay.client.terminal.notices import anonymity_notice
+from relay.client.terminal import anonymity_notice
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.stdin import read_stdin
 from relay.protocol.event import encode_event
 

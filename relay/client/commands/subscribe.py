@@ -13,9 +13,10 @@ from relay.client.network import route
 from relay.client.network.connect import check_url, connect
 from relay.client.network.request import Signal, listen
 from relay.client.network.route import Tor
-from relay.client.signing.keys import BadInput
 from relay.client.signing.verify_event import check_event
-from relay.client.terminal.notices import format_note, tell
+from relay.client.terminal import format_note
+from relay.client.terminal.bad_input import BadInput
+from relay.client.terminal.notices import tell
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 

@@ -11,9 +11,8 @@ from urllib.parse import quote
 import msgspec
 
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
-from relay.verify.claim import Form
-from relay.verify.encoding import Scheme
+from relay.client.terminal.bad_input import BadInput
+from relay.protocol.ring_terms import Form, Scheme
 
 _HEX_32 = re.compile(r"[0-9a-f]{64}")
 _IMAGE = re.compile(r"0[23][0-9a-f]{64}")

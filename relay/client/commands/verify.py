@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
 from relay.client.signing.verify_event import check_note
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.format_note import describe_proof
 from relay.client.terminal.stdin import read_stdin
 from relay.protocol.event import decode_event

@@ -14,7 +14,7 @@ from relay.client.network.route import (
     explain_proxy,
     is_onion,
 )
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import to_printable, warn
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from relay.client.network.connect import TOO_BIG, explain_close, is_closed_here
 from relay.client.network.pay import Terms, settle
 from relay.client.network.send import Answer, Demand, Destination, Outcome, open_line
+from relay.client.signing.advice import advise
 from relay.client.signing.padding import FRAME_SIZES, make_frame
-from relay.client.terminal.advice import advise
 from relay.client.terminal.notices import tell, warn
 from relay.protocol.event import Event
 

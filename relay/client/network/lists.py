@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from relay.client.network.request import fetch_stored
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 from relay.protocol.event import Event, KindClass, classify, find_tag
 
 if TYPE_CHECKING:

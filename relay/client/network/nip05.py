@@ -14,7 +14,8 @@ import msgspec
 
 from relay.client.network import route
 from relay.client.network.route import Tor
-from relay.client.signing.keys import BadInput, could_be_key
+from relay.client.signing.keys import could_be_key
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import to_printable
 
 MAX_BYTES = 2**20

@@ -8,8 +8,8 @@ import asyncio
 from dataclasses import dataclass
 
 from relay.client.network.send import Answer, Demand, Line
-from relay.client.signing.keys import BadInput
 from relay.client.terminal.anonymity_notice import PAYMENT
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell
 from relay.client.terminal.qr import draw
 from relay.pricing.bolt11 import read_amount_msat

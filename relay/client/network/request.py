@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from relay.client.network.connect import explain_close
-from relay.client.signing.keys import BadInput
+from relay.client.signing.advice import advise_on_closed
 from relay.client.signing.verify_event import is_signed
-from relay.client.terminal.advice import advise_on_closed
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell, to_printable
 from relay.protocol.event import Event
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import to_printable
 
 BAD_PROXY = "the proxy in the environment is no URL such as socks5h://127.0.0.1:9050: correct it"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 from relay.limits import Limits
 from relay.protocol.event import Event
 from relay.protocol.filter import Filter, find_facts, matches, parse_filter

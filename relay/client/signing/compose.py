@@ -11,8 +11,8 @@ from pathlib import Path
 from coincurve import PrivateKey
 
 from relay.client.signing import keys
+from relay.client.signing.advice import find_bits
 from relay.client.signing.envelope import MAX_POW_BITS, USUAL_POW_BITS, describe_work, estimate_work_s
-from relay.client.signing.keys import BadInput
 from relay.client.signing.lint import lint
 from relay.client.signing.other_forms import make_other_note
 from relay.client.signing.padding import make_frame
@@ -20,13 +20,13 @@ from relay.client.signing.ring_file import Entry, read_ring
 from relay.client.signing.ring_sign import make_bound_note
 from relay.client.signing.tags import parse_tag
 from relay.client.signing.verify_event import check_note
-from relay.client.terminal.advice import find_bits
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell, warn
 from relay.protocol.event import MAX_TIMESTAMP, Event, Tag, find_tag
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import MAX_FLAG_BYTES, Form, Scheme
 from relay.verify.answers import REACTION, find_answer
-from relay.verify.claim import Claim, Form
-from relay.verify.encoding import MAX_FLAG_BYTES, Scheme
+from relay.verify.claim import Claim
 from relay.verify.message_bound import TEXT_NOTE
 from relay.verify.ring_equations import RELEASE_FLAG
 

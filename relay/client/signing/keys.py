@@ -11,6 +11,7 @@ from pathlib import Path
 import bech32
 import coincurve
 
+from relay.client.terminal.bad_input import BadInput
 from relay.protocol.nip19 import encode
 from relay.verify.encoding import ORDER, is_scalar
 
@@ -22,10 +23,6 @@ MAX_SECRET_FILE_BYTES = 4096
 _NSEC = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 _URI = re.compile(r"\Anostr:", re.IGNORECASE)
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
-
-
-class BadInput(ValueError):
-    """Tell the person at the terminal what to change. The text holds no key, nor what was typed in place of one."""
 
 
 def parse_public_key(text: str) -> bytes:

@@ -12,8 +12,8 @@ from relay.client.signing import keys
 from relay.client.signing.envelope import seal
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag
-from relay.verify.claim import Form
-from relay.verify.encoding import Scheme, encode_ring_a
+from relay.protocol.ring_terms import Form, Scheme
+from relay.verify.encoding import encode_ring_a
 from relay.verify.message_bound import MIN_RING, RESERVED_START, TEXT_NOTE, UNSIGNED_TAGS
 from relay.verify.ring_equations import lift
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import to_printable
 from relay.client.terminal.stdin import read_stdin
 

@@ -10,8 +10,9 @@ from coincurve import PrivateKey, PublicKey
 
 from relay.client.signing.envelope import seal
 from relay.protocol.event import Event, Tag, compute_id
+from relay.protocol.ring_terms import Scheme, is_flag
 from relay.verify.curve import Curve
-from relay.verify.encoding import ORDER, RingSignature, Scheme, encode_ring_a, is_flag, is_scalar
+from relay.verify.encoding import ORDER, RingSignature, encode_ring_a, is_scalar
 from relay.verify.form_bound import SIGNED_PREFIX
 from relay.verify.ring_equations import (
     RELEASE_FLAG,

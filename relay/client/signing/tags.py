@@ -5,8 +5,8 @@ import re
 import msgspec
 
 from relay.client.signing import keys
-from relay.client.signing.keys import BadInput
 from relay.client.signing.ring_sign import RESERVED_TAGS
+from relay.client.terminal.bad_input import BadInput
 from relay.protocol.event import Tag
 
 _HEX_32 = re.compile(r"[0-9a-f]{64}")

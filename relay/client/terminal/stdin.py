@@ -2,7 +2,7 @@
 
 import sys
 
-from relay.client.signing.keys import BadInput
+from relay.client.terminal.bad_input import BadInput
 
 
 def read_stdin(max_bytes: int, request: str, advice: str) -> bytes:

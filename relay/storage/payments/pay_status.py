@@ -1,9 +1,37 @@
 """What a pay page's token stands for right now. Knows the tables; writes nothing."""
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 import asyncpg
 
-from relay.gateway.pay_page import PayState, PayStatus
 from relay.storage.payments.invoices import InvoiceState
+
+
+class PayState(StrEnum):
+    """Tell how far a note has come that must be paid for."""
+
+    OPEN = "open"
+    PAID = "paid"
+    PUBLISHED = "published"
+    # The money came and the note could not be published.
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class PayStatus:
+    """Hold what the relay knows of a token.
+
+    `tier` is a path, as "/10k"; `expires_at` is the invoice's, in Unix seconds. The invoice counts only while it is open,
+    `note_id` (hex) only once the note is published.
+    """
+
+    state: PayState
+    tier: str
+    amount_msat: int
+    bolt11: str | None
+    expires_at: int | None
+    note_id: str | None
 
 
 async def find_pay_status(connection: asyncpg.Connection, token: bytes) -> PayStatus | None:
