@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import relay
-from relay.client.terminal.notices import advice
+from relay.client.signing import advice
 from relay.protocol.refusal import Prefix
 
 
