@@ -190,7 +190,7 @@ def _load_config(path: Path | None) -> "Config":
     if path is None and DEFAULT_CONFIG.exists():
         path = DEFAULT_CONFIG
     try:
-        return config.load(path)
+        return config.load_config(path)
     except config.ConfigError as error:
         raise BadInput(str(error)) from None
 
@@ -241,5 +241,5 @@ def _check_config(arguments: argparse.Namespace) -> int:
     except LightningConfigError as error:
         raise BadInput(f"[lightning] {error}") from None
     print("ok")
-    print(config.describe(loaded))
+    print(config.describe_config(loaded))
     return 0

@@ -115,11 +115,11 @@ class InfoSection(Section):
 class MetricsSection(Section):
     """How coarse the metrics are."""
 
-    tick_s: NonNegativeSeconds = 15.0
+    snapshot_every_s: NonNegativeSeconds = 15.0
 
 
 class Config(BaseSettings):
-    """Hold the whole configuration."""
+    """The whole configuration."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
@@ -164,7 +164,7 @@ class Config(BaseSettings):
         return (init_settings,)
 
 
-def load(path: Path | None) -> Config:
+def load_config(path: Path | None) -> Config:
     """Read the file, if any, and the environment.
 
     Raises ConfigError naming every key or variable that is unknown or has a bad value.
@@ -266,7 +266,7 @@ def list_keys() -> list[str]:
     return keys
 
 
-def describe(config: Config) -> str:
+def describe_config(config: Config) -> str:
     """Return a line that says what was read, then the effective values as JSON, passwords hidden."""
     values: dict[str, Any] = config.model_dump(mode="json")
     sources = ", then ".join(config._sources) or "no file and no variable; all values are the defaults"

@@ -60,7 +60,7 @@ class RingPolicy(Section):
 
     min_size: Annotated[int, Field(ge=2)] = 3
     max_size: Annotated[int, Field(ge=2, le=65_535)] = 1_024
-    max_size_compat: Annotated[int, Field(ge=3, le=65_535)] = 128
+    max_size_message_forms: Annotated[int, Field(ge=3, le=65_535)] = 128
     allow_unscoped_linkable: bool = False
     allow_author_in_ring: bool = False
     pow_free_links: Annotated[int, Field(ge=0)] = 256
@@ -77,7 +77,7 @@ class PrivacyPolicy(Section):
     """Say how long ring notes wait to be published with others (0: not at all), and how many may wait."""
 
     publish_every_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
-    max_pending: Count = 10_000
+    max_held: Count = 10_000
 
 
 class InvoicePolicy(Section):
@@ -94,8 +94,8 @@ class InvoicePolicy(Section):
     max_open: Count = 1_000
     max_open_per_connection: Count = 3
     max_per_note: Count = 3
-    max_parked: Count = 10_000
-    max_parked_mib: Count = 256
+    max_unpaid_notes: Count = 10_000
+    max_unpaid_mib: Count = 256
     forget_after_s: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
 
 

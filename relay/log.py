@@ -28,8 +28,8 @@ class LogEvent(StrEnum):
     FEW_OPEN_FILES = "few_open_files"
     TIERS_RELOADED = "tiers_reloaded"
     RELOAD_REFUSED = "reload_refused"
-    LIGHTNING_TROUBLE = "lightning_trouble"
-    LIGHTNING_BACK = "lightning_back"
+    LIGHTNING_UNAVAILABLE = "lightning_unavailable"
+    LIGHTNING_RECOVERED = "lightning_recovered"
 
 
 FIELDS = frozenset({"name", "advice", "error", "where"})

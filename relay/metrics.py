@@ -1,7 +1,7 @@
 """Every metric: name, help, and its closed set of labels, all there from the start. Knows no note, key or address.
 
 Counters that step with each connection or note could date a person to whoever scrapes often enough, so what is served is
-a snapshot taken every `tick_s` seconds.
+a snapshot taken every `snapshot_every_s` seconds.
 """
 
 import time
@@ -28,19 +28,19 @@ _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 class Metrics:
-    """Hold the registry of one relay process."""
+    """The registry of one relay process."""
 
-    def __init__(self, tick_s: float) -> None:
+    def __init__(self, snapshot_every_s: float) -> None:
         # The `_created` series would date the first event of every label set.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._tick_s = tick_s
+        self._snapshot_every_s = snapshot_every_s
         self._snapshot = b""
         self._snapshot_s: float | None = None
         self._add_gauges()
         self._add_counters()
         self._add_histograms()
-        self.payments = PaymentMetrics(self._registry, tick_s)
+        self.payments = PaymentMetrics(self._registry, snapshot_every_s)
 
     def _add_gauges(self) -> None:
         self.connections = Gauge("ringrelay_connections", "Open client connections", registry=self._registry)
@@ -143,8 +143,8 @@ class Metrics:
         self._pool_wait.observe(timing.waited_s)
 
     def render(self) -> bytes:
-        """Return the text exposition: the last snapshot, or a new one when that is `tick_s` old."""
+        """Return the text exposition: the last snapshot, or a new one when that is `snapshot_every_s` old."""
         now_s = time.monotonic()
-        if self._snapshot_s is None or now_s - self._snapshot_s >= self._tick_s:
+        if self._snapshot_s is None or now_s - self._snapshot_s >= self._snapshot_every_s:
             self._snapshot, self._snapshot_s = generate_latest(self._registry), now_s
         return self._snapshot

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from relay.config import Config, ConfigError, load
+from relay.config import Config, ConfigError, load_config
 from relay.log import Log, LogEvent, silence_libraries
 from relay.postgres.embedded import EmbeddedError
 from relay.postgres.errors import DATABASE_FAILURES
@@ -94,7 +94,7 @@ async def _run_until_signal(config: Config, path: Path | None, log: Log) -> None
 
 
 def _has_terminal() -> bool:
-    """Answer whether there is a terminal that can send signals to this process; one that has closed cannot be opened."""
+    """Return whether there is a terminal that can send signals to this process; one that has closed cannot be opened."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -138,7 +138,7 @@ async def _keep_reloading(hung_up: asyncio.Event, relay: Relay, path: Path | Non
         await hung_up.wait()
         hung_up.clear()
         try:
-            is_more = relay.reload(load(path))
+            is_more = relay.reload(load_config(path))
         except ConfigError as error:
             log.write(LogEvent.RELOAD_REFUSED, advice=f"{error}; what was in force still is")
         else:

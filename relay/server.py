@@ -29,10 +29,10 @@ from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
 from relay.storage.note import Note
 from relay.storage.payments.pay_status import PayStatus
-from relay.storage.publish_clock import publish_at_ticks
+from relay.storage.publish_clock import keep_publishing
 from relay.storage.reader import Store
 from relay.storage.retention import keep_deleting
-from relay.storage.stats_masking import keep_touching
+from relay.storage.stats_masking import keep_masking
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
 
@@ -51,7 +51,7 @@ class Relay:
         self._config = config
         self._log = log
         self._database = database
-        self.metrics = Metrics(config.metrics.tick_s)
+        self.metrics = Metrics(config.metrics.snapshot_every_s)
         self._tiers = Tiers(config.tiers)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
@@ -63,7 +63,7 @@ class Relay:
             feed=self._feed,
             publish=self._publish,
             report=self.metrics.observe_commit,
-            max_pending=config.privacy.max_pending,
+            max_held=config.privacy.max_held,
         )
         self._payments = self._build_payments()
         self._services = self._build_services()
@@ -106,7 +106,7 @@ class Relay:
             self._store,
             self._pool,
             self._writer,
-            None if self._payments is None else self._payments.till,
+            None if self._payments is None else self._payments.checkout,
             unix_now,
         )
         return Services(
@@ -116,7 +116,7 @@ class Relay:
             req=ReqHandler(limits, self._store, unix_now),
             count=CountHandler(limits, self._store, unix_now),
             subscriptions=self._subscriptions,
-            payers=None if self._payments is None else self._payments.payers,
+            payment_listeners=None if self._payments is None else self._payments.payment_listeners,
             metrics=self.metrics,
             report_error=self._report_error,
         )
@@ -152,8 +152,8 @@ class Relay:
             self._feed.run(),
             self._listener.keep_up(),
             keep_deleting(self._database.writers, unix_now, self._report_database),
-            keep_touching(self._database.writers),
-            publish_at_ticks(self._writer.publish_pending, self._config.privacy.publish_every_s, self._report_database),
+            keep_masking(self._database.writers),
+            keep_publishing(self._writer.publish_held, self._config.privacy.publish_every_s, self._report_database),
         ]
 
     async def prepare(self) -> None:
@@ -181,7 +181,7 @@ class Relay:
         await self._listener.stop()
 
     async def is_healthy(self) -> bool:
-        """Answer whether the database answers."""
+        """Return whether the database answers."""
         try:
             await self._store.check_database()
         except Rejected:

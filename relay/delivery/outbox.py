@@ -42,7 +42,7 @@ class Outbox:
 
     @property
     def is_congested(self) -> bool:
-        """Answer whether `drain` would wait."""
+        """Return whether `drain` would wait."""
         return self.pending_bytes > LOW_BUFFER_BYTES
 
     def flush(self) -> None:

@@ -30,7 +30,7 @@ class Session:
 
     def check_ring_rate(self, links: int, now_s: float) -> None:
         """Raise Rejected when ring links come faster than the limits allow; `now_s` is monotonic."""
-        if links and not self._links.take(now_s, links):
+        if links and not self._links.try_take(now_s, links):
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.ring_links_per_s:g} ring links a second are verified; wait and try again",
@@ -38,14 +38,14 @@ class Session:
 
     def check_event_rate(self, now_s: float) -> None:
         """Raise Rejected when EVENTs come faster than the limits allow; `now_s` is monotonic."""
-        if not self._events.take(now_s):
+        if not self._events.try_take(now_s):
             raise Rejected(
                 Prefix.RATE_LIMITED, f"send at most {self._limits.events_per_s:g} events a second; wait and try again"
             )
 
     def check_req_rate(self, now_s: float) -> None:
         """Raise Rejected when REQs and COUNTs come faster than the limits allow; `now_s` is monotonic."""
-        if not self._reqs.take(now_s):
+        if not self._reqs.try_take(now_s):
             raise Rejected(
                 Prefix.RATE_LIMITED, f"send at most {self._limits.reqs_per_s:g} REQs a second; wait and try again"
             )

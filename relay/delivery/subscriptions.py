@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from relay.protocol.event import list_indexed_tags
-from relay.protocol.filter import Filter, find_facts, matches
+from relay.protocol.filter import Filter, find_facts, matches_filter
 from relay.protocol.search import find_selective
 from relay.storage.note import Note
 
@@ -19,7 +19,7 @@ class Owner(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """Hold one REQ of one connection.
+    """One REQ of one connection.
 
     While loading, matching events wait in `pending` until the stored ones are sent. `sent` holds the ids of stored ones
     (32 bytes each) that may still come as live ones.
@@ -59,10 +59,10 @@ class Subscriptions:
     def matching(self, note: Note) -> list[Subscription]:
         """Return each subscription that a note matches, once."""
         found: dict[int, Subscription] = {}
-        facts = find_facts(note.event, note.claim, note.rank, note.risen_from)
+        facts = find_facts(note.event, note.claim, note.price_paid_msat, note.previous_price_msat)
         for key in _list_note_keys(note):
             for subscription, filter_ in self._by_key.get(key, {}).values():
-                if id(subscription) not in found and matches(filter_, facts):
+                if id(subscription) not in found and matches_filter(filter_, facts):
                     found[id(subscription)] = subscription
         return list(found.values())
 

@@ -20,14 +20,14 @@ from relay.limits import Limits
 from relay.metrics import Metrics
 from relay.policy.tiers import Tier, Tiers
 from relay.pricing.checkout import Charged, PaymentRequired
-from relay.pricing.payment_listeners import Payers
+from relay.pricing.payment_listeners import PaymentListeners
 from relay.protocol import messages
 from relay.protocol.event import Event
-from relay.protocol.filter import read_from
+from relay.protocol.filter import with_min_price
 from relay.protocol.messages import Auth, ClientMessage, Close, Count, Malformed, Publish, Req
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.note import Note
-from relay.storage.row import Saved
+from relay.storage.row import SaveResult
 
 _GOING_AWAY = 1001
 _TRY_AGAIN_LATER = 1013
@@ -43,7 +43,7 @@ _NO_AUTH = "restricted: this relay asks nobody to authenticate; reading and post
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Hold what every connection uses."""
+    """What every connection uses."""
 
     limits: Limits
     tiers: Tiers
@@ -51,7 +51,7 @@ class Services:
     req: ReqHandler
     count: CountHandler
     subscriptions: Subscriptions
-    payers: Payers | None
+    payment_listeners: PaymentListeners | None
     metrics: Metrics
     report_error: Callable[[BaseException], None]
 
@@ -165,7 +165,7 @@ class Connection:
         try:
             if isinstance(frame, bytes):
                 raise Malformed(Prefix.INVALID, "binary frames are not understood; send text frames")
-            message = messages.parse(frame, self._limits)
+            message = messages.parse_message(frame, self._limits)
         except Malformed as malformed:
             self._services.metrics.count_message("malformed")
             self._refuse_malformed(malformed)
@@ -219,35 +219,35 @@ class Connection:
             self._event_slots.release()
         self._answer_saved(event.id, saved)
 
-    def _answer_saved(self, event_id: str, saved: Saved) -> None:
+    def _answer_saved(self, event_id: str, saved: SaveResult) -> None:
         self._send_ok(event_id, saved.accepted, self._services.event.describe(saved))
 
     async def _is_paid_meanwhile(self, event_id: str, charged: Charged) -> bool:
         """Listen for the payment, and answer whether its OK is sent already: it may have come since the note was looked up."""
-        payers = self._services.payers
-        if payers is None or self._is_closing:
+        payment_listeners = self._services.payment_listeners
+        if payment_listeners is None or self._is_closing:
             return False
 
-        def tell(saved: Saved) -> None:
+        def tell(saved: SaveResult) -> None:
             self._unpaid.discard(charged.note_id)
             self._session.end_order(charged.note_id)
             self._answer_saved(event_id, saved)
 
-        payers.listen(charged.note_id, charged.price_msat, self, tell)
+        payment_listeners.listen(charged.note_id, charged.price_msat, self, tell)
         self._unpaid.add(charged.note_id)
         is_bought = await self._services.event.is_bought(charged)
         if is_bought and charged.note_id in self._unpaid:
-            payers.tell(charged.note_id, charged.price_msat, Saved.DUPLICATE)
+            payment_listeners.tell(charged.note_id, charged.price_msat, SaveResult.DUPLICATE)
         return charged.note_id not in self._unpaid
 
     def _stop_listening(self, note_id: bytes) -> None:
-        if note_id in self._unpaid and self._services.payers is not None:
-            self._services.payers.leave(note_id, self)
+        if note_id in self._unpaid and self._services.payment_listeners is not None:
+            self._services.payment_listeners.leave(note_id, self)
             self._unpaid.discard(note_id)
 
     def _find_tier(self) -> Tier:
         """Return the tier of this connection's path as it is now. Raises Rejected where the operator took it away."""
-        tier = self._services.tiers.find(self._path)
+        tier = self._services.tiers.find_tier(self._path)
         if tier is None:
             raise Rejected(Prefix.RESTRICTED, "this path is gone; reconnect to one that the info document names")
         return tier
@@ -259,7 +259,7 @@ class Connection:
     def _take_req(self, message: Req) -> None:
         subscription_id = message.subscription_id
         try:
-            filters = read_from(message.filters, self._find_tier().reads_from)
+            filters = with_min_price(message.filters, self._find_tier().min_price_msat)
             self._session.check_req_rate(self._loop.time())
             self._session.check_can_open(subscription_id, filters)
         except Rejected as rejected:
@@ -287,7 +287,7 @@ class Connection:
 
     def _take_count(self, message: Count) -> None:
         try:
-            message = replace(message, filters=read_from(message.filters, self._find_tier().reads_from))
+            message = replace(message, filters=with_min_price(message.filters, self._find_tier().min_price_msat))
             self._session.check_req_rate(self._loop.time())
             self._session.check_can_count(len(self._counts))
         except Rejected as rejected:

@@ -89,10 +89,10 @@ def _describe_ring_notes(config: Config, tier: Tier) -> dict[str, Any]:
         "search": list(SEARCH_KEYS),
         "min_ring_size": config.ring.min_size,
         "max_ring_size": min(config.ring.max_size, tier.max_ring or config.ring.max_size),
-        "max_ring_size_compat": config.ring.max_size_compat,
+        "max_ring_size_message_forms": config.ring.max_size_message_forms,
         "pow_free_links": config.ring.pow_free_links,
         "pow_hashes_per_link": config.ring.pow_hashes_per_link,
         "published_every_s": config.privacy.publish_every_s,
-        "max_pending": config.privacy.max_pending,
+        "max_held": config.privacy.max_held,
         "plain_kinds": "all" if config.accept.plain else sorted(config.accept.plain_kinds),
     }

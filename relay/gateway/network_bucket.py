@@ -14,7 +14,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class NetworkBuckets:
-    """Hold the key of the hour."""
+    """The key of the hour."""
 
     def __init__(self, trusted_proxies: Sequence[Network], now_s: float) -> None:
         self._trusted_proxies = trusted_proxies

@@ -61,13 +61,13 @@ _STATUSES = {
     PayState.OPEN: HTTPStatus.PAYMENT_REQUIRED,
     PayState.PAID: HTTPStatus.ACCEPTED,
     PayState.PUBLISHED: HTTPStatus.OK,
-    PayState.KEPT: HTTPStatus.CONFLICT,
+    PayState.UNPUBLISHED: HTTPStatus.CONFLICT,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TierLine:
-    """Hold what a tier asks for and covers; a price of 0 sat is paid in proof of work (NIP-13) alone."""
+    """What a tier asks for and covers; a price of 0 sat is paid in proof of work (NIP-13) alone."""
 
     path: str
     price_sat: int
@@ -78,7 +78,7 @@ class TierLine:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Hold an answer; `type` is the whole Content-Type, `headers` are all others that belong to the page."""
+    """An answer; `type` is the whole Content-Type, `headers` are all others that belong to the page."""
 
     status: HTTPStatus
     type: str
@@ -160,12 +160,12 @@ def _list_members(status: PayStatus) -> dict[str, Any]:
 
 
 def _has_expired(status: PayStatus, now: int) -> bool:
-    """Answer whether an invoice can be paid no more: as unknown as one that never was, removed already or not."""
+    """Return whether an invoice can be paid no more: as unknown as one that never was, removed already or not."""
     return status.state is PayState.OPEN and status.expires_at is not None and status.expires_at <= now
 
 
 def _prefers_json(accept: str) -> bool:
-    """Answer whether an Accept header names JSON, and does not name HTML before it; weights are not looked at."""
+    """Return whether an Accept header names JSON, and does not name HTML before it; weights are not looked at."""
     types = (part.partition(";")[0].strip().lower() for part in accept.split(","))
     return next((type_ == _JSON for type_ in types if type_ in (_JSON, _HTML)), False)
 

@@ -51,7 +51,7 @@ class Web:
     async def respond(self, request: Request) -> Response | None:
         """Return the answer to a plain HTTP request, or None where the WebSocket handshake should go on."""
         path = find_path(request)
-        tier = self._tiers.find(path)
+        tier = self._tiers.find_tier(path)
         is_pay_page = path.startswith(_PAY_PREFIX)
         # NIP-01: a path that does not change what the relay does is not there.
         if tier is None and not is_pay_page:

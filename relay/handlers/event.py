@@ -9,11 +9,11 @@ from relay.delivery.session import Session
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy import rules
 from relay.policy.tiers import Tier
-from relay.pricing.checkout import Charged, PaymentRequired, Till
+from relay.pricing.checkout import Charged, Checkout, PaymentRequired
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
-from relay.storage.insert import Saved
 from relay.storage.note import Note
 from relay.storage.reader import Store
+from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
 from relay.verify import proof as ring_proof
 from relay.verify.claim import Claim, RingProof
@@ -38,72 +38,74 @@ class EventHandler:
     store: Store
     pool: VerifyPool
     writer: Writer
-    till: Till | None
+    checkout: Checkout | None
     now: Callable[[], int]
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def take(self, event: Event, tier: Tier, session: Session, now_s: float) -> Saved:
+    async def take(self, event: Event, tier: Tier, session: Session, now_s: float) -> SaveResult:
         """Check, verify and store an event, and return what became of it. Cheapest first, the ring last.
 
         `now_s` is monotonic. Raises Rejected, and PaymentRequired where it is kept once it is paid for.
         """
-        rules.check(event, self.now(), self.limits)
+        rules.check_event(event, self.now(), self.limits)
         if named := rules.find_bare_deletion(event):
             if await self.store.is_stored(event.id):
                 # What it was free for is gone, and nobody pays to send it again.
-                return Saved.DUPLICATE
-            rank = await self.store.find_rank_of_own(event.pubkey, named)
-            if rank is not None:
+                return SaveResult.DUPLICATE
+            price_paid_msat = await self.store.find_price_of_own(event.pubkey, named)
+            if price_paid_msat is not None:
                 note, _ = await self._verify(event, tier, session, now_s)
-                return await self.writer.save(replace(note, rank=rank))
-        if tier.price_msat and self.till is not None:
-            return await self._take_priced(event, tier, self.till, session, now_s)
+                return await self.writer.save(replace(note, price_paid_msat=price_paid_msat))
+        if tier.price_msat and self.checkout is not None:
+            return await self._take_priced(event, tier, self.checkout, session, now_s)
         rules.check_proof_of_work(event, tier.pow_bits)
         if await self.store.is_stored(event.id):
             # Before any curve operation: to send a note again must cost less than to verify it.
-            return Saved.DUPLICATE
+            return SaveResult.DUPLICATE
         note, proof = await self._verify(event, tier, session, now_s)
         # Posting costs next to nothing here, so a copy of somebody's words would crowd out others for nothing.
-        first_seen = None if proof is None else proof.first_seen_key
+        content_key = None if proof is None else proof.content_key
         is_held = note.claim is not None and self.privacy.publish_every_s > 0
-        return await self.writer.save(replace(note, first_seen=first_seen, is_held=is_held))
+        return await self.writer.save(replace(note, content_key=content_key, is_held=is_held))
 
-    async def _take_priced(self, event: Event, tier: Tier, till: Till, session: Session, now_s: float) -> Saved:
+    async def _take_priced(
+        self, event: Event, tier: Tier, checkout: Checkout, session: Session, now_s: float
+    ) -> SaveResult:
         """Offer an event for its tier's price, unless it is paid for. An invoice is made only for what was verified."""
-        if count_leading_zero_bits(event.id) < till.invoices.pow_bits:
+        if count_leading_zero_bits(event.id) < checkout.invoices.pow_bits:
             # What was ordered before had this much at least, so this is new, and costs not even a look-up.
-            rules.check_proof_of_work(event, till.pow_bits)
-        standing = await till.look_up(event.id)
-        if standing.rank is not None and standing.rank >= tier.price_msat:
-            return Saved.DUPLICATE
-        is_bought = standing.surplus_msat >= tier.price_msat
-        charged = None if is_bought else till.find_open(standing, encode_event(event), tier)
+            rules.check_proof_of_work(event, checkout.pow_bits)
+        status = await checkout.look_up(event.id)
+        if status.price_paid_msat is not None and status.price_paid_msat >= tier.price_msat:
+            return SaveResult.DUPLICATE
+        is_bought = status.unapplied_msat >= tier.price_msat
+        charged = None if is_bought else checkout.find_open(status, encode_event(event), tier)
         if charged is None:
             if is_bought:
                 note, _ = await self._verify(event, tier, session, now_s)
-                saved = await till.spend_surplus(note, tier)
+                saved = await checkout.spend_unapplied(note, tier)
                 if saved is not None:
                     return saved
-            rules.check_lasts(event, self.now() + till.invoices.expiry_s + math.ceil(self.privacy.publish_every_s))
-            rules.check_proof_of_work(event, till.pow_bits)
+            rules.check_lasts(event, self.now() + checkout.invoices.expiry_s + math.ceil(self.privacy.publish_every_s))
+            rules.check_proof_of_work(event, checkout.pow_bits)
             # All that bounds orders comes before any curve operation, which would be for nothing.
-            with session.hold_order(self.now(), till.invoices):
-                till.check_rate()
+            with session.hold_order(self.now(), checkout.invoices):
+                checkout.check_rate()
                 note, _ = await self._verify(event, tier, session, now_s)
-                charged_or_saved = await till.charge(note, tier)
-                if isinstance(charged_or_saved, Saved):
+                charged_or_saved = await checkout.charge(note, tier)
+                if isinstance(charged_or_saved, SaveResult):
                     return charged_or_saved
                 charged = charged_or_saved
                 session.keep_order(charged.note_id, charged.expires_at)
         raise PaymentRequired(charged)
 
     async def is_bought(self, charged: Charged) -> bool:
-        """Answer whether a note that was to be paid for is here at its price by now. Raises Rejected(error)."""
-        return self.till is not None and await self.till.is_here(charged)
+        """Return whether a note that was to be paid for is here at its price by now. Raises Rejected(error)."""
+        return self.checkout is not None and await self.checkout.is_here(charged)
 
-    def describe(self, saved: Saved) -> str:
+    def describe(self, saved: SaveResult) -> str:
         """Return what an author is told of a note that was taken or refused."""
-        if saved is Saved.PENDING:
+        if saved is SaveResult.HELD:
             return f"{saved.text}, within {self.privacy.publish_every_s:g} seconds"
         return saved.text
 
@@ -122,7 +124,7 @@ class EventHandler:
     async def _read_claim(self, event: Event) -> Claim | None:
         """Read what a note claims by its ring signature, of one large note a turn of the loop. Raises Rejected."""
         if len(event.content) + _CHARS_PER_VALUE * sum(map(len, event.tags)) < _LARGE_CHARS:
-            return ring_proof.find(event, self.ring.max_size_compat)
+            return ring_proof.detect_claim(event, self.ring.max_size_message_forms)
         async with self._turn:
             await asyncio.sleep(0)
-            return ring_proof.find(event, self.ring.max_size_compat)
+            return ring_proof.detect_claim(event, self.ring.max_size_message_forms)

@@ -12,7 +12,7 @@ class TokenBucket:
         self._tokens = burst
         self._updated_s = now_s
 
-    def take(self, now_s: float, amount: float = 1.0) -> bool:
+    def try_take(self, now_s: float, amount: float = 1.0) -> bool:
         """Take tokens at a monotonic time in seconds and answer whether there were enough; a full bucket always has.
 
         So an amount above the burst passes once in a while, and leaves a debt.
@@ -23,8 +23,8 @@ class TokenBucket:
         self._tokens -= amount
         return True
 
-    def has(self, now_s: float, amount: float = 1.0) -> bool:
-        """Answer whether `take` would find enough tokens at a monotonic time in seconds, and take none."""
+    def has_tokens(self, now_s: float, amount: float = 1.0) -> bool:
+        """Return whether `take` would find enough tokens at a monotonic time in seconds, and take none."""
         self._refill(now_s)
         return self._tokens >= min(amount, self._burst)
 

@@ -30,7 +30,7 @@ _MAX_BARE_TAGS = 200
 _RING_CLAIMS = frozenset({"R", "J", "scope"})
 
 
-def check(event: Event, now: int, limits: Limits) -> None:
+def check_event(event: Event, now: int, limits: Limits) -> None:
     """Refuse an event that breaks a limit or NIP-01, 40 or 70. `now` is Unix time in seconds."""
     check_size(event, limits)
     check_id(event)

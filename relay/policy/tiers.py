@@ -43,7 +43,7 @@ class Tier(Section):
         return self.price_sat * MSAT_PER_SAT
 
     @property
-    def reads_from(self) -> int:
+    def min_price_msat(self) -> int:
         """Return the lowest rank of notes that are read here (msat); 0 reads everything, as the root does at any price."""
         return 0 if self.path == ROOT else self.price_msat
 
@@ -70,7 +70,7 @@ def check_tiers(tiers: Sequence[Tier]) -> None:
 
 
 class Tiers:
-    """Hold the tiers that are in force; `replace` puts others there, and whoever asks next gets those."""
+    """The tiers that are in force; `replace` puts others there, and whoever asks next gets those."""
 
     def __init__(self, tiers: Iterable[Tier]) -> None:
         self._by_path: dict[str, Tier] = {}
@@ -80,7 +80,7 @@ class Tiers:
         """Put other tiers, which were checked, in the place of these."""
         self._by_path = {tier.path: tier for tier in tiers}
 
-    def find(self, path: str) -> Tier | None:
+    def find_tier(self, path: str) -> Tier | None:
         """Return the tier of a path, None where there is none (any more)."""
         return self._by_path.get(path)
 

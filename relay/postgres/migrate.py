@@ -12,6 +12,10 @@ from relay.postgres.errors import DATABASE_FAILURES
 _FILE_NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql\Z")
 # Any number will do that nobody else locks: "ring" and "migr" in ASCII.
 _LOCK_KEY = 0x72696E67_6D696772
+# A quoted text is kept as it is; a comment, or a run of both, counts as one space.
+_SQL_PARTS = re.compile(
+    r"(?P<quoted>'(?:[^']|'')*'|\"[^\"]*\"|\$(?P<mark>\w*)\$.*?\$(?P=mark)\$)|(?:\s|--[^\n]*|/\*.*?\*/)+", re.DOTALL
+)
 
 
 class MigrationError(Exception):
@@ -20,7 +24,7 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """Hold one file. `name` is the file's name without .sql, number included."""
+    """One file. `name` is the file's name without .sql, number included."""
 
     version: int
     name: str
@@ -52,8 +56,17 @@ def _load(file: Path) -> Migration:
     match = _FILE_NAME.match(file.name)
     if match is None:
         raise MigrationError(f"{file} is not named like a migration (0001_some_words.sql).")
-    content = file.read_bytes()
-    return Migration(int(match[1]), file.stem, content.decode("utf-8"), hashlib.sha256(content).digest())
+    sql = file.read_text(encoding="utf-8")
+    return Migration(int(match[1]), file.stem, sql, compute_digest(sql))
+
+
+def compute_digest(sql: str) -> bytes:
+    """Return the 32 bytes that stand for a migration: SHA-256 of its SQL without comments, white space as one space.
+
+    A comment can be corrected after the file was applied; what Postgres ran cannot.
+    """
+    kept = _SQL_PARTS.sub(lambda part: part[0] if part["quoted"] else " ", sql)
+    return hashlib.sha256(kept.strip().encode()).digest()
 
 
 async def migrate(connection: "asyncpg.Connection", directory: Path) -> list[str]:

@@ -20,7 +20,7 @@ from relay.postgres.settings import DatabaseSection
 _CONNECT_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 2.0
 _FIRST_CONNECT_ATTEMPTS = 10
-_FIRST_CONNECT_PATIENCE_S = 45.0
+_FIRST_CONNECT_BUDGET_S = 45.0
 _POOLER_CHECK_ROUNDS = 3
 _COMMIT_TIMEOUT_S = 30.0
 _HUNG_AFTER_S = 5.0
@@ -52,7 +52,7 @@ class DatabaseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Hold the pools: readers and lookups have a statement timeout, the writer and the feed a connection each.
+    """The pools: readers and lookups have a statement timeout, the writer and the feed a connection each.
 
     `server_ended` returns when the built-in server has ended by itself; it is None where the server is the operator's.
     """
@@ -65,7 +65,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """Hold asyncpg's arguments for a server that runs, and what waits for its end if it is ours."""
+    """Asyncpg's arguments for a server that runs, and what waits for its end if it is ours."""
 
     arguments: Mapping[str, Any]
     ended: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -162,12 +162,12 @@ async def _connect(arguments: Mapping[str, Any], log: Log) -> asyncpg.Connection
         async for attempt in stamina.retry_context(
             on=(OSError, asyncpg.CannotConnectNowError),
             attempts=_FIRST_CONNECT_ATTEMPTS,
-            timeout=_FIRST_CONNECT_PATIENCE_S,
+            timeout=_FIRST_CONNECT_BUDGET_S,
         ):
             if attempt.num == 2:
                 log.write(
                     LogEvent.WAITING_FOR_DATABASE,
-                    advice=f"no answer from Postgres yet; trying for up to {_FIRST_CONNECT_PATIENCE_S:g} s",
+                    advice=f"no answer from Postgres yet; trying for up to {_FIRST_CONNECT_BUDGET_S:g} s",
                 )
             raise_if_cancelled()
             with attempt:

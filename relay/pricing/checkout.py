@@ -19,17 +19,17 @@ from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError
 from relay.pricing.offer import Offer, encode_offer
-from relay.pricing.settlement import Spending, Terms, to_due
+from relay.pricing.settlement import SettlementTerms, Spending, to_due
 from relay.protocol.refusal import Prefix, Rejected
-from relay.storage.batched_lookup import Together
+from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.conflicts import refuse_known
 from relay.storage.held_notes import refuse_waiting
 from relay.storage.insert import lock_writers
 from relay.storage.note import Note
 from relay.storage.payments.invoices import Order, begin_invoice, count_others_of, drop_invoice, open_invoice
-from relay.storage.payments.note_status import Standing, find_standing, find_standings
-from relay.storage.payments.unpaid_notes import Parking, count_parked, park, purge
-from relay.storage.row import Row, Saved, to_row
+from relay.storage.payments.note_status import NoteStatus, find_status, find_statuses
+from relay.storage.payments.unpaid_notes import UnpaidTotals, count_unpaid, delete_uninvoiced, insert_unpaid
+from relay.storage.row import Row, SaveResult, to_row
 from relay.storage.writer import Writer
 
 # The same for every note: it stands in the payer's wallet, and in the node's books.
@@ -40,12 +40,12 @@ _BURST_S = 4.0
 _UNAVAILABLE = "invoices are unavailable, try again later"
 _MIB = 2**20
 # What one look-up asks for at most.
-_MOST_LOOKUPS = 100
+_MAX_LOOKUPS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """Hold what a note's author is asked to pay, and when that ends (Unix seconds)."""
+    """What a note's author is asked to pay, and when that ends (Unix seconds)."""
 
     offer: Offer
     note_id: bytes
@@ -61,13 +61,13 @@ class PaymentRequired(Rejected):
         self.charged = charged
 
 
-class Till:
+class Checkout:
     """Ask for the price of notes. `find_url` gives the http(s) URL of the relay's root, without a slash at its end."""
 
     def __init__(
         self,
         invoices: InvoicePolicy,
-        terms: Terms,
+        terms: SettlementTerms,
         backend: Backend,
         pool: asyncpg.Pool,
         lookups: asyncpg.Pool,
@@ -84,7 +84,7 @@ class Till:
         self._pool = pool
         # Every event that is sent is looked up, with or without work: not where the writer and the feed would wait behind it.
         self._lookups = lookups
-        self._standings: Together[bytes, Standing] = Together(self._find_standings, _MOST_LOOKUPS)
+        self._statuses: BatchedLookup[bytes, NoteStatus] = BatchedLookup(self._find_statuses, _MAX_LOOKUPS)
         self._writer = writer
         self._find_url = find_url
         self._now = now
@@ -93,7 +93,7 @@ class Till:
         self._turn = asyncio.Lock()
         self._rate = TokenBucket(invoices.per_s, invoices.per_s * _BURST_S, clock())
         # As the last one to count saw it: the collector, now and then, and whoever orders.
-        self.parking = Parking(0, 0, 0)
+        self.unpaid_totals = UnpaidTotals(0, 0, 0)
 
     @property
     def invoices(self) -> InvoicePolicy:
@@ -104,59 +104,59 @@ class Till:
     def pow_bits(self) -> int:
         """Return the bits of proof of work that an invoice takes now: they rise with how many are open."""
         invoices = self._invoices
-        return invoices.pow_bits + invoices.pow_bits_when_full * self.parking.open_invoices // invoices.max_open
+        return invoices.pow_bits + invoices.pow_bits_when_full * self.unpaid_totals.open_invoices // invoices.max_open
 
-    async def look_up(self, note_id: str) -> Standing:
+    async def look_up(self, note_id: str) -> NoteStatus:
         """Return what is known of a note before it is verified. Raises Rejected(error) without a database."""
         key = bytes.fromhex(note_id)
         try:
-            return (await self._standings.find(key))[key]
+            return (await self._statuses.look_up(key))[key]
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, "the database is not available; try again later") from None
 
-    async def _find_standings(self, note_ids: Sequence[bytes]) -> dict[bytes, Standing]:
+    async def _find_statuses(self, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
         async with self._lookups.acquire() as connection:
-            return await find_standings(connection, note_ids)
+            return await find_statuses(connection, note_ids)
 
     async def is_here(self, charged: Charged) -> bool:
-        """Answer whether a note is here at the price that it was charged. Raises Rejected(error) without a database."""
-        standing = await self.look_up(charged.note_id.hex())
-        return standing.rank is not None and standing.rank >= charged.price_msat
+        """Return whether a note is here at the price that it was charged. Raises Rejected(error) without a database."""
+        status = await self.look_up(charged.note_id.hex())
+        return status.price_paid_msat is not None and status.price_paid_msat >= charged.price_msat
 
     def check_rate(self) -> None:
         """Refuse an order that would come too fast, before its note is verified: a flood of them costs others nothing then.
 
         It counts once its note is verified, else invalid ones would keep the valid ones out. Raises Rejected.
         """
-        if not self._rate.has(self._clock()):
+        if not self._rate.has_tokens(self._clock()):
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._invoices.per_s:g} invoices a second are made here; wait and try again",
             )
 
-    def find_open(self, standing: Standing, encoded: bytes, tier: Tier) -> Charged | None:
+    def find_open(self, status: NoteStatus, encoded: bytes, tier: Tier) -> Charged | None:
         """Return what this very event was charged on this path and can still be paid.
 
         All of it is compared, as the id alone will be public: who knows the pay page has shown the whole event.
         """
-        invoice = standing.invoices.get(tier.path)
-        if invoice is None or standing.encoded is None or not compare_digest(encoded, standing.encoded):
+        invoice = status.invoices.get(tier.path)
+        if invoice is None or status.encoded is None or not compare_digest(encoded, status.encoded):
             return None
         if invoice.bolt11 is None or invoice.expires_at <= self._now():
             return None
-        return self._charge(standing.note_id, invoice.price_msat, invoice.token, invoice.bolt11, invoice.expires_at)
+        return self._charge(status.note_id, invoice.price_msat, invoice.token, invoice.bolt11, invoice.expires_at)
 
-    async def spend_surplus(self, note: Note, tier: Tier) -> Saved | None:
+    async def spend_unapplied(self, note: Note, tier: Tier) -> SaveResult | None:
         """Publish a verified note with what came too late for it earlier; None where that is not enough."""
         due = to_due(_priced(note, tier), self._terms)
         spending = Spending(due)
         try:
             results = await self._writer.settle(spending.load, spending.conclude)
         except DATABASE_FAILURES:
-            return Saved.FAILED
+            return SaveResult.FAILED
         return results[0] if results else None
 
-    async def charge(self, note: Note, tier: Tier) -> Charged | Saved:
+    async def charge(self, note: Note, tier: Tier) -> Charged | SaveResult:
         """Park a verified note and make an invoice for it, or return why it is not needed, or would buy nothing.
 
         Raises Rejected where too much is parked or asked for, or without a node or a database.
@@ -165,12 +165,12 @@ class Till:
         row = to_row(note)
         try:
             async with self._acquire() as connection:
-                standing = await find_standing(connection, order.note_id)
+                status = await find_status(connection, order.note_id)
                 # First without what all share, the rate and the lock: who asks in vain keeps nobody from asking.
-                if (refused := await self._find_refusal(standing, order, row, connection)) is not None:
+                if (refused := await self._find_refusal(status, order, row, connection)) is not None:
                     return refused
             self.check_rate()
-            self._rate.take(self._clock())
+            self._rate.try_take(self._clock())
             return await self._begin(order, row) or await self._create(order)
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
@@ -188,39 +188,39 @@ class Till:
             forget_at=-(-forget_at // _ROUND_S) * _ROUND_S,
         )
 
-    async def _begin(self, order: Order, row: Row) -> Saved | None:
+    async def _begin(self, order: Order, row: Row) -> SaveResult | None:
         """Park the note and note the invoice, under the lock of whoever writes notes; or return what stands in the way.
 
         Raises Rejected where it is too much.
         """
         async with self._acquire() as connection, connection.transaction():
             await lock_writers(connection)
-            standing = await find_standing(connection, order.note_id)
-            if (refused := await self._find_refusal(standing, order, row, connection)) is not None:
+            status = await find_status(connection, order.note_id)
+            if (refused := await self._find_refusal(status, order, row, connection)) is not None:
                 return refused
-            if not standing.is_kept:
-                await park(connection, row)
+            if not status.is_kept:
+                await insert_unpaid(connection, row)
             await begin_invoice(connection, order, self._now() + _GIVE_UP_S)
-            self.parking = await count_parked(connection)
+            self.unpaid_totals = await count_unpaid(connection)
         return None
 
     async def _find_refusal(
-        self, standing: Standing, order: Order, row: Row, connection: asyncpg.Connection
-    ) -> Saved | None:
+        self, status: NoteStatus, order: Order, row: Row, connection: asyncpg.Connection
+    ) -> SaveResult | None:
         """Return what would become of the note once it is paid for, where that is nothing new: nobody pays for that.
 
         Raises Rejected where it is charged already, or too much.
         """
-        if standing.rank is not None and standing.rank >= order.price_msat:
-            return Saved.DUPLICATE
-        self._check_not_charged(standing, order)
-        saved: dict[int, Saved] = {}
+        if status.price_paid_msat is not None and status.price_paid_msat >= order.price_msat:
+            return SaveResult.DUPLICATE
+        self._check_not_charged(status, order)
+        saved: dict[int, SaveResult] = {}
         rows = await refuse_known([row], saved, connection)
-        if not standing.is_kept:
+        if not status.is_kept:
             rows = await refuse_waiting(rows, saved, connection)
         if not rows:
             return saved[id(row.note)]
-        self.parking = await count_parked(connection)
+        self.unpaid_totals = await count_unpaid(connection)
         self._check_room(len(row.note.encoded))
         if await count_others_of(connection, order.note_id, order.tier) >= self._invoices.max_per_note:
             raise Rejected(
@@ -229,17 +229,20 @@ class Till:
             )
         return None
 
-    def _check_not_charged(self, standing: Standing, order: Order) -> None:
+    def _check_not_charged(self, status: NoteStatus, order: Order) -> None:
         """Refuse what another connection asked for at the same moment. Raises Rejected."""
-        invoice = standing.invoices.get(order.tier)
+        invoice = status.invoices.get(order.tier)
         if invoice is not None and invoice.expires_at > self._now():
             raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
 
     def _check_room(self, size: int) -> None:
-        invoices, parking = self._invoices, self.parking
-        if parking.open_invoices >= invoices.max_open:
+        invoices, unpaid_totals = self._invoices, self.unpaid_totals
+        if unpaid_totals.open_invoices >= invoices.max_open:
             raise Rejected(Prefix.ERROR, "too many invoices are open; try again in some minutes")
-        if parking.notes >= invoices.max_parked or parking.bytes + size > invoices.max_parked_mib * _MIB:
+        if (
+            unpaid_totals.notes >= invoices.max_unpaid_notes
+            or unpaid_totals.bytes + size > invoices.max_unpaid_mib * _MIB
+        ):
             raise Rejected(Prefix.ERROR, "too many notes wait to be paid for; try again in some minutes")
 
     async def _create(self, order: Order) -> Charged:
@@ -261,7 +264,7 @@ class Till:
         async with self._acquire() as connection, connection.transaction():
             await lock_writers(connection)
             await drop_invoice(connection, order.reference)
-            await purge(connection)
+            await delete_uninvoiced(connection)
 
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[asyncpg.Connection]:
@@ -275,4 +278,4 @@ class Till:
 
 
 def _priced(note: Note, tier: Tier) -> Note:
-    return Note(note.event, note.encoded, note.claim, rank=tier.price_msat)
+    return Note(note.event, note.encoded, note.claim, price_paid_msat=tier.price_msat)

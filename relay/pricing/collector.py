@@ -15,8 +15,8 @@ import asyncpg
 from relay.limits import InvoicePolicy
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError, Payment, PaymentState
-from relay.pricing.payment_listeners import Payers
-from relay.pricing.settlement import Settlement, Terms
+from relay.pricing.payment_listeners import PaymentListeners
+from relay.pricing.settlement import Settlement, SettlementTerms
 from relay.storage.insert import lock_writers
 from relay.storage.payments.invoices import (
     Watched,
@@ -31,10 +31,10 @@ from relay.storage.payments.invoices import (
     read_cursor,
     renew_cursors,
 )
-from relay.storage.payments.scrub import rewrite_links, vacuum_parked
-from relay.storage.payments.unapplied_payments import add_up_surplus
-from relay.storage.payments.unpaid_notes import Parking, count_parked, purge
-from relay.storage.row import Saved
+from relay.storage.payments.scrub import rewrite_links, vacuum_unpaid
+from relay.storage.payments.unapplied_payments import sum_up_unapplied
+from relay.storage.payments.unpaid_notes import UnpaidTotals, count_unpaid, delete_uninvoiced
+from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
 
 _PASS_S = 1.0
@@ -61,7 +61,7 @@ class Observer(Protocol):
     def report_published(self, seconds: float) -> None:
         """Count how long a paid note took from the look-up that said so to its publication."""
 
-    def report_invoices(self, by_state: dict[str, int], parking: Parking) -> None:
+    def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
         """Show how many there are now."""
 
 
@@ -78,14 +78,14 @@ class Collector:
     def __init__(
         self,
         policy: InvoicePolicy,
-        terms: Terms,
+        terms: SettlementTerms,
         backend: Backend,
         pool: asyncpg.Pool,
         writer: Writer,
-        payers: Payers,
+        payment_listeners: PaymentListeners,
         observer: Observer,
         *,
-        share_parking: Callable[[Parking], None],
+        share_unpaid_totals: Callable[[UnpaidTotals], None],
         now: Callable[[], int],
         clock: Callable[[], float],
         report: Callable[[str, BackendError | None], None],
@@ -96,9 +96,9 @@ class Collector:
         self._backend = backend
         self._pool = pool
         self._writer = writer
-        self._payers = payers
+        self._payment_listeners = payment_listeners
         self._observer = observer
-        self._share_parking = share_parking
+        self._share_unpaid_totals = share_unpaid_totals
         self._report = report
         self._lookups_a_pass = max(1, round(backend.lookups_per_s * _PASS_S))
         self._now = now
@@ -108,7 +108,7 @@ class Collector:
         self._paid_s: dict[bytes, float] = {}
         self._slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
         # What an earlier process deleted may be there still.
-        self._has_traces = True
+        self._needs_scrub = True
 
     async def run(self) -> None:
         """Collect until cancelled. Survives the node and the database going away and coming back."""
@@ -197,7 +197,7 @@ class Collector:
         return await self._ask("lookup", self._backend.lookup(invoice.reference, invoice.payment_hash))
 
     def _is_over(self, invoice: Watched, payment: Payment) -> bool:
-        """Answer whether the time to pay is over: at once where the node says so, else after the grace."""
+        """Return whether the time to pay is over: at once where the node says so, else after the grace."""
         grace_s = 0 if payment.state is PaymentState.GONE else self._policy.grace_s
         return invoice.expires_at + grace_s < self._now()
 
@@ -216,15 +216,15 @@ class Collector:
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_writers(connection)
             await close_invoice(connection, invoice.reference)
-            await purge(connection)
+            await delete_uninvoiced(connection)
 
     async def _drop(self, invoice: Watched) -> None:
         """Forget an invoice that a look-up has just said to be unpaid."""
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_writers(connection)
             await drop_invoice(connection, invoice.reference)
-            self._has_traces = True
-            await purge(connection)
+            self._needs_scrub = True
+            await delete_uninvoiced(connection)
 
     async def settle(self, reference: bytes, received_msat: int) -> None:
         """Settle a payment that a look-up has confirmed, and tell whoever listens. Raises DATABASE_FAILURES."""
@@ -239,10 +239,10 @@ class Collector:
             return
         if results[0].accepted:
             self._paid_s[settled.note_id] = began_s
-            if results[0] is not Saved.PENDING:
+            if results[0] is not SaveResult.HELD:
                 self.mark_published(settled.note_id)
         # Also that it was refused after all: who waits need not wait on.
-        self._payers.tell(settled.note_id, settled.price_msat, results[0])
+        self._payment_listeners.tell(settled.note_id, settled.price_msat, results[0])
 
     def mark_published(self, note_id: bytes) -> None:
         """Note that a note is published, paid for here or elsewhere."""
@@ -257,16 +257,16 @@ class Collector:
                 await lock_writers(connection)
                 await close_orphans(connection)
                 if await forget(connection, self._now()):
-                    await add_up_surplus(connection)
+                    await sum_up_unapplied(connection)
                     await renew_cursors(connection)
-                    self._has_traces = True
-                await purge(connection)
-            await vacuum_parked(connection)
-            if self._has_traces:
-                self._has_traces = not await rewrite_links(connection)
-            parking = await count_parked(connection)
-            self._share_parking(parking)
-            self._observer.report_invoices(await count_by_state(connection), parking)
+                    self._needs_scrub = True
+                await delete_uninvoiced(connection)
+            await vacuum_unpaid(connection)
+            if self._needs_scrub:
+                self._needs_scrub = not await rewrite_links(connection)
+            unpaid_totals = await count_unpaid(connection)
+            self._share_unpaid_totals(unpaid_totals)
+            self._observer.report_invoices(await count_by_state(connection), unpaid_totals)
 
     async def _ask(self, operation: str, answer: Awaitable[T]) -> T:
         try:

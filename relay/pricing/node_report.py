@@ -21,6 +21,6 @@ class NodeReport:
             return
         self._trouble = trouble
         if trouble:
-            self._log.write(LogEvent.LIGHTNING_TROUBLE, advice=trouble)
+            self._log.write(LogEvent.LIGHTNING_UNAVAILABLE, advice=trouble)
         else:
-            self._log.write(LogEvent.LIGHTNING_BACK)
+            self._log.write(LogEvent.LIGHTNING_RECOVERED)

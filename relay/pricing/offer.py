@@ -18,7 +18,7 @@ _OFFER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Hold what a note costs and where it is paid: a web page, or a Lightning invoice (BOLT 11)."""
+    """What a note costs and where it is paid: a web page, or a Lightning invoice (BOLT 11)."""
 
     amount_sat: int
     pay_url: str

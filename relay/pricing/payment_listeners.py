@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from relay.storage.row import Saved
+from relay.storage.row import SaveResult
 
-Listener = Callable[[Saved], None]
+Listener = Callable[[SaveResult], None]
 
 
-class Payers:
+class PaymentListeners:
     """Tell connections what became of notes that were paid for after they were sent."""
 
     def __init__(self) -> None:
@@ -24,11 +24,11 @@ class Payers:
         if not listeners:
             self._by_note.pop(note_id, None)
 
-    def tell(self, note_id: bytes, rank: int, saved: Saved) -> None:
+    def tell(self, note_id: bytes, price_paid_msat: int, saved: SaveResult) -> None:
         """Call those who listen for a note that got this rank (msat)."""
         listeners = self._by_note.get(note_id, {})
         for owner, (price_msat, listener) in list(listeners.items()):
-            if price_msat <= rank:
+            if price_msat <= price_paid_msat:
                 del listeners[owner]
                 listener(saved)
         if not listeners:

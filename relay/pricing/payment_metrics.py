@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from relay.policy.tiers import Tier
 from relay.storage.payments.invoices import InvoiceState
-from relay.storage.payments.unpaid_notes import Parking
+from relay.storage.payments.unpaid_notes import UnpaidTotals
 
 OPERATIONS = ("create", "lookup", "cancel", "stream")
 # From a settlement at once to a tick of an hour.
@@ -16,13 +16,13 @@ _LATENCY_S = (0.01, 0.03, 0.1, 0.3, 1.0, 10.0, 60.0, 600.0, 3600.0)
 
 
 class PaymentMetrics:
-    """Hold the metrics of payments in a registry."""
+    """The metrics of payments in a registry."""
 
-    def __init__(self, registry: CollectorRegistry, tick_s: float) -> None:
-        self._tick_s = tick_s
+    def __init__(self, registry: CollectorRegistry, snapshot_every_s: float) -> None:
+        self._snapshot_every_s = snapshot_every_s
         self._invoices = Gauge("ringrelay_invoices", "Invoices by state", ["state"], registry=registry)
-        self._parked_notes = Gauge("ringrelay_parked_notes", "Notes that wait for a payment", registry=registry)
-        self._parked_bytes = Gauge("ringrelay_parked_bytes", "Bytes of the notes that wait", registry=registry)
+        self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
+        self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes of the notes that wait", registry=registry)
         self._settled = Counter("ringrelay_settled_msat", "Millisatoshi received, by tier", ["tier"], registry=registry)
         self._latency = Histogram(
             "ringrelay_settlement_to_publication_seconds",
@@ -35,7 +35,7 @@ class PaymentMetrics:
         )
         self._last_success = Gauge(
             "ringrelay_lightning_last_success_timestamp_seconds",
-            "Unix time of the last answer of the node, rounded down to metrics.tick_s; 0 before the first",
+            "Unix time of the last answer of the node, rounded down to metrics.snapshot_every_s; 0 before the first",
             registry=registry,
         )
         for state in InvoiceState:
@@ -53,7 +53,7 @@ class PaymentMetrics:
         if is_done:
             # The node is asked no more once the last note is paid for: to the second, this would be when that was.
             now_s = time.time()
-            self._last_success.set(now_s - now_s % self._tick_s if self._tick_s else now_s)
+            self._last_success.set(now_s - now_s % self._snapshot_every_s if self._snapshot_every_s else now_s)
         else:
             self._errors.labels(operation).inc()
 
@@ -66,9 +66,9 @@ class PaymentMetrics:
         # As the bound of its bucket: from the exact sum and the time of the tick would follow when a note was paid for.
         self._latency.observe(_LATENCY_S[min(bisect_left(_LATENCY_S, seconds), len(_LATENCY_S) - 1)])
 
-    def report_invoices(self, by_state: dict[str, int], parking: Parking) -> None:
+    def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
         """Show how many there are now."""
         for state, count in by_state.items():
             self._invoices.labels(state).set(count)
-        self._parked_notes.set(parking.notes)
-        self._parked_bytes.set(parking.bytes)
+        self._unpaid_notes.set(unpaid_totals.notes)
+        self._unpaid_bytes.set(unpaid_totals.bytes)

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Iterator
 import asyncpg
 
 from relay.limits import InvoicePolicy
-from relay.pricing.checkout import Till
+from relay.pricing.checkout import Checkout
 from relay.pricing.collector import Collector, Observer
 from relay.pricing.lightning.backend import Backend, BackendError
-from relay.pricing.payment_listeners import Payers
-from relay.pricing.settlement import Terms
+from relay.pricing.payment_listeners import PaymentListeners
+from relay.pricing.settlement import SettlementTerms
 from relay.storage.note import Note
 from relay.storage.payments.pay_status import PayStatus, find_pay_status
-from relay.storage.payments.unpaid_notes import Parking
-from relay.storage.row import Saved
+from relay.storage.payments.unpaid_notes import UnpaidTotals
+from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
 
 
@@ -37,11 +37,11 @@ class Payments:
         report: Callable[[str, BackendError | None], None],
         report_error: Callable[[BaseException], None],
     ) -> None:
-        terms = Terms(publish_every_s, policy.forget_after_s)
+        terms = SettlementTerms(publish_every_s, policy.forget_after_s)
         self._backend = backend
         self._readers = readers
-        self.payers = Payers()
-        self.till = Till(
+        self.payment_listeners = PaymentListeners()
+        self.checkout = Checkout(
             policy,
             terms,
             backend,
@@ -59,9 +59,9 @@ class Payments:
             backend,
             pool,
             writer,
-            self.payers,
+            self.payment_listeners,
             observer,
-            share_parking=self._share_parking,
+            share_unpaid_totals=self._share_unpaid_totals,
             now=now,
             clock=clock,
             report=report,
@@ -75,8 +75,8 @@ class Payments:
         finally:
             await self._backend.close()
 
-    def _share_parking(self, parking: Parking) -> None:
-        self.till.parking = parking
+    def _share_unpaid_totals(self, unpaid_totals: UnpaidTotals) -> None:
+        self.checkout.unpaid_totals = unpaid_totals
 
     async def find_pay_status(self, token: bytes) -> PayStatus | None:
         """Return what a pay page shows. Raises DATABASE_FAILURES."""
@@ -87,8 +87,12 @@ class Payments:
     def pass_on(self, notes: Iterable[Note]) -> Iterator[Note]:
         """Yield notes that are being published, and tell those who listen for them, in whichever process they paid."""
         for note in notes:
-            if note.rank:
+            if note.price_paid_msat:
                 note_id = bytes.fromhex(note.event.id)
                 self.collector.mark_published(note_id)
-                self.payers.tell(note_id, note.rank, Saved.STORED if note.risen_from < 0 else Saved.RAISED)
+                self.payment_listeners.tell(
+                    note_id,
+                    note.price_paid_msat,
+                    SaveResult.STORED if note.previous_price_msat < 0 else SaveResult.UPGRADED,
+                )
             yield note

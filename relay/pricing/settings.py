@@ -116,7 +116,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _is_private_way(host: str) -> bool:
-    """Answer whether nobody between here and the node can read along: it is on this machine, or behind Tor."""
+    """Return whether nobody between here and the node can read along: it is on this machine, or behind Tor."""
     if host == "localhost" or host.endswith(".onion"):
         return True
     try:

@@ -21,7 +21,7 @@ DELETION_REQUEST = 5
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Hold one event, in the order its members are sent: `id` first, as nostr-tools scans for it."""
+    """One event, in the order its members are sent: `id` first, as nostr-tools scans for it."""
 
     id: Hex32
     pubkey: Hex32
@@ -102,7 +102,7 @@ def list_indexed_tags(event: Event) -> set[tuple[str, str]]:
 
 
 def is_tag_letter(name: str) -> bool:
-    """Answer whether a tag name is a single letter a-z or A-Z."""
+    """Return whether a tag name is a single letter a-z or A-Z."""
     return len(name) == 1 and name.isascii() and name.isalpha()
 
 
@@ -119,7 +119,7 @@ def find_expiration(event: Event) -> int | None:
 
 
 def is_expired(event: Event, now: int) -> bool:
-    """Answer whether an event has expired at Unix time `now` (NIP-40)."""
+    """Return whether an event has expired at Unix time `now` (NIP-40)."""
     expires_at = find_expiration(event)
     return expires_at is not None and expires_at <= now
 

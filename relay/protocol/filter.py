@@ -18,7 +18,7 @@ _HEX_TAG_LETTERS = frozenset("ep")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold one filter. None means "not asked"; an empty set matches nothing (NIP-01), but for the empty search."""
+    """One filter. None means "not asked"; an empty set matches nothing (NIP-01), but for the empty search."""
 
     ids: frozenset[str] | None = None
     authors: frozenset[str] | None = None
@@ -29,12 +29,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     limit: int | None = None
     # Of the path that asks, not of what a client sends: the lowest rank it reads, in msat.
-    min_rank: int = 0
+    min_price_msat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Hold a note as filters ask for it: tags are first values by letter, members its ring.
+    """A note as filters ask for it: tags are first values by letter, members its ring.
 
     One that rose from one rank to another is new to those only who read from above the first.
     """
@@ -43,8 +43,8 @@ class Facts:
     tags: dict[str, set[str]]
     ring_terms: RingTerms | None
     members: frozenset[bytes]
-    rank: int = 0
-    risen_from: int = -1
+    price_paid_msat: int = 0
+    previous_price_msat: int = -1
 
 
 def parse_filter(raw: Any, limits: Limits) -> Filter:
@@ -90,26 +90,37 @@ def count_values(filter_: Filter) -> int:
     return sum(len(values) for values in lists if values is not None) + len(filter_.search)
 
 
-def read_from(filters: tuple[Filter, ...], min_rank: int) -> tuple[Filter, ...]:
+def with_min_price(filters: tuple[Filter, ...], min_price_msat: int) -> tuple[Filter, ...]:
     """Return filters that match notes of this rank (msat) or dearer ones only."""
-    return tuple(msgspec.structs.replace(filter_, min_rank=min_rank) for filter_ in filters) if min_rank else filters
+    return (
+        tuple(msgspec.structs.replace(filter_, min_price_msat=min_price_msat) for filter_ in filters)
+        if min_price_msat
+        else filters
+    )
 
 
-def find_facts(event: Event, ring_terms: RingTerms | None, rank: int = 0, risen_from: int = -1) -> Facts:
+def find_facts(
+    event: Event, ring_terms: RingTerms | None, price_paid_msat: int = 0, previous_price_msat: int = -1
+) -> Facts:
     """Return what filters can ask of a note, made once for the many filters it meets."""
     tags: dict[str, set[str]] = {}
     for letter, value in list_indexed_tags(event):
         tags.setdefault(letter, set()).add(value)
     return Facts(
-        event, tags, ring_terms, frozenset() if ring_terms is None else frozenset(ring_terms.ring), rank, risen_from
+        event,
+        tags,
+        ring_terms,
+        frozenset() if ring_terms is None else frozenset(ring_terms.ring),
+        price_paid_msat,
+        previous_price_msat,
     )
 
 
-def matches(filter_: Filter, facts: Facts) -> bool:
-    """Answer whether a note satisfies every field of a filter; `limit` does not count (NIP-01)."""
+def matches_filter(filter_: Filter, facts: Facts) -> bool:
+    """Return whether a note satisfies every field of a filter; `limit` does not count (NIP-01)."""
     event, tags = facts.event, facts.tags
     return (
-        facts.risen_from < filter_.min_rank <= facts.rank
+        facts.previous_price_msat < filter_.min_price_msat <= facts.price_paid_msat
         and (filter_.since is None or event.created_at >= filter_.since)
         and (filter_.until is None or event.created_at <= filter_.until)
         and (filter_.kinds is None or event.kind in filter_.kinds)

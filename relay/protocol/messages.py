@@ -94,7 +94,7 @@ _event_id = re.compile(r'"id"\s*:\s*"([^"\\]{1,64})"')
 _MAX_ECHOED_ID_CHARS = 64
 
 
-def parse(frame: str | bytes, limits: Limits) -> ClientMessage:
+def parse_message(frame: str | bytes, limits: Limits) -> ClientMessage:
     """Read one text frame.
 
     Raises Malformed for anything that is not a message of this relay's; it says how it should be answered.

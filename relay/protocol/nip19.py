@@ -7,7 +7,7 @@ _ID, _RELAY = 0, 1
 _MAX_VALUE_BYTES = 255
 
 
-def encode(prefix: str, data: bytes) -> str:
+def encode_bech32(prefix: str, data: bytes) -> str:
     """Return bytes as bech32, of any length: NIP-19 lifts the limit of 90 characters."""
     values = convertbits(data, 8, 5)
     assert values is not None  # noqa: S101 (bytes always convert)
@@ -22,4 +22,4 @@ def encode_nevent(note_id: bytes, relay_url: str) -> str:
     relay = relay_url.encode("ascii")
     if len(relay) > _MAX_VALUE_BYTES:
         raise ValueError(f"a relay's URL in an nevent may have {_MAX_VALUE_BYTES} bytes: use a shorter one")
-    return encode("nevent", bytes([_ID, len(note_id)]) + note_id + bytes([_RELAY, len(relay)]) + relay)
+    return encode_bech32("nevent", bytes([_ID, len(note_id)]) + note_id + bytes([_RELAY, len(relay)]) + relay)

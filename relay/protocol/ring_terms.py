@@ -23,7 +23,7 @@ class Scheme(StrEnum):
 
 
 def is_flag(flag: str) -> bool:
-    """Answer whether a flag is 1 to 128 bytes of UTF-8; a lone surrogate has no UTF-8."""
+    """Return whether a flag is 1 to 128 bytes of UTF-8; a lone surrogate has no UTF-8."""
     try:
         return 1 <= len(flag.encode()) <= MAX_FLAG_BYTES
     except UnicodeEncodeError:

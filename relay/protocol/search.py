@@ -27,7 +27,7 @@ _SELECTIVE = ("ring", "keyimage", "ringid", "scope")
 
 
 class Term(NamedTuple):
-    """Hold one `key:value`; the value of `scope` decoded, all others as they are written."""
+    """One `key:value`; the value of `scope` decoded, all others as they are written."""
 
     key: str
     value: str
@@ -62,7 +62,7 @@ def find_selective(search: Search) -> Term | None:
 
 
 def matches_search(search: Search, terms: RingTerms | None, members: frozenset[bytes]) -> bool:
-    """Answer whether a note with these ring terms, and with its ring as a set, is what a search asks for."""
+    """Return whether a note with these ring terms, and with its ring as a set, is what a search asks for."""
     if terms is None:
         return not search
     return all(_holds(term, terms, members) for term in search)

@@ -8,7 +8,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Together(Generic[K, V]):
+class BatchedLookup(Generic[K, V]):
     """Gather keys while `ask` runs, and ask for them next; once there are `most`, the others come in the turn after that.
 
     So a flood of questions has one connection at a time, and gives it back after each turn, and everybody who waits for one
@@ -22,7 +22,7 @@ class Together(Generic[K, V]):
         self._last: asyncio.Task[Mapping[K, V]] | None = None
         self._turn = asyncio.Lock()
 
-    async def find(self, *keys: K) -> Mapping[K, V]:
+    async def look_up(self, *keys: K) -> Mapping[K, V]:
         """Return what was found, of these keys and of others. Raises what `ask` raises."""
         if self._last is None or len(self._keys) >= self._most:
             self._keys = set()

@@ -24,7 +24,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Hold a table that notes are found in: its alias, what stands in FROM, its column of ids, and others it has."""
+    """A table that notes are found in: its alias, what stands in FROM, its column of ids, and others it has."""
 
     alias: str
     source: str
@@ -32,7 +32,7 @@ class Table:
     columns: frozenset[str]
 
 
-_EVERYWHERE = frozenset({"created_at", "kind", "expires_at", "rank"})
+_EVERYWHERE = frozenset({"created_at", "kind", "expires_at", "price_paid_msat"})
 _RING_COLUMNS = frozenset({"form", "scheme", "ring_size", "ring_id", "key_image", "scope"})
 NOTES = Table("n", "notes n", "n.id", _EVERYWHERE | {"pubkey"} | _RING_COLUMNS)
 TAGS = Table("t", "tags t", "t.note_id", _EVERYWHERE | {"pubkey"})
@@ -107,8 +107,8 @@ def _list_column_tests(filter_: Filter, arguments: Arguments) -> Iterator[tuple[
         yield "created_at", f">= {arguments.add(filter_.since, 'bigint')}"
     if filter_.until is not None:
         yield "created_at", f"<= {arguments.add(filter_.until, 'bigint')}"
-    if filter_.min_rank:
-        yield "rank", f">= {arguments.add(filter_.min_rank, 'bigint')}"
+    if filter_.min_price_msat:
+        yield "price_paid_msat", f">= {arguments.add(filter_.min_price_msat, 'bigint')}"
     for term in sorted(filter_.search):
         if term.key != "ring":
             yield build_term_test(term, arguments)

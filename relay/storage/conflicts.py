@@ -4,32 +4,32 @@ import asyncpg
 
 from relay.protocol.event import DELETION_REQUEST, list_indexed_tags, to_address
 from relay.storage.conditions import encode_tag
-from relay.storage.row import Row, Saved
+from relay.storage.row import Row, SaveResult
 from relay.verify.answers import Answer, read_named_rings
 
 
-async def refuse_known(rows: list[Row], saved: dict[int, Saved], connection: asyncpg.Connection) -> list[Row]:
+async def refuse_known(rows: list[Row], saved: dict[int, SaveResult], connection: asyncpg.Connection) -> list[Row]:
     """Leave out what is deleted, displaced, said, signed or answered already, answers of others than may, known ephemeral events.
 
     Returns the rows that are left, and notes in `saved` what became of the others.
     """
     kept = [row for row in rows if not row.is_ephemeral]
     for row in await _find_deleted(connection, kept):
-        saved[id(row.note)] = Saved.DELETED
+        saved[id(row.note)] = SaveResult.DELETED
     for row in await _find_superseded(connection, [row for row in kept if row.address is not None]):
-        saved.setdefault(id(row.note), Saved.SUPERSEDED)
+        saved.setdefault(id(row.note), SaveResult.SUPERSEDED)
     # An ephemeral ring note leaves nothing behind that its signature could be compared with.
-    for row in await _find_used_signatures(connection, [row for row in kept if row.pre_id is not None]):
-        saved.setdefault(id(row.note), Saved.SIGNATURE_USED)
-    for row in await _find_stored_words(connection, [row for row in kept if row.note.first_seen is not None]):
-        saved.setdefault(id(row.note), Saved.WORDS_STORED)
+    for row in await _find_used_signatures(connection, [row for row in kept if row.signed_id is not None]):
+        saved.setdefault(id(row.note), SaveResult.SIGNATURE_USED)
+    for row in await _find_stored_words(connection, [row for row in kept if row.note.content_key is not None]):
+        saved.setdefault(id(row.note), SaveResult.WORDS_STORED)
     answers = [(row, row.answer) for row in kept if row.answer is not None]
     for row in await _find_answered(connection, answers):
-        saved.setdefault(id(row.note), Saved.ANSWERED)
+        saved.setdefault(id(row.note), SaveResult.ANSWERED)
     for row in await _find_others_answers(connection, answers, rows):
-        saved.setdefault(id(row.note), Saved.OTHER_RING)
+        saved.setdefault(id(row.note), SaveResult.OTHER_RING)
     for row in await _find_announced(connection, [row for row in rows if row.is_ephemeral]):
-        saved[id(row.note)] = Saved.DUPLICATE
+        saved[id(row.note)] = SaveResult.DUPLICATE
     return [row for row in rows if id(row.note) not in saved]
 
 
@@ -60,14 +60,14 @@ async def _find_used_signatures(connection: asyncpg.Connection, rows: list[Row])
     # One statement: a round trip takes long while rings are being verified.
     records = await connection.fetch(
         """
-        SELECT pre_id, NULL AS id FROM spent_signatures WHERE pre_id = ANY($1::bytea[])
-        UNION ALL SELECT pre_id, id FROM notes WHERE pre_id = ANY($1::bytea[])
+        SELECT signed_id, NULL AS id FROM spent_signatures WHERE signed_id = ANY($1::bytea[])
+        UNION ALL SELECT signed_id, id FROM notes WHERE signed_id = ANY($1::bytea[])
         """,
-        [row.pre_id for row in rows],
+        [row.signed_id for row in rows],
     )
-    gone = {record["pre_id"] for record in records if record["id"] is None}
-    holders = {record["pre_id"]: record["id"] for record in records}
-    return [row for row in rows if row.pre_id in gone or holders.get(row.pre_id, row.id) != row.id]
+    gone = {record["signed_id"] for record in records if record["id"] is None}
+    holders = {record["signed_id"]: record["id"] for record in records}
+    return [row for row in rows if row.signed_id in gone or holders.get(row.signed_id, row.id) != row.id]
 
 
 async def _find_stored_words(connection: asyncpg.Connection, rows: list[Row]) -> list[Row]:
@@ -75,10 +75,10 @@ async def _find_stored_words(connection: asyncpg.Connection, rows: list[Row]) ->
     if not rows:
         return []
     records = await connection.fetch(
-        "SELECT first_seen, id FROM notes WHERE first_seen = ANY($1::bytea[])", [row.note.first_seen for row in rows]
+        "SELECT content_key, id FROM notes WHERE content_key = ANY($1::bytea[])", [row.note.content_key for row in rows]
     )
-    holders = {record["first_seen"]: record["id"] for record in records}
-    return [row for row in rows if holders.get(row.note.first_seen, row.id) != row.id]
+    holders = {record["content_key"]: record["id"] for record in records}
+    return [row for row in rows if holders.get(row.note.content_key, row.id) != row.id]
 
 
 async def _find_answered(connection: asyncpg.Connection, answers: list[tuple[Row, Answer]]) -> list[Row]:

@@ -98,7 +98,7 @@ class Feed:
             self._skip_own()
             records = await connection.fetch(
                 """
-                SELECT f.seq, coalesce(f.event, n.event) AS event, f.rank, f.above
+                SELECT f.seq, coalesce(f.event, n.event) AS event, f.price_paid_msat, f.previous_price_msat
                 FROM feed f LEFT JOIN notes n ON n.id = f.id
                 WHERE f.seq > $1 ORDER BY f.seq LIMIT $2
                 """,
@@ -116,7 +116,12 @@ class Feed:
             self._own = {seq for seq in self._own if seq > self._last}
             # One after another as they are taken: to read a page of large notes at once would hold up everybody.
             await self._publish(
-                read_note(record["event"], rank=record["rank"], risen_from=record["above"]) for record in foreign
+                read_note(
+                    record["event"],
+                    price_paid_msat=record["price_paid_msat"],
+                    previous_price_msat=record["previous_price_msat"],
+                )
+                for record in foreign
             )
 
     async def _prune(self, connection: asyncpg.Connection) -> None:

@@ -12,14 +12,12 @@ import asyncpg
 from relay.protocol.event import DELETION_REQUEST, KindClass, classify, find_expiration, list_indexed_tags
 from relay.storage.conditions import encode_tag
 from relay.storage.conflicts import refuse_known
-from relay.storage.held_notes import hold, withdraw
+from relay.storage.held_notes import hold_notes, withdraw_held
 from relay.storage.note import Note
 from relay.storage.payments.invoices import close_orphans
-from relay.storage.payments.unpaid_notes import withdraw_parked
-from relay.storage.price_paid import raise_pending, raise_stored
-from relay.storage.row import Row, Saved, hash_address, to_row
-
-__all__ = ["FEED_CHANNEL", "Saved", "insert_batch"]
+from relay.storage.payments.unpaid_notes import withdraw_unpaid
+from relay.storage.price_paid import upgrade_held, upgrade_stored
+from relay.storage.row import Row, SaveResult, hash_address, to_row
 
 # Transaction-level advisory lock: whoever holds it is the only writer of notes, in every process.
 _WRITER_LOCK = 0x72696E67
@@ -33,27 +31,27 @@ async def lock_writers(connection: asyncpg.Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """Hold what became of each note of a batch, those to be published, and the feed's numbers of these."""
+    """What became of each note of a batch, those to be published, and the feed's numbers of these."""
 
-    saved: list[Saved]
+    saved: list[SaveResult]
     news: list[Note]
     sequence: list[int]
 
 
-async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note], max_pending: int = 0) -> Inserted:
+async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note], max_held: int = 0) -> Inserted:
     """Insert notes, or raise those that are here already to the rank they come with, and return what became of them.
 
     The caller owns the transaction. The advisory lock makes this batch the only writer until it ends, so what is read
     here stays true; the unique indexes are the safety net. At most `max_pending` notes wait for the tick.
     """
-    saved: dict[int, Saved] = {}
+    saved: dict[int, SaveResult] = {}
     await lock_writers(connection)
     # What is refused for what is stored comes first: a refused version must not displace one of its own batch.
     rows = await refuse_known([to_row(note) for note in notes], saved, connection)
     rows = _collapse(rows, saved)
-    risen = await _raise(connection, [row for row in rows if row.note.rank], saved)
+    upgraded = await _upgrade(connection, [row for row in rows if row.note.price_paid_msat], saved)
     rows = [row for row in rows if id(row.note) not in saved]
-    await hold([row for row in rows if row.note.is_held], saved, connection, max_pending)
+    await hold_notes([row for row in rows if row.note.is_held], saved, connection, max_held)
     stored = [row for row in rows if not row.is_ephemeral and not row.note.is_held]
     await _delete_superseded(connection, stored)
     inserted = await _insert_rows(connection, stored)
@@ -64,46 +62,54 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note], ma
     await _insert_index_rows(connection, [row for row in new if row.id in inserted])
     await _insert_answers(connection, [row for row in new if row.id in inserted])
     await _delete_requested(connection, [row for row in new if row.event.kind == DELETION_REQUEST])
-    news = [*(row.note for row in new), *risen]
+    news = [*(row.note for row in new), *upgraded]
     sequence = await _announce(connection, news)
-    return Inserted([saved.get(id(note), Saved.STORED) for note in notes], news, sequence)
+    return Inserted([saved.get(id(note), SaveResult.STORED) for note in notes], news, sequence)
 
 
-async def _raise(connection: asyncpg.Connection, rows: list[Row], saved: dict[int, Saved]) -> list[Note]:
+async def _upgrade(connection: asyncpg.Connection, rows: list[Row], saved: dict[int, SaveResult]) -> list[Note]:
     """Raise what is stored or waits for the tick, note so in `saved`, and return the stored notes that rose.
 
     Where there is a tick a stored note rises then: who watches a dear path would see when it was paid for.
     """
-    waiting = await raise_pending(connection, rows)
+    waiting = await upgrade_held(connection, rows)
     for row in rows:
         if row.id in waiting:
-            saved[id(row.note)] = Saved.PENDING if waiting[row.id] else Saved.DUPLICATE
-    risen_from = await raise_stored(connection, [row for row in rows if not row.note.is_held])
-    saved.update({id(row.note): Saved.RAISED for row in rows if row.id in risen_from})
-    return [replace(row.note, risen_from=risen_from[row.id]) for row in rows if row.id in risen_from]
+            saved[id(row.note)] = SaveResult.HELD if waiting[row.id] else SaveResult.DUPLICATE
+    previous_price_msat = await upgrade_stored(connection, [row for row in rows if not row.note.is_held])
+    saved.update({id(row.note): SaveResult.UPGRADED for row in rows if row.id in previous_price_msat})
+    return [
+        replace(row.note, previous_price_msat=previous_price_msat[row.id])
+        for row in rows
+        if row.id in previous_price_msat
+    ]
 
 
-def _collapse(rows: list[Row], saved: dict[int, Saved]) -> list[Row]:
+def _collapse(rows: list[Row], saved: dict[int, SaveResult]) -> list[Row]:
     """Keep one row of those that share a key, and note why the others lose: one INSERT cannot meet its own rows."""
     # Sorted by id, so that neither the heap's order nor the feed's tells in which order a batch arrived.
     rows = sorted(rows, key=lambda row: row.id)
     kept: dict[bytes, Row] = {}
     by_address: dict[bytes, Row] = {}
-    by_pre_id: dict[bytes, Row] = {}
+    by_signed_id: dict[bytes, Row] = {}
     by_words: dict[bytes, Row] = {}
     by_answer: dict[tuple[int, bytes, bytes], Row] = {}
     for row in sorted(rows, key=lambda row: -row.event.created_at):
         if row.id in kept:
-            saved[id(row.note)] = Saved.DUPLICATE
+            saved[id(row.note)] = SaveResult.DUPLICATE
         # NIP-01: the newest version stays, and of the same age the one with the lowest id.
         elif row.address is not None and by_address.setdefault(row.address, row) is not row:
-            saved[id(row.note)] = Saved.SUPERSEDED
-        elif row.pre_id is not None and not row.is_ephemeral and by_pre_id.setdefault(row.pre_id, row) is not row:
-            saved[id(row.note)] = Saved.SIGNATURE_USED
-        elif row.note.first_seen is not None and by_words.setdefault(row.note.first_seen, row) is not row:
-            saved[id(row.note)] = Saved.WORDS_STORED
+            saved[id(row.note)] = SaveResult.SUPERSEDED
+        elif (
+            row.signed_id is not None
+            and not row.is_ephemeral
+            and by_signed_id.setdefault(row.signed_id, row) is not row
+        ):
+            saved[id(row.note)] = SaveResult.SIGNATURE_USED
+        elif row.note.content_key is not None and by_words.setdefault(row.note.content_key, row) is not row:
+            saved[id(row.note)] = SaveResult.WORDS_STORED
         elif row.answer is not None and by_answer.setdefault(row.answer.key, row) is not row:
-            saved[id(row.note)] = Saved.ANSWERED
+            saved[id(row.note)] = SaveResult.ANSWERED
         else:
             kept[row.id] = row
     return [row for row in rows if kept.get(row.id) is row]
@@ -120,9 +126,9 @@ async def _delete_superseded(connection: asyncpg.Connection, rows: list[Row]) ->
             WHERE n.address = r.address
               -- NIP-01: the newest version stays, and of the same age the one with the lowest id.
               AND (n.created_at < r.created_at OR (n.created_at = r.created_at AND n.id > r.id))
-            RETURNING n.pre_id
+            RETURNING n.signed_id
         )
-        INSERT INTO spent_signatures SELECT pre_id FROM deleted WHERE pre_id IS NOT NULL ON CONFLICT DO NOTHING
+        INSERT INTO spent_signatures SELECT signed_id FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
         """,
         [row.address for row in replacing],
         [row.event.created_at for row in replacing],
@@ -136,7 +142,7 @@ async def _insert_rows(connection: asyncpg.Connection, rows: list[Row]) -> set[b
     records = await connection.fetch(
         """
         INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event,
-                           form, scheme, ring_size, ring_id, key_image, scope, pre_id, first_seen, rank)
+                           form, scheme, ring_size, ring_id, key_image, scope, signed_id, content_key, price_paid_msat)
         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
                              $8::text[], $9::text[], $10::integer[], $11::bytea[], $12::bytea[], $13::bytea[],
                              $14::bytea[], $15::bytea[], $16::bigint[])
@@ -155,20 +161,20 @@ async def _insert_rows(connection: asyncpg.Connection, rows: list[Row]) -> set[b
         [claim and bytes.fromhex(claim.ring_id) for claim in claims],
         [bytes.fromhex(claim.key_image) if claim and claim.key_image else None for claim in claims],
         [claim.scope.encode() if claim and claim.scope is not None else None for claim in claims],
-        [row.pre_id for row in rows],
-        [row.note.first_seen for row in rows],
-        [row.note.rank or None for row in rows],
+        [row.signed_id for row in rows],
+        [row.note.content_key for row in rows],
+        [row.note.price_paid_msat or None for row in rows],
     )
     return {record["id"] for record in records}
 
 
-async def _find_rule_met(connection: asyncpg.Connection, row: Row) -> Saved:
+async def _find_rule_met(connection: asyncpg.Connection, row: Row) -> SaveResult:
     """Look up which unique index a row met."""
     if await connection.fetchval("SELECT true FROM notes WHERE id = $1", row.id):
-        return Saved.DUPLICATE
+        return SaveResult.DUPLICATE
     if row.address is not None and await connection.fetchval("SELECT true FROM notes WHERE address = $1", row.address):
-        return Saved.SUPERSEDED
-    return Saved.SIGNATURE_USED if row.pre_id is not None else Saved.WORDS_STORED
+        return SaveResult.SUPERSEDED
+    return SaveResult.SIGNATURE_USED if row.signed_id is not None else SaveResult.WORDS_STORED
 
 
 async def _insert_index_rows(connection: asyncpg.Connection, rows: list[Row]) -> None:
@@ -184,14 +190,14 @@ async def _insert_index_rows(connection: asyncpg.Connection, rows: list[Row]) ->
     await connection.execute(
         """
         WITH inserted_tags AS (
-            INSERT INTO tags (tag, created_at, note_id, kind, pubkey, expires_at, rank)
+            INSERT INTO tags (tag, created_at, note_id, kind, pubkey, expires_at, price_paid_msat)
             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[],
                                  $7::bigint[])
         )
-        INSERT INTO ring_members (member, created_at, note_id, kind, ring_size, expires_at, rank)
-        SELECT substr(r.ring, 32 * position + 1, 32), r.created_at, r.note_id, r.kind, r.ring_size, r.expires_at, r.rank
+        INSERT INTO ring_members (member, created_at, note_id, kind, ring_size, expires_at, price_paid_msat)
+        SELECT substr(r.ring, 32 * position + 1, 32), r.created_at, r.note_id, r.kind, r.ring_size, r.expires_at, r.price_paid_msat
         FROM unnest($8::bytea[], $9::bigint[], $10::bytea[], $11::integer[], $12::integer[], $13::bigint[], $14::bigint[])
-                 AS r (ring, created_at, note_id, kind, ring_size, expires_at, rank),
+                 AS r (ring, created_at, note_id, kind, ring_size, expires_at, price_paid_msat),
              generate_series(0, r.ring_size - 1) AS position
         """,
         [encode_tag(letter, value) for _, letter, value in tags],
@@ -200,14 +206,14 @@ async def _insert_index_rows(connection: asyncpg.Connection, rows: list[Row]) ->
         [row.event.kind for row, _, _ in tags],
         [row.pubkey for row, _, _ in tags],
         [find_expiration(row.event) for row, _, _ in tags],
-        [row.note.rank or None for row, _, _ in tags],
+        [row.note.price_paid_msat or None for row, _, _ in tags],
         [b"".join(ring) for _, ring in rings],
         [row.event.created_at for row, _ in rings],
         [row.id for row, _ in rings],
         [row.event.kind for row, _ in rings],
         [len(ring) for _, ring in rings],
         [find_expiration(row.event) for row, _ in rings],
-        [row.note.rank or None for row, _ in rings],
+        [row.note.price_paid_msat or None for row, _ in rings],
     )
 
 
@@ -234,8 +240,8 @@ async def _delete_requested(connection: asyncpg.Connection, requests: list[Row])
     for row in requests:
         ids = [bytes.fromhex(value) for name, value in list_indexed_tags(row.event) if name == "e" and _is_hex32(value)]
         addresses = [hash_address(value) for name, value in list_indexed_tags(row.event) if name == "a"]
-        await withdraw(connection, row.pubkey, ids)
-        await withdraw_parked(connection, row.pubkey, ids, addresses, row.event.created_at)
+        await withdraw_held(connection, row.pubkey, ids)
+        await withdraw_unpaid(connection, row.pubkey, ids, addresses, row.event.created_at)
         await connection.execute(
             """
             WITH deleted AS (
@@ -243,9 +249,9 @@ async def _delete_requested(connection: asyncpg.Connection, requests: list[Row])
                     id = ANY($2::bytea[])
                     -- NIP-09: of an address, the versions up to the request's created_at.
                     OR (address = ANY($3::bytea[]) AND created_at <= $4::bigint))
-                RETURNING pre_id
+                RETURNING signed_id
             )
-            INSERT INTO spent_signatures SELECT pre_id FROM deleted WHERE pre_id IS NOT NULL ON CONFLICT DO NOTHING
+            INSERT INTO spent_signatures SELECT signed_id FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
             """,
             row.pubkey,
             ids,
@@ -267,7 +273,7 @@ async def _announce(connection: asyncpg.Connection, notes: list[Note]) -> list[i
     sequence: list[int] = await connection.fetchval(
         """
         WITH announced AS (
-            INSERT INTO feed (id, event, rank, above)
+            INSERT INTO feed (id, event, price_paid_msat, previous_price_msat)
             SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[]) RETURNING seq
         ), notified AS (
             SELECT pg_notify($5, max(seq)::text) FROM announced
@@ -276,8 +282,8 @@ async def _announce(connection: asyncpg.Connection, notes: list[Note]) -> list[i
         """,
         [bytes.fromhex(note.event.id) for note in notes],
         [note.encoded if classify(note.event.kind) is KindClass.EPHEMERAL else None for note in notes],
-        [note.rank or None for note in notes],
-        [None if note.risen_from < 0 else note.risen_from for note in notes],
+        [note.price_paid_msat or None for note in notes],
+        [None if note.previous_price_msat < 0 else note.previous_price_msat for note in notes],
         FEED_CHANNEL,
     )
     return sequence

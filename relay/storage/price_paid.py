@@ -10,33 +10,33 @@ from relay.storage.row import Row
 _INDEXES = ("tags", "ring_members")
 
 
-async def raise_stored(connection: asyncpg.Connection, rows: Sequence[Row]) -> dict[bytes, int]:
+async def upgrade_stored(connection: asyncpg.Connection, rows: Sequence[Row]) -> dict[bytes, int]:
     """Raise stored notes to the rank of their row, and return from which rank each rose (msat), by id."""
     if not rows:
         return {}
     records = await connection.fetch(
         """
-        WITH risen AS (
-            SELECT n.id, coalesce(n.rank, 0) AS risen_from, r.rank
-            FROM notes n JOIN unnest($1::bytea[], $2::bigint[]) AS r (id, rank) ON r.id = n.id
-            WHERE coalesce(n.rank, 0) < r.rank
+        WITH upgraded AS (
+            SELECT n.id, coalesce(n.price_paid_msat, 0) AS previous_price_msat, r.price_paid_msat
+            FROM notes n JOIN unnest($1::bytea[], $2::bigint[]) AS r (id, price_paid_msat) ON r.id = n.id
+            WHERE coalesce(n.price_paid_msat, 0) < r.price_paid_msat
         ), updated AS (
-            UPDATE notes n SET rank = risen.rank FROM risen WHERE n.id = risen.id
+            UPDATE notes n SET price_paid_msat = upgraded.price_paid_msat FROM upgraded WHERE n.id = upgraded.id
         )
-        SELECT id, risen_from, rank FROM risen
+        SELECT id, previous_price_msat, price_paid_msat FROM upgraded
         """,
         [row.id for row in rows],
-        [row.note.rank for row in rows],
+        [row.note.price_paid_msat for row in rows],
     )
     for table in _INDEXES:
         await connection.executemany(
-            f"UPDATE {table} SET rank = $2 WHERE note_id = $1",  # noqa: S608
-            [(record["id"], record["rank"]) for record in records],
+            f"UPDATE {table} SET price_paid_msat = $2 WHERE note_id = $1",  # noqa: S608
+            [(record["id"], record["price_paid_msat"]) for record in records],
         )
-    return {record["id"]: record["risen_from"] for record in records}
+    return {record["id"]: record["previous_price_msat"] for record in records}
 
 
-async def raise_pending(connection: asyncpg.Connection, rows: Sequence[Row]) -> dict[bytes, bool]:
+async def upgrade_held(connection: asyncpg.Connection, rows: Sequence[Row]) -> dict[bytes, bool]:
     """Raise notes that wait for the tick, and return of those that do whether they rose, by id.
 
     The rank that they had until then has published nothing, so what was paid for it is surplus.
@@ -46,17 +46,19 @@ async def raise_pending(connection: asyncpg.Connection, rows: Sequence[Row]) -> 
     records = await connection.fetch(
         """
         WITH waiting AS (
-            SELECT p.id, coalesce(p.rank, 0) AS risen_from, r.rank
-            FROM pending p JOIN unnest($1::bytea[], $2::bigint[]) AS r (id, rank) ON r.id = p.id
-        ), risen AS (
-            UPDATE pending p SET rank = w.rank FROM waiting w WHERE p.id = w.id AND w.risen_from < w.rank
-            RETURNING w.risen_from
+            SELECT p.id, coalesce(p.price_paid_msat, 0) AS previous_price_msat, r.price_paid_msat
+            FROM held_notes p JOIN unnest($1::bytea[], $2::bigint[]) AS r (id, price_paid_msat) ON r.id = p.id
+        ), upgraded AS (
+            UPDATE held_notes p SET price_paid_msat = w.price_paid_msat FROM waiting w
+            WHERE p.id = w.id AND w.previous_price_msat < w.price_paid_msat
+            RETURNING w.previous_price_msat
         ), kept AS (
-            INSERT INTO surplus (amount_msat, reason) SELECT risen_from, 'double' FROM risen WHERE risen_from > 0
+            INSERT INTO unapplied_payments (amount_msat, reason)
+            SELECT previous_price_msat, 'double' FROM upgraded WHERE previous_price_msat > 0
         )
-        SELECT id, risen_from < rank AS is_risen FROM waiting
+        SELECT id, previous_price_msat < price_paid_msat AS is_upgraded FROM waiting
         """,
         [row.id for row in rows],
-        [row.note.rank for row in rows],
+        [row.note.price_paid_msat for row in rows],
     )
-    return {record["id"]: record["is_risen"] for record in records}
+    return {record["id"]: record["is_upgraded"] for record in records}

@@ -9,7 +9,7 @@ from relay.postgres.errors import DATABASE_FAILURES
 _RETRY_S = 1.0
 
 
-async def publish_at_ticks(
+async def keep_publishing(
     publish: Callable[[int], Awaitable[None]], period_s: float, report: Callable[[BaseException], None]
 ) -> None:
     """Publish every `period_s` seconds until cancelled; where that is 0, once, what waited when the relay ended.

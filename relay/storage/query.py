@@ -29,7 +29,7 @@ _MAX_PAIRS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Hold SQL text with `$n` places and their arguments; it is reusable where few different texts are made."""
+    """SQL text with `$n` places and their arguments; it is reusable where few different texts are made."""
 
     text: str
     arguments: tuple[Any, ...]
@@ -38,7 +38,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class _Driver:
-    """Hold the index scan that leads: on which table, for which key, over which lists of values, and what is left to check.
+    """The index scan that leads: on which table, for which key, over which lists of values, and what is left to check.
 
     A condition said twice would count twice in the planner's estimate, and a sort of everything then looks cheap.
     """
@@ -83,7 +83,7 @@ def build_count(filters: Sequence[Filter], maximum: int, now: int) -> Query:
     )
 
 
-def build_tally(filter_: Filter, named: frozenset[bytes], maximum: int, rings: int, now: int) -> Query:
+def build_answer_count(filter_: Filter, named: frozenset[bytes], maximum: int, rings: int, now: int) -> Query:
     """Count the answers that match a filter, each a member's only one, by ring.
 
     `named` are the rings that may answer, empty where all may: then plain notes that match count, too. Columns: ring_id
@@ -157,7 +157,7 @@ def _choose_driver(filter_: Filter, arguments: Arguments) -> _Driver:
         tag = _find_driving_tag(filter_)
         place = arguments.add([encode_tag(tag[0], value) for value in tag[1]], "bytea[]")
         return _Driver(TAGS, "t.tag = v.tag", _leave_out_tag(filter_, tag), (f"unnest({place}) AS v (tag)",))
-    if filter_.min_rank and filter_.authors is None:
+    if filter_.min_price_msat and filter_.authors is None:
         # Priced notes are few and have an index of their own; by kind or scheme, the free ones would be walked past.
         return _Driver(NOTES, "true", filter_)
     if filter_.search and filter_.authors is None:

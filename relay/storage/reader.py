@@ -13,9 +13,9 @@ from relay.protocol.filter import Filter
 from relay.protocol.messages import CountResult
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.answer_count import find_target
-from relay.storage.batched_lookup import Together
+from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.conditions import Cursor
-from relay.storage.query import Query, build_count, build_named_rings, build_page, build_tally
+from relay.storage.query import Query, build_answer_count, build_count, build_named_rings, build_page
 from relay.verify.answers import read_named_rings
 
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.
@@ -24,7 +24,7 @@ _PAGE_BYTES = 262_144
 # What a COUNT lists at most. A member who looks for a smaller ring names it in the search.
 _MAX_RINGS_COUNTED = 100
 # What one look-up asks for at most.
-_MOST_LOOKUPS = 100
+_MAX_LOOKUPS = 100
 _TOO_SLOW = "the query took too long; narrow the filter (fewer values, a since, a smaller limit)"
 _UNAVAILABLE = "the database is not available; try again later"
 
@@ -38,7 +38,7 @@ class QueryTiming:
 
 
 class StoredEvent(NamedTuple):
-    """Hold one result. Tuples of this order sort newest first, ties lowest id first (NIP-01)."""
+    """One result. Tuples of this order sort newest first, ties lowest id first (NIP-01)."""
 
     negative_created_at: int
     id: bytes
@@ -63,8 +63,8 @@ class Store:
         self._report = report
         self.page_rows = page_rows
         self.page_bytes = page_bytes
-        self._stored: Together[bytes, bool] = Together(self._find_stored, _MOST_LOOKUPS)
-        self._own: Together[tuple[bytes, bytes], int] = Together(self._find_own, _MOST_LOOKUPS)
+        self._stored: BatchedLookup[bytes, bool] = BatchedLookup(self._find_stored, _MAX_LOOKUPS)
+        self._own: BatchedLookup[tuple[bytes, bytes], int] = BatchedLookup(self._find_own, _MAX_LOOKUPS)
 
     async def read_pages(
         self, filters: Sequence[Filter], default_limit: int, now: Callable[[], int]
@@ -101,56 +101,56 @@ class Store:
         """
         target = find_target(filters)
         if target is not None:
-            return await self._tally(filters[0], target, maximum, now)
+            return await self._count_answers(filters[0], target, maximum, now)
         records = await self.fetch(build_count(filters, maximum, now))
         count: int = records[0][0]
         return CountResult(min(count, maximum), count > maximum)
 
-    async def _tally(self, filter_: Filter, target: str, maximum: int, now: int) -> CountResult:
+    async def _count_answers(self, filter_: Filter, target: str, maximum: int, now: int) -> CountResult:
         records = await self.fetch(build_named_rings(target))
         named = read_named_rings(record[0].decode(errors="replace") for record in records)
-        groups = await self.fetch(build_tally(filter_, named, maximum, _MAX_RINGS_COUNTED, now))
+        groups = await self.fetch(build_answer_count(filter_, named, maximum, _MAX_RINGS_COUNTED, now))
         rings = {group["ring_id"].hex(): group["members"] for group in groups if group["ring_id"] is not None}
         if not groups:
             return CountResult(0, rings=None if named else {})
         return CountResult(min(groups[0]["counted"], maximum), groups[0]["seen"] > maximum, None if named else rings)
 
     async def is_stored(self, event_id: str) -> bool:
-        """Answer whether an id is stored, or waits to be published.
+        """Return whether an id is stored, or waits to be published.
 
         Raises Rejected(error) when there is no database.
         """
         key = bytes.fromhex(event_id)
-        return key in await self._stored.find(key)
+        return key in await self._stored.look_up(key)
 
     async def _find_stored(self, ids: Sequence[bytes]) -> dict[bytes, bool]:
         query = Query(
-            "SELECT id FROM notes WHERE id = ANY($1::bytea[]) UNION ALL SELECT id FROM pending WHERE id = ANY($1::bytea[])",
+            "SELECT id FROM notes WHERE id = ANY($1::bytea[]) UNION ALL SELECT id FROM held_notes WHERE id = ANY($1::bytea[])",
             (ids,),
         )
         return {record["id"]: True for record in await self._look_up(query)}
 
-    async def find_rank_of_own(self, pubkey: str, ids: Sequence[bytes]) -> int | None:
+    async def find_price_of_own(self, pubkey: str, ids: Sequence[bytes]) -> int | None:
         """Return the highest rank (msat) that readers know an author's notes by; None unless all of them are here.
 
         A note that waits for the tick or for its payment is here, and nobody has read it. Raises Rejected(error) when there
         is no database.
         """
         keys = [(bytes.fromhex(pubkey), id_) for id_ in ids]
-        found = await self._own.find(*keys)
+        found = await self._own.look_up(*keys)
         return max(found[key] for key in keys) if all(key in found for key in keys) else None
 
     async def _find_own(self, keys: Sequence[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], int]:
         query = Query(
             """
-            SELECT pubkey, id, coalesce(rank, 0) AS rank FROM notes WHERE id = ANY($1::bytea[]) AND kind <> 5
-            UNION ALL SELECT pubkey, id, 0 FROM pending WHERE id = ANY($1::bytea[])
-            UNION ALL SELECT pubkey, id, 0 FROM parked WHERE id = ANY($1::bytea[])
-            ORDER BY rank
+            SELECT pubkey, id, coalesce(price_paid_msat, 0) AS price_paid_msat FROM notes WHERE id = ANY($1::bytea[]) AND kind <> 5
+            UNION ALL SELECT pubkey, id, 0 FROM held_notes WHERE id = ANY($1::bytea[])
+            UNION ALL SELECT pubkey, id, 0 FROM unpaid_notes WHERE id = ANY($1::bytea[])
+            ORDER BY price_paid_msat
             """,
             ([id_ for _, id_ in keys],),
         )
-        return {(record["pubkey"], record["id"]): record["rank"] for record in await self._look_up(query)}
+        return {(record["pubkey"], record["id"]): record["price_paid_msat"] for record in await self._look_up(query)}
 
     async def check_database(self) -> None:
         """Raise Rejected(error) when the database does not answer."""

@@ -9,11 +9,11 @@ from relay.storage.note import Note
 from relay.verify.answers import Answer, find_answer
 
 
-class Saved(Enum):
+class SaveResult(Enum):
     """Tell what became of a note: whether it is accepted, and the text for its author."""
 
     STORED = (True, "")
-    RAISED = (True, "the note was here already; it is shown on this path now")
+    UPGRADED = (True, "the note was here already; it is shown on this path now")
     DUPLICATE = (True, "duplicate: already have this event")
     SUPERSEDED = (False, "duplicate: a newer version of this event is already stored; give yours a later created_at")
     SIGNATURE_USED = (False, "duplicate: this ring signature is already on another note; sign again to post another")
@@ -27,13 +27,13 @@ class Saved(Enum):
         "blocked: only members of the ring that the target names in its R tag may answer it; sign with that ring",
     )
     DELETED = (False, "blocked: its author has deleted this event; it is not accepted again: post a new one")
-    PENDING = (True, "kept, to be published together with others at the next tick")
-    PENDING_FULL = (False, "error: too many notes wait to be published; try again after the next tick")
+    HELD = (True, "kept, to be published together with others at the next tick")
+    HELD_FULL = (False, "error: too many notes wait to be published; try again after the next tick")
     FAILED = (False, "error: the note could not be stored; try again")
 
     @property
     def accepted(self) -> bool:
-        """Answer whether the relay has the note."""
+        """Return whether the relay has the note."""
         return self.value[0]
 
     @property
@@ -44,13 +44,13 @@ class Saved(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold a note with its keys: ids and pubkeys of 32 bytes, an address as its SHA-256, the pre-id of a bound ring note."""
+    """A note with its keys: ids and pubkeys of 32 bytes, an address as its SHA-256, the pre-id of a bound ring note."""
 
     note: Note
     id: bytes
     pubkey: bytes
     address: bytes | None
-    pre_id: bytes | None
+    signed_id: bytes | None
     answer: Answer | None
 
     @property
@@ -60,7 +60,7 @@ class Row:
 
     @property
     def is_ephemeral(self) -> bool:
-        """Answer whether the note is passed on and never stored."""
+        """Return whether the note is passed on and never stored."""
         return classify(self.event.kind) is KindClass.EPHEMERAL
 
 
@@ -73,7 +73,7 @@ def to_row(note: Note) -> Row:
         bytes.fromhex(event.id),
         bytes.fromhex(event.pubkey),
         None if address is None else hash_address(address),
-        None if note.claim is None or note.claim.pre_id is None else bytes.fromhex(note.claim.pre_id),
+        None if note.claim is None or note.claim.signed_id is None else bytes.fromhex(note.claim.signed_id),
         find_answer(event, note.claim),
     )
 

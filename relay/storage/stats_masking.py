@@ -11,8 +11,8 @@ _EVERY_S = 1.0
 _TOUCH = """
 SELECT EXISTS (SELECT FROM notes WHERE id = ''),
        EXISTS (SELECT FROM notes WHERE address = ''),
-       EXISTS (SELECT FROM notes WHERE pre_id = ''),
-       EXISTS (SELECT FROM notes WHERE first_seen = ''),
+       EXISTS (SELECT FROM notes WHERE signed_id = ''),
+       EXISTS (SELECT FROM notes WHERE content_key = ''),
        -- Ordered, as two indexes begin with pubkey, and either would do for the bare question.
        (SELECT id FROM notes WHERE pubkey = '' ORDER BY created_at DESC, id LIMIT 1),
        (SELECT id FROM notes WHERE pubkey = '' ORDER BY kind, created_at DESC, id LIMIT 1),
@@ -29,46 +29,47 @@ SELECT EXISTS (SELECT FROM notes WHERE id = ''),
        EXISTS (SELECT FROM ring_members WHERE note_id = ''),
        EXISTS (SELECT FROM answers WHERE kind = -1 AND target = ''),
        EXISTS (SELECT FROM answers WHERE note_id = ''),
-       EXISTS (SELECT FROM spent_signatures WHERE pre_id = ''),
-       EXISTS (SELECT FROM pending WHERE id = ''),
-       EXISTS (SELECT FROM pending WHERE pre_id = ''),
-       EXISTS (SELECT FROM pending WHERE first_seen = ''),
-       EXISTS (SELECT FROM pending WHERE answer_kind = -1 AND answer_target = ''),
+       EXISTS (SELECT FROM spent_signatures WHERE signed_id = ''),
+       EXISTS (SELECT FROM held_notes WHERE id = ''),
+       EXISTS (SELECT FROM held_notes WHERE signed_id = ''),
+       EXISTS (SELECT FROM held_notes WHERE content_key = ''),
+       EXISTS (SELECT FROM held_notes WHERE answer_kind = -1 AND answer_target = ''),
        EXISTS (SELECT FROM feed WHERE id = '' AND event IS NOT NULL),
-       (SELECT id FROM notes WHERE rank IS NOT NULL AND created_at = -1 ORDER BY created_at DESC, id LIMIT 1),
-       (SELECT id FROM notes WHERE rank IS NOT NULL AND pubkey = '' ORDER BY created_at DESC, id LIMIT 1),
-       EXISTS (SELECT FROM tags WHERE rank IS NOT NULL AND tag = ''),
-       EXISTS (SELECT FROM ring_members WHERE rank IS NOT NULL AND member = ''),
-       EXISTS (SELECT FROM parked WHERE id = ''),
+       (SELECT id FROM notes WHERE price_paid_msat IS NOT NULL AND created_at = -1 ORDER BY created_at DESC, id LIMIT 1),
+       (SELECT id FROM notes WHERE price_paid_msat IS NOT NULL AND pubkey = '' ORDER BY created_at DESC, id LIMIT 1),
+       EXISTS (SELECT FROM tags WHERE price_paid_msat IS NOT NULL AND tag = ''),
+       EXISTS (SELECT FROM ring_members WHERE price_paid_msat IS NOT NULL AND member = ''),
+       EXISTS (SELECT FROM unpaid_notes WHERE id = ''),
        EXISTS (SELECT FROM invoices WHERE reference = ''),
        EXISTS (SELECT FROM invoices WHERE token = ''),
        EXISTS (SELECT FROM invoices WHERE payment_hash = ''),
        EXISTS (SELECT FROM invoices WHERE note_id = '' AND tier = '' AND state IN ('creating', 'open')),
        EXISTS (SELECT FROM invoices WHERE note_id = ''),
-       EXISTS (SELECT FROM surplus WHERE note_id = ''),
+       EXISTS (SELECT FROM unapplied_payments WHERE note_id = ''),
        EXISTS (SELECT FROM settlement_cursors WHERE backend = '')
 """
 # While a table is small, Postgres reads it from its beginning instead of by an index; the first row is enough here.
 _SCAN = """
 SELECT EXISTS (SELECT FROM notes), EXISTS (SELECT FROM tags), EXISTS (SELECT FROM ring_members),
-       EXISTS (SELECT FROM answers), EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM pending), EXISTS (SELECT FROM feed),
-       EXISTS (SELECT FROM parked), EXISTS (SELECT FROM invoices), EXISTS (SELECT FROM surplus),
+       EXISTS (SELECT FROM answers), EXISTS (SELECT FROM spent_signatures), EXISTS (SELECT FROM held_notes),
+       EXISTS (SELECT FROM feed),
+       EXISTS (SELECT FROM unpaid_notes), EXISTS (SELECT FROM invoices), EXISTS (SELECT FROM unapplied_payments),
        EXISTS (SELECT FROM settlement_cursors)
 """
 
 
-async def keep_touching(pool: asyncpg.Pool) -> None:
+async def keep_masking(pool: asyncpg.Pool) -> None:
     """Blur the times every second until cancelled. While the database is away, its statistics are too."""
     while True:
         await asyncio.sleep(_EVERY_S)
         try:
             async with pool.acquire() as connection:
-                await touch_indexes(connection)
+                await mask_statistics(connection)
         except DATABASE_FAILURES:
             continue
 
 
-async def touch_indexes(connection: asyncpg.Connection) -> None:
+async def mask_statistics(connection: asyncpg.Connection) -> None:
     """Look something up in every index and table, so that all of their times say only that the relay was running."""
     async with connection.transaction():
         await connection.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off")

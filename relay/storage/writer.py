@@ -11,24 +11,25 @@ import asyncpg
 from relay.postgres.errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.feed import Feed
-from relay.storage.held_notes import list_pending, take
-from relay.storage.insert import Inserted, Saved, insert_batch, lock_writers
+from relay.storage.held_notes import list_held, pop_batch
+from relay.storage.insert import Inserted, insert_batch, lock_writers
 from relay.storage.note import Note
-from relay.storage.payments.unapplied_payments import keep_of_refused
+from relay.storage.payments.unapplied_payments import record_refused
+from relay.storage.row import SaveResult
 
 _MAX_BATCH = 500
 # In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms. One of the largest rings
 # (ring.max_size) goes into a batch, and what came behind such a note does not wait for the next one too.
 _MAX_BATCH_ROWS = 2_000
 # Notes of one transaction at the tick, which nobody waits for but those who post meanwhile.
-_MAX_TICK_BATCH = 50
+_MAX_PUBLISH_BATCH = 50
 # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
 _MAX_WAITING = 20_000
 
 
 # Reads notes out of other tables, and is told what became of them, inside one transaction.
 Load = Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
-Conclude = Callable[[asyncpg.Connection, Sequence[Note], Sequence[Saved]], Awaitable[None]]
+Conclude = Callable[[asyncpg.Connection, Sequence[Note], Sequence[SaveResult]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Commit:
 class _Waiting:
     note: Note
     rows: int
-    saved: asyncio.Future[Saved]
+    saved: asyncio.Future[SaveResult]
 
 
 class Writer:
@@ -56,17 +57,17 @@ class Writer:
         feed: Feed,
         publish: Callable[[Sequence[Note]], Awaitable[None]],
         report: Callable[[Commit], None],
-        max_pending: int = 0,
+        max_held: int = 0,
     ) -> None:
         self._pool = pool
         self._feed = feed
         self._publish = publish
         self._report = report
-        self._max_pending = max_pending
+        self._max_held = max_held
         self._waiting: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
 
-    async def save(self, note: Note) -> Saved:
+    async def save(self, note: Note) -> SaveResult:
         """Store a note and return what became of it, after the commit.
 
         Raises Rejected(error) when too much is waiting.
@@ -86,19 +87,19 @@ class Writer:
             while self._waiting:
                 await self._commit(self._take_batch())
 
-    async def publish_pending(self, now: int) -> None:
+    async def publish_held(self, now: int) -> None:
         """Publish all that waits for the tick, in the order of ids; `now` is Unix time. Raises DATABASE_FAILURES.
 
         A note leaves what waits and appears in one transaction, so that nothing is lost or repeated.
         """
         async with self._pool.acquire() as connection:
-            ids = await list_pending(connection)
-        for start in range(0, len(ids), _MAX_TICK_BATCH):
-            await self._publish_batch(ids[start : start + _MAX_TICK_BATCH], now)
+            ids = await list_held(connection)
+        for start in range(0, len(ids), _MAX_PUBLISH_BATCH):
+            await self._publish_batch(ids[start : start + _MAX_PUBLISH_BATCH], now)
         if ids:
             async with self._pool.acquire() as connection:
                 # A deleted row stays in the file, with its place in the order, until it is vacuumed.
-                await connection.execute("VACUUM pending")
+                await connection.execute("VACUUM held_notes")
 
     async def _publish_batch(self, ids: Sequence[bytes], now: int) -> None:
         try:
@@ -111,7 +112,7 @@ class Writer:
                 for one in ids:
                     await self._publish_batch([one], now)
 
-    async def settle(self, load: Load, conclude: Conclude) -> Sequence[Saved]:
+    async def settle(self, load: Load, conclude: Conclude) -> Sequence[SaveResult]:
         """Store what `load` returns, in one transaction with what it and `conclude` write; publish it after the commit.
 
         Both run under the lock of whoever writes notes. Returns what became of each note. Raises DATABASE_FAILURES.
@@ -129,9 +130,9 @@ class Writer:
         async def load(connection: asyncpg.Connection) -> Sequence[Note]:
             # Before the rows: whoever deletes a waiting note holds this lock and wants them.
             await lock_writers(connection)
-            return await take(connection, ids, now)
+            return await pop_batch(connection, ids, now)
 
-        inserted = await self._store(load, keep_of_refused)
+        inserted = await self._store(load, record_refused)
         await self._publish(inserted.news)
 
     def _take_batch(self) -> list[_Waiting]:
@@ -157,7 +158,7 @@ class Writer:
         except (*DATABASE_FAILURES, ValueError) as error:
             if _is_away(error):
                 # The batch's fate may be unknown; its authors are told to try again.
-                results = [Saved.FAILED] * len(batch)
+                results = [SaveResult.FAILED] * len(batch)
             else:
                 # One bad row never fails its neighbours: each gets a transaction of its own.
                 results = [await self._insert_alone(waiting.note, news) for waiting in batch]
@@ -166,11 +167,11 @@ class Writer:
             if not waiting.saved.done():
                 waiting.saved.set_result(saved)
 
-    async def _insert_alone(self, note: Note, news: list[Note]) -> Saved:
+    async def _insert_alone(self, note: Note, news: list[Note]) -> SaveResult:
         try:
             inserted = await self._insert([note])
         except (*DATABASE_FAILURES, ValueError):
-            return Saved.FAILED
+            return SaveResult.FAILED
         news.extend(inserted.news)
         return inserted.saved[0]
 
@@ -187,7 +188,7 @@ class Writer:
                 started_s = time.perf_counter()
                 async with connection.transaction():
                     notes = await load(connection)
-                    inserted = await insert_batch(connection, notes, self._max_pending)
+                    inserted = await insert_batch(connection, notes, self._max_held)
                     sequence = inserted.sequence
                     if conclude is not None:
                         await conclude(connection, notes, inserted.saved)

@@ -20,7 +20,7 @@ _HEX32 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold who answered what: 32 bytes, but for the key image of 33. One member's answers to one target share a `key`."""
+    """Who answered what: 32 bytes, but for the key image of 33. One member's answers to one target share a `key`."""
 
     kind: int
     target: bytes

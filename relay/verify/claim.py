@@ -15,17 +15,17 @@ MAX_RING = 65_535
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """Hold a text that the ring may have signed; it is whole if the note holds no words beside it."""
+    """A text that the ring may have signed; it is whole if the note holds no words beside it."""
 
     text: str
     is_whole: bool = True
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold what a note claims by its ring signature. All of it is known before any curve operation, and none is proved.
+    """What a note claims by its ring signature. All of it is known before any curve operation, and none is proved.
 
     `ring` is 32-byte x-only keys in the order signed, `ring_id` is 64 hex. The ring is said to
-    have signed the text of one of the `candidates`. `pre_id` is 64 hex, of a bound note only.
+    have signed the text of one of the `candidates`. `signed_id` is 64 hex, of a bound note only.
     """
 
     form: Form
@@ -33,7 +33,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     ring_id: str
     signature: RingSignature
     candidates: tuple[Candidate, ...]
-    pre_id: str | None = None
+    signed_id: str | None = None
 
     @property
     def scheme(self) -> Scheme:
@@ -73,13 +73,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RingProof(Claim, frozen=True, kw_only=True):
-    """Hold a claim whose ring signature verified: in which dialect, and over which text."""
+    """A claim whose ring signature verified: in which dialect, and over which text."""
 
     dialect: Dialect
     signed_text: str
 
     @property
-    def first_seen_key(self) -> bytes | None:
+    def content_key(self) -> bytes | None:
         """Return what a note takes that is the first with these words, this ring and this key image; 32 bytes.
 
         None for a bound note. Signature bytes are no part of it: bLSAG signatures can be rotated by anyone.

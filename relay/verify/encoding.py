@@ -42,7 +42,7 @@ _JSON = re.compile(JSON_SIGNATURE)
 
 @dataclass(frozen=True, slots=True)
 class RingSignature:
-    """Hold a decoded signature.
+    """A decoded signature.
 
     `c0` and each response are 32 bytes, a scalar in 1..n-1. `key_image` is a compressed point of 33 bytes, blsag only.
     `flag` is 1 to 128 bytes of UTF-8, or None, blsag only.
@@ -118,13 +118,13 @@ def decode_json(raw: str, ring_size: int) -> RingSignature:
 
 
 def is_scalar(value: bytes) -> bool:
-    """Answer whether these are 32 bytes that hold an integer in 1..n-1."""
+    """Return whether these are 32 bytes that hold an integer in 1..n-1."""
     # Big-endian bytes of one length compare as their integers do.
     return len(value) == 32 and _ZERO < value < ORDER_BYTES
 
 
 def is_compressed_point(value: bytes) -> bool:
-    """Answer whether these are 33 bytes that begin with 02 or 03. Whether x is on the curve is not asked here."""
+    """Return whether these are 33 bytes that begin with 02 or 03. Whether x is on the curve is not asked here."""
     return len(value) == 33 and value[0] in (2, 3)
 
 
@@ -181,7 +181,7 @@ def _pack(values: bytes) -> bytes:
 
 
 def _is_shortest_form(packed: bytes) -> bool:
-    """Answer whether these bytes are CBOR integers below 256 and nothing else, each in its shortest form.
+    """Return whether these bytes are CBOR integers below 256 and nothing else, each in its shortest form.
 
     Whole passes in C instead of a loop over bytes: a ring of 1,024 has 32,768 integers, and the event loop waits.
     `0x18 0x18` is the value 24. A run of 0x18 begins with a mark, so replacing pairs from the left cuts it rightly.

@@ -17,7 +17,7 @@ _KEYS = re.compile(r"(?:[0-9a-f]{64})+")
 _NONCE_VALUE = re.compile(r"[0-9]{1,39}")
 
 
-def compute_pre_id(event: Event) -> str:
+def compute_signed_id(event: Event) -> str:
     """Return the 64-hex NIP-01 id of an event without its `ringsig` and `nonce` tags, which is what the ring signs.
 
     The ring signature cannot sign itself, and proof of work (NIP-13) is mined after it.
@@ -26,7 +26,7 @@ def compute_pre_id(event: Event) -> str:
     return compute_id(event.pubkey, event.created_at, event.kind, tags, event.content)
 
 
-def read(event: Event) -> Claim:
+def read_claim(event: Event) -> Claim:
     """Return what a bound note claims: its ring signed the event without `ringsig` and `nonce`. Raises Rejected."""
     ring = _read_ring(event)
     _check_nonce(event)
@@ -35,14 +35,14 @@ def read(event: Event) -> Claim:
     ring_id = ring_equations.to_ring_id(ring)
     key_image = None if signature.key_image is None else signature.key_image.hex()
     _check_copies(event, ring_id, key_image)
-    pre_id = compute_pre_id(event)
+    signed_id = compute_signed_id(event)
     return Claim(
         form=Form.BOUND,
         ring=ring,
         ring_id=ring_id,
         signature=signature,
-        candidates=(Candidate(SIGNED_PREFIX + pre_id),),
-        pre_id=pre_id,
+        candidates=(Candidate(SIGNED_PREFIX + signed_id),),
+        signed_id=signed_id,
     )
 
 

@@ -11,7 +11,7 @@ from relay.verify.claim import Candidate, Claim
 _HEX_KEY = re.compile(message_bound.HEX_KEY)
 
 
-def read(event: Event, max_size: int) -> Claim:
+def read_claim(event: Event, max_size: int) -> Claim:
     """Return what a note in this form claims, by a ring of at most `max_size`. Raises Rejected."""
     message_bound.check_envelope(event)
     keys = _take_values(event, "ring-members")

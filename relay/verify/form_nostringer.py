@@ -12,7 +12,7 @@ from relay.verify.encoding import decode_ring_a
 _MEMBERS = ["message", "ring_members", "ring_signature"]
 
 
-def read(event: Event, max_size: int) -> Claim:
+def read_claim(event: Event, max_size: int) -> Claim:
     """Return what a note in this form claims, by a ring of at most `max_size`. Raises Rejected."""
     message_bound.check_envelope(event)
     message, keys, text = _read_content(event.content)

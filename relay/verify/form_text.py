@@ -38,14 +38,14 @@ _AFTER = re.compile(rf"{_CLOSE},?")
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Hold the members' block: where it stands in its text, and the keys as they are written there."""
+    """The members' block: where it stands in its text, and the keys as they are written there."""
 
     start: int
     end: int
     keys: tuple[str, ...]
 
 
-def read(event: Event, max_size: int) -> Claim:
+def read_claim(event: Event, max_size: int) -> Claim:
     """Return what a note in this form claims, by a ring of at most `max_size`. Raises Rejected."""
     message_bound.check_envelope(event)
     if event.content.count("\n") >= _MAX_LINES:
@@ -147,7 +147,7 @@ def _list_spans(pieces: tuple[str, str, str]) -> list[tuple[int, Span]]:
 
 
 def _is_whole(pieces: tuple[str, str, str], piece: int, span: Span) -> bool:
-    """Answer whether all around a candidate is labels: nothing that the ring did not sign."""
+    """Return whether all around a candidate is labels: nothing that the ring did not sign."""
     around = [pieces[piece][: span.start], pieces[piece][span.end :]]
     others = [text for place, text in enumerate(pieces) if place != piece]
     return all(map(text_labels.is_labels, around + others))

@@ -139,8 +139,8 @@ def _verify_one(job: _Job) -> tuple[_Result, float]:
     started_s = time.perf_counter()
     result: _Result
     try:
-        schnorr.check(job.event)
-        result = None if job.claim is None else proof.check(job.claim)
+        schnorr.verify_signature(job.event)
+        result = None if job.claim is None else proof.verify_claim(job.claim)
     except Rejected as rejected:
         result = rejected
     return result, time.perf_counter() - started_s

@@ -22,26 +22,26 @@ _JSON_C0 = re.compile(r'"c0"[ \t\r\n]*:[ \t\r\n]*"[0-9A-Fa-f]{64}"')
 _JSON_S = re.compile(r'"s"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*"[0-9A-Fa-f]{64}"')
 
 
-def find(event: Event, max_size_compat: int = MAX_RING) -> Claim | None:
+def detect_claim(event: Event, max_size_message_forms: int = MAX_RING) -> Claim | None:
     """Return what a note claims by its ring signature, None for a note with no mark of one. Makes no curve operation.
 
-    `max_size_compat` bounds the rings of all forms but the bound one, whose keys are dearer to read.
+    `max_size_message_forms` bounds the rings of all forms but the bound one, whose keys are dearer to read.
     Raises Rejected for a claim that cannot be true.
     """
     match find_form(event):
         case None:
             return None
         case Form.BOUND:
-            return form_bound.read(event)
+            return form_bound.read_claim(event)
         case Form.NIP97:
-            return form_nip97.read(event, max_size_compat)
+            return form_nip97.read_claim(event, max_size_message_forms)
         case Form.NOSTRINGER:
-            return form_nostringer.read(event, max_size_compat)
+            return form_nostringer.read_claim(event, max_size_message_forms)
         case Form.TEXT:
-            return form_text.read(event, max_size_compat)
+            return form_text.read_claim(event, max_size_message_forms)
 
 
-def check(claim: Claim) -> RingProof:
+def verify_claim(claim: Claim) -> RingProof:
     """Return the claim as proved: with the text and the dialect that verify. Slow: see Claim.links.
 
     Raises Rejected if the signature verifies over none of the candidates, or over one that is not the whole note.
@@ -49,7 +49,9 @@ def check(claim: Claim) -> RingProof:
     members = [ring_equations.lift(key) for key in claim.ring]
     for candidate in claim.candidates:
         try:
-            dialect = ring_equations.check(candidate.text.encode(), members, claim.signature, claim.dialects)
+            dialect = ring_equations.verify_ring_signature(
+                candidate.text.encode(), members, claim.signature, claim.dialects
+            )
         except Rejected as rejected:
             refusal = rejected
             continue
@@ -80,7 +82,7 @@ class _Marked(msgspec.Struct):
 
 
 def _is_nostringer_json(content: str) -> bool:
-    """Answer whether the content is a JSON object with a `ring_signature`."""
+    """Return whether the content is a JSON object with a `ring_signature`."""
     if not content.lstrip().startswith("{"):
         return False
     try:
@@ -94,7 +96,7 @@ def _is_nostringer_json(content: str) -> bool:
 
 
 def _holds_signature(content: str) -> bool:
-    """Answer whether a ring signature stands in a text: a ringA text, or JSON with "c0" and "s"."""
+    """Return whether a ring signature stands in a text: a ringA text, or JSON with "c0" and "s"."""
     if _RING_A.search(content):
         return True
     return _JSON_C0.search(content) is not None and _JSON_S.search(content) is not None

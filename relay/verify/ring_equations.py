@@ -51,7 +51,7 @@ _LINKS = {Scheme.SAG: 1, Scheme.BLSAG: 3}
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Hold a ring key: the compressed point (33 bytes) and the bytes it was given in (32, 33 or 65).
+    """A ring key: the compressed point (33 bytes) and the bytes it was given in (32, 33 or 65).
 
     The point is not known to be on the curve: the equations find out, without a square root of their own.
     """
@@ -93,7 +93,9 @@ def count_links(scheme: Scheme, ring_size: int, dialects: int) -> int:
     return dialects * ring_size * _LINKS[scheme]
 
 
-def check(message: bytes, ring: Sequence[Member], signature: RingSignature, dialects: Sequence[Dialect]) -> Dialect:
+def verify_ring_signature(
+    message: bytes, ring: Sequence[Member], signature: RingSignature, dialects: Sequence[Dialect]
+) -> Dialect:
     """Return the first of the dialects in which the signature verifies; raise Rejected if it does in none.
 
     A dialect of the other scheme is passed over. In a ring of two the TypeScript dialect lets a hostile key move bytes

@@ -6,7 +6,7 @@ from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
 
 
-def check(event: Event) -> None:
+def verify_signature(event: Event) -> None:
     """Raise Rejected unless `sig` is a BIP-340 signature of the 32-byte id by `pubkey`."""
     try:
         key = PublicKeyXOnly(bytes.fromhex(event.pubkey))

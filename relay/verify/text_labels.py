@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 
 def is_labels(text: str) -> bool:
-    """Answer whether a text holds only white space, label lines and fences."""
+    """Return whether a text holds only white space, label lines and fences."""
     return all(_is_trimming(line) or _is_fence(line) for line in text.split("\n"))
 
 

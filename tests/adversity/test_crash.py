@@ -22,16 +22,16 @@ from tests.support.waiting import until
 KILLS = 20
 # What one client sends and has not been answered yet.
 _WINDOW = 40
-_MOST_EVENTS_A_ROUND = 3_000
+_MAX_EVENTS_A_ROUND = 3_000
 
 
 def make_plain_notes(key: PrivateKey) -> Iterator[Event]:
-    for number in range(_MOST_EVENTS_A_ROUND):
+    for number in range(_MAX_EVENTS_A_ROUND):
         yield make_event(key=key, content=f"{number} {secrets.token_hex(8)}", tags=(("t", "load"),))
 
 
 def make_ring_notes() -> Iterator[Event]:
-    for number in range(_MOST_EVENTS_A_ROUND):
+    for number in range(_MAX_EVENTS_A_ROUND):
         scope = "crash" if number % 4 == 0 else None
         yield make_ring_note(f"{number} {secrets.token_hex(8)}", ring_size=3, scope=scope)
 
@@ -74,7 +74,7 @@ async def find_lost(relay: ServeProcess, acknowledged: set[str]) -> set[str]:
         found = await connection.fetch(
             """
             SELECT n.id FROM notes n WHERE n.id = ANY($1::bytea[])
-            AND octet_length(n.event) > 0 AND (n.pre_id IS NOT NULL OR EXISTS (SELECT FROM tags WHERE note_id = n.id))
+            AND octet_length(n.event) > 0 AND (n.signed_id IS NOT NULL OR EXISTS (SELECT FROM tags WHERE note_id = n.id))
             """,
             [bytes.fromhex(event_id) for event_id in acknowledged],
         )

@@ -161,10 +161,13 @@ async def test_every_note_that_was_paid_for_around_kills_is_published_once_and_n
                 return len(await read_rows(relay, "SELECT id FROM notes")) >= len(market.paid)
 
             await until(is_all_shown)
-            ranks = {row["id"].hex(): row["rank"] for row in await read_rows(relay, "SELECT id, rank FROM notes")}
+            ranks = {
+                row["id"].hex(): row["price_paid_msat"]
+                for row in await read_rows(relay, "SELECT id, price_paid_msat FROM notes")
+            }
             assert ranks == {note_id: 1_000 * PRICES[market.paths[note_id]] for note_id in market.paid}
             assert sorted(await fetch_ids(relay.url, market.notes)) == sorted(market.paid)
-            assert await read_rows(relay, "SELECT FROM surplus") == []
+            assert await read_rows(relay, "SELECT FROM unapplied_payments") == []
             assert sum(ranks.values()) == market.msat
     finally:
         await market.node.stop()

@@ -27,11 +27,11 @@ from tests.support.raw import get
 _ORDERS = 10_000
 _BITS = 4
 _BOUND_S = 80.0
-_MOST_P99_MS = 100.0
+_MAX_P99_MS = 100.0
 # Where other work keeps the machine so busy that even nobody's flood is slow, a few times that.
 _QUIET_S = 2.0
-_MOST_SLOWER = 3.0
-_MOST_GROWTH_MIB = 64
+_MAX_SLOWDOWN = 3.0
+_MAX_GROWTH_MIB = 64
 # Clients that measure, so that there are enough figures of a flood that is over soon.
 _OTHERS = 2
 # Else nearly all of a flood would be refused before anybody looks what it is.
@@ -133,11 +133,11 @@ async def _be_quiet(served: ServeProcess) -> list[Other]:
     return others
 
 
-def _check_patience(quiet: list[Other], others: list[Other]) -> None:
+def _check_latency(quiet: list[Other], others: list[Other]) -> None:
     for name in others[0].took_ms:
         (_, quiet_ms), (median_ms, p99_ms) = _summarise(quiet, name), _summarise(others, name)
         print(f"{name}: median {median_ms:.1f} ms, p99 {p99_ms:.1f} ms; p99 without a flood {quiet_ms:.1f} ms")
-        assert p99_ms < max(_MOST_P99_MS, _MOST_SLOWER * quiet_ms), name
+        assert p99_ms < max(_MAX_P99_MS, _MAX_SLOWDOWN * quiet_ms), name
 
 
 def _summarise(others: list[Other], name: str) -> tuple[float, float]:
@@ -151,7 +151,7 @@ async def _count(served: ServeProcess) -> dict[str, int]:
     connection = await asyncpg.connect(**served.connect_arguments(SUPERUSER))
     try:
         [record] = await connection.fetch(
-            "SELECT (SELECT count(*) FROM invoices) AS invoices, (SELECT count(*) FROM parked) AS parked"
+            "SELECT (SELECT count(*) FROM invoices) AS invoices, (SELECT count(*) FROM unpaid_notes) AS unpaid_notes"
         )
         return dict(record)
     finally:
@@ -173,7 +173,7 @@ async def test_ten_thousand_orders_of_one_client_keep_nobody_waiting_and_make_th
         said, others = await _flood(served, orders, connections=1, per_s=0)
         counted, grown_mib = await _count(served), _read_memory_mib(served) - before_mib
     assert sum(said.values()) == _ORDERS
-    assert said["an offer"] == len(node.made) == counted["invoices"] == counted["parked"] == 3
+    assert said["an offer"] == len(node.made) == counted["invoices"] == counted["unpaid_notes"] == 3
     # By chance, one of sixteen has the work.
     assert said[_NO_WORK] > _ORDERS / 10 * 0.8
     assert said.keys() <= {
@@ -185,8 +185,8 @@ async def test_ten_thousand_orders_of_one_client_keep_nobody_waiting_and_make_th
     }
     # A thousand are forged: beyond the caps nobody looks.
     assert said.get(_FORGED, 0) <= 20
-    assert grown_mib < _MOST_GROWTH_MIB
-    _check_patience(quiet, others)
+    assert grown_mib < _MAX_GROWTH_MIB
+    _check_latency(quiet, others)
 
 
 async def test_orders_with_work_over_many_connections_keep_nobody_waiting_and_the_rate_holds(
@@ -201,12 +201,12 @@ async def test_orders_with_work_over_many_connections_keep_nobody_waiting_and_th
         took_s = time.monotonic() - began_s
         counted, grown_mib = await _count(served), _read_memory_mib(served) - before_mib
     assert sum(said.values()) == _ORDERS
-    assert said["an offer"] == len(node.made) == counted["invoices"] == counted["parked"]
+    assert said["an offer"] == len(node.made) == counted["invoices"] == counted["unpaid_notes"]
     # What may come at once is what comes in four seconds.
     assert 3 < len(node.made) <= min(3 * connections, invoices_per_s * (4 + took_s))
     assert said[_TOO_FAST] > 0
-    assert grown_mib < _MOST_GROWTH_MIB
-    _check_patience(quiet, others)
+    assert grown_mib < _MAX_GROWTH_MIB
+    _check_latency(quiet, others)
 
 
 _FULL_OF_INVOICES = "error: too many invoices are open; try again in some minutes"
@@ -217,8 +217,8 @@ _FULL_OF_NOTES = "error: too many notes wait to be paid for; try again in some m
     ("caps", "content_chars", "taken", "text"),
     [
         ({"max_open": 4}, 10, 4, _FULL_OF_INVOICES),
-        ({"max_parked": 4}, 10, 4, _FULL_OF_NOTES),
-        ({"max_parked_mib": 1}, 90_000, 11, _FULL_OF_NOTES),
+        ({"max_unpaid_notes": 4}, 10, 4, _FULL_OF_NOTES),
+        ({"max_unpaid_mib": 1}, 90_000, 11, _FULL_OF_NOTES),
         ({"per_s": 0.1}, 10, 1, "rate-limited: at most 0.1 invoices a second are made here; wait and try again"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
@@ -234,9 +234,9 @@ async def test_each_cap_of_the_relay_is_reached_and_not_passed(
         assert len(sold.node.made) == said.count("an offer") == taken
         assert set(refused) == {text}
         connection = await asyncpg.connect(**database18)
-        parked, size = await connection.fetchrow("SELECT count(*), sum(octet_length(event)) FROM parked")
+        unpaid, size = await connection.fetchrow("SELECT count(*), sum(octet_length(event)) FROM unpaid_notes")
         await connection.close()
-    assert parked == taken
+    assert unpaid == taken
     assert size <= 2**20
 
 
@@ -277,12 +277,12 @@ async def test_the_work_that_an_invoice_takes_rises_with_those_that_are_open_and
             # The second has the work that is asked for where half are open, should the relay have counted them already.
             offers = [await order(client, make_ring_note(pow_bits=bits)) for bits in (0, 8)]
             await payments.collector.clean()
-            assert payments.till.pow_bits == 16
+            assert payments.checkout.pow_bits == 16
             for offer in offers:
                 await sold.node.pay(offer.bolt11)
                 assert (await client.next("OK"))[1]
         await payments.collector.clean()
-        assert payments.till.pow_bits == 0
+        assert payments.checkout.pow_bits == 0
 
 
 async def test_who_only_looks_needs_no_connection_of_those_who_write(

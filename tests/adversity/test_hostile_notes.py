@@ -199,7 +199,7 @@ async def test_a_thousand_of_the_dearest_notes_are_bounded_in_what_they_cost(
     refusals: Counter[str] = Counter()
     settings = {
         "RING__POW_HASHES_PER_LINK": str(pow_hashes_per_link),
-        "METRICS__TICK_S": "0",
+        "METRICS__SNAPSHOT_EVERY_S": "0",
         "LIMITS__EVENTS_PER_S": "1000",
     }
     async with serve(reachable_directory, **settings) as relay:

@@ -59,7 +59,7 @@ async def test_the_address_of_a_client_is_written_down_nowhere(reachable_directo
         "LIMITS__REQS_PER_S": "1",
         "LIMITS__BURST_FACTOR": "10",
         "LIMITS__MAX_CONNECTIONS_PER_NETWORK": "1",
-        "METRICS__TICK_S": "0",
+        "METRICS__SNAPSHOT_EVERY_S": "0",
     }
     async with serve(reachable_directory, **settings) as served:
         for _ in range(2):

@@ -19,9 +19,11 @@ _SERIES = re.compile(r"^([a-z_]+(?:\{[^}]*\})?) [0-9.e+-]+$")
 
 
 @asynccontextmanager
-async def _relay(database: dict[str, Any], tick_s: float) -> AsyncIterator[Relay]:
+async def _relay(database: dict[str, Any], snapshot_every_s: float) -> AsyncIterator[Relay]:
     limits = {"reqs_per_s": 0.001, "burst_factor": 3_000}
-    async with running(make_config(database, metrics={"tick_s": tick_s}, limits=limits), Log()) as relay:
+    async with running(
+        make_config(database, metrics={"snapshot_every_s": snapshot_every_s}, limits=limits), Log()
+    ) as relay:
         yield relay
 
 

@@ -51,10 +51,10 @@ async def _do_everything(run: Run) -> None:
 async def _pay(run: Run, sold: Sold, more_msat: int = 0) -> None:
     """Pay, and wait until the note is shown where it was paid for."""
     await run.node.pay(sold.offer.bolt11, more_msat)
-    rank = f"SELECT 1 FROM notes WHERE id = $1 AND rank = {1_000 * sold.offer.amount_sat}"
+    price_paid_msat = f"SELECT 1 FROM notes WHERE id = $1 AND price_paid_msat = {1_000 * sold.offer.amount_sat}"
 
     async def is_shown() -> bool:
-        return bool(await run.query(rank, bytes.fromhex(sold.note.id)))
+        return bool(await run.query(price_paid_msat, bytes.fromhex(sold.note.id)))
 
     await until(is_shown)
 
@@ -84,14 +84,14 @@ async def _pay_too_late(run: Run) -> None:
     run.wait(900 + _HOUR_S + 60)
 
     async def has_expired() -> bool:
-        return await run.is_empty("invoices WHERE state IN ('creating', 'open')") and await run.is_empty("parked")
+        return await run.is_empty("invoices WHERE state IN ('creating', 'open')") and await run.is_empty("unpaid_notes")
 
     await until(has_expired)
     for count, name in enumerate(("late", "bought"), 1):
         await run.node.pay(run.sold[name].offer.bolt11)
 
         async def is_kept(count: int = count) -> bool:
-            return len(await run.query("SELECT 1 FROM surplus WHERE reason = 'late'")) == count
+            return len(await run.query("SELECT 1 FROM unapplied_payments WHERE reason = 'late'")) == count
 
         await until(is_kept)
     # For less than was paid, so that a rest is kept in the transaction that stores the note.
@@ -139,7 +139,9 @@ async def test_what_links_a_payment_to_a_note_stands_in_few_places_and_does_not_
         written = {
             table: await run.read_transactions(table) for table in sorted({place.partition(".")[0] for place in after})
         }
-        left = {tuple(row) for row in await run.query("SELECT reason, amount_msat, note_id IS NULL FROM surplus")}
+        left = {
+            tuple(row) for row in await run.query("SELECT reason, amount_msat, note_id IS NULL FROM unapplied_payments")
+        }
         metrics = await exchange(
             run.served.private_port, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
@@ -198,15 +200,15 @@ def _check_after(run: Run, books: dict[str, list[bytes]]) -> None:
 def _check_order(written: dict[str, set[int]]) -> None:
     """What is left of payments was written by later transactions than the notes, and by none of theirs."""
     last = max(written["notes"] | written["tags"] | written["ring_members"])
-    assert written["surplus"]
+    assert written["unapplied_payments"]
     assert written["settlement_cursors"]
-    assert min(written["surplus"] | written["settlement_cursors"]) > last
+    assert min(written["unapplied_payments"] | written["settlement_cursors"]) > last
     others = written.keys() - {
         "notes",
         "tags",
         "ring_members",
         "feed",
-        "surplus",
+        "unapplied_payments",
         "settlement_cursors",
         "schema_migrations",
     }

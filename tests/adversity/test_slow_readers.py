@@ -17,7 +17,7 @@ from tests.support.relays import OPEN_HOUSE, make_config, read_metric, to_databa
 
 _MEBIBYTE = 1_048_576
 # More than the kernel keeps for a connection on the relay's side (tcp_wmem) and on ours together.
-_MOST_FLOOD_BYTES = 64 * _MEBIBYTE
+_MAX_FLOOD_BYTES = 64 * _MEBIBYTE
 
 
 @asynccontextmanager
@@ -132,8 +132,8 @@ async def test_a_client_that_never_reads_its_answers_is_not_read_from_any_more(d
         url = to_url(relay)
         async with connect_silently(url) as silent, Client(url) as other:
             # Almost all are refused for their rate, which is the cheapest way to be sent an OK.
-            sent = await silent.flood(SilentClient.frame("EVENT", event) * 1_000, _MOST_FLOOD_BYTES)
-            assert sent < _MOST_FLOOD_BYTES
+            sent = await silent.flood(SilentClient.frame("EVENT", event) * 1_000, _MAX_FLOOD_BYTES)
+            assert sent < _MAX_FLOOD_BYTES
             taken = read_metric(relay, 'ringrelay_messages_total{verb="EVENT"}')
             # Others are served as before.
             assert len(await other.fetch({"ids": [event.id]})) == 1

@@ -184,13 +184,13 @@ def _list_nip97() -> Iterator[Named]:
 
 def _list_message_forms() -> Iterator[Named]:
     """What form nip97, Nostringer's JSON and text have in common."""
-    pre_id = sign_bound(list_bound_tags(RING), SORTED, SIGNER).id
+    signed_id = sign_bound(list_bound_tags(RING), SORTED, SIGNER).id
     for form in ("nip97", "nostringer", "text"):
         first = sag(TEXT, RING, SIGNER)
         yield f"{form}: kind 42", _in(form, first, kind=42)
         for tag in (["expiration", "1900000000"], ["R", to_ring_id(map(key_of, RING))], ["J", "x"], ["scope", "x"]):
             yield f"{form}: the tag {tag[0]}", _in(form, first, more=[tag])
-        imitation = "nostr-ring-note:v1:" + pre_id
+        imitation = "nostr-ring-note:v1:" + signed_id
         yield f"{form}: the message is a bound note's", _in(form, sag(imitation, RING, SIGNER), imitation)
         yield f"{form}: the message is empty", _in(form, sag("", RING, SIGNER), "")
 

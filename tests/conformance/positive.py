@@ -113,9 +113,9 @@ def _bound(name: str, tags: list[list[str]], *, ring: Sequence[int] = RING, sign
     event = sign_bound(signed, sorted(ring, key=key_of), signer, **how)
     if nonce_first:
         event = make_event(event.content, [*nonce_first, *event.tags], event.kind)
-    pre_id = make_event(event.content, signed, event.kind).id
+    signed_id = make_event(event.content, signed, event.kind).id
     signature = None if how.get("flag") is None else blsag("", sorted(ring, key=key_of), signer, how["flag"])
-    return describe(name, event, "bound", ring, signature, "nostr-ring-note:v1:" + pre_id, refused=refused)
+    return describe(name, event, "bound", ring, signature, "nostr-ring-note:v1:" + signed_id, refused=refused)
 
 
 def _mined() -> Vector:

@@ -92,7 +92,7 @@ def test_the_relay_finds_in_a_vector_what_it_says(vector: Json) -> None:
 @pytest.mark.parametrize("vector", [v for v in VECTORS if v["expected"]["valid"]], ids=lambda vector: vector["name"])
 def test_a_relay_with_default_rules_says_of_a_valid_note_what_its_vector_says(vector: Json) -> None:
     event = to_event(vector)
-    claim = proof.find(event)
+    claim = proof.detect_claim(event)
     assert claim is not None
     refused = None
     try:

@@ -7,9 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.postgres.migrate import find_migrations_directory, migrate
 from relay.protocol.event import Event
-from relay.storage.insert import Saved, insert_batch
+from relay.storage.insert import insert_batch
+from relay.storage.row import SaveResult
 from relay.verify.ring_equations import to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, to_ring_note
@@ -234,7 +234,7 @@ async def test_a_target_and_an_answer_from_another_ring_in_one_batch_leave_the_t
     connection = await asyncpg.connect(**database)
     async with connection.transaction():
         saved = (await insert_batch(connection, [to_ring_note(note) for note in notes])).saved
-    assert saved == [Saved.STORED, Saved.STORED, Saved.OTHER_RING]
+    assert saved == [SaveResult.STORED, SaveResult.STORED, SaveResult.OTHER_RING]
     await connection.close()
 
 
@@ -249,31 +249,3 @@ async def test_of_answers_by_one_member_sent_to_two_relays_at_once_one_is_accept
         assert accepted.count(True) == 1
         async with Client(second) as client:
             assert (await count(client, kinds=[1018], **{"#e": [OPEN.id]}))["count"] == 1
-
-
-async def test_answers_stored_before_there_was_a_table_for_them_keep_their_members_from_a_second(
-    empty_database: dict[str, Any],
-) -> None:
-    first, second = (make_answer(OPEN.id, content=str(n), created_at=1000 + n) for n in range(2))
-    same_twice = make_answer(OPEN.id, kind=7, tags=(("e", OPEN.id), ("e", OPEN.id)))
-    connection = await asyncpg.connect(**empty_database)
-    await migrate(connection, find_migrations_directory())
-    async with connection.transaction():
-        await insert_batch(connection, [to_ring_note(note) for note in (second, same_twice)])
-    # As a relay left it that knew no answers: two of one member.
-    await connection.execute("TRUNCATE answers")
-    async with connection.transaction():
-        await insert_batch(connection, [to_ring_note(first)])
-    await connection.execute(
-        "DROP TABLE answers, pending, parked, invoices, surplus, settlement_cursors; "
-        "ALTER TABLE notes DROP COLUMN rank; ALTER TABLE tags DROP COLUMN rank; ALTER TABLE ring_members DROP COLUMN rank; "
-        "ALTER TABLE feed DROP COLUMN above, DROP COLUMN rank; DELETE FROM schema_migrations WHERE version >= 4"
-    )
-    await migrate(connection, find_migrations_directory())
-    rows = [tuple(row) for row in await connection.fetch("SELECT kind, target, ring_id, note_id FROM answers")]
-    await connection.close()
-    ring = bytes.fromhex(to_ring_id(make_ring(5)))
-    assert rows == [(1018, bytes.fromhex(OPEN.id), ring, bytes.fromhex(first.id))]
-    async with relay_on(empty_database) as url, Client(url) as client:
-        await refused(client, make_answer(OPEN.id, content="third"), ANSWERED)
-        assert (await count(client, kinds=[1018], **{"#e": [OPEN.id]}))["count"] == 1

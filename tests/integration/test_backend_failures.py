@@ -216,7 +216,7 @@ async def test_node_learns_nothing_of_the_reference(stub: StubNode) -> None:
     assert stub.backend == "lnd" or len(made.label) == 32
 
 
-async def test_expiry_is_passed_on(stub: StubNode) -> None:
+async def test_retention_is_passed_on(stub: StubNode) -> None:
     async with opened(stub.section) as backend:
         await make(backend, expiry_s=EXPIRY_S)
         await make(backend, expiry_s=2 * EXPIRY_S)

@@ -13,7 +13,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from relay.pricing.lightning import open_backend
-from relay.pricing.lightning.backend import Backend, BackendError, Settlement
+from relay.pricing.lightning.backend import Backend, BackendError, SettlementHint
 from relay.pricing.lightning.http import MAX_ANSWER_BYTES, TIMED_OUT, UNEXPECTED
 from tests.support.backend_contract import BOUND_S, make, pay_until_told
 from tests.support.lightning_stubs import STUBS, ClnrestStub, LndStub, PhoenixdStub
@@ -40,7 +40,7 @@ async def opened(stub: StubNode, idle_s: float = IDLE_S, timeout_s: float = TIME
         await backend.close()
 
 
-async def read_all(backend: Backend, cursor: str = "") -> list[Settlement]:
+async def read_all(backend: Backend, cursor: str = "") -> list[SettlementHint]:
     async with asyncio.timeout(BOUND_S), aclosing(backend.settlements(cursor)) as stream:
         return [settlement async for settlement in stream]
 
@@ -93,7 +93,7 @@ async def test_stream_of_clnrest_goes_on_where_nobody_pays(tmp_path: Path) -> No
         _, invoice = await make(backend)
         await stub.pay(invoice.bolt11)
         async with asyncio.timeout(BOUND_S):
-            assert await told == Settlement(invoice.payment_hash, "1")
+            assert await told == SettlementHint(invoice.payment_hash, "1")
 
 
 async def test_stream_of_clnrest_begins_with_the_first_payment_and_goes_on_after_a_cursor(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_stream_of_phoenixd_keeps_the_cursor_and_skips_what_is_no_payment(
     ]
     stub.answer_instead = _sending(*map(json.dumps, messages))
     async with stub.running(), opened(stub) as backend:
-        assert await read_all(backend) == [Settlement(b"\x11" * 32, "")]
+        assert await read_all(backend) == [SettlementHint(b"\x11" * 32, "")]
 
 
 @pytest.mark.parametrize(

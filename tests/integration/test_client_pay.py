@@ -190,7 +190,7 @@ async def test_work_is_done_as_it_rises_and_then_the_note_is_paid_for(signing: t
     first, _, last = (decode_event(json.dumps(event)) for event in relay.events)
     assert (done.status, done.out) == (0, f"{last.id} accepted\n")
     assert count_leading_zero_bits(last.id) >= 11
-    assert check_note(last).pre_id == check_note(first).pre_id
+    assert check_note(last).signed_id == check_note(first).signed_id
     assert done.err.count(BOLT11) == 1
 
 

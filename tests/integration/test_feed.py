@@ -56,15 +56,15 @@ async def test_a_note_that_rose_before_it_was_read_is_new_to_each_reader_once(da
     heard: list[tuple[int, int]] = []
 
     async def hear(notes: Iterable[Note]) -> None:
-        heard.extend((note.rank, note.risen_from) for note in notes)
+        heard.extend((note.price_paid_msat, note.previous_price_msat) for note in notes)
 
     note = to_ring_note(make_ring_note())
     async with asyncpg.create_pool(**database18, min_size=0, max_size=2) as pool:
         feed = Feed(pool, hear)
         await feed.prepare()
-        for rank in (0, 1_000, 5_000):
+        for price_paid_msat in (0, 1_000, 5_000):
             async with pool.acquire() as connection, connection.transaction():
-                await insert_batch(connection, [replace(note, rank=rank)])
+                await insert_batch(connection, [replace(note, price_paid_msat=price_paid_msat)])
         following = asyncio.create_task(feed.run())
         try:
             await until(lambda: len(heard) == 3 or following.done())

@@ -309,10 +309,12 @@ async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(d
 
 
 async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict[str, Any]) -> None:
-    sections = {"ring": {"min_size": 3, "max_size_compat": 4}}
+    sections = {"ring": {"min_size": 3, "max_size_message_forms": 4}}
     info = describe(make_config(database18, **sections))["ring_notes"]
     async with relay_on(database18, **sections) as url, Client(url) as client:
-        await client.publish_all(make_words_note(ring_size=info["max_ring_size_compat"]), make_ring_note(ring_size=5))
+        await client.publish_all(
+            make_words_note(ring_size=info["max_ring_size_message_forms"]), make_ring_note(ring_size=5)
+        )
         refused = await client.publish(make_words_note(ring_size=5))
         assert refused == (False, "blocked: rings have at most 4 members in this form; sign with a smaller one")
 

@@ -44,11 +44,13 @@ async def run(arguments: dict[str, Any], statement: str) -> None:
         await connection.close()
 
 
-async def read_surplus(arguments: dict[str, Any]) -> list[tuple[int, str, bool]]:
+async def read_unapplied(arguments: dict[str, Any]) -> list[tuple[int, str, bool]]:
     """Return the amounts, the reasons, and whether each can still buy its note."""
     connection = await asyncpg.connect(**arguments)
     try:
-        rows = await connection.fetch("SELECT amount_msat, reason, note_id IS NOT NULL FROM surplus ORDER BY 1, 2")
+        rows = await connection.fetch(
+            "SELECT amount_msat, reason, note_id IS NOT NULL FROM unapplied_payments ORDER BY 1, 2"
+        )
         return [tuple(row) for row in rows]
     finally:
         await connection.close()
@@ -69,7 +71,7 @@ async def test_a_note_that_is_paid_for_appears_and_its_author_hears_of_it(
         assert await reader.next("EVENT") == ["live", as_json(note)]
         assert await reader.fetch({}) == [as_json(note)]
         assert await author.publish(note) == DUPLICATE
-        assert await count(database, "parked") == 0
+        assert await count(database, "unpaid_notes") == 0
 
 
 async def test_the_same_event_gets_the_same_invoice_and_nobody_else_does(
@@ -101,7 +103,7 @@ async def test_no_invoice_is_made_for_what_would_be_refused(database18: dict[str
         text = "blocked: its author has deleted this event; it is not accepted again: post a new one"
         assert await author.publish(note) == (False, text)
         assert sold.node.made == []
-        assert await count(database18, "parked") == 0
+        assert await count(database18, "unpaid_notes") == 0
 
 
 async def test_no_invoice_is_made_for_a_version_that_a_newer_one_has_replaced(
@@ -142,7 +144,7 @@ async def test_a_stored_note_rises_when_its_price_is_paid(database: dict[str, An
         await root.publish_all(note)
         await root.follow()
         offer = await order(dear, note)
-        assert await count(database, "parked") == 0
+        assert await count(database, "unpaid_notes") == 0
         assert await dear.fetch({}) == []
         await sold.node.pay(offer.bolt11)
         assert await dear.next("OK") == [note.id, True, "the note was here already; it is shown on this path now"]
@@ -182,7 +184,7 @@ async def test_the_author_can_withdraw_a_note_before_it_is_paid_for(database18: 
         offer = await order(author, note)
         bare = make_event(key=KEYS[9], kind=5, content="", tags=(("e", note.id),))
         assert await author.publish(bare) == (True, "")
-        assert await count(database18, "parked") == 0
+        assert await count(database18, "unpaid_notes") == 0
         assert (await read_pay_page(offer.pay_url))[0] == 404
         # The node can cancel, so nobody pays for nothing; then the row has no more use.
         await until(lambda: sold.node.made[0].cancelled)
@@ -211,21 +213,21 @@ async def test_a_payment_that_comes_late_buys_the_note_when_it_is_sent_again(
     async with shop(database, tmp_path) as sold, Client(sold.cheap) as author:
         offer = await order(author, note)
         # As after expiry and grace, at a node that could not cancel.
-        await run(database, "DELETE FROM parked")
+        await run(database, "DELETE FROM unpaid_notes")
         await sold.node.pay(offer.bolt11)
 
         async def is_kept() -> bool:
-            return await count(database, "surplus") == 1
+            return await count(database, "unapplied_payments") == 1
 
         await until(is_kept)
-        assert await read_surplus(database) == [(1_000_000, "late", True)]
+        assert await read_unapplied(database) == [(1_000_000, "late", True)]
         assert (await read_pay_page(offer.pay_url))[0] == 409
         async with Client(sold.dear) as dear:
             # It is not enough for another tier.
             await order(dear, note)
         assert await author.publish(note) == (True, "")
         assert await author.fetch({}) == [as_json(note)]
-        assert await read_surplus(database) == []
+        assert await read_unapplied(database) == []
         assert len(sold.node.made) == 2
 
 
@@ -238,7 +240,7 @@ async def test_what_is_paid_beyond_the_price_is_kept_and_buys_no_higher_tier(
         await sold.node.pay(offer.bolt11, more_msat=9_500_000)
         assert await author.next("OK") == [note.id, True, ""]
         assert await dear.fetch({}) == []
-        assert await read_surplus(database18) == [(9_500_000, "over", False)]
+        assert await read_unapplied(database18) == [(9_500_000, "over", False)]
 
 
 async def test_two_tiers_paid_for_one_note_publish_it_once_and_raise_it(
@@ -255,10 +257,10 @@ async def test_two_tiers_paid_for_one_note_publish_it_once_and_raise_it(
         await sold.node.pay(cheap_offer.bolt11)
 
         async def is_kept() -> bool:
-            return await count(database18, "surplus") == 1
+            return await count(database18, "unapplied_payments") == 1
 
         await until(is_kept)
-        assert await read_surplus(database18) == [(1_000_000, "double", False)]
+        assert await read_unapplied(database18) == [(1_000_000, "double", False)]
         assert await dear.fetch({}) == [as_json(note)]
 
 
@@ -267,7 +269,7 @@ async def test_a_node_that_is_down_parks_nothing(database18: dict[str, Any], tmp
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
         await sold.node.stop()
         assert await author.publish(note) == UNAVAILABLE
-        assert await count(database18, "parked") == await count(database18, "invoices") == 0
+        assert await count(database18, "unpaid_notes") == await count(database18, "invoices") == 0
         await sold.node.start()
         offer = await order(author, note)
         # Down while it is paid: what was missed is found afterwards.
@@ -312,7 +314,7 @@ async def test_two_relays_on_one_database_publish_a_paid_note_once(database18: d
                 assert (await author.next("OK"))[:2] == [note.id, True]
                 assert (await second_author.next("OK"))[:2] == [note.id, True]
                 assert await reader.next("EVENT") == ["live", as_json(note)]
-        assert await count(database18, "surplus") == 0
+        assert await count(database18, "unapplied_payments") == 0
 
 
 async def test_a_paid_note_waits_for_the_tick_where_there_is_one(database18: dict[str, Any], tmp_path: Path) -> None:
@@ -329,7 +331,7 @@ async def test_a_paid_note_waits_for_the_tick_where_there_is_one(database18: dic
         status, page = await read_pay_page(offer.pay_url)
         assert (status, page["state"]) == (202, "paid")
         assert "note" not in page
-        await sold.relay._writer.publish_pending(0)
+        await sold.relay._writer.publish_held(0)
         assert await author.fetch({}) == [as_json(note)]
         status, page = await read_pay_page(offer.pay_url)
         assert (status, page["state"], page["note"]) == (200, "published", note.id)
@@ -346,7 +348,7 @@ async def test_a_stored_note_rises_at_the_tick_where_there_is_one(database: dict
         assert (await cheap.publish(note))[0] is False
         async with Client(sold.url) as root:
             await root.publish_all(note)
-            await sold.relay._writer.publish_pending(0)
+            await sold.relay._writer.publish_held(0)
             assert await root.fetch({}) == [as_json(note)]
         for client in (cheap, dear):
             await client.follow()
@@ -358,12 +360,12 @@ async def test_a_stored_note_rises_at_the_tick_where_there_is_one(database: dict
             # Known by now, at this price, and shown to nobody yet.
             assert await client.publish(note) == DUPLICATE
             assert await client.fetch({}) == []
-        await sold.relay._writer.publish_pending(0)
+        await sold.relay._writer.publish_held(0)
         for client in (cheap, dear):
             assert await client.next("EVENT") == ["live", as_json(note)]
             assert await client.fetch({}) == [as_json(note)]
         # What was paid for the lower tier has published nothing: the note was not there yet.
-        assert await read_surplus(database) == [(1_000_000, "double", False)]
+        assert await read_unapplied(database) == [(1_000_000, "double", False)]
 
 
 async def test_the_pay_page_follows_the_note_until_it_is_forgotten(database18: dict[str, Any], tmp_path: Path) -> None:
@@ -431,11 +433,11 @@ async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, An
             ('ringrelay_settled_msat_total{tier="/10k"}', 0),
             ('ringrelay_invoices{state="open"}', 1),
             ('ringrelay_invoices{state="settled"}', 1),
-            ("ringrelay_parked_notes", 1),
+            ("ringrelay_unpaid_notes", 1),
             ("ringrelay_settlement_to_publication_seconds_count", 1),
         ):
             assert read_metric(sold.relay, name) == value, name
-        assert read_metric(sold.relay, "ringrelay_parked_bytes") > 500
+        assert read_metric(sold.relay, "ringrelay_unpaid_bytes") > 500
 
 
 async def test_a_payment_that_comes_while_its_note_is_sent_again_is_heard_of(
@@ -445,18 +447,18 @@ async def test_a_payment_that_comes_while_its_note_is_sent_again_is_heard_of(
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.cheap) as other:
         offer = await order(author, note)
         assert sold.relay._payments is not None
-        till = sold.relay._payments.till
-        look_up = till.look_up
+        checkout = sold.relay._payments.checkout
+        look_up = checkout.look_up
 
         async def look_up_in_vain(note_id: str) -> Any:
             """Find the note unpaid, and be told so when it is paid and published."""
-            standing = await look_up(note_id)
+            status = await look_up(note_id)
             monkeypatch.undo()
             await sold.node.pay(offer.bolt11)
             assert (await author.next("OK"))[:2] == [note.id, True]
-            return standing
+            return status
 
-        monkeypatch.setattr(till, "look_up", look_up_in_vain)
+        monkeypatch.setattr(checkout, "look_up", look_up_in_vain)
         assert await other.publish(note) == DUPLICATE
         # Nothing follows.
         assert await other.fetch({}) == [as_json(note)]
@@ -476,4 +478,4 @@ async def test_who_waits_hears_that_a_paid_note_was_refused_after_all(
         assert sorted(accepted for _, accepted, _ in told) == [False, True]
         (refused,) = [text for _, accepted, text in told if not accepted]
         assert refused.startswith("duplicate: this ring member has already answered")
-        assert await read_surplus(database18) == [(1_000_000, "refused", False)]
+        assert await read_unapplied(database18) == [(1_000_000, "refused", False)]

@@ -1,17 +1,14 @@
 """The ring index: a row a member of each stored ring, whenever the note was stored, and none that outlives its note."""
 
-import shutil
 import time
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from relay.postgres.migrate import find_migrations_directory, migrate
-from relay.protocol.event import encode_event, find_expiration
+from relay.protocol.event import find_expiration
 from relay.storage.insert import insert_batch
 from relay.storage.retention import delete_expired
-from relay.storage.stats_masking import touch_indexes
+from relay.storage.stats_masking import mask_statistics
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, to_ring_note
 from tests.support.relays import relay_on
@@ -57,41 +54,6 @@ async def test_the_rows_go_with_a_note_that_a_newer_version_replaces_or_that_exp
     await connection.close()
 
 
-async def test_notes_stored_before_there_was_a_ring_index_are_in_it(
-    empty_database: dict[str, Any], database: dict[str, Any], tmp_path: Path
-) -> None:
-    notes = [
-        make_ring_note(_CONFUSING, ring_size=3, tags=(("x", _CONFUSING), ("x[", "ring", "a"), ("r[",))),
-        make_ring_note("linkable", ring_size=5, scope="s", tags=(("expiration", "9999999999"),)),
-        make_ring_note("largest", ring_size=80),
-    ]
-    # What is written today is the oracle for what is filled in later.
-    today = await asyncpg.connect(**database)
-    async with today.transaction():
-        await insert_batch(today, [to_ring_note(note) for note in notes])
-    first = find_migrations_directory() / "0001_notes.sql"
-    shutil.copy(first, tmp_path)
-    old = await asyncpg.connect(**empty_database)
-    await migrate(old, tmp_path)
-    columns = "id, pubkey, created_at, kind, expires_at, event, scheme, ring_size, ring_id, key_image, scope, pre_id"
-    for record in await today.fetch(f"SELECT {columns} FROM notes"):
-        places = ", ".join(f"${number}" for number in range(1, 13))
-        await old.execute(f"INSERT INTO notes ({columns}) VALUES ({places})", *record)
-    plain = make_event(content=_CONFUSING, tags=(("x", _CONFUSING),))
-    await old.execute(
-        "INSERT INTO notes (id, pubkey, created_at, kind, event) VALUES ($1, $2, 1, 1, $3)",
-        bytes.fromhex(plain.id),
-        bytes.fromhex(plain.pubkey),
-        encode_event(plain),
-    )
-    await migrate(old, find_migrations_directory())
-    for question in (_ROWS, "SELECT id, form FROM notes WHERE scheme IS NOT NULL ORDER BY id"):
-        assert await old.fetch(question) == await today.fetch(question)
-    assert await old.fetchval("SELECT count(*) FROM ring_members") == 3 + 5 + 80
-    await old.close()
-    await today.close()
-
-
 async def test_every_index_and_table_is_touched_so_that_its_last_use_dates_no_note(database: dict[str, Any]) -> None:
     connection = await asyncpg.connect(**database)
     # The feed reads its own every second, and nothing reads that of the migrations but a start.
@@ -101,7 +63,7 @@ async def test_every_index_and_table_is_touched_so_that_its_last_use_dates_no_no
         "UNION ALL SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname <> 'schema_migrations'"
     )
     before = dict(await connection.fetch(scans))
-    await touch_indexes(connection)
+    await mask_statistics(connection)
     await connection.execute("SELECT pg_stat_force_next_flush()")
     after = dict(await connection.fetch(scans))
     await connection.close()
@@ -114,7 +76,7 @@ async def test_every_table_is_read_from_its_beginning_so_that_the_last_such_read
     connection = await asyncpg.connect(**database)
     scans = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname <> 'schema_migrations'"
     before = dict(await connection.fetch(scans))
-    await touch_indexes(connection)
+    await mask_statistics(connection)
     await connection.execute("SELECT pg_stat_force_next_flush()")
     after = dict(await connection.fetch(scans))
     await connection.close()

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 from coincurve import PrivateKey
 
-from relay.storage.row import Saved
+from relay.storage.row import SaveResult
 from tests.support.client import Client, as_json
 from tests.support.events import make_event, make_ring_note
 from tests.support.lightning_stubs import LndStub
@@ -59,14 +59,14 @@ async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_
 
 async def test_a_deleted_note_cannot_be_paid_for_wherever_it_was(database: dict[str, Any], tmp_path: Path) -> None:
     keys = [PrivateKey() for _ in range(2)]
-    parked, stored = (make_ring_note(author=key) for key in keys)
+    unpaid, stored = (make_ring_note(author=key) for key in keys)
     async with shop(database, tmp_path) as sold, Client(sold.url) as free, Client(sold.dear) as author:
         await free.publish_all(stored)
-        for note in (parked, stored):
+        for note in (unpaid, stored):
             await order(author, note)
-        for key, note in zip(keys, (parked, stored), strict=True):
+        for key, note in zip(keys, (unpaid, stored), strict=True):
             assert await free.publish(make_event(key=key, kind=5, content="", tags=(("e", note.id),))) == (True, "")
-            assert await author.publish(note) == (False, Saved.DELETED.text)
+            assert await author.publish(note) == (False, SaveResult.DELETED.text)
         # Nothing is asked for it any more, and the node is told.
         await until(lambda: all(made.cancelled for made in sold.node.made))
         assert len(sold.node.made) == 2
@@ -89,8 +89,8 @@ async def test_of_two_payments_for_a_note_that_waits_for_the_tick_the_dearer_buy
             return await fetch(database, "SELECT count(*) FROM invoices WHERE state = 'settled'") == [(2,)]
 
         await until(are_settled)
-    assert await fetch(database, "SELECT id, rank FROM pending") == [(bytes.fromhex(note.id), 10_000_000)]
-    assert await fetch(database, "SELECT amount_msat, reason FROM surplus") == [(1_000_000, "double")]
+    assert await fetch(database, "SELECT id, price_paid_msat FROM held_notes") == [(bytes.fromhex(note.id), 10_000_000)]
+    assert await fetch(database, "SELECT amount_msat, reason FROM unapplied_payments") == [(1_000_000, "double")]
 
 
 async def test_what_was_paid_short_on_one_path_buys_the_note_on_a_cheaper_one_where_an_invoice_is_open(
@@ -104,14 +104,18 @@ async def test_what_was_paid_short_on_one_path_buys_the_note_on_a_cheaper_one_wh
         await sold.node.pay(offer.bolt11, more_msat=-5_000_000)
 
         async def is_kept() -> bool:
-            return await fetch(database18, "SELECT amount_msat, reason FROM surplus") == [(5_000_000, "short")]
+            return await fetch(database18, "SELECT amount_msat, reason FROM unapplied_payments") == [
+                (5_000_000, "short")
+            ]
 
         await until(is_kept)
         assert await again.fetch({}) == []
         assert await again.publish(note) == (True, "")
         assert await again.fetch({}) == [as_json(note)]
     # What is left buys nothing any more.
-    assert await fetch(database18, "SELECT amount_msat, reason, note_id FROM surplus") == [(4_000_000, "over", None)]
+    assert await fetch(database18, "SELECT amount_msat, reason, note_id FROM unapplied_payments") == [
+        (4_000_000, "over", None)
+    ]
 
 
 async def test_nobody_is_asked_to_pay_for_an_old_version_or_for_a_second_answer_while_the_first_waits(
@@ -128,6 +132,6 @@ async def test_nobody_is_asked_to_pay_for_an_old_version_or_for_a_second_answer_
         Client(sold.dear) as author,
     ):
         await free.publish_all(new, first)
-        assert await author.publish(old) == (False, Saved.SUPERSEDED.text)
-        assert await author.publish(second) == (False, Saved.ANSWERED.text)
+        assert await author.publish(old) == (False, SaveResult.SUPERSEDED.text)
+        assert await author.publish(second) == (False, SaveResult.ANSWERED.text)
         assert sold.node.made == []

@@ -13,7 +13,7 @@ from relay.config import Config, ConfigError
 from relay.log import Log
 from relay.protocol.event import Event
 from relay.server import Relay, running
-from relay.storage.insert import Saved
+from relay.storage.row import SaveResult
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, to_ring_note
 from tests.support.paid import INVOICES, TIERS, shop
@@ -31,9 +31,9 @@ def make_tiered(arguments: dict[str, Any], **sections: Any) -> Config:
     return make_config(arguments, **{"lightning": NO_NODE, "tiers": TIERS, **sections})
 
 
-async def keep(relay: Relay, note: Event, rank: int) -> Saved:
+async def keep(relay: Relay, note: Event, price_paid_msat: int) -> SaveResult:
     """Store a note, or raise it, as one that was paid for is."""
-    return await relay._writer.save(replace(to_ring_note(note), rank=rank))
+    return await relay._writer.save(replace(to_ring_note(note), price_paid_msat=price_paid_msat))
 
 
 async def read_info(url: str, path: str) -> dict[str, Any]:
@@ -74,9 +74,9 @@ async def test_each_path_says_what_it_takes(database18: dict[str, Any], tmp_path
 async def test_a_path_shows_its_own_notes_and_dearer_ones(database: dict[str, Any], filter_: dict[str, Any]) -> None:
     async with running(make_tiered(database), Log()) as relay:
         notes = []
-        for place, rank in enumerate((FREE, CHEAP, DEAR)):
-            notes.append(make_ring_note(str(rank), created_at=5 - place, tags=(("t", "x"),)))
-            await keep(relay, notes[-1], rank)
+        for place, price_paid_msat in enumerate((FREE, CHEAP, DEAR)):
+            notes.append(make_ring_note(str(price_paid_msat), created_at=5 - place, tags=(("t", "x"),)))
+            await keep(relay, notes[-1], price_paid_msat)
         for place, path in enumerate(("/", "/1k", "/10k")):
             visible = [as_json(note) for note in notes[place:]]
             async with Client(to_url(relay) + path) as client:
@@ -93,11 +93,11 @@ async def test_a_note_that_rises_appears_once_where_it_was_not_shown_yet(databas
             async with Client(url) as root, Client(f"{url}/1k") as cheap, Client(f"{url}/10k") as dear:
                 for client in (root, cheap, dear):
                     await client.follow()
-                for client, rank in ((root, FREE), (cheap, CHEAP), (dear, DEAR)):
-                    await keep(relay, note, rank)
+                for client, price_paid_msat in ((root, FREE), (cheap, CHEAP), (dear, DEAR)):
+                    await keep(relay, note, price_paid_msat)
                     assert await client.next("EVENT") == ["live", as_json(note)]
                 # It never falls.
-                assert await keep(relay, note, CHEAP) is Saved.DUPLICATE
+                assert await keep(relay, note, CHEAP) is SaveResult.DUPLICATE
                 last = make_ring_note(f"{url} last")
                 await keep(relay, last, DEAR)
                 for client in (root, cheap, dear):
@@ -159,7 +159,7 @@ async def test_a_price_needs_a_node_also_after_a_reload(database18: dict[str, An
     async with running(config, Log()) as relay:
         with pytest.raises(ConfigError, match="started without a Lightning node"):
             relay.reload(make_tiered(database18))
-        assert relay._tiers.find("/1k") is None
+        assert relay._tiers.find_tier("/1k") is None
 
 
 async def test_sighup_reads_the_tiers_again_and_disconnects_nobody(reachable_directory: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
-from relay.storage.insert import Saved
 from relay.storage.note import Note
+from relay.storage.row import SaveResult
 from relay.storage.writer import Commit, Writer
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note, to_ring_note
 
@@ -31,7 +31,7 @@ class Bench:
     async def _publish(self, notes: Sequence[Note]) -> None:
         self.published += [note.event.id for note in notes]
 
-    async def save_together(self, *events: Event) -> list[Saved]:
+    async def save_in_one_batch(self, *events: Event) -> list[SaveResult]:
         return await asyncio.gather(*(self.writer.save(to_note(event)) for event in events))
 
     async def list_ids(self) -> set[str]:
@@ -54,7 +54,7 @@ async def bench_on(arguments: dict[str, Any]) -> AsyncIterator[Bench]:
 async def test_what_waits_together_is_one_transaction_and_published_after_it(database: dict[str, Any]) -> None:
     events = [make_event(content=str(number)) for number in range(50)]
     async with bench_on(database) as bench:
-        assert await bench.save_together(*events) == [Saved.STORED] * 50
+        assert await bench.save_in_one_batch(*events) == [SaveResult.STORED] * 50
         assert [commit.notes for commit in bench.commits] == [50]
         assert set(bench.published) == await bench.list_ids() == {event.id for event in events}
 
@@ -63,8 +63,8 @@ async def test_one_bad_row_never_fails_its_neighbours(database: dict[str, Any]) 
     bad = Event("f" * 64, pubkey_of(KEYS[0]), 1, 2**40, (), "", "0" * 128)
     good = [make_event(content=str(number)) for number in range(3)]
     async with bench_on(database) as bench:
-        saved = await bench.save_together(good[0], bad, good[1], good[2])
-        assert saved == [Saved.STORED, Saved.FAILED, Saved.STORED, Saved.STORED]
+        saved = await bench.save_in_one_batch(good[0], bad, good[1], good[2])
+        assert saved == [SaveResult.STORED, SaveResult.FAILED, SaveResult.STORED, SaveResult.STORED]
         assert await bench.list_ids() == {event.id for event in good}
 
 
@@ -73,8 +73,8 @@ async def test_rows_of_one_batch_that_share_a_key_are_decided_as_if_alone(databa
     low, high = sorted((make_event(kind=3, created_at=5, content=c) for c in "ab"), key=lambda event: event.id)
     once = make_event(content="once")
     async with bench_on(database) as bench:
-        saved = await bench.save_together(old, new, high, low, once, once)
-        assert saved[:4] == [Saved.SUPERSEDED, Saved.STORED, Saved.SUPERSEDED, Saved.STORED]
+        saved = await bench.save_in_one_batch(old, new, high, low, once, once)
+        assert saved[:4] == [SaveResult.SUPERSEDED, SaveResult.STORED, SaveResult.SUPERSEDED, SaveResult.STORED]
         assert sorted(result.name for result in saved[4:]) == ["DUPLICATE", "STORED"]
         assert await bench.list_ids() == {new.id, low.id, once.id}
         assert len(bench.published) == 3
@@ -83,7 +83,7 @@ async def test_rows_of_one_batch_that_share_a_key_are_decided_as_if_alone(databa
 async def test_rows_lie_in_the_order_of_their_ids_and_not_of_their_arrival(database: dict[str, Any]) -> None:
     events = [make_event(content=str(number)) for number in range(100)]
     async with bench_on(database) as bench:
-        await bench.save_together(*events)
+        await bench.save_in_one_batch(*events)
         for table in ("notes", "feed"):
             rows = await bench.pool.fetch(f"SELECT id FROM {table} ORDER BY ctid")
             assert [row["id"].hex() for row in rows] == sorted(event.id for event in events)
@@ -93,17 +93,17 @@ async def test_a_note_and_its_deletion_in_one_batch_leave_the_deletion(database:
     note = make_event(content="gone")
     request = make_event(kind=5, tags=(("e", note.id),))
     async with bench_on(database) as bench:
-        await bench.save_together(note, request)
+        await bench.save_in_one_batch(note, request)
         assert await bench.list_ids() == {request.id}
-        assert await bench.save_together(note) == [Saved.DELETED]
+        assert await bench.save_in_one_batch(note) == [SaveResult.DELETED]
 
 
 async def test_tags_go_with_their_note(database: dict[str, Any]) -> None:
     note = make_event(tags=(("t", "x"), ("t", "x"), ("t", "y")))
     async with bench_on(database) as bench:
-        await bench.save_together(note)
+        await bench.save_in_one_batch(note)
         assert await bench.pool.fetchval("SELECT count(*) FROM tags") == 2
-        await bench.save_together(make_event(kind=5, tags=(("e", note.id),)))
+        await bench.save_in_one_batch(make_event(kind=5, tags=(("e", note.id),)))
         assert await bench.pool.fetchval("SELECT count(*) FROM tags WHERE note_id = $1", bytes.fromhex(note.id)) == 0
 
 
@@ -112,11 +112,11 @@ async def test_notes_behind_large_rings_wait_for_one_of_them_and_not_for_all(dat
     claim = to_ring_note(make_ring_note()).claim
     assert claim is not None
     ring = tuple(number.to_bytes(32) for number in range(1024))
-    rings = [msgspec.structs.replace(claim, ring=ring, pre_id=f"{number:064x}") for number in range(3)]
+    rings = [msgspec.structs.replace(claim, ring=ring, signed_id=f"{number:064x}") for number in range(3)]
     large = [Note(make_event(content=f"large {n}"), b"{}", rings[n]) for n in range(3)]
     async with bench_on(database18) as bench:
         waiting = [bench.writer.save(note) for note in (*large, *map(to_note, small))]
-        assert await asyncio.gather(*waiting) == [Saved.STORED] * 13
+        assert await asyncio.gather(*waiting) == [SaveResult.STORED] * 13
         # The first that waits, and all that is small; then those that were passed over.
         assert [commit.notes for commit in bench.commits] == [11, 1, 1]
         assert bench.published[-2:] == [large[1].event.id, large[2].event.id]
@@ -137,5 +137,5 @@ async def test_too_much_waiting_is_refused_and_not_lost(
 async def test_a_version_that_is_refused_displaces_no_other_of_its_batch(database: dict[str, Any]) -> None:
     old, new = (make_event(kind=0, created_at=created_at) for created_at in (1000, 2000))
     async with bench_on(database) as bench:
-        await bench.save_together(make_event(kind=5, tags=(("e", new.id),)))
-        assert await bench.save_together(old, new) == [Saved.STORED, Saved.DELETED]
+        await bench.save_in_one_batch(make_event(kind=5, tags=(("e", new.id),)))
+        assert await bench.save_in_one_batch(old, new) == [SaveResult.STORED, SaveResult.DELETED]

@@ -75,7 +75,7 @@ class TestPaidAtLnd(PaidNotes):
             assert (await author.next("OK"))[:2] == [note.id, True]
         connection = await asyncpg.connect(**database18)
         try:
-            kept = await connection.fetch("SELECT amount_msat, reason, note_id FROM surplus")
+            kept = await connection.fetch("SELECT amount_msat, reason, note_id FROM unapplied_payments")
         finally:
             await connection.close()
         assert [tuple(record) for record in kept] == [(5_000, "over", None)]

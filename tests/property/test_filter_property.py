@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 
 from relay.delivery.subscriptions import Subscription, Subscriptions
 from relay.limits import Limits
-from relay.protocol.filter import Filter, find_facts, matches, parse_filter
+from relay.protocol.filter import Filter, find_facts, matches_filter, parse_filter
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
 from relay.storage.query import build_count
 from relay.storage.reader import Store
 from relay.verify.claim import Claim
 from tests.support.client_messages import write_filter
-from tests.support.strategies import RANKS, filters, ranked_filters
+from tests.support.strategies import PRICES, filters, priced_filters
 from tests.support.strategies import notes as any_notes
 
 
 def oracle(filter_: Filter, note: Note) -> bool:
     """Read NIP-01 aloud."""
     event = note.event
-    if note.rank < filter_.min_rank:
+    if note.price_paid_msat < filter_.min_price_msat:
         return False
     for name, wanted in (("id", filter_.ids), ("pubkey", filter_.authors), ("kind", filter_.kinds)):
         if wanted is not None and getattr(event, name) not in wanted:
@@ -49,18 +49,18 @@ def says(claim: Claim, key: str, value: str) -> bool:
     return str(getattr(claim, names.get(key, key))) == value
 
 
-@given(ranked_filters, any_notes)
+@given(priced_filters, any_notes)
 @settings(max_examples=1000)
 def test_a_filter_matches_what_the_oracle_says(filter_: Filter, note: Note) -> None:
-    assert matches(filter_, find_facts(note.event, note.claim, note.rank)) == oracle(filter_, note)
+    assert matches_filter(filter_, find_facts(note.event, note.claim, note.price_paid_msat)) == oracle(filter_, note)
 
 
-@given(ranked_filters, any_notes, st.sampled_from(RANKS))
+@given(priced_filters, any_notes, st.sampled_from(PRICES))
 def test_a_note_that_rose_is_new_to_those_only_who_did_not_see_it_before(
-    filter_: Filter, note: Note, risen_from: int
+    filter_: Filter, note: Note, previous_price_msat: int
 ) -> None:
-    facts = find_facts(note.event, note.claim, note.rank, risen_from)
-    assert matches(filter_, facts) == (filter_.min_rank > risen_from and oracle(filter_, note))
+    facts = find_facts(note.event, note.claim, note.price_paid_msat, previous_price_msat)
+    assert matches_filter(filter_, facts) == (filter_.min_price_msat > previous_price_msat and oracle(filter_, note))
 
 
 @given(filters)
@@ -77,7 +77,7 @@ class Nobody:
 
 
 @given(
-    st.lists(st.lists(ranked_filters, min_size=1, max_size=3), max_size=8), st.lists(any_notes, max_size=5), st.data()
+    st.lists(st.lists(priced_filters, min_size=1, max_size=3), max_size=8), st.lists(any_notes, max_size=5), st.data()
 )
 @settings(max_examples=300)
 def test_the_subscription_index_finds_what_brute_force_finds(
@@ -112,7 +112,7 @@ def test_postgres_finds_what_the_oracle_finds(database_between_loops: dict[str, 
         # Pages of two rows, or of one large one: every answer is put together from several.
         store = Store(pool, pool, lambda _: None, page_rows=2, page_bytes=1000)
 
-        @given(st.lists(any_notes, max_size=8), st.lists(ranked_filters, min_size=1, max_size=3))
+        @given(st.lists(any_notes, max_size=8), st.lists(priced_filters, min_size=1, max_size=3))
         @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         def check(wanted: list[Note], asked: list[Filter]) -> None:
             runner.run(compare(pool, store, wanted, asked))

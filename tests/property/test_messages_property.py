@@ -17,7 +17,7 @@ from relay.protocol.messages import (
     Malformed,
     Publish,
     Req,
-    parse,
+    parse_message,
 )
 from relay.protocol.refusal import Rejected
 from tests.support.client_messages import encode_client_message
@@ -35,7 +35,7 @@ verbs = st.sampled_from(["EVENT", "REQ", "CLOSE", "COUNT", "AUTH", "NEG-OPEN", "
 
 def is_message_or_refusal(frame: str | bytes) -> bool:
     try:
-        message = parse(frame, LIMITS)
+        message = parse_message(frame, LIMITS)
     except Rejected as rejected:
         return isinstance(rejected, Malformed)
     return isinstance(message, ClientMessage)
@@ -78,7 +78,7 @@ def test_an_event_with_any_member_replaced_gives_a_message_or_a_refusal(
 @settings(max_examples=500)
 def test_what_is_encoded_is_read_back_as_it_was(message: ClientMessage) -> None:
     try:
-        assert parse(encode_client_message(message), LIMITS) == message
+        assert parse_message(encode_client_message(message), LIMITS) == message
     except Malformed:
         # Values of #e and #p that are no ids cannot be asked for.
         assert has_bad_reference(message)

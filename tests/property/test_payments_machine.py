@@ -21,10 +21,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from relay.pricing.checkout import Charged
 from relay.pricing.lightning.backend import BackendError
-from relay.pricing.settlement import Terms, to_due
+from relay.pricing.settlement import SettlementTerms, to_due
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.insert import insert_batch
-from relay.storage.row import Saved
+from relay.storage.row import SaveResult
 from tests.conftest import PostgresServer
 from tests.support.events import to_ring_note
 from tests.support.killable import Killed, Process
@@ -114,20 +114,24 @@ class PaymentsMachine(RuleBasedStateMachine):
         name, note, tier = action
         asked = {row.note_id for row in after.invoices if row.state == "open"}
         if name == "send" and TIERS[tier].price_msat:
-            is_kept = before.rank_of(IDS[note]) >= TIERS[tier].price_msat
-            is_bought = before.surplus_of(IDS[note]) >= TIERS[tier].price_msat
+            is_kept = before.price_of(IDS[note]) >= TIERS[tier].price_msat
+            is_bought = before.unapplied_of(IDS[note]) >= TIERS[tier].price_msat
             # What waits for a note buys it before anybody is asked to pay again.
             assert not (isinstance(result, Charged) and (is_kept or is_bought))
             if isinstance(result, Rejected) and "unavailable" in str(result):
-                assert after.parked <= before.parked
+                assert after.unpaid <= before.unpaid
             if isinstance(result, Charged) and len(after.invoices) > len(before.invoices):
                 # Nobody is asked to pay for what would be refused if they paid now.
-                assert self._bench.run(self._try(note, tier)) in (Saved.STORED, Saved.RAISED, Saved.PENDING)
+                assert self._bench.run(self._try(note, tier)) in (
+                    SaveResult.STORED,
+                    SaveResult.UPGRADED,
+                    SaveResult.HELD,
+                )
         # NIP-09: a request cannot be deleted.
-        if name == "delete" and NOTES[note].kind != 5 and isinstance(result, Saved) and result.accepted:
+        if name == "delete" and NOTES[note].kind != 5 and isinstance(result, SaveResult) and result.accepted:
             assert IDS[note] not in after.here | asked
         if name == "clean":
-            assert after.parked <= {row.note_id for row in after.invoices if row.is_open}
+            assert after.unpaid <= {row.note_id for row in after.invoices if row.is_open}
             assert asked <= after.here
 
     @rule(number=processes, action=actions, steps=st.integers(0, 40))
@@ -212,7 +216,9 @@ class PaymentsMachine(RuleBasedStateMachine):
                 result = self._bench.run(self._processes[number].send(event, TIERS[tier]))
                 assert not isinstance(result, Charged)
                 # Of a note that is here, nothing else is looked at.
-                assert result is Saved.DUPLICATE or (isinstance(result, Rejected) and result.prefix is Prefix.INVALID)
+                assert result is SaveResult.DUPLICATE or (
+                    isinstance(result, Rejected) and result.prefix is Prefix.INVALID
+                )
             after = self._bench.run(read_ledger(self._bench.watcher))
             assert after.invoices == self._ledger.invoices
 
@@ -231,7 +237,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         # Whoever listened to a process that died hears it from another, which reads the feed.
         assert published <= Counter(ledger.news) if self._has_died else published == Counter(ledger.news)
         for note_id, price_msat, _ in (told for process in self._processes for told in process.told):
-            assert ledger.highest_rank_of(note_id) >= price_msat
+            assert ledger.highest_price_of(note_id) >= price_msat
 
     def teardown(self) -> None:
         if hasattr(self, "_processes"):
@@ -256,7 +262,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         paid = {booked.reference for booked in self._node.books.values() if booked.index}
         assert paid - self._unclaimed <= self._settled
         assert self._ledger.invoices == []
-        assert self._ledger.parked == set()
+        assert self._ledger.unpaid == set()
         assert self._ledger.pending == {}
 
     @contextmanager
@@ -289,13 +295,13 @@ class PaymentsMachine(RuleBasedStateMachine):
             self._shown.append(payment_hash)
         return result
 
-    async def _try(self, note: int, tier: int) -> Saved:
+    async def _try(self, note: int, tier: int) -> SaveResult:
         """Return what would become of a note that is paid for now."""
-        paid = replace(to_ring_note(NOTES[note]), rank=TIERS[tier].price_msat)
+        paid = replace(to_ring_note(NOTES[note]), price_paid_msat=TIERS[tier].price_msat)
         transaction = self._bench.watcher.transaction()
         await transaction.start()
         try:
-            due = to_due(paid, Terms(self._processes[0].publish_every_s, POLICY.forget_after_s))
+            due = to_due(paid, SettlementTerms(self._processes[0].publish_every_s, POLICY.forget_after_s))
             return (await insert_batch(self._bench.watcher, [due])).saved[0]
         finally:
             await transaction.rollback()
@@ -333,5 +339,5 @@ def test_a_payment_between_the_look_up_and_the_cancelling_of_an_expired_invoice_
     machine.act(0, ("look_up", 0, 0))
     machine.check()
     assert machine._ledger.notes == {IDS[0]: TIERS[1].price_msat}
-    assert machine._ledger.surplus == []
+    assert machine._ledger.unapplied == []
     machine.teardown()

@@ -151,10 +151,10 @@ FORMS = [
     ),
     Case(
         "blocked: rings have at most {max_size} members in this form; sign with a smaller one",
-        "The ring is larger than the operator takes in these forms (`ring.max_size_compat`).",
+        "The ring is larger than the operator takes in these forms (`ring.max_size_message_forms`).",
         "Sign with a smaller ring, or a bound note.",
         {"words of a large ring": lambda v: _make(v, Form.NIP97)},
-        settings={"ring": {"max_size_compat": 3}},
+        settings={"ring": {"max_size_message_forms": 3}},
     ),
     Case(
         "blocked: the note's own pubkey is a member of its ring; use a throwaway key",

@@ -46,7 +46,7 @@ PAYMENTS = [
     ),
     Case(
         "error: too many notes wait to be paid for; try again in some minutes",
-        "There are `invoices.max_parked` of them, or `invoices.max_parked_mib` MiB.",
+        "There are `invoices.max_unpaid_notes` of them, or `invoices.max_unpaid_mib` MiB.",
         "Send the same note again later. Those whose invoices expire go.",
         Elsewhere(f"{_SPECIAL}::test_so_many_notes_wait_and_no_more"),
     ),

@@ -116,7 +116,7 @@ async def test_so_many_invoices_are_open_and_no_more(database18: dict[str, Any],
         assert await client.publish(make_ring_note("1")) == (False, text)
 
 
-@pytest.mark.parametrize("bound", [{"max_parked": 1}, {"max_parked_mib": 1}])
+@pytest.mark.parametrize("bound", [{"max_unpaid_notes": 1}, {"max_unpaid_mib": 1}])
 async def test_so_many_notes_wait_and_no_more(
     database18: dict[str, Any], tmp_path: Path, bound: dict[str, int]
 ) -> None:
@@ -125,7 +125,11 @@ async def test_so_many_notes_wait_and_no_more(
         text = "error: too many notes wait to be paid for; try again in some minutes"
         answers = [await client.publish(make_ring_note("x" * 90_000 + str(number))) for number in range(13)]
         assert answers[-1] == (False, text)
-        assert sum(said != text for _, said in answers) == len(sold.node.made) == (1 if "max_parked" in bound else 11)
+        assert (
+            sum(said != text for _, said in answers)
+            == len(sold.node.made)
+            == (1 if "max_unpaid_notes" in bound else 11)
+        )
 
 
 async def test_a_note_sent_twice_at_once_gets_one_invoice(database18: dict[str, Any], tmp_path: Path) -> None:
@@ -160,6 +164,9 @@ async def test_a_node_that_does_not_answer_sells_nothing(database18: dict[str, A
         text = "error: invoices are unavailable, try again later"
         assert await client.publish(make_ring_note()) == (False, text)
         connection = await asyncpg.connect(**database18)
-        assert await connection.fetchval("SELECT (SELECT count(*) FROM parked) + (SELECT count(*) FROM invoices)") == 0
+        assert (
+            await connection.fetchval("SELECT (SELECT count(*) FROM unpaid_notes) + (SELECT count(*) FROM invoices)")
+            == 0
+        )
         await connection.close()
         await sold.node.start()

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from relay.pricing.bolt11 import read_amount_msat
 from relay.pricing.lightning import open_backend
-from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import REFUSED
 from relay.pricing.settings import LightningSection, read_secret
 from tests.support.lightning_rig import LightningRig
@@ -46,7 +46,7 @@ async def look(backend: Backend, reference: bytes, invoice: Invoice) -> Payment:
         return await backend.lookup(reference, invoice.payment_hash)
 
 
-async def pay_until_told(rig: LightningRig, backend: Backend, stream: AsyncIterator[Settlement]) -> Settlement:
+async def pay_until_told(rig: LightningRig, backend: Backend, stream: AsyncIterator[SettlementHint]) -> SettlementHint:
     """Pay invoices until the stream, which may still be connecting, tells of one of them."""
     paid = set()
     told = asyncio.ensure_future(anext(stream))
@@ -233,7 +233,7 @@ def assert_nothing_behind(error: BackendError) -> None:
     assert error.__context__ is None or error.__suppress_context__
 
 
-async def read_to_end(stream: AsyncIterator[Settlement]) -> None:
+async def read_to_end(stream: AsyncIterator[SettlementHint]) -> None:
     """Read until the stream ends, be it with an error."""
     try:
         async for _ in stream:

@@ -101,4 +101,4 @@ def to_note(event: Event) -> Note:
 
 def to_ring_note(event: Event) -> Note:
     """Return a ring note as the relay's inner parts pass it on."""
-    return Note(event, encode_event(event), proof.find(event))
+    return Note(event, encode_event(event), proof.detect_claim(event))

@@ -19,10 +19,10 @@ from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
 from relay.storage.note import Note
-from relay.storage.payments.unpaid_notes import Parking
+from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.reader import Store
 from relay.storage.retention import delete_expired
-from relay.storage.row import Saved
+from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
 from tests.support.scripted_node import ScriptedBackend, ScriptedNode
@@ -58,7 +58,7 @@ class Observer:
 
     def report_published(self, seconds: float) -> None: ...
 
-    def report_invoices(self, by_state: dict[str, int], parking: Parking) -> None: ...
+    def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None: ...
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Process:
     unix: Callable[[], int]
     skew_s: int
     published: Counter[tuple[bytes, int]] = field(default_factory=Counter)
-    told: list[tuple[bytes, int, Saved]] = field(default_factory=list)
+    told: list[tuple[bytes, int, SaveResult]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Begin with nothing but what is in the database."""
@@ -91,7 +91,7 @@ class Process:
             feed=Feed(self.pool, self._publish),
             publish=self._publish,
             report=lambda _: None,
-            max_pending=10,
+            max_held=10,
         )
         self.payments = Payments(
             self.policy,
@@ -112,11 +112,11 @@ class Process:
             LIMITS,
             RingPolicy(),
             AcceptPolicy(plain=True),
-            PrivacyPolicy(publish_every_s=self.publish_every_s, max_pending=10),
+            PrivacyPolicy(publish_every_s=self.publish_every_s, max_held=10),
             Store(self.pool, self.pool, lambda *_: None),
             self.verify_pool,
             self.writer,
-            self.payments.till,
+            self.payments.checkout,
             self.now,
         )
         self._writing = asyncio.create_task(self.writer.run())
@@ -149,7 +149,7 @@ class Process:
             raise TimeoutError
         return task.result()
 
-    async def send(self, event: Event, tier: Tier) -> Saved | Charged | Rejected:
+    async def send(self, event: Event, tier: Tier) -> SaveResult | Charged | Rejected:
         """Send an event on a path as a client does, listen for its payment, and return what came of it."""
         try:
             return await self.handler.take(event, tier, Session(LIMITS, self.clock_s), self.clock_s)
@@ -169,21 +169,21 @@ class Process:
         await self.payments.collector.look_up_due()
 
     async def tick(self) -> None:
-        await self.writer.publish_pending(self.now())
+        await self.writer.publish_held(self.now())
 
     async def expire(self) -> None:
         async with self.pool.acquire() as connection:
             await delete_expired(connection, self.now())
 
     def _listen(self, charged: Charged) -> None:
-        def tell(saved: Saved) -> None:
+        def tell(saved: SaveResult) -> None:
             self.told.append((charged.note_id, charged.price_msat, saved))
 
-        self.payments.payers.listen(charged.note_id, charged.price_msat, self, tell)
+        self.payments.payment_listeners.listen(charged.note_id, charged.price_msat, self, tell)
 
     async def _publish(self, notes: Iterable[Note]) -> None:
         for note in self.payments.pass_on(notes):
-            self.published[bytes.fromhex(note.event.id), note.risen_from] += 1
+            self.published[bytes.fromhex(note.event.id), note.previous_price_msat] += 1
 
 
 def _make_connection_class(life: Life) -> type[asyncpg.Connection]:

@@ -7,16 +7,16 @@ import asyncpg
 
 # A free deletion has the rank of what it deletes, and nobody paid for it.
 _AUDIT = """
-CREATE TABLE bought (id bytea NOT NULL, rank bigint NOT NULL);
-CREATE TABLE promised (id bytea NOT NULL, rank bigint NOT NULL);
+CREATE TABLE bought (id bytea NOT NULL, price_paid_msat bigint NOT NULL);
+CREATE TABLE promised (id bytea NOT NULL, price_paid_msat bigint NOT NULL);
 CREATE FUNCTION keep_bought() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN INSERT INTO bought VALUES (NEW.id, NEW.rank); RETURN NULL; END';
+    'BEGIN INSERT INTO bought VALUES (NEW.id, NEW.price_paid_msat); RETURN NULL; END';
 CREATE FUNCTION keep_promised() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN INSERT INTO promised VALUES (NEW.id, NEW.rank); RETURN NULL; END';
-CREATE TRIGGER keep_promised AFTER INSERT OR UPDATE OF rank ON pending
-    FOR EACH ROW WHEN (NEW.rank IS NOT NULL) EXECUTE FUNCTION keep_promised();
-CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF rank ON notes
-    FOR EACH ROW WHEN (NEW.rank IS NOT NULL AND NOT (NEW.kind = 5 AND position('"content":""'::bytea IN NEW.event) > 0))
+    'BEGIN INSERT INTO promised VALUES (NEW.id, NEW.price_paid_msat); RETURN NULL; END';
+CREATE TRIGGER keep_promised AFTER INSERT OR UPDATE OF price_paid_msat ON held_notes
+    FOR EACH ROW WHEN (NEW.price_paid_msat IS NOT NULL) EXECUTE FUNCTION keep_promised();
+CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF price_paid_msat ON notes
+    FOR EACH ROW WHEN (NEW.price_paid_msat IS NOT NULL AND NOT (NEW.kind = 5 AND position('"content":""'::bytea IN NEW.event) > 0))
     EXECUTE FUNCTION keep_bought();
 """
 _NOTES = "notes, tags, ring_members, spent_signatures, answers, pending, parked, feed"
@@ -29,7 +29,7 @@ class Asked(NamedTuple):
     reference: bytes
     note_id: bytes
     tier: str
-    rank: int
+    price_paid_msat: int
     state: str
     payment_hash: bytes | None
 
@@ -51,10 +51,10 @@ class Ledger:
     """
 
     invoices: list[Asked]
-    parked: set[bytes]
+    unpaid: set[bytes]
     notes: dict[bytes, int]
     pending: dict[bytes, int]
-    surplus: list[tuple[bytes | None, int]]
+    unapplied: list[tuple[bytes | None, int]]
     bought: list[tuple[bytes, int]]
     promised: list[tuple[bytes, int]]
     news: list[tuple[bytes, int]]
@@ -63,26 +63,29 @@ class Ledger:
     def spent_msat(self) -> int:
         """Return what the tables account for: notes that were published at a rank, those that wait for it, and surplus."""
         return (
-            sum(rank for _, rank in self.bought)
-            + sum(rank for rank in self.pending.values())
-            + sum(amount for _, amount in self.surplus)
+            sum(price_paid_msat for _, price_paid_msat in self.bought)
+            + sum(price_paid_msat for price_paid_msat in self.pending.values())
+            + sum(amount for _, amount in self.unapplied)
         )
 
     @property
     def here(self) -> set[bytes]:
         """Return which notes are anywhere."""
-        return self.parked | self.notes.keys() | self.pending.keys()
+        return self.unpaid | self.notes.keys() | self.pending.keys()
 
-    def rank_of(self, note_id: bytes) -> int:
+    def price_of(self, note_id: bytes) -> int:
         """Return at which rank a note is here, -1 where it is not."""
         return max(self.notes.get(note_id, -1), self.pending.get(note_id, -1))
 
-    def highest_rank_of(self, note_id: bytes) -> int:
+    def highest_price_of(self, note_id: bytes) -> int:
         """Return the highest rank that a note ever had, be it while it waited."""
-        return max((rank for known, rank in [*self.bought, *self.promised] if known == note_id), default=0)
+        return max(
+            (price_paid_msat for known, price_paid_msat in [*self.bought, *self.promised] if known == note_id),
+            default=0,
+        )
 
-    def surplus_of(self, note_id: bytes) -> int:
-        return sum(amount for owner, amount in self.surplus if owner == note_id)
+    def unapplied_of(self, note_id: bytes) -> int:
+        return sum(amount for owner, amount in self.unapplied if owner == note_id)
 
 
 async def begin_audit(connection: asyncpg.Connection) -> None:
@@ -99,19 +102,19 @@ async def read_ledger(connection: asyncpg.Connection) -> Ledger:
     """Read all of it in one statement, and so in one moment."""
     record = await connection.fetchrow(
         """
-        SELECT array(SELECT (reference, note_id, tier, rank, state, payment_hash) FROM invoices) AS invoices,
-               array(SELECT id FROM parked) AS parked,
-               array(SELECT (id, coalesce(rank, 0)) FROM notes) AS notes,
-               array(SELECT (id, coalesce(rank, 0)) FROM pending) AS pending,
-               array(SELECT (note_id, amount_msat) FROM surplus) AS surplus,
-               array(SELECT (id, rank) FROM bought) AS bought,
-               array(SELECT (id, rank) FROM promised) AS promised,
-               array(SELECT (id, coalesce(above, -1)) FROM feed ORDER BY seq) AS news
+        SELECT array(SELECT (reference, note_id, tier, price_msat, state, payment_hash) FROM invoices) AS invoices,
+               array(SELECT id FROM unpaid_notes) AS unpaid_notes,
+               array(SELECT (id, coalesce(price_paid_msat, 0)) FROM notes) AS notes,
+               array(SELECT (id, coalesce(price_paid_msat, 0)) FROM held_notes) AS held_notes,
+               array(SELECT (note_id, amount_msat) FROM unapplied_payments) AS unapplied_payments,
+               array(SELECT (id, price_paid_msat) FROM bought) AS bought,
+               array(SELECT (id, price_paid_msat) FROM promised) AS promised,
+               array(SELECT (id, coalesce(previous_price_msat, -1)) FROM feed ORDER BY seq) AS news
         """
     )
     return Ledger(
         [Asked(*row) for row in record["invoices"]],
-        set(record["parked"]),
-        *(dict(map(tuple, record[name])) for name in ("notes", "pending")),
-        *([tuple(row) for row in record[name]] for name in ("surplus", "bought", "promised", "news")),
+        set(record["unpaid_notes"]),
+        *(dict(map(tuple, record[name])) for name in ("notes", "held_notes")),
+        *([tuple(row) for row in record[name]] for name in ("unapplied_payments", "bought", "promised", "news")),
     )

@@ -25,7 +25,9 @@ def check_publication(ledger: Ledger) -> None:
     assert max(Counter(ledger.news).values(), default=1) == 1
     assert max(Counter(ledger.bought).values(), default=1) == 1
     # What is published waits only to rise.
-    assert all(ledger.notes[note] < rank for note, rank in ledger.pending.items() if note in ledger.notes)
+    assert all(
+        ledger.notes[note] < price_paid_msat for note, price_paid_msat in ledger.pending.items() if note in ledger.notes
+    )
 
 
 def check_caps(ledger: Ledger, policy: InvoicePolicy) -> None:
@@ -33,7 +35,7 @@ def check_caps(ledger: Ledger, policy: InvoicePolicy) -> None:
     asked = Counter((row.note_id, row.tier) for row in ledger.invoices if row.is_open)
     assert max(asked.values(), default=1) == 1
     assert len(asked) <= policy.max_open
-    assert len(ledger.parked) <= policy.max_parked
+    assert len(ledger.unpaid) <= policy.max_unpaid_notes
     # Those that were closed, or have expired, keep nobody from ordering again.
     unpaid = Counter(row.note_id for row in ledger.invoices if row.is_open)
     assert max(unpaid.values(), default=0) <= policy.max_per_note

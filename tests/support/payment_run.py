@@ -143,7 +143,7 @@ async def selling(directory: Path, node_directory: Path, **settings: str) -> Asy
     clock.write_text("0")
     try:
         prelude = _PRELUDE.format(clock=str(clock))
-        options = {**to_settings(node), "METRICS__TICK_S": "0", **settings}
+        options = {**to_settings(node), "METRICS__SNAPSHOT_EVERY_S": "0", **settings}
         async with serve(directory, prelude=prelude, **options) as served:
             yield Run(served, node, clock)
     finally:

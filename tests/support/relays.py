@@ -35,7 +35,7 @@ def make_config(connect_arguments: dict[str, Any], **sections: Any) -> Config:
     sections.setdefault("server", {})
     sections["server"] = {"port": 0, "private_port": 0, **sections["server"]}
     sections["database"] = {"url": to_database_url(connect_arguments), **sections.get("database", {})}
-    sections.setdefault("metrics", {"tick_s": 0})
+    sections.setdefault("metrics", {"snapshot_every_s": 0})
     sections.setdefault("tiers", WITHOUT_WORK)
     return Config(**sections)
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 
 
 @dataclass(eq=False)
@@ -88,14 +88,14 @@ class ScriptedBackend:
     async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
         return await self._ask("cancel", lambda: self._node.cancel(payment_hash))
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """Tell of each payment after the cursor twice, and end."""
         paid = sorted((booked for booked in self._node.books.values() if booked.index), key=lambda booked: booked.index)
         for booked in paid:
             if booked.index > int(cursor or "0"):
                 for _ in range(2):
                     self._step()
-                    yield Settlement(booked.payment_hash, str(booked.index))
+                    yield SettlementHint(booked.payment_hash, str(booked.index))
 
     async def close(self) -> None:
         pass

@@ -19,7 +19,7 @@ LETTERS = ["t", "T", "e", "p", "R"]
 VALUES = ["x", "y", "", "\0", "\xff", "z" * 600, "a" * 64]
 TIMES = [0, 1, 2, 3, 1000]
 # Prices in msat; most notes are free.
-RANKS = [0, 0, 1_000, 5_000]
+PRICES = [0, 0, 1_000, 5_000]
 MEMBERS = [bytes([number]) * 32 for number in range(1, 6)]
 RINGS = [tuple(MEMBERS[:2]), tuple(MEMBERS[:3]), tuple(MEMBERS[1:]), tuple(reversed(MEMBERS))]
 KEY_IMAGES = ["02" + "a" * 64, "03" + "b" * 64]
@@ -63,10 +63,10 @@ claims = st.builds(
     st.sampled_from(SCOPES),
 )
 notes = st.builds(
-    lambda event, claim, rank: Note(event, encode_event(event), claim, rank=rank),
+    lambda event, claim, price_paid_msat: Note(event, encode_event(event), claim, price_paid_msat=price_paid_msat),
     events,
     st.none() | claims,
-    st.sampled_from(RANKS),
+    st.sampled_from(PRICES),
 )
 
 
@@ -102,6 +102,8 @@ filters = st.builds(
     limit=st.none() | st.integers(0, 6),
 )
 # As a path asks for a client.
-ranked_filters = st.builds(
-    lambda filter_, rank: msgspec.structs.replace(filter_, min_rank=rank), filters, st.sampled_from(RANKS)
+priced_filters = st.builds(
+    lambda filter_, price_paid_msat: msgspec.structs.replace(filter_, min_price_msat=price_paid_msat),
+    filters,
+    st.sampled_from(PRICES),
 )

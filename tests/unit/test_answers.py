@@ -24,7 +24,7 @@ def make_answer(kind: int = 7) -> Any:
 @pytest.mark.parametrize("kind", [7, 1018])
 def test_an_answer_is_read_with_its_target_member_and_ring(kind: int) -> None:
     note = make_answer(kind)
-    claim = proof.find(note)
+    claim = proof.detect_claim(note)
     assert claim is not None
     answer = find_answer(note, claim)
     assert answer is not None
@@ -35,12 +35,12 @@ def test_an_answer_is_read_with_its_target_member_and_ring(kind: int) -> None:
 def test_a_plain_reaction_and_another_kind_are_no_answers() -> None:
     assert find_answer(make_event(kind=7, tags=(("e", TARGET),)), None) is None
     note = make_ring_note(kind=1, tags=(("e", TARGET),), scope=f"1:{TARGET}")
-    assert find_answer(note, proof.find(note)) is None
+    assert find_answer(note, proof.detect_claim(note)) is None
 
 
 def test_only_the_bound_form_answers_as_elsewhere_tags_are_not_signed_by_the_ring() -> None:
     note = make_answer()
-    claim = proof.find(note)
+    claim = proof.detect_claim(note)
     assert claim is not None
     assert find_answer(note, msgspec.structs.replace(claim, form=Form.TEXT)) is None
 
@@ -48,7 +48,7 @@ def test_only_the_bound_form_answers_as_elsewhere_tags_are_not_signed_by_the_rin
 def test_the_same_member_has_the_same_key_in_rings_of_any_size_and_other_members_have_others() -> None:
     def key_of(**options: Any) -> Any:
         note = make_ring_note("+", kind=7, tags=(("e", TARGET),), scope=f"7:{TARGET}", **options)
-        answer = find_answer(note, proof.find(note))
+        answer = find_answer(note, proof.detect_claim(note))
         assert answer is not None
         return answer.key
 

@@ -17,7 +17,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 
 from relay.client.network.send import MAX_SHOWN_NOTICES
-from relay.client.signing.padding import FRAME_SIZES, make_frame
+from relay.client.signing.padding import FRAME_SIZES, encode_padded
 from relay.client.terminal.notices import to_printable
 from relay.protocol.event import Event, encode_event
 from tests.support.tls import make_tls
@@ -154,9 +154,9 @@ async def test_padding_can_be_left_out_with_a_warning() -> None:
 
 @pytest.mark.parametrize("size", FRAME_SIZES)
 def test_a_frame_that_just_fits_is_not_padded_further(size: int) -> None:
-    bare = len(make_frame(make_event(content=""), is_padded=False))
-    assert len(make_frame(make_event(content="x" * (size - bare)))) == size
-    larger = make_frame(make_event(content="x" * (size - bare + 1)))
+    bare = len(encode_padded(make_event(content=""), is_padded=False))
+    assert len(encode_padded(make_event(content="x" * (size - bare)))) == size
+    larger = encode_padded(make_event(content="x" * (size - bare + 1)))
     assert len(larger) == (4 * size if size < FRAME_SIZES[-1] else size + 1)
 
 
@@ -285,7 +285,7 @@ async def close_as_too_big(connection: ServerConnection, event_id: str) -> None:
 async def test_a_note_that_padding_made_too_big_may_be_sent_without() -> None:
     async with run_relay(close_as_too_big) as relay:
         finished = await publish(relay.url, to_lines(make_event(1), make_event(2)))
-    bare = len(make_frame(make_event(), is_padded=False))
+    bare = len(encode_padded(make_event(), is_padded=False))
     assert finished.err.count(f"try --no-padding, which sends {bare} bytes, not {FRAME_SIZES[0]}") == 1
 
 

@@ -17,7 +17,7 @@ from relay.client.signing.ring_sign import make_bound_note
 from relay.protocol.event import Event, Tag, compute_id, encode_event
 from relay.protocol.ring_terms import Scheme
 from relay.verify.encoding import RingSignature, encode_ring_a
-from relay.verify.form_bound import compute_pre_id
+from relay.verify.form_bound import compute_signed_id
 from relay.verify.ring_equations import to_ring_id
 from tests.support.events import make_words_note
 
@@ -128,7 +128,7 @@ def test_a_bound_note_is_reported_with_all_it_proves(verify: Verify) -> None:
             "ring_id": to_ring_id(RING),
             "key_image": None,
             "scope": None,
-            "signed_text": f"nostr-ring-note:v1:{compute_pre_id(note)}",
+            "signed_text": f"nostr-ring-note:v1:{compute_signed_id(note)}",
         },
     )
 

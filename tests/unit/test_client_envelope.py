@@ -6,7 +6,7 @@ import time
 from coincurve import PrivateKey
 
 from relay.client.commands.publish_signed import MAX_UNASKED_S
-from relay.client.signing.envelope import USUAL_POW_BITS, estimate_work_s, seal_again
+from relay.client.signing.envelope import USUAL_POW_BITS, estimate_work_s, sign_event_again
 from relay.client.signing.ring_sign import make_bound_note
 from relay.client.signing.verify_event import check_note
 from relay.policy.tiers import DEFAULT_TIERS
@@ -20,12 +20,12 @@ SIXTEEN_BITS_S = 5.0
 def test_a_note_mined_again_is_the_same_to_its_ring() -> None:
     author = KEYS[40]
     note = make_ring_note(author=author, pow_bits=2)
-    again = seal_again(note, author, 10)
+    again = sign_event_again(note, author, 10)
     assert count_leading_zero_bits(again.id) >= 10
     assert [tag for tag in again.tags if tag[0] != "nonce"] == [tag for tag in note.tags if tag[0] != "nonce"]
     assert sum(tag[0] == "nonce" for tag in again.tags) == 1
     assert again.pubkey == pubkey_of(author)
-    assert check_note(again).pre_id == check_note(note).pre_id
+    assert check_note(again).signed_id == check_note(note).signed_id
 
 
 def test_the_work_done_unasked_is_less_for_a_long_note() -> None:
@@ -41,12 +41,12 @@ def test_sixteen_bits_for_a_ring_of_a_hundred_take_seconds_and_leave_what_the_ri
         author = PrivateKey()
         note = make_note_of(ring, author, f"Said for the {number}th time by one of us. " * 20)
         begun = time.process_time()
-        mined = seal_again(note, author, 16)
+        mined = sign_event_again(note, author, 16)
         seconds.append(time.process_time() - begun)
         assert count_leading_zero_bits(mined.id) >= 16
         assert [tag[0] for tag in mined.tags].index("nonce") == len(mined.tags) - 1
         assert mined.tags[:-1] == note.tags
-        assert check_note(mined).pre_id == check_note(note).pre_id
+        assert check_note(mined).signed_id == check_note(note).signed_id
     assert statistics.median(seconds) < SIXTEEN_BITS_S
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from relay.config import Config, ConfigError, default_file, describe, list_keys, load
+from relay.config import Config, ConfigError, default_file, describe_config, list_keys, load_config
 
 
 @pytest.fixture(autouse=True)
@@ -30,12 +30,12 @@ def uncomment(text: str) -> str:
 
 
 def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
-    assert load(write(tmp_path, default_file())).model_dump() == Config().model_dump()
+    assert load_config(write(tmp_path, default_file())).model_dump() == Config().model_dump()
 
 
 def test_the_profile_for_disclosures_publishes_in_batches_and_blurs_its_counters_and_changes_nothing_else() -> None:
-    profile = load(Path(__file__).parents[2] / "deploy" / "disclosure.toml")
-    assert (profile.privacy.publish_every_s, profile.metrics.tick_s) == (900, 300)
+    profile = load_config(Path(__file__).parents[2] / "deploy" / "disclosure.toml")
+    assert (profile.privacy.publish_every_s, profile.metrics.snapshot_every_s) == (900, 300)
     sections = {"privacy", "metrics"}
     assert profile.model_dump(exclude=sections) == Config().model_dump(exclude=sections)
 
@@ -51,14 +51,14 @@ def test_every_key_is_in_the_example_file_with_its_default(tmp_path: Path) -> No
     assert written == set(list_keys())
     # These have no default.
     rest = re.sub(r'^(url = "postgresql.*|\w+ = "\.\.\.")$', "", text, flags=re.MULTILINE)
-    assert load(write(tmp_path, rest)).model_dump() == Config().model_dump()
+    assert load_config(write(tmp_path, rest)).model_dump() == Config().model_dump()
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, "data_dir = 'a'\n[limits]\nmax_tags = 5\nmax_filters = 3\n")
     monkeypatch.setenv("RELAY_LIMITS__MAX_TAGS", "7")
     monkeypatch.setenv("RELAY_ACCEPT__PLAIN_KINDS", "[1, 2]")
-    config = load(path)
+    config = load_config(path)
     assert (config.limits.max_tags, config.limits.max_filters) == (7, 3)
     assert config.accept.plain_kinds == {1, 2}
     assert config.data_dir == Path("a")
@@ -85,14 +85,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("[limits]\nquery_timeout_s = 3601", "limits.query_timeout_s"),
         ("[limits]\nevents_per_s = inf", "limits.events_per_s"),
         ("[limits]\nidle_timeout_s = nan", "limits.idle_timeout_s"),
-        ("[metrics]\ntick_s = inf", "metrics.tick_s"),
+        ("[metrics]\nsnapshot_every_s = inf", "metrics.snapshot_every_s"),
         ("limits = 3", "limits"),
         ("[limits", "relay.toml"),
     ],
 )
 def test_a_wrong_key_or_value_in_the_file_is_named(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(named)) as caught:
-        load(write(tmp_path, text))
+        load_config(write(tmp_path, text))
     assert "canary" not in str(caught.value)
     assert "Value error" not in str(caught.value)
 
@@ -114,41 +114,41 @@ def test_a_wrong_variable_is_named_and_its_value_is_not_repeated(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError, match=variable) as caught:
-        load(None)
+        load_config(None)
     assert "canary" not in str(caught.value)
 
 
 def test_variables_of_the_tests_are_not_the_relays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELAY_TEST_DATABASE_URL", "postgresql://x")
-    assert load(None) == Config()
+    assert load_config(None) == Config()
 
 
 def test_a_missing_file_is_an_error_that_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="check-config --print-default"):
-        load(tmp_path / "none.toml")
+        load_config(tmp_path / "none.toml")
 
 
 def test_a_file_that_cannot_be_looked_at_is_an_error_like_any_other(tmp_path: Path) -> None:
     # As in a directory that is closed to the relay, but also for root.
     with pytest.raises(ConfigError, match="File name too long"):
-        load(tmp_path / ("x" * 300))
+        load_config(tmp_path / ("x" * 300))
     deep = tmp_path / "relay.toml"
     deep.write_text(f"tiers = {'[' * 5_000}")
     with pytest.raises(ConfigError, match="nested too deeply"):
-        load(deep)
+        load_config(deep)
 
 
 def test_the_description_hides_the_password(tmp_path: Path) -> None:
-    text = describe(load(write(tmp_path, "[database]\nurl = 'postgresql://me:canary@host/db'")))
+    text = describe_config(load_config(write(tmp_path, "[database]\nurl = 'postgresql://me:canary@host/db'")))
     assert "canary" not in text
     assert '"max_tags": 2000' in text
 
 
 def test_limits_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ring"):
-        load(write(tmp_path, "[ring]\nmin_size = 100\nmax_size = 50"))
+        load_config(write(tmp_path, "[ring]\nmin_size = 100\nmax_size = 50"))
     with pytest.raises(ConfigError, match="limits"):
-        load(write(tmp_path, "[limits]\ndefault_limit = 100\nmax_limit = 50"))
+        load_config(write(tmp_path, "[limits]\ndefault_limit = 100\nmax_limit = 50"))
 
 
 def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -
     for key, value in values.items():
         text = value if isinstance(value, str) else json.dumps(value)
         monkeypatch.setenv("RELAY_" + key.replace(".", "__").upper(), text)
-    loaded = load(None)
+    loaded = load_config(None)
     assert loaded.database.url is not None
     assert loaded.database.url.get_secret_value() == url
     expected = Config(database={"url": url}, lightning=lightning)
@@ -180,17 +180,17 @@ def flatten(values: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_other_built_in_version_can_be_chosen_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELAY_DATABASE__EMBEDDED_VERSION", "16")
-    assert load(None).database.embedded_version == 16
+    assert load_config(None).database.embedded_version == 16
     for wrong in ("17", "sixteen", ""):
         monkeypatch.setenv("RELAY_DATABASE__EMBEDDED_VERSION", wrong)
         with pytest.raises(ConfigError, match="RELAY_DATABASE__EMBEDDED_VERSION"):
-            load(None)
+            load_config(None)
 
 
 def test_a_tilde_in_the_data_directory_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RELAY_DATA_DIR", "~/rings")
-    assert load(None).data_dir == tmp_path / "rings"
+    assert load_config(None).data_dir == tmp_path / "rings"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_bad_list_in_the_environment_is_answered_with_an_example_that_fits(
     monkeypatch.setenv("RELAY_ACCEPT__PLAIN", "true")
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError, match=f"^{variable}: .*{re.escape(example)}") as caught:
-        load(None)
+        load_config(None)
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -216,39 +216,39 @@ def test_a_link_to_a_file_that_went_missing_is_an_error(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     Path("relay.toml").symlink_to("elsewhere.toml")
     with pytest.raises(ConfigError, match=r"relay\.toml: there is no such file"):
-        load(None)
+        load_config(None)
 
 
 def test_the_description_says_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert describe(load(None)).startswith("read: no file and no variable")
+    assert describe_config(load_config(None)).startswith("read: no file and no variable")
     monkeypatch.setenv("RELAY_LIMITS__MAX_TAGS", "7")
     path = write(tmp_path, "[limits]")
-    assert describe(load(path)).splitlines()[0] == f"read: {path}, then RELAY_LIMITS__MAX_TAGS"
+    assert describe_config(load_config(path)).splitlines()[0] == f"read: {path}, then RELAY_LIMITS__MAX_TAGS"
 
 
 def test_a_price_needs_a_node_to_pay_it_to(tmp_path: Path) -> None:
     text = '[[tiers]]\npath = "/"\nprice_sat = 5\n'
     with pytest.raises(ConfigError, match=r"set lightning\.backend"):
-        load(write(tmp_path, text))
+        load_config(write(tmp_path, text))
     node = '[lightning]\nbackend = "lnbits"\nurl = "http://127.0.0.1:5000"\nsecret = "canary"\n'
-    config = load(write(tmp_path, text + node))
+    config = load_config(write(tmp_path, text + node))
     assert config.tiers[0].price_msat == 5_000
-    assert "canary" not in describe(config)
+    assert "canary" not in describe_config(config)
 
 
 def test_the_tier_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"relay\.toml: tiers, number 2\.price_sat: "):
-        load(write(tmp_path, '[[tiers]]\npath = "/"\n[[tiers]]\npath = "/a"\nprice_sat = -1\n'))
+        load_config(write(tmp_path, '[[tiers]]\npath = "/"\n[[tiers]]\npath = "/a"\nprice_sat = -1\n'))
     monkeypatch.setenv("RELAY_TIERS", '[{"path": "canary"}]')
     with pytest.raises(ConfigError, match=r"RELAY_TIERS: must be ") as caught:
-        load(None)
+        load_config(None)
     assert "canary" not in str(caught.value)
     monkeypatch.setenv("RELAY_TIERS", "canary")
     with pytest.raises(ConfigError, match="RELAY_TIERS: a list must be written as JSON"):
-        load(None)
+        load_config(None)
 
 
 @pytest.mark.parametrize("url", ["relay.example", "https://relay.example", "wss://relay.example/path", "wss://ä"])
 def test_the_relays_own_url_is_one_that_clients_can_use(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError, match=r"server\.url: must be empty or a host with ws"):
-        load(write(tmp_path, f'[server]\nurl = "{url}"\n'))
+        load_config(write(tmp_path, f'[server]\nurl = "{url}"\n'))

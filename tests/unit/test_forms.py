@@ -59,9 +59,9 @@ def text(message: str = WORDS, members: str = "\n".join(NPUBS), signature: str =
 
 
 def prove(event: Event) -> RingProof:
-    claim = proof.find(event)
+    claim = proof.detect_claim(event)
     assert claim is not None
-    return proof.check(claim)
+    return proof.verify_claim(claim)
 
 
 def refuse(event: Event, reason: str, prefix: Prefix = Prefix.INVALID) -> None:
@@ -75,7 +75,7 @@ def test_each_form_proves_its_words_and_nothing_else(event: Event) -> None:
     found = prove(event)
     assert (found.scheme, found.dialect, found.binding) == (Scheme.SAG, Dialect.CANONICAL, "message")
     assert (found.ring, found.ring_id) == (KEYS, to_ring_id(KEYS))
-    assert (found.key_image, found.scope, found.pre_id, found.signed_text) == (None, None, None, WORDS)
+    assert (found.key_image, found.scope, found.signed_id, found.signed_text) == (None, None, None, WORDS)
 
 
 def test_the_form_is_told() -> None:
@@ -231,7 +231,7 @@ def test_what_cannot_be_read_in_one_way_is_refused(event: Event, reason: str) ->
 def test_a_ring_above_the_cap_is_refused_before_its_keys_are_read() -> None:
     for event in (nip97(), nostringer(ring_members=["npub1" + "q" * 58] * 5), text()):
         with pytest.raises(Rejected, match="at most 4 members") as caught:
-            proof.find(event, 4)
+            proof.detect_claim(event, 4)
         assert caught.value.prefix is Prefix.BLOCKED
 
 
@@ -244,23 +244,26 @@ def test_a_rotated_linkable_signature_says_the_same_of_the_same_member() -> None
         prove(nip97(encode_ring_a(rotated), members=HEX[1:] + HEX[:1])),
     )
     assert first.signature != second.signature
-    assert first.first_seen_key == second.first_seen_key
+    assert first.content_key == second.content_key
 
 
-def test_the_first_seen_key_is_of_words_ring_and_key_image_and_of_nothing_else() -> None:
+def test_the_content_key_is_of_words_ring_and_key_image_and_of_nothing_else() -> None:
     keys = [
-        prove(event).first_seen_key
+        prove(event).content_key
         for event in (nip97(), text(), nostringer(), nip97(encode_ring_a(sign(dialect=Dialect.TYPESCRIPT))))
     ]
     assert len(set(keys)) == 1
     others = [nip97(sign_linkable()), nip97(encode_ring_a(sign("x")), message="x")]
     others.append(nip97(encode_ring_a(sign(keys=KEYS[:4])), members=HEX[:4]))
-    assert len({*keys, *(prove(event).first_seen_key for event in others)}) == 4
+    assert len({*keys, *(prove(event).content_key for event in others)}) == 4
 
 
 def test_a_claim_costs_its_candidates_times_its_dialects() -> None:
-    assert [claim.links for event in (nip97(), nip97(sign_linkable())) if (claim := proof.find(event))] == [10, 15]
-    claim = proof.find(note(f" {WORDS}\nRing:\n{' '.join(HEX)} {COMPACT}"))
+    assert [claim.links for event in (nip97(), nip97(sign_linkable())) if (claim := proof.detect_claim(event))] == [
+        10,
+        15,
+    ]
+    claim = proof.detect_claim(note(f" {WORDS}\nRing:\n{' '.join(HEX)} {COMPACT}"))
     assert claim is not None
     assert (len(claim.candidates), claim.links) == (3, 30)
 
@@ -292,7 +295,7 @@ def test_reading_a_hostile_text_is_quick(filler: str) -> None:
         event = msgspec.structs.replace(note(), content=content)
         started = time.process_time()
         try:
-            proof.find(event, 128)
+            proof.detect_claim(event, 128)
         except Rejected:
             pass
         # A few milliseconds each; the bound leaves room for slow machines, not for quadratic time.

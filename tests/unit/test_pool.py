@@ -27,7 +27,7 @@ async def running_pool(threads: int = 1) -> AsyncIterator[tuple[VerifyPool, list
 
 
 def find(event: Event) -> Claim:
-    proof = ring_proof.find(event)
+    proof = ring_proof.detect_claim(event)
     assert proof is not None
     return proof
 
@@ -42,7 +42,7 @@ async def test_good_notes_pass_and_bad_ones_are_refused_each_for_itself() -> Non
             pool.verify(make_event(), None),
             return_exceptions=True,
         )
-        assert results[0] == ring_proof.check(find(good))
+        assert results[0] == ring_proof.verify_claim(find(good))
         assert isinstance(results[1], Rejected)
         assert results[2] is None
         assert [timing.accepted for timing in timings] == [True, False, True]

@@ -40,7 +40,7 @@ MINED = make(pow_bits=4)
 
 
 def find(event: Event) -> Claim:
-    found = proof.find(event)
+    found = proof.detect_claim(event)
     assert found is not None
     return found
 
@@ -74,20 +74,20 @@ def plain(content: str, *tags: Tag) -> Event:
 
 def refuse(event: Event, reason: str) -> None:
     with pytest.raises(Rejected, match=reason) as caught:
-        proof.find(event)
+        proof.detect_claim(event)
     assert caught.value.prefix is Prefix.INVALID
 
 
 @pytest.mark.parametrize("event", [SAG, BLSAG, MINED])
 def test_a_bound_note_is_found_and_verifies(event: Event) -> None:
-    schnorr.check(event)
+    schnorr.verify_signature(event)
     assert event.id == compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content)
     found = find(event)
-    proved = proof.check(found)
+    proved = proof.verify_claim(found)
     assert proved.dialect is Dialect.CANONICAL
     assert (found.form, found.binding, found.ring) == (Form.BOUND, "event", tuple(KEYS))
     assert found.ring_id == to_ring_id(KEYS)
-    assert [proved.signed_text] == [one.text for one in found.candidates] == [f"nostr-ring-note:v1:{found.pre_id}"]
+    assert [proved.signed_text] == [one.text for one in found.candidates] == [f"nostr-ring-note:v1:{found.signed_id}"]
 
 
 def test_a_sag_has_neither_key_image_nor_scope_and_a_blsag_has_both() -> None:
@@ -109,8 +109,8 @@ def test_mining_reaches_and_commits_to_its_target_and_leaves_the_signed_message_
     mined = make(pow_bits=8, content='quotes " and \\ and ü and \n')
     assert count_leading_zero_bits(mined.id) >= 8
     assert mined.tags[-1][2] == "8"
-    assert find(mined).pre_id == find(remove(mined, "nonce")).pre_id
-    assert proof.check(find(mined))
+    assert find(mined).signed_id == find(remove(mined, "nonce")).signed_id
+    assert proof.verify_claim(find(mined))
 
 
 def test_a_fresh_key_signs_each_note_unless_one_is_given() -> None:
@@ -130,7 +130,7 @@ def test_the_members_may_be_given_to_the_signer_in_any_order() -> None:
         tags=(),
         created_at=0,
     )
-    assert proof.check(find(event)).dialect is Dialect.CANONICAL
+    assert proof.verify_claim(find(event)).dialect is Dialect.CANONICAL
 
 
 @pytest.mark.parametrize(
@@ -179,20 +179,20 @@ def test_the_signer_refuses_a_ring_of_one_duplicates_and_other_lengths(ring: lis
 )
 def test_the_ring_signs_the_whole_event_but_its_own_tag_and_the_nonce(changed: Event) -> None:
     with pytest.raises(Rejected, match="does not verify"):
-        proof.check(find(changed))
+        proof.verify_claim(find(changed))
 
 
-def test_changing_the_nonce_changes_the_id_and_not_the_pre_id() -> None:
-    assert find(insert(SAG, "nonce", "1", "0", at=len(SAG.tags))).pre_id == find(SAG).pre_id
-    assert find(insert(SAG, "nonce", "1", "0")).pre_id == find(SAG).pre_id
-    assert proof.check(find(put(MINED, "nonce", "99", "0"))).dialect is Dialect.CANONICAL
+def test_changing_the_nonce_changes_the_id_and_not_the_signed_id() -> None:
+    assert find(insert(SAG, "nonce", "1", "0", at=len(SAG.tags))).signed_id == find(SAG).signed_id
+    assert find(insert(SAG, "nonce", "1", "0")).signed_id == find(SAG).signed_id
+    assert proof.verify_claim(find(put(MINED, "nonce", "99", "0"))).dialect is Dialect.CANONICAL
 
 
 def test_a_bound_note_in_the_typescript_dialect_does_not_verify() -> None:
     members = [lift(key) for key in KEYS]
     text = encode_ring_a(sign_sag(find(SAG).candidates[0].text.encode(), members, SECRETS[0], Dialect.TYPESCRIPT))
     with pytest.raises(Rejected, match="does not verify"):
-        proof.check(find(put(SAG, "ringsig", text)))
+        proof.verify_claim(find(put(SAG, "ringsig", text)))
 
 
 def test_a_member_off_the_curve_is_refused_by_name_when_checked() -> None:
@@ -201,7 +201,7 @@ def test_a_member_off_the_curve_is_refused_by_name_when_checked() -> None:
     text = encode_ring_a(replace(signature, responses=(*signature.responses, signature.c0)))
     changed = put(put(remove(SAG, "R"), "ring", *ring), "ringsig", text)
     with pytest.raises(Rejected, match="not a point on the curve"):
-        proof.check(find(changed))
+        proof.verify_claim(find(changed))
 
 
 NO_RING = "exactly one ring tag"
@@ -291,7 +291,7 @@ def test_a_rotated_linkable_signature_is_no_second_note() -> None:
 def test_refusals_never_repeat_what_was_sent() -> None:
     for event, _ in REFUSED.values():
         with pytest.raises(Rejected) as caught:
-            proof.find(event)
+            proof.detect_claim(event)
         assert not any(
             len(value) > 5 and value in caught.value.reason for tag in event.tags for value in tag if value != tag[0]
         )
@@ -339,13 +339,13 @@ def test_another_form_is_recognised_by_its_marks(event: Event, form: Form) -> No
     ],
 )
 def test_a_note_without_marks_is_a_plain_note(content: str) -> None:
-    assert proof.find(plain(content, ("t", "ring"), ("r", "ringsig"), ("Ring",))) is None
+    assert proof.detect_claim(plain(content, ("t", "ring"), ("r", "ringsig"), ("Ring",))) is None
 
 
 def test_a_bound_note_may_speak_of_signatures() -> None:
     for content in (TEXT, json.dumps(NOSTRINGER), json.dumps(SIGNATURE)):
         event = make(content=content)
-        assert proof.check(find(event)).dialect is Dialect.CANONICAL
+        assert proof.verify_claim(find(event)).dialect is Dialect.CANONICAL
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def refuse(
 ) -> None:
     for dialects in (CANONICAL, tuple(Dialect)):
         with pytest.raises(Rejected, match=reason) as caught:
-            ring_equations.check(message, members, signature, dialects)
+            ring_equations.verify_ring_signature(message, members, signature, dialects)
         assert caught.value.prefix is Prefix.INVALID
 
 
@@ -167,7 +167,7 @@ def test_a_valid_signature_over_a_ring_of_hostile_keys_verifies_and_its_neighbou
     key = KEYS[0] if POINTS[0][0] == 2 else N - KEYS[0]
     signature = model_sign_sag(points, 2, key)
     members = [Member(point, point) for point in points]
-    assert ring_equations.check(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
+    assert ring_equations.verify_ring_signature(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
     refuse(MESSAGE + b"!", members, signature)
     negated = [Member(b"\x03" + points[0][1:], points[0]), *members[1:]]
     refuse(MESSAGE, negated, signature)
@@ -176,7 +176,7 @@ def test_a_valid_signature_over_a_ring_of_hostile_keys_verifies_and_its_neighbou
 def test_a_hostile_ring_is_signed_and_verified_with_a_linkable_signature_too() -> None:
     members = [lift(to_bytes(x)) for x in (ORDER_X, *HOSTILE_X)] + [MEMBERS[3]]
     signature = sign_blsag(MESSAGE, members, SECRETS[3], "scope")
-    assert ring_equations.check(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
+    assert ring_equations.verify_ring_signature(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
     refuse(MESSAGE + b"!", members, signature)
 
 
@@ -184,7 +184,10 @@ def test_a_hostile_ring_is_signed_and_verified_with_a_linkable_signature_too() -
 def test_the_model_and_the_relay_agree_on_a_signature_from_every_place(place: int) -> None:
     points = [member.point for member in MEMBERS]
     key = KEYS[place] if POINTS[place][0] == 2 else N - KEYS[place]
-    assert ring_equations.check(MESSAGE, MEMBERS, model_sign_sag(points, place, key), CANONICAL) is Dialect.CANONICAL
+    assert (
+        ring_equations.verify_ring_signature(MESSAGE, MEMBERS, model_sign_sag(points, place, key), CANONICAL)
+        is Dialect.CANONICAL
+    )
 
 
 def test_a_link_at_infinity_makes_the_signature_invalid() -> None:
@@ -229,7 +232,7 @@ def test_a_sag_verifies_in_the_dialect_it_was_made_in(size: int, dialect: Dialec
     members = [lift(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
     for place in range(0, size, 5):
         signature = sign_sag(MESSAGE, members, secrets[place], dialect)
-        assert ring_equations.check(MESSAGE, members, signature, tuple(Dialect)) is dialect
+        assert ring_equations.verify_ring_signature(MESSAGE, members, signature, tuple(Dialect)) is dialect
 
 
 @pytest.mark.parametrize(
@@ -238,15 +241,15 @@ def test_a_sag_verifies_in_the_dialect_it_was_made_in(size: int, dialect: Dialec
 def test_a_blsag_verifies_in_the_dialect_it_was_made_in(flag: str | None, dialect: Dialect) -> None:
     for secret in SECRETS:
         signature = sign_blsag(MESSAGE, MEMBERS, secret, flag, dialect)
-        assert ring_equations.check(MESSAGE, MEMBERS, signature, tuple(Dialect)) is dialect
+        assert ring_equations.verify_ring_signature(MESSAGE, MEMBERS, signature, tuple(Dialect)) is dialect
         for other in set(Dialect) - {dialect}:
             with pytest.raises(Rejected):
-                ring_equations.check(MESSAGE, MEMBERS, signature, [other])
+                ring_equations.verify_ring_signature(MESSAGE, MEMBERS, signature, [other])
 
 
 def test_a_signature_verifies_in_no_dialect_when_none_is_asked_for() -> None:
     with pytest.raises(Rejected, match="does not verify"):
-        ring_equations.check(MESSAGE, MEMBERS, SAG, ())
+        ring_equations.verify_ring_signature(MESSAGE, MEMBERS, SAG, ())
 
 
 def test_in_a_ring_of_two_the_typescript_dialect_lets_bytes_move_between_message_and_ring() -> None:
@@ -299,7 +302,7 @@ def test_a_response_plus_the_order_is_refused() -> None:
     c1 = hash_to_scalar(shared + compress(add(multiply(5, G), multiply(c0, parse(MEMBERS[0].point)))))
     last = to_bytes((9 - c1 * even) % N)
     signature = RingSignature(Scheme.SAG, to_bytes(c0), (to_bytes(5), last))
-    assert ring_equations.check(MESSAGE, MEMBERS[:2], signature, CANONICAL) is Dialect.CANONICAL
+    assert ring_equations.verify_ring_signature(MESSAGE, MEMBERS[:2], signature, CANONICAL) is Dialect.CANONICAL
     refuse(MESSAGE, MEMBERS[:2], replace(signature, responses=(to_bytes(5 + N), last)), "out of range")
 
 
@@ -369,7 +372,10 @@ def test_a_blsag_can_be_rotated_by_anyone_so_its_bytes_name_nothing() -> None:
     assert right is not None
     c1 = to_bytes(ring_equations.next_challenge(ring_equations.start_blsag(MESSAGE), left + right))
     rotated = replace(BLSAG, c0=c1, responses=(*BLSAG.responses[1:], BLSAG.responses[0]))
-    assert ring_equations.check(MESSAGE, [*MEMBERS[1:], MEMBERS[0]], rotated, CANONICAL) is Dialect.CANONICAL
+    assert (
+        ring_equations.verify_ring_signature(MESSAGE, [*MEMBERS[1:], MEMBERS[0]], rotated, CANONICAL)
+        is Dialect.CANONICAL
+    )
     refuse(MESSAGE, MEMBERS, rotated)
 
 
@@ -387,7 +393,7 @@ def test_many_threads_verify_at_once_without_mixing_their_numbers_up() -> None:
     def verify(number: int) -> bool:
         signature = (SAG, wrong, BLSAG)[number % 3]
         try:
-            ring_equations.check(MESSAGE, MEMBERS, signature, CANONICAL)
+            ring_equations.verify_ring_signature(MESSAGE, MEMBERS, signature, CANONICAL)
         except Rejected:
             return False
         return True

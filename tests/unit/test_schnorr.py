@@ -19,12 +19,12 @@ N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 def refuse(event: Event, reason: str) -> None:
     with pytest.raises(Rejected, match=reason) as caught:
-        schnorr.check(event)
+        schnorr.verify_signature(event)
     assert caught.value.prefix is Prefix.INVALID
 
 
 def test_a_signed_event_passes() -> None:
-    schnorr.check(EVENT)
+    schnorr.verify_signature(EVENT)
 
 
 def test_vector_0_of_bip_340_passes() -> None:
@@ -34,7 +34,7 @@ def test_vector_0_of_bip_340_passes() -> None:
         "e907831f80848d1069a5371b402410364bdf1c5f8307b0084c55f1ce2dca8215"
         "25f66a4a85ea8b71e482a74f382d2ce5ebeee8fdb2172f477df4900d310536c0"
     )
-    schnorr.check(msgspec.structs.replace(EVENT, id="00" * 32, pubkey=pubkey, sig=sig))
+    schnorr.verify_signature(msgspec.structs.replace(EVENT, id="00" * 32, pubkey=pubkey, sig=sig))
 
 
 def test_another_id_is_refused() -> None:

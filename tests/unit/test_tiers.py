@@ -41,8 +41,8 @@ def test_a_path_is_one_plain_name(path: str) -> None:
 
 
 def test_a_path_reads_its_own_rank_and_dearer_ones_and_the_root_reads_all() -> None:
-    assert Tier(path="/10k", price_sat=10_000).reads_from == 10_000_000
-    assert Tier(path="/", price_sat=5).reads_from == 0
+    assert Tier(path="/10k", price_sat=10_000).min_price_msat == 10_000_000
+    assert Tier(path="/", price_sat=5).min_price_msat == 0
 
 
 def test_tiers_are_listed_cheapest_first_and_can_be_replaced() -> None:
@@ -50,5 +50,5 @@ def test_tiers_are_listed_cheapest_first_and_can_be_replaced() -> None:
     tiers = Tiers([dear, root, cheap])
     assert tiers.list_all() == [root, cheap, dear]
     tiers.replace([root])
-    assert tiers.find("/b") is None
-    assert tiers.find("/") == root
+    assert tiers.find_tier("/b") is None
+    assert tiers.find_tier("/") == root

@@ -112,7 +112,9 @@ def list_dialects(vector: Vector, signature: RingSignature) -> set[Dialect]:
     for dialect in Dialect:
         try:
             found.add(
-                ring_equations.check(bytes.fromhex(vector["message_hex"]), read_ring(vector), signature, [dialect])
+                ring_equations.verify_ring_signature(
+                    bytes.fromhex(vector["message_hex"]), read_ring(vector), signature, [dialect]
+                )
             )
         except Rejected as rejected:
             assert rejected.prefix is Prefix.INVALID  # noqa: PT017
@@ -121,7 +123,7 @@ def list_dialects(vector: Vector, signature: RingSignature) -> set[Dialect]:
 
 def refuse_check(vector: Vector, reason: str) -> None:
     with pytest.raises(Rejected, match=reason):
-        ring_equations.check(
+        ring_equations.verify_ring_signature(
             bytes.fromhex(vector["message_hex"]), read_ring(vector), read_signature(vector), [Dialect.CANONICAL]
         )
 

@@ -102,7 +102,7 @@ def _check_no_note_options(arguments: argparse.Namespace) -> None:
         raise BadInput(f"{', '.join(given)}: belongs to signing: add --ring FILE, or leave it out")
 
 
-def _publish_events(destination: Destination, terms: pay.Terms) -> int:
+def _publish_events(destination: Destination, terms: pay.PaymentTerms) -> int:
     events, is_clean = _read_events()
     if not events:
         raise BadInput("no event on stdin: pipe one in, for example from `ringrelay sign`")

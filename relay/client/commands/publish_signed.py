@@ -11,11 +11,11 @@ from coincurve import PrivateKey
 
 from relay.client.commands.sign import read_message
 from relay.client.network.deliver import Reporter, find_status, send_all, warn_of_size
-from relay.client.network.pay import Terms
-from relay.client.network.send import Answer, Destination
+from relay.client.network.pay import PaymentTerms
+from relay.client.network.send import Destination, PublishResult
 from relay.client.signing.advice import find_bits
 from relay.client.signing.compose import Draft, make_note, read_draft
-from relay.client.signing.envelope import MAX_POW_BITS, describe_work, estimate_work_s, seal_again
+from relay.client.signing.envelope import MAX_POW_BITS, describe_work, estimate_work_s, sign_event_again
 from relay.client.terminal import anonymity_notice
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell
@@ -28,7 +28,7 @@ MAX_UNASKED_S = 300.0
 MAX_ROUNDS = 4
 
 
-def sign_and_publish(arguments: argparse.Namespace, destination: Destination, terms: Terms) -> int:
+def sign_and_publish(arguments: argparse.Namespace, destination: Destination, terms: PaymentTerms) -> int:
     """Sign the words on stdin, send the note, mine and send again if the relay asks for it, and pay. Raises BadInput."""
     anonymity_notice.show(arguments.quiet)
     author = PrivateKey()
@@ -37,14 +37,14 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination, te
     note = make_note(draft, author)
     warn_of_size([note])
     answer = _send(destination, note, terms)
-    patience_s = MAX_UNASKED_S
+    retry_budget_s = MAX_UNASKED_S
     for _ in range(MAX_ROUNDS):
         bits = _find_asked_bits(answer, note)
-        if bits is None or estimate_work_s(note.content, bits) > patience_s:
+        if bits is None or estimate_work_s(note.content, bits) > retry_budget_s:
             break
-        patience_s -= estimate_work_s(note.content, bits)
+        retry_budget_s -= estimate_work_s(note.content, bits)
         tell(f"the relay asks for {bits} bits of proof of work: mining, {describe_work(note.content, bits)}")
-        note = seal_again(note, author, bits)
+        note = sign_event_again(note, author, bits)
         # Another connection, and through Tor another circuit: none stands open, waiting, while this machine mines.
         answer = _send(destination, note, terms)
     _report(note, answer, Reporter(terms.is_invoice_only))
@@ -62,12 +62,12 @@ def _refuse_signed(draft: Draft) -> None:
     raise BadInput("what stdin holds is signed already: leave --ring out, and it is sent as it is")
 
 
-def _send(destination: Destination, note: Event, terms: Terms) -> Answer:
+def _send(destination: Destination, note: Event, terms: PaymentTerms) -> PublishResult:
     (answer,) = asyncio.run(send_all(destination, [note], terms, lambda _, __: None))
     return answer
 
 
-def _find_asked_bits(answer: Answer, note: Event) -> int | None:
+def _find_asked_bits(answer: PublishResult, note: Event) -> int | None:
     """Return how many bits of work more than the note has the relay asks for, None where mining is no answer."""
     bits = find_bits(answer.text) if answer.outcome == "refused" else None
     return bits if bits is not None and bits > _count_committed_bits(note) else None
@@ -79,7 +79,7 @@ def _count_committed_bits(note: Event) -> int:
     return min(*targets, count_leading_zero_bits(note.id)) if targets else 0
 
 
-def _report(note: Event, answer: Answer, reporter: Reporter) -> None:
+def _report(note: Event, answer: PublishResult, reporter: Reporter) -> None:
     asked = _find_asked_bits(answer, note)
     if asked is not None and asked <= MAX_POW_BITS:
         reporter.print_line(note, answer)

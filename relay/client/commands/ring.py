@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if ring.faults else 0
 
 
-def _read_wanted(arguments: argparse.Namespace, tor: Tor | None) -> list[tuple[str, lists.Wanted]]:
+def _read_wanted(arguments: argparse.Namespace, tor: Tor | None) -> list[tuple[str, lists.ListAddress]]:
     """Return all lists to ask relays for; whatever is wrong with the options is said before anybody is asked."""
     asked = [(url, npub, str(lists.FOLLOWS)) for url, npub in arguments.from_follows] + arguments.from_list
     wanted = [(url, lists.parse_wanted(npub, kind)) for url, npub, kind in asked]
@@ -156,7 +156,7 @@ def _add_names(ring: _Ring, place: nip05.Place, timeout_s: float, tor: Tor | Non
     tell(f"{len(names)} {'name' if len(names) == 1 else 'names'} from {place.domain}")
 
 
-def _add_list(ring: _Ring, url: str, wanted: lists.Wanted, timeout_s: float, tor: Tor | None) -> None:
+def _add_list(ring: _Ring, url: str, wanted: lists.ListAddress, timeout_s: float, tor: Tor | None) -> None:
     async def fetch() -> list[str]:
         connection = await connect(url, timeout_s, tor, MAX_MESSAGE_BYTES)
         try:

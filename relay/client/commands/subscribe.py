@@ -21,7 +21,7 @@ from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 
 if TYPE_CHECKING:
-    from relay.client.network.subscribe_filter import Wanted
+    from relay.client.network.subscribe_filter import AskedFilter
 
 # Room for a ring of some ten thousand; more would hold this process up for seconds.
 MAX_NOTE_BYTES = 2 * 2**20
@@ -46,9 +46,9 @@ exit status: 0 all were genuine, 1 some were not, 2 wrong usage, no connection, 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """Hold how events are shown, and count those that are not, by reason."""
+    """How events are shown, and count those that are not, by reason."""
 
-    wanted: list["Wanted"]
+    wanted: list["AskedFilter"]
     is_json: bool
     shows_plain: bool
     refused: Counter[str] = field(default_factory=Counter)

@@ -78,7 +78,7 @@ def _verify_raw(arguments: argparse.Namespace) -> Result:
     message = _parse_message(arguments.message_hex)
     members = _parse_members(_list_members(arguments.ring))
     signature = _parse_signature(_read_signature(arguments.signature).strip(), len(members))
-    dialect = ring_equations.check(message, members, signature, tuple(Dialect))
+    dialect = ring_equations.verify_ring_signature(message, members, signature, tuple(Dialect))
     return {
         "valid": True,
         "form": None,

@@ -126,7 +126,7 @@ def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
 
 
 def _is_missing_proxy(error: Exception) -> bool:
-    """Answer whether nothing listens where the SOCKS proxy should be."""
+    """Return whether nothing listens where the SOCKS proxy should be."""
     try:
         from python_socks import ProxyConnectionError
     except ImportError:
@@ -164,6 +164,6 @@ def explain_close(error: "ConnectionClosed") -> str:
 
 
 def is_closed_here(error: "ConnectionClosed") -> bool:
-    """Answer whether this side gave the connection up."""
+    """Return whether this side gave the connection up."""
     # A relay repeats the code it was sent (RFC 6455, 5.5.1): its 1009 can mean that its own message was too big for us.
     return error.sent is not None and not error.rcvd_then_sent

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relay.client.network.connect import TOO_BIG, explain_close, is_closed_here
-from relay.client.network.pay import Terms, settle
-from relay.client.network.send import Answer, Demand, Destination, Outcome, open_line
+from relay.client.network.pay import PaymentTerms, settle
+from relay.client.network.send import Demand, Destination, Outcome, PublishResult, open_line
 from relay.client.signing.advice import advise
-from relay.client.signing.padding import FRAME_SIZES, make_frame
+from relay.client.signing.padding import FRAME_SIZES, encode_padded
 from relay.client.terminal.notices import tell, warn
 from relay.protocol.event import Event
 
@@ -27,7 +27,7 @@ class Reporter:
     is_invoice_only: bool = False
     explained: set[str] = field(default_factory=set)
 
-    def report(self, event: Event, answer: Answer) -> None:
+    def report(self, event: Event, answer: PublishResult) -> None:
         """Print the line of one event, and what can be done about it."""
         self.print_line(event, answer)
         advice = advise(answer.text) if answer.outcome == "refused" else None
@@ -35,7 +35,7 @@ class Reporter:
             self.explained.add(advice)
             tell(f"{answer.text.partition(':')[0]}: {advice}")
 
-    def print_line(self, event: Event, answer: Answer) -> None:
+    def print_line(self, event: Event, answer: PublishResult) -> None:
         """Print what became of an event: its id, the outcome, the relay's text; or its invoice alone."""
         line = f"{event.id} {answer.outcome} {answer.text}".rstrip()
         if not self.is_invoice_only:
@@ -46,20 +46,23 @@ class Reporter:
             tell(f"{line} (without payment)" if answer.outcome == "accepted" else line)
 
 
-def find_status(answers: Iterable[Answer]) -> int:
+def find_status(answers: Iterable[PublishResult]) -> int:
     """Return the exit status that says what became of all events."""
     return max(_STATUS[answer.outcome] for answer in answers)
 
 
 def warn_of_size(events: Sequence[Event]) -> None:
     """Warn of events whose messages are beyond the largest size that padding makes."""
-    if any(len(make_frame(event).encode()) > FRAME_SIZES[-1] for event in events):
+    if any(len(encode_padded(event).encode()) > FRAME_SIZES[-1] for event in events):
         warn(f"messages of more than {FRAME_SIZES[-1]} bytes are not padded, and many relays refuse them")
 
 
 async def send_all(
-    destination: Destination, events: Sequence[Event], terms: Terms, report: Callable[[Event, Answer], None]
-) -> list[Answer]:
+    destination: Destination,
+    events: Sequence[Event],
+    terms: PaymentTerms,
+    report: Callable[[Event, PublishResult], None],
+) -> list[PublishResult]:
     """Send the events one after the other, wait where one is to be paid for, and report each.
 
     Once the connection is gone, the rest is unanswered.
@@ -67,7 +70,7 @@ async def send_all(
     from websockets.exceptions import ConnectionClosed
 
     line = await open_line(destination)
-    answers: list[Answer] = []
+    answers: list[PublishResult] = []
     closed: str | None = None
     try:
         for event in events:
@@ -79,7 +82,7 @@ async def send_all(
                     closed = explain_close(error)
                     _advise_on_size(error, event, destination.is_padded)
             if closed is not None:
-                answer = Answer("unanswered", closed)
+                answer = PublishResult("unanswered", closed)
             report(event, answer)
             answers.append(answer)
     finally:
@@ -91,7 +94,7 @@ def _advise_on_size(error: "ConnectionClosed", event: Event, is_padded: bool) ->
     """Say what to do where the event was too big for the relay, or probably was."""
     if is_closed_here(error):
         return
-    bare, sent = (len(make_frame(event, padded).encode()) for padded in (False, is_padded))
+    bare, sent = (len(encode_padded(event, padded).encode()) for padded in (False, is_padded))
     if error.rcvd is None:
         # Some servers hang up without a word on what is too big for them.
         if sent > FRAME_SIZES[-1]:

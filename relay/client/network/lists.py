@@ -20,15 +20,15 @@ _KIND = re.compile(r"(?P<kind>[0-9]{1,5})(?::(?P<d>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Hold which list is wanted: its author's 32-byte key, its kind, its `d` tag; None where the kind has none."""
+class ListAddress:
+    """Which list is wanted: its author's 32-byte key, its kind, its `d` tag; None where the kind has none."""
 
     author: bytes
     kind: int
     d: str | None = None
 
 
-def parse_wanted(author: str, kind_and_d: str) -> Wanted:
+def parse_wanted(author: str, kind_and_d: str) -> ListAddress:
     """Read an npub and `KIND` or `KIND:D`, for example 30000:board. Raises BadInput."""
     key = keys.parse_public_key(author)
     found = _KIND.fullmatch(kind_and_d)
@@ -38,11 +38,11 @@ def parse_wanted(author: str, kind_and_d: str) -> Wanted:
     if classify(kind) is KindClass.REPLACEABLE:
         if found["d"] is not None:
             raise BadInput(f"--from-list: kind {kind} is one list an author, without :D")
-        return Wanted(key, kind)
-    return Wanted(key, kind, found["d"] or "")
+        return ListAddress(key, kind)
+    return ListAddress(key, kind, found["d"] or "")
 
 
-async def fetch_list(connection: "ClientConnection", wanted: Wanted, timeout_s: float) -> Event:
+async def fetch_list(connection: "ClientConnection", wanted: ListAddress, timeout_s: float) -> Event:
     """Return the newest version of a list that a relay has and its author signed. Raises BadInput."""
     filter_: dict[str, Any] = {"kinds": [wanted.kind], "authors": [wanted.author.hex()], "limit": _MAX_VERSIONS}
     if wanted.d is not None:
@@ -53,7 +53,7 @@ async def fetch_list(connection: "ClientConnection", wanted: Wanted, timeout_s: 
     return found
 
 
-def pick_newest(events: Iterable[Event], wanted: Wanted) -> Event | None:
+def pick_newest(events: Iterable[Event], wanted: ListAddress) -> Event | None:
     """Return the version that replaces the others, of those that are what was asked for (NIP-01)."""
     fitting = [event for event in events if _fits(event, wanted)]
     # NIP-01: with equal created_at the lowest id is kept.
@@ -65,7 +65,7 @@ def list_keys(event: Event) -> list[str]:
     return [tag[1] for tag in event.tags if tag[0] == "p" and len(tag) > 1]
 
 
-def _fits(event: Event, wanted: Wanted) -> bool:
+def _fits(event: Event, wanted: ListAddress) -> bool:
     if event.pubkey != wanted.author.hex() or event.kind != wanted.kind:
         return False
     return wanted.d is None or (find_tag(event, "d") or "") == wanted.d

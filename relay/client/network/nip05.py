@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z0-9._-]{1,64}", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Hold where a nostr.json is, and whose name is wanted; "" wants all names."""
+    """Where a nostr.json is, and whose name is wanted; "" wants all names."""
 
     name: str
     host: str
@@ -85,7 +85,7 @@ def fetch_names(place: Place, timeout_s: float, tor: Tor | None) -> dict[str, ob
 
 
 def is_name(text: str) -> bool:
-    """Answer whether a name has only the letters of NIP-05."""
+    """Return whether a name has only the letters of NIP-05."""
     return _NAME.fullmatch(text) is not None
 
 

@@ -7,7 +7,7 @@ import argparse
 import asyncio
 from dataclasses import dataclass
 
-from relay.client.network.send import Answer, Demand, Line
+from relay.client.network.send import Demand, Line, PublishResult
 from relay.client.terminal.anonymity_notice import PAYMENT
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell
@@ -31,8 +31,8 @@ class NotPayable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """Hold what the author is ready to do: pay up to so much (None: whatever is shown), wait so long, or only be told."""
+class PaymentTerms:
+    """What the author is ready to do: pay up to so much (None: whatever is shown), wait so long, or only be told."""
 
     max_sat: int | None
     wait_s: float
@@ -56,16 +56,16 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def read_terms(arguments: argparse.Namespace) -> Terms:
+def read_terms(arguments: argparse.Namespace) -> PaymentTerms:
     """Return what the options ask for. Raises BadInput."""
     if arguments.max_sat is not None and arguments.max_sat < 0:
         raise BadInput("--max-sat takes a number of sat, 0 or more")
     if not 0 < arguments.wait <= _MAX_WAIT_S:
         raise BadInput(f"--wait takes seconds, more than 0 and at most {_MAX_WAIT_S}")
-    return Terms(arguments.max_sat, arguments.wait, arguments.invoice_only)
+    return PaymentTerms(arguments.max_sat, arguments.wait, arguments.invoice_only)
 
 
-async def settle(line: Line, event: Event, demand: Demand, terms: Terms) -> Answer:
+async def settle(line: Line, event: Event, demand: Demand, terms: PaymentTerms) -> PublishResult:
     """Show what a relay asks for an event, and wait until it has published it.
 
     Calls the relay again where the connection is lost. The answer is "unpaid" where that takes longer than `terms` say.
@@ -73,17 +73,17 @@ async def settle(line: Line, event: Event, demand: Demand, terms: Terms) -> Answ
     try:
         offer = judge(demand.text, terms.max_sat)
     except NotPayable as reason:
-        return Answer("refused", f"here: {reason}")
+        return PublishResult("refused", f"here: {reason}")
     if terms.is_invoice_only:
         tell(f"{offer.amount_sat:,} sat for {event.id}, to be paid at {offer.pay_url} or to the invoice on stdout")
-        return Answer("priced", offer.bolt11)
+        return PublishResult("priced", offer.bolt11)
     _show(offer, terms.wait_s)
     try:
         async with asyncio.timeout(terms.wait_s):
             return await _wait(line, event, offer)
     except TimeoutError:
         tell(f"no payment was reported within {terms.wait_s:g} s: {_STILL_PUBLISHES}")
-        return Answer("unpaid", offer.pay_url)
+        return PublishResult("unpaid", offer.pay_url)
     except asyncio.CancelledError:
         tell(f"no longer waiting: {_STILL_PUBLISHES}")
         raise
@@ -120,7 +120,7 @@ def _show(offer: Offer, wait_s: float) -> None:
     )
 
 
-async def _wait(line: Line, event: Event, offer: Offer) -> Answer:
+async def _wait(line: Line, event: Event, offer: Offer) -> PublishResult:
     """Return what became of an event whose invoice is shown.
 
     Waits without end while the relay is silent or away. Another invoice is never shown: somebody may have paid the first.
@@ -130,7 +130,7 @@ async def _wait(line: Line, event: Event, offer: Offer) -> Answer:
     pause_s = _FIRST_PAUSE_S
     is_lost = False
     while True:
-        heard: Answer | Demand | None = None
+        heard: PublishResult | Demand | None = None
         try:
             if is_lost:
                 await line.renew()
@@ -143,11 +143,11 @@ async def _wait(line: Line, event: Event, offer: Offer) -> Answer:
         if isinstance(heard, Demand) and _find_invoice(heard) == offer.bolt11:
             is_lost = False
             continue
-        if isinstance(heard, Answer) and heard.outcome == "accepted":
+        if isinstance(heard, PublishResult) and heard.outcome == "accepted":
             return heard
         if (final := _find_refusal(heard)) is not None:
             tell(f"{final}. If you have paid, pay nothing else: the page above says how it stands")
-            return Answer("unpaid", offer.pay_url)
+            return PublishResult("unpaid", offer.pay_url)
         if not is_lost:
             tell("the relay is away, or busy: calling it again. What is paid meanwhile counts")
         is_lost = True
@@ -160,7 +160,7 @@ def _find_invoice(demand: Demand) -> str | None:
     return None if offer is None else offer.bolt11
 
 
-def _find_refusal(heard: Answer | Demand | None) -> str | None:
+def _find_refusal(heard: PublishResult | Demand | None) -> str | None:
     """Return what a relay says in place of publishing, None where it may do so later."""
     if isinstance(heard, Demand):
         return "the relay asks with another invoice now, which is not shown"

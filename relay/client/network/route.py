@@ -31,7 +31,7 @@ _VARIABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Tor:
-    """Hold where Tor's SOCKS port is; None in its place means no Tor."""
+    """Where Tor's SOCKS port is; None in its place means no Tor."""
 
     host: str
     port: int
@@ -99,7 +99,7 @@ def choose_proxy(scheme: str, host: str, port: int, tor: Tor | None) -> str | No
 
 
 def is_onion(host: str) -> bool:
-    """Answer whether Tor carries a connection to its very end."""
+    """Return whether Tor carries a connection to its very end."""
     return host.lower().rstrip(".").endswith(".onion")
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from relay.client.network.connect import connect
 from relay.client.network.route import Tor
-from relay.client.signing.padding import make_frame
+from relay.client.signing.padding import encode_padded
 from relay.client.terminal.notices import tell, to_printable
 from relay.pricing.offer import PAYMENT_REQUIRED
 from relay.protocol.event import Event
@@ -22,8 +22,8 @@ Outcome = Literal["accepted", "refused", "priced", "unpaid", "unanswered"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Hold what became of one event; the text is safe to print."""
+class PublishResult:
+    """What became of one event; the text is safe to print."""
 
     outcome: Outcome
     text: str
@@ -31,14 +31,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Hold the text with which a relay asks for payment, as it came: not to be printed, as it may name a false invoice."""
+    """The text with which a relay asks for payment, as it came: not to be printed, as it may name a false invoice."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Hold where events go and how: by Tor, padded, with how much patience for each answer."""
+    """Where events go and how: by Tor, padded, with how much patience for each answer."""
 
     url: str
     timeout_s: float
@@ -54,24 +54,24 @@ class Line:
     _connection: "ClientConnection"
     _notices: int = 0
 
-    async def send(self, event: Event) -> Answer | Demand:
+    async def send(self, event: Event) -> PublishResult | Demand:
         """Send one event and wait for its OK. Raises ConnectionClosed."""
-        patience_s = self.destination.timeout_s
+        retry_budget_s = self.destination.timeout_s
         try:
-            async with asyncio.timeout(patience_s):
-                await self._connection.send(make_frame(event, self.destination.is_padded))
+            async with asyncio.timeout(retry_budget_s):
+                await self._connection.send(encode_padded(event, self.destination.is_padded))
                 return await self.listen(event)
         except TimeoutError:
-            return Answer("unanswered", f"no answer within {patience_s:g} s")
+            return PublishResult("unanswered", f"no answer within {retry_budget_s:g} s")
 
-    async def listen(self, event: Event) -> Answer | Demand:
+    async def listen(self, event: Event) -> PublishResult | Demand:
         """Wait for an OK to an event that was sent, without end: that the relay is there, pings find out.
 
         Raises ConnectionClosed.
         """
         while True:
             found = _read_message(await self._connection.recv(decode=False), event.id)
-            if isinstance(found, Answer | Demand):
+            if isinstance(found, PublishResult | Demand):
                 return found
             if found is not None:
                 self._show(found)
@@ -100,7 +100,7 @@ async def _connect(destination: Destination) -> "ClientConnection":
     return await connect(destination.url, destination.timeout_s, destination.tor)
 
 
-def _read_message(raw: bytes, event_id: str) -> Answer | Demand | str | None:
+def _read_message(raw: bytes, event_id: str) -> PublishResult | Demand | str | None:
     """Return the OK to the event, the text of a NOTICE as it came, or None for anything else."""
     try:
         message = msgspec.json.decode(raw)
@@ -112,7 +112,7 @@ def _read_message(raw: bytes, event_id: str) -> Answer | Demand | str | None:
             text = rest[0] if rest and isinstance(rest[0], str) else ""
             if not is_accepted and text.startswith(PAYMENT_REQUIRED):
                 return Demand(text)
-            return Answer("accepted" if is_accepted else "refused", to_printable(text))
+            return PublishResult("accepted" if is_accepted else "refused", to_printable(text))
         case ["NOTICE", str(text), *_]:
             return text
     return None

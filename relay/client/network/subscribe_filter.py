@@ -8,7 +8,7 @@ from typing import Any
 from relay.client.terminal.bad_input import BadInput
 from relay.limits import Limits
 from relay.protocol.event import Event
-from relay.protocol.filter import Filter, find_facts, matches, parse_filter
+from relay.protocol.filter import Filter, find_facts, matches_filter, parse_filter
 from relay.protocol.refusal import Rejected
 from relay.protocol.search import EXTENSION
 from relay.verify.claim import RingProof
@@ -19,26 +19,26 @@ _KNOWN = re.compile(r"ids|authors|kinds|since|until|search|#[a-zA-Z]")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Hold one filter: as it is sent, and as what comes is held against it."""
+class AskedFilter:
+    """One filter: as it is sent, and as what comes is held against it."""
 
     sent: Mapping[str, Any]
     filter: Filter
 
 
-def read_wanted(raw: Mapping[str, Any]) -> Wanted:
+def read_wanted(raw: Mapping[str, Any]) -> AskedFilter:
     """Read a filter. Raises BadInput for one that is wrong; fields and words it does not know are the relay's alone."""
     known = {name: value for name, value in raw.items() if _KNOWN.fullmatch(name)}
     if isinstance(known.get("search"), str):
         # Other relays find words, too; this one knows `key:value` only.
         known["search"] = " ".join(word for word in known["search"].split() if EXTENSION.fullmatch(word))
     try:
-        return Wanted(raw, parse_filter(known, _READING))
+        return AskedFilter(raw, parse_filter(known, _READING))
     except Rejected as rejected:
         raise BadInput(f"the filter is wrong: {rejected.reason}") from None
 
 
-def is_wanted(wanted: Sequence[Wanted], event: Event, proof: RingProof | None) -> bool:
-    """Answer whether one of the filters asks for a verified event."""
+def is_wanted(wanted: Sequence[AskedFilter], event: Event, proof: RingProof | None) -> bool:
+    """Return whether one of the filters asks for a verified event."""
     facts = find_facts(event, proof)
-    return any(matches(one.filter, facts) for one in wanted)
+    return any(matches_filter(one.filter, facts) for one in wanted)

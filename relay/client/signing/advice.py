@@ -8,7 +8,7 @@ from relay.client.signing.envelope import MAX_POW_BITS
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """Hold what to do where a refusal has this prefix, and these words in its text."""
+    """What to do where a refusal has this prefix, and these words in its text."""
 
     prefix: str
     words: str

@@ -15,7 +15,7 @@ from relay.client.signing.advice import find_bits
 from relay.client.signing.envelope import MAX_POW_BITS, USUAL_POW_BITS, describe_work, estimate_work_s
 from relay.client.signing.lint import lint
 from relay.client.signing.other_forms import make_other_note
-from relay.client.signing.padding import make_frame
+from relay.client.signing.padding import encode_padded
 from relay.client.signing.ring_file import Entry, read_ring
 from relay.client.signing.ring_sign import make_bound_note
 from relay.client.signing.tags import parse_tag
@@ -38,7 +38,7 @@ _LONG_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Hold all that makes a note but the key of its outer event. `ring` is 32-byte keys, `secret` one of theirs."""
+    """All that makes a note but the key of its outer event. `ring` is 32-byte keys, `secret` one of theirs."""
 
     form: Form
     ring: tuple[bytes, ...]
@@ -296,10 +296,10 @@ def _warn_of_refusal(note: Event) -> None:
 
     limits, ring = Limits(), RingPolicy()
     try:
-        if len(make_frame(note, is_padded=False).encode()) > limits.max_message_bytes:
+        if len(encode_padded(note, is_padded=False).encode()) > limits.max_message_bytes:
             raise Rejected(Prefix.INVALID, f"it makes a message of more than {limits.max_message_bytes} bytes")
-        rules.check(note, int(time.time()), limits)
-        claim = proof.find(note, ring.max_size_compat)
+        rules.check_event(note, int(time.time()), limits)
+        claim = proof.detect_claim(note, ring.max_size_message_forms)
         rules.check_policy(note, claim, ring, AcceptPolicy())
         rules.check_cost(note, claim, ring)
     except Rejected as rejected:

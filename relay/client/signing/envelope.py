@@ -16,7 +16,7 @@ USUAL_POW_BITS = 16
 MAX_POW_BITS = 32
 
 
-def seal(
+def sign_event(
     author: PrivateKey, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, pow_bits: int = 0
 ) -> Event:
     """Return the event with that many bits of proof of work (NIP-13), signed by `author`."""
@@ -29,10 +29,10 @@ def seal(
     return Event(event_id, pubkey, created_at, kind, tags, content, sig)
 
 
-def seal_again(note: Event, author: PrivateKey, pow_bits: int) -> Event:
+def sign_event_again(note: Event, author: PrivateKey, pow_bits: int) -> Event:
     """Return the same note with more proof of work; what its ring signed has no `nonce` tag in it and stays as it is."""
     tags = tuple(tag for tag in note.tags if tag[0] != "nonce")
-    return seal(author, note.created_at, note.kind, tags, note.content, pow_bits)
+    return sign_event(author, note.created_at, note.kind, tags, note.content, pow_bits)
 
 
 def mine(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, bits: int) -> Tag:

@@ -12,7 +12,7 @@ import bech32
 import coincurve
 
 from relay.client.terminal.bad_input import BadInput
-from relay.protocol.nip19 import encode
+from relay.protocol.nip19 import encode_bech32
 from relay.verify.encoding import ORDER, is_scalar
 
 SECRET_VARIABLE = "RINGRELAY_SECRET_KEY"  # noqa: S105 (the name of the variable, not what is in it)
@@ -66,12 +66,12 @@ def parse_secret_key(text: str) -> bytes:
 
 def encode_npub(key: bytes) -> str:
     """Return the npub (NIP-19) of a 32-byte x-only key."""
-    return encode("npub", key)
+    return encode_bech32("npub", key)
 
 
 def encode_nsec(secret: bytes) -> str:
     """Return the nsec (NIP-19) of a 32-byte secret key."""
-    return encode("nsec", secret)
+    return encode_bech32("nsec", secret)
 
 
 def make_secret_key() -> bytes:
@@ -85,7 +85,7 @@ def to_public_key(secret: bytes) -> bytes:
 
 
 def holds_secret_key(text: str) -> bool:
-    """Answer whether an nsec with a right checksum stands anywhere in the text, in letters of either case or of both."""
+    """Return whether an nsec with a right checksum stands anywhere in the text, in letters of either case or of both."""
     return any(bech32.bech32_decode(found.lower())[0] == "nsec" for found in _NSEC.findall(text))
 
 
@@ -95,12 +95,12 @@ def hide_keys(text: str) -> str:
 
 
 def is_like_nsec(text: str) -> bool:
-    """Answer whether a text begins as a secret key does, whole or not."""
+    """Return whether a text begins as a secret key does, whole or not."""
     return _URI.sub("", text).lower().startswith("nsec1")
 
 
 def could_be_key(text: str) -> bool:
-    """Answer whether a text was meant as a key, public or secret, and not as a file's name."""
+    """Return whether a text was meant as a key, public or secret, and not as a file's name."""
     text = _URI.sub("", text)
     return text.lower().startswith(("nsec1", "npub1")) or _HEX_KEY.match(text) is not None
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from coincurve import PrivateKey
 
 from relay.client.signing import keys
-from relay.client.signing.envelope import seal
+from relay.client.signing.envelope import sign_event
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag
 from relay.protocol.ring_terms import Form, Scheme
@@ -40,7 +40,7 @@ def make_other_note(
     _check(form, members, content, tags)
     signature = _sign(content, members, secret, scheme, scope)
     own_tags, written = _write(form, content, members, signature)
-    return seal(author, created_at, TEXT_NOTE, (*tags, *own_tags), written, pow_bits)
+    return sign_event(author, created_at, TEXT_NOTE, (*tags, *own_tags), written, pow_bits)
 
 
 def _check(form: Form, members: Sequence[bytes], content: str, tags: Sequence[tuple[str, ...]]) -> None:

@@ -22,7 +22,7 @@ _BESIDE = re.compile(r"[\s,;]")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Hold a member: a 32-byte x-only key, whose it is said to be, and the quarter it was first seen in.
+    """A member: a 32-byte x-only key, whose it is said to be, and the quarter it was first seen in.
 
     `seen` is such as "2023-Q2", NEVER, or None where nobody asked. "2023-Q2" < "2023-Q3" as texts.
     """

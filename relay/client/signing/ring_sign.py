@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from coincurve import PrivateKey, PublicKey
 
-from relay.client.signing.envelope import seal
+from relay.client.signing.envelope import sign_event
 from relay.protocol.event import Event, Tag, compute_id
 from relay.protocol.ring_terms import Scheme, is_flag
 from relay.verify.curve import Curve
@@ -124,7 +124,7 @@ def make_bound_note(
     linkable = scheme is Scheme.BLSAG
     signature = sign_blsag(message, members, secret, scope) if linkable else sign_sag(message, members, secret)
     all_tags += (("ringsig", encode_ring_a(signature)),)
-    return seal(author, created_at, kind, all_tags, content, pow_bits)
+    return sign_event(author, created_at, kind, all_tags, content, pow_bits)
 
 
 def _write_tags(members: Sequence[Member], secret: bytes, scope: str | None, names_ring: bool) -> tuple[Tag, ...]:

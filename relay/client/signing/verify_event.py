@@ -23,19 +23,19 @@ def check_event(event: Event) -> RingProof | None:
     Raises Rejected.
     """
     check_signed(event)
-    claim = proof.find(event)
-    return None if claim is None else proof.check(claim)
+    claim = proof.detect_claim(event)
+    return None if claim is None else proof.verify_claim(claim)
 
 
 def check_signed(event: Event) -> None:
     """Raise Rejected unless the id is the event's and the signature its author's."""
     if compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content) != event.id:
         raise Rejected(Prefix.INVALID, "the id is not the hash of the event: it was changed after it was signed")
-    schnorr.check(event)
+    schnorr.verify_signature(event)
 
 
 def is_signed(event: Event) -> bool:
-    """Answer whether id and signature are right."""
+    """Return whether id and signature are right."""
     try:
         check_signed(event)
     except Rejected:

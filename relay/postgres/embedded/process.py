@@ -47,9 +47,9 @@ class Postmaster:
 
     async def stop(self, timeout_s: float) -> None:
         """End the server by a fast shutdown; after timeout_s by an immediate one, which costs a crash recovery."""
-        for signal_number, patience_s in ((signal.SIGINT, timeout_s), (signal.SIGQUIT, _QUIT_TIMEOUT_S)):
+        for signal_number, retry_budget_s in ((signal.SIGINT, timeout_s), (signal.SIGQUIT, _QUIT_TIMEOUT_S)):
             self._send(self.pid, signal_number)
-            if await self._ended_within(patience_s):
+            if await self._ended_within(retry_budget_s):
                 return
         for pid in self.pids():
             self._send(pid, signal.SIGKILL)

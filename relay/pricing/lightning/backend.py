@@ -21,7 +21,7 @@ class PaymentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """Hold what a node made: the payment hash (32 bytes) and the BOLT 11 text."""
+    """What a node made: the payment hash (32 bytes) and the BOLT 11 text."""
 
     payment_hash: bytes
     bolt11: str
@@ -29,15 +29,15 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """Hold what an authenticated look-up said; `received_msat` is what arrived, 0 unless paid."""
+    """What an authenticated look-up said; `received_msat` is what arrived, 0 unless paid."""
 
     state: PaymentState
     received_msat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
-    """Hold a hint that an invoice was paid, and where the stream goes on after it. Truth is a look-up."""
+class SettlementHint:
+    """A hint that an invoice was paid, and where the stream goes on after it. Truth is a look-up."""
 
     payment_hash: bytes
     cursor: str
@@ -62,9 +62,9 @@ class Backend(Protocol):
         """Ask the node, authenticated, what became of an invoice."""
 
     async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
-        """Answer whether the invoice can never be paid any more; False where it is paid, or the node cannot cancel."""
+        """Return whether the invoice can never be paid any more; False where it is paid, or the node cannot cancel."""
 
-    def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+    def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """Yield what is paid after a cursor ("" at first) until the stream breaks; ends at once where a node has none.
 
         With "" a node may begin now or with all that it was ever paid. Close it (`contextlib.aclosing`): it holds a

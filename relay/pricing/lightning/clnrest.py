@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
-from relay.pricing.lightning.http import UNEXPECTED, Answer, Node, decode
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
+from relay.pricing.lightning.http import UNEXPECTED, Node, NodeResponse, decode
 from relay.pricing.lightning.invoices import accept, make_label, read_hash
 from relay.pricing.settings import LightningSection
 
@@ -88,7 +88,7 @@ class Clnrest:
             return (await self.lookup(reference, payment_hash)).state is PaymentState.GONE
         raise BackendError(UNEXPECTED)
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """Wait for one payment after the other, from a pay index on; without one it begins with the node's first."""
         index = int(cursor or 0)
         wait_s = max(1, min(_WAIT_S, int(self._node.stream_idle_s)))
@@ -97,7 +97,7 @@ class Clnrest:
             if answer.status == _DONE:
                 paid = decode(answer.body, _Paid)
                 index = paid.pay_index
-                yield Settlement(read_hash(paid.payment_hash), str(index))
+                yield SettlementHint(read_hash(paid.payment_hash), str(index))
             elif _read_code(answer) != _NOBODY_PAID_YET:
                 raise BackendError(UNEXPECTED)
 
@@ -112,9 +112,9 @@ class Clnrest:
         invoices = decode(answer.body, _Invoices).invoices
         return invoices[0] if invoices else None
 
-    async def _call(self, command: str, parameters: dict[str, object], wait_s: float = 0) -> Answer:
+    async def _call(self, command: str, parameters: dict[str, object], wait_s: float = 0) -> NodeResponse:
         return await self._node.ask("POST", f"/v1/{command}", json=parameters, wait_s=wait_s)
 
 
-def _read_code(answer: Answer) -> int | None:
+def _read_code(answer: NodeResponse) -> int | None:
     return decode(answer.body, _Failure).code

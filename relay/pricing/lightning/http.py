@@ -38,15 +38,15 @@ _KEEP_ALIVE_S = 2.0
 _MAX_CONNECTIONS = 32
 # How often a WebSocket's other side is asked whether it is still there, and how long its end is waited for.
 _PING_EVERY_S = 30.0
-_FAREWELL_S = 1.0
+_CLOSE_TIMEOUT_S = 1.0
 _GATEWAY_ERRORS = (502, 503, 504)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Hold a status and the whole body, or one line of it."""
+class NodeResponse:
+    """A status and the whole body, or one line of it."""
 
     status: int
     body: bytes
@@ -86,7 +86,7 @@ class Node:
         form: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         wait_s: float = 0,
-    ) -> Answer:
+    ) -> NodeResponse:
         """Send a request and return the answer; `wait_s` is how long the node was asked to wait with it.
 
         Raises BackendError, also where the node refuses the secret as HTTP would have it (401, 403).
@@ -102,9 +102,9 @@ class Node:
                     body += chunk
                     if len(body) > MAX_ANSWER_BYTES:
                         raise BackendError(UNEXPECTED)
-                return Answer(response.status, bytes(body))
+                return NodeResponse(response.status, bytes(body))
 
-    async def follow(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Answer, None]:
+    async def follow(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[NodeResponse, None]:
         """Yield each line of an answer that goes on, until it ends or nothing came for `stream_idle_s`.
 
         Raises BackendError where there is no answer, or where it breaks off.
@@ -120,9 +120,9 @@ class Node:
                         if len(rest) > MAX_ANSWER_BYTES:
                             raise BackendError(UNEXPECTED)
                         for line in lines:
-                            yield Answer(response.status, line)
+                            yield NodeResponse(response.status, line)
                     if rest.strip():
-                        yield Answer(response.status, rest)
+                        yield NodeResponse(response.status, rest)
             except aiohttp.SocketTimeoutError:
                 # Quiet is not an error, but a dead connection is as quiet: the caller makes a new one.
                 return
@@ -139,7 +139,7 @@ class Node:
                     self._url + path,
                     heartbeat=heartbeat_s,
                     max_msg_size=MAX_ANSWER_BYTES,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S),
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
                 )
             async with socket:
                 async for message in socket:

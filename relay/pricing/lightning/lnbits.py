@@ -9,8 +9,8 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
-from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Answer, Node, decode
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
+from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, NodeResponse, decode
 from relay.pricing.lightning.invoices import accept, make_label, read_hash
 from relay.pricing.settings import LightningSection
 
@@ -80,12 +80,12 @@ class Lnbits:
         return Payment(PaymentState.GONE if payment.status == "failed" else PaymentState.OPEN)
 
     async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
-        """Answer no: an invoice key cannot cancel, and what LNbits calls failed the wallet beneath it may still be paid."""
+        """NodeResponse no: an invoice key cannot cancel, and what LNbits calls failed the wallet beneath it may still be paid."""
         return False
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """End at once: there is no stream to be trusted."""
-        nothing: tuple[Settlement, ...] = ()
+        nothing: tuple[SettlementHint, ...] = ()
         for settlement in nothing:
             yield settlement
 
@@ -116,11 +116,11 @@ class Lnbits:
             _raise_refusal(answer)
 
 
-def _read_detail(answer: Answer) -> str:
+def _read_detail(answer: NodeResponse) -> str:
     return decode(answer.body, _Failure).detail
 
 
-def _raise_refusal(answer: Answer) -> NoReturn:
+def _raise_refusal(answer: NodeResponse) -> NoReturn:
     """Raise BackendError: a key that belongs to no wallet is answered with status 404."""
     if answer.status == 404 and _read_detail(answer) == _NO_WALLET:
         raise BackendError(REFUSED)

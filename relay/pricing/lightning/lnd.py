@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, decode
 from relay.pricing.lightning.invoices import accept, derive
 from relay.pricing.settings import LightningSection
@@ -44,7 +44,7 @@ class _Created(msgspec.Struct):
 
 
 class _Cancelled(msgspec.Struct):
-    """Hold nothing: an object is told from what is none."""
+    """Nothing: an object is told from what is none."""
 
 
 class _Failure(msgspec.Struct):
@@ -116,7 +116,7 @@ class Lnd:
             return True
         raise BackendError(UNEXPECTED)
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """Follow LND's invoices from a settle index on; without one it begins now."""
         # No add_index: what was added is told too, but never replayed.
         lines = self._node.follow("/v1/invoices/subscribe", {"settle_index": cursor or "0"})
@@ -128,7 +128,7 @@ class Lnd:
                 if line.status != 200 or told.result is None:
                     raise BackendError(UNEXPECTED)
                 if told.result.state == "SETTLED":
-                    yield Settlement(told.result.r_hash, told.result.settle_index)
+                    yield SettlementHint(told.result.r_hash, told.result.settle_index)
 
     async def close(self) -> None:
         """Close the connections to the node."""

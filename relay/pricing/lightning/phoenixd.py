@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, Settlement
+from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import UNEXPECTED, Node, decode
 from relay.pricing.lightning.invoices import accept, make_label, read_hash
 from relay.pricing.settings import LightningSection
@@ -89,17 +89,17 @@ class Phoenixd:
         return Payment(PaymentState.GONE if payment.is_expired else PaymentState.OPEN)
 
     async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
-        """Answer no: phoenixd cannot cancel, and may yet take an expired invoice that opens a channel."""
+        """NodeResponse no: phoenixd cannot cancel, and may yet take an expired invoice that opens a channel."""
         return False
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[Settlement, None]:
+    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """Listen on phoenixd's WebSocket, which replays nothing: the cursor stays what it was."""
         events = self._node.listen("/websocket")
         async with aclosing(events):
             async for event in events:
                 told = decode(event, _Event)
                 if told.type == "payment_received" and told.payment_hash is not None:
-                    yield Settlement(read_hash(told.payment_hash), cursor)
+                    yield SettlementHint(read_hash(told.payment_hash), cursor)
 
     async def close(self) -> None:
         """Close the connections to the node."""

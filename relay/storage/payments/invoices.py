@@ -22,7 +22,7 @@ class InvoiceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Hold an invoice to be made: who it is for, what for, until when (Unix seconds), and when its row goes."""
+    """An invoice to be made: who it is for, what for, until when (Unix seconds), and when its row goes."""
 
     reference: bytes
     token: bytes
@@ -35,7 +35,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Hold an invoice that could still be paid."""
+    """An invoice that could still be paid."""
 
     reference: bytes
     payment_hash: bytes
@@ -48,7 +48,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Hold what a payment was for."""
+    """What a payment was for."""
 
     note_id: bytes
     tier: str
@@ -64,7 +64,7 @@ async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at
     )
     await connection.execute(
         """
-        INSERT INTO invoices (reference, token, note_id, tier, rank, state, expires_at, forget_at)
+        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, expires_at, forget_at)
         VALUES ($1, $2, $3, $4, $5, 'creating', $6, $7)
         """,
         order.reference,
@@ -111,18 +111,18 @@ async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forge
     record = await connection.fetchrow(
         """
         UPDATE invoices SET state = 'settled', bolt11 = NULL, expires_at = $2, forget_at = $2
-        WHERE reference = $1 AND state <> 'settled' RETURNING note_id, tier, rank
+        WHERE reference = $1 AND state <> 'settled' RETURNING note_id, tier, price_msat
         """,
         reference,
         forget_at,
     )
-    return None if record is None else Settled(record["note_id"], record["tier"], record["rank"])
+    return None if record is None else Settled(record["note_id"], record["tier"], record["price_msat"])
 
 
 async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> None:
     """Ask no longer for what would not raise a note that has been paid for."""
     await connection.execute(
-        "UPDATE invoices SET state = 'closed' WHERE note_id = $1 AND rank <= $2 AND state IN ('creating', 'open')",
+        "UPDATE invoices SET state = 'closed' WHERE note_id = $1 AND price_msat <= $2 AND state IN ('creating', 'open')",
         note_id,
         price_msat,
     )
@@ -133,9 +133,9 @@ async def close_orphans(connection: asyncpg.Connection) -> None:
     await connection.execute(
         """
         UPDATE invoices i SET state = 'closed' WHERE state IN ('creating', 'open')
-            AND NOT EXISTS (SELECT FROM parked WHERE id = i.note_id)
+            AND NOT EXISTS (SELECT FROM unpaid_notes WHERE id = i.note_id)
             AND NOT EXISTS (SELECT FROM notes WHERE id = i.note_id)
-            AND NOT EXISTS (SELECT FROM pending WHERE id = i.note_id)
+            AND NOT EXISTS (SELECT FROM held_notes WHERE id = i.note_id)
         """
     )
 
@@ -158,7 +158,7 @@ async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
     """Return the invoices that could still be paid."""
     records = await connection.fetch(
         """
-        SELECT reference, payment_hash, rank, tier, expires_at, forget_at, state = 'open' AS is_open FROM invoices
+        SELECT reference, payment_hash, price_msat, tier, expires_at, forget_at, state = 'open' AS is_open FROM invoices
         WHERE state IN ('open', 'closed') AND payment_hash IS NOT NULL
         """
     )
@@ -166,7 +166,7 @@ async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
         Watched(
             record["reference"],
             record["payment_hash"],
-            record["rank"],
+            record["price_msat"],
             record["tier"],
             record["expires_at"],
             record["forget_at"],
@@ -191,13 +191,15 @@ async def forget(connection: asyncpg.Connection, now: int) -> int:
             now,
         )
     ]
-    await _unlink_surplus(connection, gone)
+    await _unlink_unapplied(connection, gone)
     return len(gone)
 
 
-async def _unlink_surplus(connection: asyncpg.Connection, references: Sequence[bytes]) -> None:
+async def _unlink_unapplied(connection: asyncpg.Connection, references: Sequence[bytes]) -> None:
     """Leave the amount, and nothing by which the node's books name the payment."""
-    await connection.execute("UPDATE surplus SET reference = NULL WHERE reference = ANY($1::bytea[])", references)
+    await connection.execute(
+        "UPDATE unapplied_payments SET reference = NULL WHERE reference = ANY($1::bytea[])", references
+    )
 
 
 async def count_by_state(connection: asyncpg.Connection) -> dict[str, int]:

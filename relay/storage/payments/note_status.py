@@ -8,7 +8,7 @@ import asyncpg
 
 @dataclass(frozen=True, slots=True)
 class OpenInvoice:
-    """Hold an invoice that is asked for: price in msat, expiry in Unix seconds; no BOLT 11 while it is being made."""
+    """An invoice that is asked for: price in msat, expiry in Unix seconds; no BOLT 11 while it is being made."""
 
     token: bytes
     price_msat: int
@@ -17,56 +17,57 @@ class OpenInvoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Hold what is known of a note: `rank` (msat) where it is stored or waits for the tick, its JSON where an invoice is open.
+class NoteStatus:
+    """What is known of a note: `rank` (msat) where it is stored or waits for the tick, its JSON where an invoice is open.
 
-    `invoices` are by tier; `surplus_msat` is what came too late and can buy it.
+    `invoices` are by tier; `unapplied_msat` is what came too late and can buy it.
     """
 
     note_id: bytes
-    rank: int | None
+    price_paid_msat: int | None
     encoded: bytes | None
     invoices: dict[str, OpenInvoice]
-    surplus_msat: int
+    unapplied_msat: int
 
     @property
     def is_kept(self) -> bool:
-        """Answer whether the note is here without being parked."""
-        return self.rank is not None
+        """Return whether the note is here without being parked."""
+        return self.price_paid_msat is not None
 
 
-async def find_standing(connection: asyncpg.Connection, note_id: bytes) -> Standing:
+async def find_status(connection: asyncpg.Connection, note_id: bytes) -> NoteStatus:
     """Return what is known of a note."""
-    return (await find_standings(connection, [note_id]))[note_id]
+    return (await find_statuses(connection, [note_id]))[note_id]
 
 
-async def find_standings(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> dict[bytes, Standing]:
+async def find_statuses(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
     """Return what is known of each of these notes."""
     records = await connection.fetch(
         """
-        SELECT asked.id, k.rank, i.token, i.tier, i.rank AS price_msat, i.bolt11, i.expires_at,
+        SELECT asked.id, k.price_paid_msat, i.token, i.tier, i.price_msat, i.bolt11, i.expires_at,
                -- Compared with what is sent where something is asked for it already.
                CASE WHEN i.token IS NOT NULL THEN coalesce(k.event, p.event) END AS event,
-               (SELECT coalesce(sum(amount_msat), 0)::bigint FROM surplus WHERE note_id = asked.id) AS surplus_msat
+               (SELECT coalesce(sum(amount_msat), 0)::bigint FROM unapplied_payments WHERE note_id = asked.id) AS unapplied_msat
         FROM unnest($1::bytea[]) AS asked (id)
             LEFT JOIN LATERAL (
                 -- A stored note that rises at the next tick is in both.
-                SELECT coalesce(rank, 0) AS rank, event FROM pending WHERE id = asked.id
-                UNION ALL SELECT coalesce(rank, 0), event FROM notes WHERE id = asked.id
+                SELECT coalesce(price_paid_msat, 0) AS price_paid_msat, event FROM held_notes WHERE id = asked.id
+                UNION ALL SELECT coalesce(price_paid_msat, 0), event FROM notes WHERE id = asked.id
                 LIMIT 1
             ) k ON true
-            LEFT JOIN parked p ON p.id = asked.id
+            LEFT JOIN unpaid_notes p ON p.id = asked.id
             LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open')
         """,
         note_ids,
     )
-    standings: dict[bytes, Standing] = {}
+    statuses: dict[bytes, NoteStatus] = {}
     for record in records:
-        standing = standings.setdefault(
-            record["id"], Standing(record["id"], record["rank"], record["event"], {}, record["surplus_msat"])
+        status = statuses.setdefault(
+            record["id"],
+            NoteStatus(record["id"], record["price_paid_msat"], record["event"], {}, record["unapplied_msat"]),
         )
         if record["token"] is not None:
-            standing.invoices[record["tier"]] = OpenInvoice(
+            status.invoices[record["tier"]] = OpenInvoice(
                 record["token"], record["price_msat"], record["bolt11"], record["expires_at"]
             )
-    return standings
+    return statuses

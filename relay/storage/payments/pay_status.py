@@ -15,12 +15,12 @@ class PayState(StrEnum):
     PAID = "paid"
     PUBLISHED = "published"
     # The money came and the note could not be published.
-    KEPT = "kept"
+    UNPUBLISHED = "unpublished"
 
 
 @dataclass(frozen=True, slots=True)
 class PayStatus:
-    """Hold what the relay knows of a token.
+    """What the relay knows of a token.
 
     `tier` is a path, as "/10k"; `expires_at` is the invoice's, in Unix seconds. The invoice counts only while it is open,
     `note_id` (hex) only once the note is published.
@@ -38,9 +38,9 @@ async def find_pay_status(connection: asyncpg.Connection, token: bytes) -> PaySt
     """Return what is known of a token (16 bytes); None where it is unknown, expired or forgotten."""
     record = await connection.fetchrow(
         """
-        SELECT i.state, i.tier, i.rank, i.bolt11, i.expires_at, i.note_id,
+        SELECT i.state, i.tier, i.price_msat, i.bolt11, i.expires_at, i.note_id,
                EXISTS (SELECT FROM notes n WHERE n.id = i.note_id) AS is_published,
-               EXISTS (SELECT FROM pending p WHERE p.id = i.note_id) AS is_pending
+               EXISTS (SELECT FROM held_notes p WHERE p.id = i.note_id) AS is_held
         FROM invoices i WHERE i.token = $1 AND i.state IN ('open', 'settled')
         """,
         token,
@@ -49,8 +49,15 @@ async def find_pay_status(connection: asyncpg.Connection, token: bytes) -> PaySt
         return None
     if record["state"] == InvoiceState.OPEN:
         return PayStatus(
-            PayState.OPEN, record["tier"], record["rank"], record["bolt11"], record["expires_at"], note_id=None
+            PayState.OPEN,
+            record["tier"],
+            record["price_msat"],
+            record["bolt11"],
+            record["expires_at"],
+            note_id=None,
         )
-    state = PayState.PAID if record["is_pending"] else PayState.PUBLISHED if record["is_published"] else PayState.KEPT
+    state = (
+        PayState.PAID if record["is_held"] else PayState.PUBLISHED if record["is_published"] else PayState.UNPUBLISHED
+    )
     note_id = record["note_id"].hex() if state is PayState.PUBLISHED else None
-    return PayStatus(state, record["tier"], record["rank"], None, None, note_id)
+    return PayStatus(state, record["tier"], record["price_msat"], None, None, note_id)

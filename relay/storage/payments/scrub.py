@@ -6,14 +6,14 @@ something else comes there. Who reads the disk would put token, payment and note
 
 import asyncpg
 
-_LINKING = ("invoices", "surplus", "settlement_cursors")
+_LINKING = ("invoices", "unapplied_payments", "settlement_cursors")
 # Everybody else waits behind who waits for the whole table, and a backup reads it for minutes.
-_PATIENCE_MS = 200
+_LOCK_TIMEOUT_MS = 200
 
 
 async def rewrite_links(connection: asyncpg.Connection) -> bool:
     """Write the tables that link payments and notes into new files; answer False where others would not let go of one."""
-    await connection.execute(f"SET lock_timeout = {_PATIENCE_MS}")
+    await connection.execute(f"SET lock_timeout = {_LOCK_TIMEOUT_MS}")
     try:
         for table in _LINKING:
             await connection.execute(f"VACUUM (FULL) {table}")
@@ -26,6 +26,6 @@ async def rewrite_links(connection: asyncpg.Connection) -> bool:
     return True
 
 
-async def vacuum_parked(connection: asyncpg.Connection) -> None:
+async def vacuum_unpaid(connection: asyncpg.Connection) -> None:
     """Free the place of notes that are parked no more. Done again and again, so that the time of the last says nothing."""
-    await connection.execute("VACUUM parked")
+    await connection.execute("VACUUM unpaid_notes")

@@ -9,10 +9,10 @@ from enum import StrEnum
 import asyncpg
 
 from relay.storage.note import Note
-from relay.storage.row import Saved
+from relay.storage.row import SaveResult
 
 # What a payment was good for.
-BOUGHT = frozenset({Saved.STORED, Saved.RAISED, Saved.PENDING})
+BOUGHT = frozenset({SaveResult.STORED, SaveResult.UPGRADED, SaveResult.HELD})
 
 
 class Reason(StrEnum):
@@ -26,7 +26,7 @@ class Reason(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-async def keep_surplus(
+async def insert_unapplied(
     connection: asyncpg.Connection,
     reference: bytes | None,
     amount_msat: int,
@@ -37,7 +37,7 @@ async def keep_surplus(
     if amount_msat <= 0:
         return
     await connection.execute(
-        "INSERT INTO surplus (reference, note_id, amount_msat, reason) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO unapplied_payments (reference, note_id, amount_msat, reason) VALUES ($1, $2, $3, $4)",
         reference,
         note_id,
         amount_msat,
@@ -45,20 +45,20 @@ async def keep_surplus(
     )
 
 
-async def keep_of_refused(
-    connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Saved], reference: bytes | None = None
+async def record_refused(
+    connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[SaveResult], reference: bytes | None = None
 ) -> None:
     """Keep what was paid for notes that were refused when they were to be published, or were there at that price already."""
     for note, saved in zip(notes, results, strict=True):
-        if note.rank and saved not in BOUGHT:
-            reason = Reason.DOUBLE if saved is Saved.DUPLICATE else Reason.REFUSED
-            await keep_surplus(connection, reference, note.rank, reason)
+        if note.price_paid_msat and saved not in BOUGHT:
+            reason = Reason.DOUBLE if saved is SaveResult.DUPLICATE else Reason.REFUSED
+            await insert_unapplied(connection, reference, note.price_paid_msat, reason)
 
 
 async def sum_for_note(connection: asyncpg.Connection, note_id: bytes) -> int:
     """Return how much (msat) waits to buy a note."""
     total: int = await connection.fetchval(
-        "SELECT coalesce(sum(amount_msat), 0)::bigint FROM surplus WHERE note_id = $1", note_id
+        "SELECT coalesce(sum(amount_msat), 0)::bigint FROM unapplied_payments WHERE note_id = $1", note_id
     )
     return total
 
@@ -67,23 +67,24 @@ async def spend_for_note(connection: asyncpg.Connection, note_id: bytes, price_m
     """Take the price of a note from what waits for it, and keep the rest, which buys nothing any more."""
     total: int = await connection.fetchval(
         """
-        WITH spent AS (DELETE FROM surplus WHERE note_id = $1 RETURNING amount_msat)
+        WITH spent AS (DELETE FROM unapplied_payments WHERE note_id = $1 RETURNING amount_msat)
         SELECT coalesce(sum(amount_msat), 0)::bigint FROM spent
         """,
         note_id,
     )
     if total > price_msat:
-        await keep_surplus(connection, None, total - price_msat, Reason.OVER)
+        await insert_unapplied(connection, None, total - price_msat, Reason.OVER)
 
 
-async def add_up_surplus(connection: asyncpg.Connection) -> None:
+async def sum_up_unapplied(connection: asyncpg.Connection) -> None:
     """Make one row a reason of what names neither payment nor note any more.
 
     A row of its own has the number of the transaction that also stored a note, and an amount that the node's books hold.
     """
     await connection.execute(
         """
-        WITH single AS (DELETE FROM surplus WHERE reference IS NULL AND note_id IS NULL RETURNING amount_msat, reason)
-        INSERT INTO surplus (amount_msat, reason) SELECT sum(amount_msat), reason FROM single GROUP BY reason ORDER BY reason
+        WITH single AS (DELETE FROM unapplied_payments WHERE reference IS NULL AND note_id IS NULL RETURNING amount_msat, reason)
+        INSERT INTO unapplied_payments (amount_msat, reason)
+        SELECT sum(amount_msat), reason FROM single GROUP BY reason ORDER BY reason
         """
     )

@@ -8,32 +8,32 @@ import asyncpg
 from relay.storage.row import Row
 
 
-class Parking(NamedTuple):
-    """Hold how many notes are parked, how many bytes they have, and how many invoices are open."""
+class UnpaidTotals(NamedTuple):
+    """How many notes are parked, how many bytes they have, and how many invoices are open."""
 
     notes: int
     bytes: int
     open_invoices: int
 
 
-async def count_parked(connection: asyncpg.Connection) -> Parking:
+async def count_unpaid(connection: asyncpg.Connection) -> UnpaidTotals:
     """Return how full the parking is."""
-    return Parking(
+    return UnpaidTotals(
         *await connection.fetchrow(
             """
             SELECT count(*), coalesce(sum(octet_length(event)), 0)::bigint,
                    (SELECT count(*) FROM invoices WHERE state IN ('creating', 'open'))
-            FROM parked
+            FROM unpaid_notes
             """
         )
     )
 
 
-async def park(connection: asyncpg.Connection, row: Row) -> None:
+async def insert_unpaid(connection: asyncpg.Connection, row: Row) -> None:
     """Keep a note until it is paid for; it may be there for another tier already."""
     await connection.execute(
         """
-        INSERT INTO parked (id, pubkey, address, created_at, event) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO unpaid_notes (id, pubkey, address, created_at, event) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (id) DO NOTHING
         """,
         row.id,
@@ -44,35 +44,35 @@ async def park(connection: asyncpg.Connection, row: Row) -> None:
     )
 
 
-async def find_parked(connection: asyncpg.Connection, note_id: bytes) -> bytes | None:
+async def find_unpaid(connection: asyncpg.Connection, note_id: bytes) -> bytes | None:
     """Return the compact JSON of a parked note."""
-    encoded: bytes | None = await connection.fetchval("SELECT event FROM parked WHERE id = $1", note_id)
+    encoded: bytes | None = await connection.fetchval("SELECT event FROM unpaid_notes WHERE id = $1", note_id)
     return encoded
 
 
-async def unpark(connection: asyncpg.Connection, note_id: bytes) -> None:
+async def delete_unpaid(connection: asyncpg.Connection, note_id: bytes) -> None:
     """Drop a parked note: it is published, or never will be."""
-    await connection.execute("DELETE FROM parked WHERE id = $1", note_id)
+    await connection.execute("DELETE FROM unpaid_notes WHERE id = $1", note_id)
 
 
-async def purge(connection: asyncpg.Connection) -> int:
+async def delete_uninvoiced(connection: asyncpg.Connection) -> int:
     """Drop the parked notes that no open invoice asks for any more, and return how many."""
     tag: str = await connection.execute(
         """
-        DELETE FROM parked p
+        DELETE FROM unpaid_notes p
         WHERE NOT EXISTS (SELECT FROM invoices i WHERE i.note_id = p.id AND i.state IN ('creating', 'open'))
         """
     )
     return int(tag.rpartition(" ")[2])
 
 
-async def withdraw_parked(
+async def withdraw_unpaid(
     connection: asyncpg.Connection, pubkey: bytes, ids: Sequence[bytes], addresses: Sequence[bytes], created_at: int
 ) -> None:
     """Drop what its own author asks to delete before it was paid for (NIP-09)."""
     await connection.execute(
         """
-        DELETE FROM parked WHERE pubkey = $1
+        DELETE FROM unpaid_notes WHERE pubkey = $1
             AND (id = ANY($2::bytea[]) OR (address = ANY($3::bytea[]) AND created_at <= $4))
         """,
         pubkey,

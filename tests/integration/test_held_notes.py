@@ -18,7 +18,7 @@ from tests.support.relays import make_config, relay_on, to_url
 
 # A tick that no test waits for: they let it come when they like.
 NEVER_S = 86_400
-KEPT = "kept, to be published together with others at the next tick, within 86400 seconds"
+UNPUBLISHED = "kept, to be published together with others at the next tick, within 86400 seconds"
 AGAIN = "duplicate: already have this event"
 
 
@@ -30,13 +30,13 @@ async def held_on(arguments: dict[str, Any], **sections: dict[str, Any]) -> Asyn
 
 
 async def tick(relay: Relay) -> None:
-    await relay._writer.publish_pending(unix_now())
+    await relay._writer.publish_held(unix_now())
 
 
 async def count_waiting(arguments: dict[str, Any]) -> int:
     connection = await asyncpg.connect(**arguments)
     try:
-        return int(await connection.fetchval("SELECT count(*) FROM pending"))
+        return int(await connection.fetchval("SELECT count(*) FROM held_notes"))
     finally:
         await connection.close()
 
@@ -45,7 +45,7 @@ async def test_a_ring_note_is_kept_at_once_and_shown_at_the_tick(database: dict[
     note = make_ring_note()
     async with held_on(database) as (relay, url), Client(url) as author, Client(url) as reader:
         await reader.follow()
-        assert await author.publish(note) == (True, KEPT)
+        assert await author.publish(note) == (True, UNPUBLISHED)
         assert await author.publish(note) == (True, AGAIN)
         assert await author.fetch({}) == []
         await author.send("COUNT", "c", {})
@@ -90,7 +90,7 @@ async def test_what_the_tick_would_refuse_is_refused_when_it_is_sent(database: d
     )
     async with held_on(database) as (relay, url), Client(url) as client:
         for kept in (words, mined, asked, first):
-            assert await client.publish(kept) == (True, KEPT)
+            assert await client.publish(kept) == (True, UNPUBLISHED)
         for refused in (copy, again, second):
             accepted, reason = await client.publish(refused)
             assert (accepted, reason.partition(":")[0]) == (False, "duplicate")
@@ -126,8 +126,8 @@ async def test_what_expires_before_the_tick_is_never_shown(database18: dict[str,
     note = make_ring_note(tags=(("expiration", str(int(time.time()) + 2)),))
     async with held_on(database18) as (relay, url), Client(url) as client:
         await client.follow()
-        assert await client.publish(note) == (True, KEPT)
-        await relay._writer.publish_pending(unix_now() + 3)
+        assert await client.publish(note) == (True, UNPUBLISHED)
+        await relay._writer.publish_held(unix_now() + 3)
         await client.send("COUNT", "c", {})
         assert await client.next("COUNT") == ["c", {"count": 0}]
     assert await count_waiting(database18) == 0
@@ -138,7 +138,7 @@ async def test_a_note_that_the_database_does_not_take_waits_on_and_fails_no_othe
     connection = await asyncpg.connect(**database18)
     async with held_on(database18) as (relay, url), Client(url) as client:
         for note in (bad, good):
-            assert await client.publish(note) == (True, KEPT)
+            assert await client.publish(note) == (True, UNPUBLISHED)
         await connection.execute("ALTER TABLE notes ADD CONSTRAINT no_ones CHECK (kind <> 1)")
         await tick(relay)
         assert [note["id"] for note in await client.fetch({})] == [good.id]
@@ -149,15 +149,15 @@ async def test_a_note_that_the_database_does_not_take_waits_on_and_fails_no_othe
 
 
 async def test_more_notes_than_may_wait_are_refused_and_taken_after_the_tick(database18: dict[str, Any]) -> None:
-    privacy = {"publish_every_s": NEVER_S, "max_pending": 2}
+    privacy = {"publish_every_s": NEVER_S, "max_held": 2}
     async with held_on(database18, privacy=privacy) as (relay, url), Client(url) as client:
         for text in ("one", "two"):
-            assert await client.publish(make_ring_note(text)) == (True, KEPT)
+            assert await client.publish(make_ring_note(text)) == (True, UNPUBLISHED)
         third = make_ring_note("three")
         full = "error: too many notes wait to be published; try again after the next tick"
         assert await client.publish(third) == (False, full)
         await tick(relay)
-        assert await client.publish(third) == (True, KEPT)
+        assert await client.publish(third) == (True, UNPUBLISHED)
 
 
 async def test_ticks_come_by_the_clock(database18: dict[str, Any]) -> None:
@@ -173,7 +173,7 @@ async def test_ticks_come_by_the_clock(database18: dict[str, Any]) -> None:
 async def test_what_waited_is_published_by_a_relay_without_ticks(database18: dict[str, Any]) -> None:
     note = make_ring_note()
     async with held_on(database18) as (_, url), Client(url) as client:
-        assert await client.publish(note) == (True, KEPT)
+        assert await client.publish(note) == (True, UNPUBLISHED)
     async with relay_on(database18) as url, Client(url) as client:
         await client.send("REQ", "s", {})
         events = [message for message in [await client.receive(), await client.receive()] if message[0] == "EVENT"]

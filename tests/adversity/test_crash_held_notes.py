@@ -30,7 +30,7 @@ def make_notes() -> Iterator[Event]:
 async def count_waiting(relay: ServeProcess) -> int:
     connection = await asyncpg.connect(**relay.connect_arguments())
     try:
-        return int(await connection.fetchval("SELECT count(*) FROM pending"))
+        return int(await connection.fetchval("SELECT count(*) FROM held_notes"))
     finally:
         await connection.close()
 

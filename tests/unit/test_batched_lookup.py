@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.storage.batched_lookup import Together
+from relay.storage.batched_lookup import BatchedLookup
 
 
 class Oracle:
@@ -27,13 +27,13 @@ class Oracle:
         return {key: key * key for key in keys if key % 2 == 0}
 
 
-async def _find(together: Together[int, int], key: int) -> int | None:
-    return (await together.find(key)).get(key)
+async def _find(together: BatchedLookup[int, int], key: int) -> int | None:
+    return (await together.look_up(key)).get(key)
 
 
 async def test_what_comes_while_a_question_runs_is_asked_for_with_the_next_one() -> None:
     oracle = Oracle()
-    together = Together(oracle.ask, 100)
+    together = BatchedLookup(oracle.ask, 100)
     first = asyncio.ensure_future(_find(together, 2))
     await asyncio.sleep(0.01)
     others = [asyncio.ensure_future(_find(together, key)) for key in (3, 4, 4, 6)]
@@ -46,7 +46,7 @@ async def test_what_comes_while_a_question_runs_is_asked_for_with_the_next_one()
 async def test_no_question_has_more_keys_than_the_bound() -> None:
     oracle = Oracle()
     oracle.may_answer.set()
-    together = Together(oracle.ask, 4)
+    together = BatchedLookup(oracle.ask, 4)
     found = await asyncio.gather(*(_find(together, key) for key in range(0, 20, 2)))
     assert found == [key * key for key in range(0, 20, 2)]
     assert [len(keys) for keys in oracle.asked] == [4, 4, 2]
@@ -55,7 +55,7 @@ async def test_no_question_has_more_keys_than_the_bound() -> None:
 async def test_a_failure_is_told_to_those_who_asked_and_to_nobody_else() -> None:
     oracle = Oracle()
     oracle.may_answer.set()
-    together = Together(oracle.ask, 2)
+    together = BatchedLookup(oracle.ask, 2)
     results = await asyncio.gather(*(_find(together, key) for key in (2, -1, 4)), return_exceptions=True)
     assert [type(result) for result in results] == [ValueError, ValueError, int]
     assert await _find(together, 6) == 36
@@ -63,7 +63,7 @@ async def test_a_failure_is_told_to_those_who_asked_and_to_nobody_else() -> None
 
 async def test_who_goes_away_takes_no_answer_from_others() -> None:
     oracle = Oracle()
-    together = Together(oracle.ask, 100)
+    together = BatchedLookup(oracle.ask, 100)
     gone, stays = (asyncio.ensure_future(_find(together, key)) for key in (2, 4))
     await asyncio.sleep(0.01)
     gone.cancel()

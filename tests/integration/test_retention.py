@@ -11,7 +11,7 @@ from tests.support.events import make_event, to_note
 from tests.support.waiting import until
 
 
-async def test_expiry_and_the_writer_take_turns_so_that_neither_waits_for_rows_of_the_other(
+async def test_retention_and_the_writer_take_turns_so_that_neither_waits_for_rows_of_the_other(
     database18: dict[str, Any],
 ) -> None:
     writer, expiry = [await asyncpg.connect(**database18) for _ in range(2)]

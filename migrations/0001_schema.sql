@@ -1,0 +1,192 @@
+-- Notes, the tables that are indexes of them, what was ever signed and answered, the feed between processes, and payments.
+-- No column holds when a note arrived or was paid for, or in which order: an operator who must hand this over cannot say when
+-- a note was posted. Times here are the author's own, or those at which a row is deleted.
+
+CREATE TABLE notes (
+    id              bytea   PRIMARY KEY,        -- 32 bytes (NIP-01)
+    pubkey          bytea   NOT NULL,           -- 32 bytes; of a ring note, the throwaway key
+    created_at      bigint  NOT NULL,           -- the author's word, Unix seconds
+    kind            integer NOT NULL,
+    expires_at      bigint,                     -- NIP-40, Unix seconds
+    address         bytea,                      -- SHA-256 of `kind:pubkey:d` where one version is kept
+    event           bytea   NOT NULL,           -- the compact JSON that subscribers get; bytea, as Postgres text has no NUL
+    -- The price of the tier that a note was posted in, in msat, never what was paid; null: free. It only rises.
+    price_paid_msat bigint  CHECK (price_paid_msat > 0),
+    form            text,                       -- from here on: null where the note is not ring-signed
+    scheme          text,
+    ring_size       integer,
+    ring_id         bytea,                      -- 32 bytes
+    key_image       bytea,                      -- 33 bytes; null for the unlinkable scheme
+    scope           bytea,                      -- UTF-8
+    signed_id       bytea,                      -- 32 bytes: what the ring signed, so that one signature makes one note
+    -- Where the ring signs the words only, anyone can post those words again under another key: the first note keeps the
+    -- place. SHA-256 over the hash of the words, the ring id and the key image; null for bound notes. Gone with its note.
+    content_key     bytea,
+    CHECK (octet_length(id) = 32 AND octet_length(pubkey) = 32),
+    CHECK (num_nulls(form, scheme, ring_size, ring_id) IN (0, 4))
+);
+
+-- Newest first, ties lowest id first (NIP-01): every index ends as every query is ordered.
+CREATE INDEX notes_created_at ON notes (created_at DESC, id);
+CREATE INDEX notes_pubkey ON notes (pubkey, created_at DESC, id);
+CREATE INDEX notes_pubkey_kind ON notes (pubkey, kind, created_at DESC, id);
+CREATE INDEX notes_kind ON notes (kind, created_at DESC, id);
+CREATE INDEX notes_expires_at ON notes (expires_at) WHERE expires_at IS NOT NULL;
+CREATE UNIQUE INDEX notes_address ON notes (address) WHERE address IS NOT NULL;
+CREATE UNIQUE INDEX notes_signed_id ON notes (signed_id) WHERE signed_id IS NOT NULL;
+CREATE UNIQUE INDEX notes_content_key ON notes (content_key) WHERE content_key IS NOT NULL;
+-- Holds what a search by properties of the ring note alone needs, and what such searches are narrowed by.
+CREATE INDEX notes_ring ON notes (scheme, form, created_at DESC, id) INCLUDE (ring_size, kind, expires_at)
+    WHERE scheme IS NOT NULL;
+CREATE INDEX notes_ring_id ON notes (ring_id, created_at DESC, id) WHERE ring_id IS NOT NULL;
+CREATE INDEX notes_key_image ON notes (key_image, created_at DESC, id) WHERE key_image IS NOT NULL;
+CREATE INDEX notes_scope ON notes (scope, created_at DESC, id) WHERE scope IS NOT NULL;
+-- Of paid notes alone, so that readers of an expensive tier never walk past the free ones. By author as well, as many
+-- authors can be asked for at once.
+CREATE INDEX notes_priced ON notes (created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+CREATE INDEX notes_priced_pubkey ON notes (pubkey, created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+
+-- An index as a table: a row a tag that filters can ask for. It repeats what queries narrow by.
+CREATE TABLE tags (
+    tag             bytea   NOT NULL,           -- the letter's byte, then the value (or its SHA-256, where it is long)
+    created_at      bigint  NOT NULL,
+    note_id         bytea   NOT NULL REFERENCES notes (id) ON DELETE CASCADE,
+    kind            integer NOT NULL,
+    pubkey          bytea   NOT NULL,
+    expires_at      bigint,
+    price_paid_msat bigint
+);
+CREATE UNIQUE INDEX tags_tag ON tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at);
+CREATE INDEX tags_note_id ON tags (note_id);
+CREATE INDEX tags_priced ON tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at, price_paid_msat)
+    WHERE price_paid_msat IS NOT NULL;
+
+-- The same for rings: a row a member of each ring note's ring.
+CREATE TABLE ring_members (
+    member          bytea   NOT NULL,           -- 32 bytes
+    created_at      bigint  NOT NULL,
+    note_id         bytea   NOT NULL REFERENCES notes (id) ON DELETE CASCADE,
+    kind            integer NOT NULL,
+    ring_size       integer NOT NULL,
+    expires_at      bigint,
+    price_paid_msat bigint
+);
+CREATE UNIQUE INDEX ring_members_member ON ring_members (member, created_at DESC, note_id)
+    INCLUDE (kind, ring_size, expires_at);
+CREATE INDEX ring_members_note_id ON ring_members (note_id);
+CREATE INDEX ring_members_priced ON ring_members (member, created_at DESC, note_id)
+    INCLUDE (kind, ring_size, expires_at, price_paid_msat) WHERE price_paid_msat IS NOT NULL;
+
+-- What deleted ring notes were signed over: one ring signature makes one note, also after that note is gone.
+CREATE TABLE spent_signatures (
+    signed_id       bytea   PRIMARY KEY
+);
+
+-- Who has answered what: one answer a ring member, kept when the answer is deleted or expires. The key image is the
+-- member's name within one target, and nowhere else.
+CREATE TABLE answers (
+    kind            integer NOT NULL,           -- 7, a reaction, or 1018, a poll response
+    target          bytea   NOT NULL,           -- 32 bytes: the id of what is answered
+    key_image       bytea   NOT NULL,           -- 33 bytes
+    ring_id         bytea   NOT NULL,           -- 32 bytes
+    note_id         bytea   REFERENCES notes (id) ON DELETE SET NULL,   -- null when the answer is gone
+    PRIMARY KEY (kind, target, key_image)
+);
+CREATE UNIQUE INDEX answers_note_id ON answers (note_id) WHERE note_id IS NOT NULL;
+
+-- Ring notes that were accepted and wait for the next batch (privacy.publish_every_s), to be published with others.
+-- Keys as in notes, spent_signatures and answers: what the batch would refuse is refused when it is sent.
+CREATE TABLE held_notes (
+    id                  bytea   PRIMARY KEY,    -- 32 bytes
+    pubkey              bytea   NOT NULL,       -- who may withdraw it (NIP-09)
+    event               bytea   NOT NULL,       -- the compact JSON
+    price_paid_msat     bigint  CHECK (price_paid_msat > 0),
+    signed_id           bytea   UNIQUE,
+    content_key         bytea   UNIQUE,
+    answer_kind         integer,
+    answer_target       bytea,
+    answer_key_image    bytea,
+    UNIQUE (answer_kind, answer_target, answer_key_image)
+);
+
+-- What other processes have not seen yet. Deleted after minutes; unlogged, so that its order never reaches the WAL.
+-- The sequence is logged: it must not start again after a crash has emptied the table.
+CREATE SEQUENCE feed_seq;
+CREATE UNLOGGED TABLE feed (
+    seq                 bigint  PRIMARY KEY DEFAULT nextval('feed_seq'),
+    id                  bytea   NOT NULL,
+    event               bytea,                  -- only of ephemeral events, which are stored nowhere else
+    price_paid_msat     bigint,                 -- when it was announced: a later upgrade is announced for itself
+    previous_price_msat bigint                  -- of an upgraded note: only paths above this price see it as new
+);
+-- An ephemeral event that is sent again while it is here is known.
+CREATE INDEX feed_ephemeral ON feed (id) WHERE event IS NOT NULL;
+
+-- Notes that were verified and wait to be paid for.
+CREATE TABLE unpaid_notes (
+    id              bytea   PRIMARY KEY,        -- 32 bytes
+    pubkey          bytea   NOT NULL,           -- who may withdraw it (NIP-09)
+    address         bytea,                      -- as in notes: it can be withdrawn by that, too
+    created_at      bigint  NOT NULL,
+    event           bytea   NOT NULL            -- the compact JSON
+);
+
+CREATE TABLE invoices (
+    reference       bytea   PRIMARY KEY,        -- 32 random bytes: all that the Lightning node learns of what is paid for
+    token           bytea   NOT NULL UNIQUE,    -- 16 random bytes: the pay page's address
+    note_id         bytea   NOT NULL,           -- unpaid, or stored and to be upgraded
+    tier            text    NOT NULL,           -- the path, as the pay page shows it
+    price_msat      bigint  NOT NULL CHECK (price_msat > 0),    -- what is asked, and what the note is then worth
+    -- Closed: nothing is asked for any more, but a payment may still come.
+    state           text    NOT NULL CHECK (state IN ('creating', 'open', 'closed', 'settled')),
+    payment_hash    bytea   UNIQUE,             -- 32 bytes; null while it is being made
+    bolt11          text,
+    expires_at      bigint  NOT NULL,           -- Unix seconds: when it cannot be paid any more; while it is made, when to give up
+    forget_at       bigint                      -- Unix seconds: when the row goes, and with it what links a payment to a note
+);
+-- One open invoice a note and tier.
+CREATE UNIQUE INDEX invoices_open ON invoices (note_id, tier) WHERE state IN ('creating', 'open');
+CREATE INDEX invoices_note_id ON invoices (note_id);
+
+-- Money that bought nothing: what came late, twice, short or beyond the price. Nothing here says when.
+CREATE TABLE unapplied_payments (
+    reference       bytea,                      -- of the invoice, to claim it back at the node; null once forgotten
+    note_id         bytea,                      -- null where nothing is left to publish
+    amount_msat     bigint  NOT NULL CHECK (amount_msat > 0),
+    reason          text    NOT NULL CHECK (reason IN ('late', 'double', 'short', 'over', 'refused', 'withdrawn'))
+);
+CREATE INDEX unapplied_payments_note_id ON unapplied_payments (note_id) WHERE note_id IS NOT NULL;
+
+-- Where the node's stream of payments goes on after a restart. One row a node.
+CREATE TABLE settlement_cursors (
+    backend         text    PRIMARY KEY,
+    cursor          text    NOT NULL
+);
+
+-- ANALYZE copies sample values into pg_statistic, where they outlive deleted rows. No plan of ours needs them.
+ALTER TABLE notes
+    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,
+    ALTER COLUMN event SET STATISTICS 0, ALTER COLUMN ring_id SET STATISTICS 0, ALTER COLUMN key_image SET STATISTICS 0,
+    ALTER COLUMN scope SET STATISTICS 0, ALTER COLUMN signed_id SET STATISTICS 0,
+    ALTER COLUMN content_key SET STATISTICS 0;
+ALTER TABLE tags
+    ALTER COLUMN tag SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0;
+ALTER TABLE ring_members ALTER COLUMN member SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0;
+ALTER TABLE spent_signatures ALTER COLUMN signed_id SET STATISTICS 0;
+ALTER TABLE answers
+    ALTER COLUMN target SET STATISTICS 0, ALTER COLUMN key_image SET STATISTICS 0, ALTER COLUMN ring_id SET STATISTICS 0,
+    ALTER COLUMN note_id SET STATISTICS 0;
+ALTER TABLE held_notes
+    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0,
+    ALTER COLUMN signed_id SET STATISTICS 0, ALTER COLUMN content_key SET STATISTICS 0,
+    ALTER COLUMN answer_target SET STATISTICS 0, ALTER COLUMN answer_key_image SET STATISTICS 0;
+ALTER TABLE feed ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0;
+ALTER TABLE unpaid_notes
+    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,
+    ALTER COLUMN event SET STATISTICS 0;
+ALTER TABLE invoices
+    ALTER COLUMN reference SET STATISTICS 0, ALTER COLUMN token SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0,
+    ALTER COLUMN tier SET STATISTICS 0, ALTER COLUMN payment_hash SET STATISTICS 0, ALTER COLUMN bolt11 SET STATISTICS 0,
+    ALTER COLUMN expires_at SET STATISTICS 0, ALTER COLUMN forget_at SET STATISTICS 0;
+ALTER TABLE unapplied_payments
+    ALTER COLUMN reference SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0;
