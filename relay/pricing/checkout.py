@@ -24,13 +24,13 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.conflicts import refuse_known
 from relay.storage.held_notes import refuse_waiting
-from relay.storage.insert import lock_writers
 from relay.storage.note import Note
 from relay.storage.payments.invoices import Order, begin_invoice, count_others_of, drop_invoice, open_invoice
 from relay.storage.payments.note_status import NoteStatus, find_status, find_statuses
 from relay.storage.payments.unpaid_notes import UnpaidTotals, count_unpaid, delete_uninvoiced, insert_unpaid
 from relay.storage.row import Row, SaveResult, to_row
 from relay.storage.writer import Writer
+from relay.storage.writer_lock import lock_writers
 
 # The same for every note: it stands in the payer's wallet, and in the node's books.
 MEMO = "note"

@@ -17,7 +17,6 @@ from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError, Payment, PaymentState
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.pricing.settlement import Settlement, SettlementTerms
-from relay.storage.insert import lock_writers
 from relay.storage.payments.invoices import (
     Watched,
     close_invoice,
@@ -36,6 +35,7 @@ from relay.storage.payments.unapplied_payments import sum_up_unapplied
 from relay.storage.payments.unpaid_notes import UnpaidTotals, count_unpaid, delete_uninvoiced
 from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
+from relay.storage.writer_lock import lock_writers
 
 _PASS_S = 1.0
 _LOOKUPS_AT_ONCE = 4

@@ -18,15 +18,9 @@ from relay.storage.payments.invoices import close_orphans
 from relay.storage.payments.unpaid_notes import withdraw_unpaid
 from relay.storage.price_paid import upgrade_held, upgrade_stored
 from relay.storage.row import Row, SaveResult, hash_address, to_row
+from relay.storage.writer_lock import lock_writers
 
-# Transaction-level advisory lock: whoever holds it is the only writer of notes, in every process.
-_WRITER_LOCK = 0x72696E67
 FEED_CHANNEL = "ringrelay_feed"
-
-
-async def lock_writers(connection: asyncpg.Connection) -> None:
-    """Become the only writer of notes, in every process, until the transaction ends."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _WRITER_LOCK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import asyncpg
 
 from relay.postgres.errors import DATABASE_FAILURES
-from relay.storage.insert import lock_writers
+from relay.storage.writer_lock import lock_writers
 
 _EVERY_S = 30.0
 # The writer waits meanwhile: 1.3 ms for each note over a ring of 1,000.

@@ -12,10 +12,11 @@ from relay.postgres.errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.feed import Feed
 from relay.storage.held_notes import list_held, pop_batch
-from relay.storage.insert import Inserted, insert_batch, lock_writers
+from relay.storage.insert import Inserted, insert_batch
 from relay.storage.note import Note
 from relay.storage.payments.unapplied_payments import record_refused
 from relay.storage.row import SaveResult
+from relay.storage.writer_lock import lock_writers
 
 _MAX_BATCH = 500
 # In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms. One of the largest rings

@@ -5,8 +5,9 @@ from typing import Any
 
 import asyncpg
 
-from relay.storage.insert import insert_batch, lock_writers
+from relay.storage.insert import insert_batch
 from relay.storage.retention import delete_expired
+from relay.storage.writer_lock import lock_writers
 from tests.support.events import make_event, to_note
 from tests.support.waiting import until
 
