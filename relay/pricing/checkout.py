@@ -22,8 +22,7 @@ from relay.pricing.offer import Offer, encode_offer
 from relay.pricing.settlement import SettlementTerms, Spending, to_due
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import BatchedLookup
-from relay.storage.conflicts import refuse_known
-from relay.storage.held_notes import refuse_waiting
+from relay.storage.insert import find_refusal
 from relay.storage.note import Note
 from relay.storage.payments.invoices import Order, begin_invoice, count_others_of, drop_invoice, open_invoice
 from relay.storage.payments.note_status import NoteStatus, find_status, find_statuses
@@ -214,12 +213,9 @@ class Checkout:
         if status.price_paid_msat is not None and status.price_paid_msat >= order.price_msat:
             return SaveResult.DUPLICATE
         self._check_not_charged(status, order)
-        saved: dict[int, SaveResult] = {}
-        rows = await refuse_known([row], saved, connection)
-        if not status.is_kept:
-            rows = await refuse_waiting(rows, saved, connection)
-        if not rows:
-            return saved[id(row.note)]
+        refused = await find_refusal(connection, row.note, is_here=status.is_kept)
+        if refused is not None:
+            return refused
         self.unpaid_totals = await count_unpaid(connection)
         self._check_room(len(row.note.encoded))
         if await count_others_of(connection, order.note_id, order.tier) >= self._invoices.max_per_note:

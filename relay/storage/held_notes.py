@@ -1,7 +1,7 @@
-"""Ring notes that were accepted and wait for the next tick, which publishes all of them in one shuffled batch.
+"""Ring notes that were accepted and wait for the next batch, which publishes all of them in an order that says nothing.
 
-Whoever watches the relay then cannot tell when one of them came. Knows the table, not when the tick is. Its functions run
-inside the writer's transaction, under its lock.
+Nobody who watches the relay can then tell when one of them came. Knows the table, not when a batch is published. Its
+functions run inside the writer's transaction, under its lock.
 """
 
 from collections.abc import Sequence
@@ -9,35 +9,42 @@ from collections.abc import Sequence
 import asyncpg
 
 from relay.protocol.event import is_expired
+from relay.storage.batch import Batch
 from relay.storage.note import Note, read_note
 from relay.storage.payments.unapplied_payments import record_refused
 from relay.storage.row import Row, SaveResult
 
 
-async def hold_notes(
-    rows: list[Row], saved: dict[int, SaveResult], connection: asyncpg.Connection, maximum: int
-) -> None:
-    """Keep rows for the tick, and note in `saved` that they wait, or why not. `maximum` bounds how many wait in all."""
+async def hold_notes(connection: asyncpg.Connection, batch: Batch) -> None:
+    """Keep the rows that are to be held, and decide about each: it waits, or why not. Paid notes always have a place."""
+    rows = batch.select(lambda row: row.note.is_held)
     if not rows:
         return
-    rows = await refuse_waiting(rows, saved, connection)
-    room = maximum - int(await connection.fetchval("SELECT count(*) FROM held_notes"))
-    free = [row for row in rows if not row.note.price_paid_msat]
-    for row in free[max(0, room) :]:
-        saved[id(row.note)] = SaveResult.HELD_FULL
-    # What is paid for always has a place.
-    kept = [row for row in rows if id(row.note) not in saved]
-    await _insert(kept, connection)
-    saved.update({id(row.note): SaveResult.HELD for row in kept})
+    await _refuse_conflicts(connection, rows)
+    waiting: int = await connection.fetchval("SELECT count(*) FROM held_notes")
+    free = [row for row in rows if row.result is None and not row.note.price_paid_msat]
+    for row in free[max(0, batch.max_held - waiting) :]:
+        row.result = SaveResult.HELD_FULL
+    kept = [row for row in rows if row.result is None]
+    await _insert(connection, kept)
+    for row in kept:
+        row.result = SaveResult.HELD
+
+
+async def refuse_conflicts(connection: asyncpg.Connection, batch: Batch) -> None:
+    """Refuse what the next batch would refuse for another note that waits for it."""
+    rows = batch.select(lambda row: not row.is_ephemeral)
+    if rows:
+        await _refuse_conflicts(connection, rows)
 
 
 async def list_held(connection: asyncpg.Connection) -> list[bytes]:
-    """Return the ids of what waits, in their own order, which says nothing of who came first."""
+    """Return the ids of all held notes, in their own order, which says nothing of which came first."""
     return [record["id"] for record in await connection.fetch("SELECT id FROM held_notes ORDER BY id")]
 
 
 async def pop_batch(connection: asyncpg.Connection, ids: Sequence[bytes], now: int) -> list[Note]:
-    """Remove these from what waits and return them in the order of ids, but for those that expired meanwhile (NIP-40)."""
+    """Remove these notes and return them in the order of ids, but for those that expired meanwhile (NIP-40)."""
     records = await connection.fetch(
         "DELETE FROM held_notes WHERE id = ANY($1::bytea[]) RETURNING event, content_key, price_paid_msat", ids
     )
@@ -68,8 +75,8 @@ async def withdraw_held(connection: asyncpg.Connection, pubkey: bytes, ids: Sequ
     )
 
 
-async def refuse_waiting(rows: list[Row], saved: dict[int, SaveResult], connection: asyncpg.Connection) -> list[Row]:
-    """Leave out what is here already at such a rank, and what the tick would refuse for another note that waits."""
+async def _refuse_conflicts(connection: asyncpg.Connection, rows: list[Row]) -> None:
+    """Refuse what is here already at such a price, and what the next batch would refuse for another held note."""
     answers = [row.answer for row in rows]
     records = await connection.fetch(
         """
@@ -94,22 +101,18 @@ async def refuse_waiting(rows: list[Row], saved: dict[int, SaveResult], connecti
         [answer and answer.key_image for answer in answers],
         [row.note.price_paid_msat for row in rows],
     )
-    kept: list[Row] = []
     for row, found in zip(rows, records, strict=True):
         if found["is_here"]:
-            saved[id(row.note)] = SaveResult.DUPLICATE
+            row.result = SaveResult.DUPLICATE
         elif found["is_signature_used"]:
-            saved[id(row.note)] = SaveResult.SIGNATURE_USED
+            row.result = SaveResult.SIGNATURE_USED
         elif found["is_said"]:
-            saved[id(row.note)] = SaveResult.WORDS_STORED
+            row.result = SaveResult.WORDS_STORED
         elif found["is_answered"]:
-            saved[id(row.note)] = SaveResult.ANSWERED
-        else:
-            kept.append(row)
-    return kept
+            row.result = SaveResult.ANSWERED
 
 
-async def _insert(rows: list[Row], connection: asyncpg.Connection) -> None:
+async def _insert(connection: asyncpg.Connection, rows: list[Row]) -> None:
     answers = [row.answer for row in rows]
     await connection.execute(
         """

@@ -1,4 +1,4 @@
-"""A note with the keys that the database compares, and what can become of it. Knows no SQL."""
+"""A note on its way into the tables: the keys that the database compares, and what becomes of it. Knows no SQL."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from relay.verify.answers import Answer, find_answer
 
 
 class SaveResult(Enum):
-    """Tell what became of a note: whether it is accepted, and the text for its author."""
+    """What becomes of a note: whether it is accepted, and the text for its author."""
 
     STORED = (True, "")
     UPGRADED = (True, "the note was here already; it is shown on this path now")
@@ -27,8 +27,8 @@ class SaveResult(Enum):
         "blocked: only members of the ring that the target names in its R tag may answer it; sign with that ring",
     )
     DELETED = (False, "blocked: its author has deleted this event; it is not accepted again: post a new one")
-    HELD = (True, "kept, to be published together with others at the next tick")
-    HELD_FULL = (False, "error: too many notes wait to be published; try again after the next tick")
+    HELD = (True, "accepted, to be published with others in the next batch")
+    HELD_FULL = (False, "error: too many notes wait to be published; try again after the next batch")
     FAILED = (False, "error: the note could not be stored; try again")
 
     @property
@@ -42,9 +42,13 @@ class SaveResult(Enum):
         return self.value[1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Row:
-    """A note with its keys: ids and pubkeys of 32 bytes, an address as its SHA-256, the pre-id of a bound ring note."""
+    """A note with its keys: ids and pubkeys of 32 bytes, an address as its SHA-256, the signed id of a bound ring note.
+
+    What is ephemeral is passed on and never stored. `result` is None until a rule has decided, and stays None for a note
+    that is stored. `upgraded` is the note as it is announced where it was here already, at a lower price.
+    """
 
     note: Note
     id: bytes
@@ -52,16 +56,14 @@ class Row:
     address: bytes | None
     signed_id: bytes | None
     answer: Answer | None
+    is_ephemeral: bool
+    result: SaveResult | None = None
+    upgraded: Note | None = None
 
     @property
     def event(self) -> Event:
         """Return the note's event."""
         return self.note.event
-
-    @property
-    def is_ephemeral(self) -> bool:
-        """Return whether the note is passed on and never stored."""
-        return classify(self.event.kind) is KindClass.EPHEMERAL
 
 
 def to_row(note: Note) -> Row:
@@ -75,6 +77,7 @@ def to_row(note: Note) -> Row:
         None if address is None else hash_address(address),
         None if note.claim is None or note.claim.signed_id is None else bytes.fromhex(note.claim.signed_id),
         find_answer(event, note.claim),
+        classify(event.kind) is KindClass.EPHEMERAL,
     )
 
 

@@ -43,7 +43,7 @@ def signing(tmp_path: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "kept, to be published together with others at the next tick, within 900 seconds"]
+    "text", ["", "accepted, to be published with others in the next batch, within 900 seconds"]
 )
 async def test_a_note_is_reported_when_what_is_shown_has_been_paid(text: str) -> None:
     paid = asyncio.Event()

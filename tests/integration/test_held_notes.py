@@ -18,7 +18,7 @@ from tests.support.relays import make_config, relay_on, to_url
 
 # A tick that no test waits for: they let it come when they like.
 NEVER_S = 86_400
-UNPUBLISHED = "kept, to be published together with others at the next tick, within 86400 seconds"
+UNPUBLISHED = "accepted, to be published with others in the next batch, within 86400 seconds"
 AGAIN = "duplicate: already have this event"
 
 
@@ -154,7 +154,7 @@ async def test_more_notes_than_may_wait_are_refused_and_taken_after_the_tick(dat
         for text in ("one", "two"):
             assert await client.publish(make_ring_note(text)) == (True, UNPUBLISHED)
         third = make_ring_note("three")
-        full = "error: too many notes wait to be published; try again after the next tick"
+        full = "error: too many notes wait to be published; try again after the next batch"
         assert await client.publish(third) == (False, full)
         await tick(relay)
         assert await client.publish(third) == (True, UNPUBLISHED)

@@ -326,7 +326,7 @@ async def test_a_paid_note_waits_for_the_tick_where_there_is_one(database18: dic
         await sold.node.pay(offer.bolt11)
         event_id, accepted, text = await author.next("OK")
         assert (event_id, accepted) == (note.id, True)
-        assert text.endswith("at the next tick, within 3600 seconds")
+        assert text.endswith("in the next batch, within 3600 seconds")
         assert await author.publish(note) == DUPLICATE
         status, page = await read_pay_page(offer.pay_url)
         assert (status, page["state"]) == (202, "paid")
@@ -356,7 +356,7 @@ async def test_a_stored_note_rises_at_the_tick_where_there_is_one(database: dict
             offer = await order(client, note)
             await sold.node.pay(offer.bolt11)
             event_id, accepted, text = await client.next("OK")
-            assert (event_id, accepted, "at the next tick" in text) == (note.id, True, True)
+            assert (event_id, accepted, "in the next batch" in text) == (note.id, True, True)
             # Known by now, at this price, and shown to nobody yet.
             assert await client.publish(note) == DUPLICATE
             assert await client.fetch({}) == []

@@ -223,7 +223,7 @@ EVENTS = [
         Elsewhere(f"{_SPECIAL}::test_a_full_writing_queue_refuses"),
     ),
     Case(
-        "error: too many notes wait to be published; try again after the next tick",
+        "error: too many notes wait to be published; try again after the next batch",
         "The relay publishes in batches (`privacy.publish_every_s`), and `privacy.max_held` notes wait already.",
         "Send the same event again after the time that the info document states as `published_every_s`.",
         Elsewhere(
