@@ -31,7 +31,7 @@ from relay.storage.note import Note
 from relay.storage.payments.pay_status import PayStatus
 from relay.storage.publish_clock import keep_publishing
 from relay.storage.reader import Store
-from relay.storage.retention import keep_deleting
+from relay.storage.retention import keep_deleting, list_note_rules
 from relay.storage.stats_masking import keep_masking
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
@@ -151,7 +151,7 @@ class Relay:
             self._writer.run(),
             self._feed.run(),
             self._listener.keep_up(),
-            keep_deleting(self._database.writers, unix_now, self._report_database),
+            keep_deleting(self._database.writers, list_note_rules(self._feed, unix_now), self._report_database),
             keep_masking(self._database.writers),
             keep_publishing(self._writer.publish_held, self._config.privacy.publish_every_s, self._report_database),
         ]

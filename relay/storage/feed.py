@@ -15,11 +15,10 @@ _POLL_S = 1.0
 _PAGE = 500
 # Old enough that every process has read it, young enough that nobody can tell last week's order from it.
 _KEEP_S = 180.0
-_MARK_EVERY_S = 30.0
 
 
 class Feed:
-    """Follow the feed: `prepare` before clients are served, then `run` in a task that the caller owns."""
+    """The feed of one process: `prepare` before clients are served, then `run` in a task that the caller owns."""
 
     def __init__(self, pool: asyncpg.Pool, publish: Callable[[Iterable[Note]], Awaitable[None]]) -> None:
         self._pool = pool
@@ -64,7 +63,6 @@ class Feed:
         try:
             while True:
                 await self._read_new(connection)
-                await self._prune(connection)
                 try:
                     async with asyncio.timeout(_POLL_S):
                         await self._notified.wait()
@@ -124,11 +122,9 @@ class Feed:
                 for record in foreign
             )
 
-    async def _prune(self, connection: asyncpg.Connection) -> None:
-        """Delete rows that were read `_KEEP_S` ago. Rows carry no time, so the age is kept here, in memory."""
-        now_s = asyncio.get_running_loop().time()
-        if not self._marks or now_s - self._marks[-1][0] >= _MARK_EVERY_S:
-            self._marks.append((now_s, self._last))
+    async def prune(self, connection: asyncpg.Connection, now_s: float) -> None:
+        """Delete rows that were read `_KEEP_S` ago; `now_s` is monotonic. Rows carry no time, so the age is kept here."""
+        self._marks.append((now_s, self._last))
         if now_s - self._marks[0][0] >= _KEEP_S:
             _, seq = self._marks.popleft()
             await connection.execute("DELETE FROM feed WHERE seq <= $1", seq)

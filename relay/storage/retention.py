@@ -1,31 +1,59 @@
-"""Delete what has expired (NIP-40), a bounded batch at a time. Queries leave expired notes out whether or not this ran."""
+"""What is deleted when its time has come: one loop, and a rule for each kind of row.
+
+Queries leave expired notes out whether or not this ran.
+"""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import asyncpg
 
 from relay.postgres.errors import DATABASE_FAILURES
+from relay.storage.feed import Feed
 from relay.storage.writer_lock import lock_writers
 
-_EVERY_S = 30.0
+_EXPIRED_EVERY_S = 30.0
+_FEED_EVERY_S = 30.0
 # The writer waits meanwhile: 1.3 ms for each note over a ring of 1,000.
 _BATCH = 200
 
 
-async def keep_deleting(pool: asyncpg.Pool, now: Callable[[], int], report: Callable[[BaseException], None]) -> None:
-    """Delete what has expired every half minute until cancelled; a database that is away is reported."""
+@dataclass(frozen=True, slots=True)
+class RetentionRule:
+    """How often something is deleted, and how."""
+
+    every_s: float
+    apply: Callable[[asyncpg.Connection], Awaitable[object]]
+
+
+def list_note_rules(feed: Feed, now: Callable[[], int]) -> list[RetentionRule]:
+    """Return the rules for notes that expired and for rows of the feed; `now` is Unix time."""
+    return [
+        RetentionRule(_EXPIRED_EVERY_S, lambda connection: delete_expired(connection, now())),
+        RetentionRule(_FEED_EVERY_S, lambda connection: feed.prune(connection, time.monotonic())),
+    ]
+
+
+async def keep_deleting(
+    pool: asyncpg.Pool, rules: Sequence[RetentionRule], report: Callable[[BaseException], None]
+) -> None:
+    """Apply each rule when it is due until cancelled, one at a time; a database that is away is reported."""
+    due = {rule: time.monotonic() + rule.every_s for rule in rules}
     while True:
-        await asyncio.sleep(_EVERY_S)
+        rule = min(due, key=lambda rule: due[rule])
+        await asyncio.sleep(due[rule] - time.monotonic())
         try:
             async with pool.acquire() as connection:
-                await delete_expired(connection, now())
+                await rule.apply(connection)
         except DATABASE_FAILURES as error:
             report(error)
+        due[rule] = time.monotonic() + rule.every_s
 
 
 async def delete_expired(connection: asyncpg.Connection, now: int) -> int:
-    """Delete the notes that expired at or before Unix time `now`, a batch a transaction, and return how many."""
+    """Delete the notes that expired at or before Unix time `now` (NIP-40), a batch a transaction; return how many."""
     deleted = 0
     while True:
         async with connection.transaction():

@@ -12,6 +12,7 @@ from relay.log import Log
 from relay.protocol.event import encode_event
 from relay.server import Relay, running
 from relay.storage import feed as feed_module
+from relay.storage import retention
 from relay.storage.feed import Feed
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
@@ -150,39 +151,35 @@ async def test_the_order_within_a_batch_does_not_depend_on_the_order_of_arrival(
 
 
 async def test_a_row_leaves_the_feed_within_five_minutes_and_not_before_others_read_it(
-    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    database18: dict[str, Any],
 ) -> None:
     pool = await asyncpg.create_pool(**database18, min_size=1, max_size=1)
-    loop = asyncio.get_running_loop()
-    started_s = loop.time()
+    started_s = 1_000.0
     feed = Feed(pool, _ignore)
     try:
         await feed.prepare()
         async with pool.acquire() as connection:
             # The worst case: they come right after the feed has marked its place.
-            await feed._prune(connection)
+            await feed.prune(connection, started_s)
             async with connection.transaction():
                 await insert_batch(connection, [_note(number) for number in range(3)])
             await feed._read_new(connection)
             counts = {}
-            for age_s in range(300):
-                # The feed's clock is the loop's; five minutes pass in as many calls.
-                monkeypatch.setattr(loop, "time", lambda now_s=started_s + age_s: now_s)
-                await feed._prune(connection)
+            for age_s in range(0, 300, 30):
+                await feed.prune(connection, started_s + age_s)
                 counts[age_s] = await connection.fetchval("SELECT count(*) FROM feed")
-            monkeypatch.undo()
     finally:
         await pool.close()
     assert counts[60] == 3
-    assert counts[299] == 0
+    assert counts[270] == 0
 
 
 async def test_a_running_relay_prunes_the_feed_by_itself(
     database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Only the times are shorter; what they are is tested above.
-    for name in ("_KEEP_S", "_MARK_EVERY_S", "_POLL_S"):
-        monkeypatch.setattr(feed_module, name, 0.01)
+    monkeypatch.setattr(feed_module, "_KEEP_S", 0.01)
+    monkeypatch.setattr(retention, "_FEED_EVERY_S", 0.01)
     connection = await asyncpg.connect(**database18)
     try:
         async with relay_on(database18, accept={"plain": True}) as url, Client(url) as client:

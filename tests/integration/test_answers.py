@@ -82,7 +82,7 @@ async def test_whoever_deletes_an_answer_withdraws_it_and_cannot_give_another(da
 async def test_whose_answer_has_expired_cannot_give_another(
     database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.storage.retention._EVERY_S", 0.05)
+    monkeypatch.setattr("relay.storage.retention._EXPIRED_EVERY_S", 0.05)
     expires_at = int(time.time()) + 2
     answer = make_answer(POLL.id, tags=(("e", POLL.id), ("expiration", str(expires_at))))
     async with relay_on(database) as url, Client(url) as client:

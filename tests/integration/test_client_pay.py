@@ -42,9 +42,7 @@ def signing(tmp_path: Path) -> tuple[str, ...]:
     return "--ring", str(tmp_path / "ring.txt"), "--key-file", str(tmp_path / "me.key")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "accepted, to be published with others in the next batch, within 900 seconds"]
-)
+@pytest.mark.parametrize("text", ["", "accepted, to be published with others in the next batch, within 900 seconds"])
 async def test_a_note_is_reported_when_what_is_shown_has_been_paid(text: str) -> None:
     paid = asyncio.Event()
     async with run_priced_relay(in_turn(ok(False, OFFER), after(paid, ok(True, text)))) as relay:

@@ -8,7 +8,7 @@ import asyncpg
 from relay.protocol.event import find_expiration
 from relay.storage.insert import insert_batch
 from relay.storage.retention import delete_expired
-from relay.storage.stats_masking import mask_statistics
+from relay.storage.stats_masking import build_statements, mask_statistics
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, to_ring_note
 from tests.support.relays import relay_on
@@ -63,7 +63,7 @@ async def test_every_index_and_table_is_touched_so_that_its_last_use_dates_no_no
         "UNION ALL SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname <> 'schema_migrations'"
     )
     before = dict(await connection.fetch(scans))
-    await mask_statistics(connection)
+    await mask_statistics(connection, await build_statements(connection))
     await connection.execute("SELECT pg_stat_force_next_flush()")
     after = dict(await connection.fetch(scans))
     await connection.close()
@@ -76,7 +76,7 @@ async def test_every_table_is_read_from_its_beginning_so_that_the_last_such_read
     connection = await asyncpg.connect(**database)
     scans = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname <> 'schema_migrations'"
     before = dict(await connection.fetch(scans))
-    await mask_statistics(connection)
+    await mask_statistics(connection, await build_statements(connection))
     await connection.execute("SELECT pg_stat_force_next_flush()")
     after = dict(await connection.fetch(scans))
     await connection.close()
