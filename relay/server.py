@@ -148,8 +148,8 @@ class Relay:
         return [
             *payments,
             self._pool.run(),
-            self._writer.run(),
-            self._feed.run(),
+            self._writer.keep_committing(),
+            self._feed.keep_following(),
             self._listener.keep_up(),
             keep_deleting(self._database.writers, list_note_rules(self._feed, unix_now), self._report_database),
             keep_masking(self._database.writers),

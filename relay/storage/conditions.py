@@ -16,7 +16,7 @@ _HASHED = b"\xff"
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Mark the last row of a page: newest first, ties lowest id first (NIP-01)."""
+    """The last row of a page: newest first, ties lowest id first (NIP-01)."""
 
     created_at: int
     id: bytes
@@ -40,7 +40,7 @@ RING_MEMBERS = Table("m", "ring_members m", "m.note_id", _EVERYWHERE | {"ring_si
 
 
 class Arguments:
-    """Collect arguments and hand out their places."""
+    """The arguments of a statement and their places."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []

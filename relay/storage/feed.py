@@ -1,4 +1,4 @@
-"""Learn what other processes stored: reads the feed table on NOTIFY, and every second in case a notification was lost."""
+"""What other processes stored: the feed table, read on NOTIFY, and every second in case a notification was lost."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ _KEEP_S = 180.0
 
 
 class Feed:
-    """The feed of one process: `prepare` before clients are served, then `run` in a task that the caller owns."""
+    """The feed of one process: `prepare` before clients are served, then `keep_following` in a task that the caller owns."""
 
     def __init__(self, pool: asyncpg.Pool, publish: Callable[[Iterable[Note]], Awaitable[None]]) -> None:
         self._pool = pool
@@ -49,7 +49,7 @@ class Feed:
         """Start after what is there already: a REQ finds that in the store."""
         self._last = await self._pool.fetchval("SELECT coalesce(max(seq), 0) FROM feed")
 
-    async def run(self) -> None:
+    async def keep_following(self) -> None:
         """Publish what other processes stored, until cancelled. Survives the database going away and coming back."""
         while True:
             try:
@@ -112,7 +112,7 @@ class Feed:
             foreign = [record for record in settled if record["seq"] not in self._own and record["event"] is not None]
             self._last = settled[-1]["seq"]
             self._own = {seq for seq in self._own if seq > self._last}
-            # One after another as they are taken: to read a page of large notes at once would hold up everybody.
+            # One after another as they are taken: a page of large notes read at once would hold up all others.
             await self._publish(
                 read_note(
                     record["event"],

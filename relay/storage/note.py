@@ -12,9 +12,9 @@ from relay.verify.claim import Claim
 class Note:
     """What the writer stores and subscribers get. `claim` holds, as all was verified; None for a plain note.
 
-    Of notes with one `content_key` (32 bytes) only the first is stored; None where every copy is welcome. One that is
-    `is_held` waits for the next tick, and is published with others. `rank` is the price in msat that was paid for it, and
-    `previous_price_msat` the one before, of a stored note that rose; -1 where the note is new.
+    Of notes with one `content_key` (32 bytes) only the first is stored; None where every copy is accepted. A note with
+    `is_held` waits for the next batch and is published with others. `price_paid_msat` is the price of its tier, and
+    `previous_price_msat` the one before, of a stored note that is upgraded; -1 where the note is new.
     """
 
     event: Event

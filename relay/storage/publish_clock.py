@@ -1,4 +1,4 @@
-"""When ring notes that wait are published: at every full period of the clock. Knows neither notes nor database."""
+"""When held notes are published: at every full period of the clock. Knows neither notes nor database."""
 
 import asyncio
 import time
@@ -12,12 +12,12 @@ _RETRY_S = 1.0
 async def keep_publishing(
     publish: Callable[[int], Awaitable[None]], period_s: float, report: Callable[[BaseException], None]
 ) -> None:
-    """Publish every `period_s` seconds until cancelled; where that is 0, once, what waited when the relay ended.
+    """Publish every `period_s` seconds until cancelled; where that is 0, once, what was held when the relay last ended.
 
     `publish` takes Unix time. While the database is away it is tried again every second.
     """
     while period_s:
-        # By the clock, so that all relays of a database tick at once, and a tick says nothing of when one was started.
+        # By the clock: all relays of a database publish at once, and the time of a batch says nothing of when one was started.
         await asyncio.sleep(period_s - time.time() % period_s)
         await _publish(publish, report)
     await _publish(publish, report)

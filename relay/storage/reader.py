@@ -31,7 +31,7 @@ _UNAVAILABLE = "the database is not available; try again later"
 
 @dataclass(frozen=True, slots=True)
 class QueryTiming:
-    """Report one query: seconds waited for a connection, seconds the query took."""
+    """How long one query took: seconds waited for a connection, seconds the query took."""
 
     waited_s: float
     took_s: float
@@ -46,7 +46,7 @@ class StoredEvent(NamedTuple):
 
 
 class Store:
-    """Query the notes."""
+    """The stored notes, for queries that only read."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Store:
                 yield fresh
 
     async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> CountResult:
-        """Return how many distinct notes match, at most `maximum`. Where that is a tally, each note is a member's only one.
+        """Return how many distinct notes match, at most `maximum`. Of answers to one target, each member has one.
 
         Raises Rejected(error) when the query takes too long or there is no database.
         """
@@ -131,9 +131,9 @@ class Store:
         return {record["id"]: True for record in await self._look_up(query)}
 
     async def find_price_of_own(self, pubkey: str, ids: Sequence[bytes]) -> int | None:
-        """Return the highest rank (msat) that readers know an author's notes by; None unless all of them are here.
+        """Return the highest price (msat) at which these notes of an author are shown; None unless all of them are here.
 
-        A note that waits for the tick or for its payment is here, and nobody has read it. Raises Rejected(error) when there
+        A note that waits for its batch or its payment is here, and nobody has read it. Raises Rejected(error) when there
         is no database.
         """
         keys = [(bytes.fromhex(pubkey), id_) for id_ in ids]
@@ -187,7 +187,7 @@ class Store:
 
 
 class _Stream:
-    """Read one filter page after page."""
+    """The results of one filter, page after page."""
 
     def __init__(self, store: Store, filter_: Filter, default_limit: int, now: Callable[[], int]) -> None:
         self._store = store

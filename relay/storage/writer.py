@@ -1,4 +1,4 @@
-"""Group commit: gathers the notes that wait into one transaction and answers each only after the commit."""
+"""Group commit: the notes that wait go into one transaction, and each is answered only after the commit."""
 
 import asyncio
 import time
@@ -22,20 +22,20 @@ _MAX_BATCH = 500
 # In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms. One of the largest rings
 # (ring.max_size) goes into a batch, and what came behind such a note does not wait for the next one too.
 _MAX_BATCH_ROWS = 2_000
-# Notes of one transaction at the tick, which nobody waits for but those who post meanwhile.
+# Held notes published in one transaction. Nobody waits for it but those who post meanwhile.
 _MAX_PUBLISH_BATCH = 50
 # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
 _MAX_WAITING = 20_000
 
 
-# Reads notes out of other tables, and is told what became of them, inside one transaction.
+# These read notes out of other tables, and learn what became of them, inside one transaction.
 Load = Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
 Conclude = Callable[[asyncpg.Connection, Sequence[Note], Sequence[SaveResult]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Report one committed batch: how many notes, and seconds from BEGIN to COMMIT."""
+    """One committed batch: how many notes, and seconds from BEGIN to COMMIT."""
 
     notes: int
     seconds: float
@@ -49,7 +49,7 @@ class _Waiting:
 
 
 class Writer:
-    """Store notes one transaction after another. Start it with `run`, in a task that the caller owns."""
+    """The only writer of notes, one transaction after another; `keep_committing` runs in a task that the caller owns."""
 
     def __init__(
         self,
@@ -80,16 +80,16 @@ class Writer:
         self._arrived.set()
         return await waiting.saved
 
-    async def run(self) -> None:
+    async def keep_committing(self) -> None:
         """Commit what waits until cancelled."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                await self._commit(self._take_batch())
+                await self._commit(self._pop_batch())
 
     async def publish_held(self, now: int) -> None:
-        """Publish all that waits for the tick, in the order of ids; `now` is Unix time. Raises DATABASE_FAILURES.
+        """Publish all held notes, in the order of ids; `now` is Unix time. Raises DATABASE_FAILURES.
 
         A note leaves what waits and appears in one transaction, so that nothing is lost or repeated.
         """
@@ -109,14 +109,14 @@ class Writer:
             if _is_away(error):
                 raise
             if len(ids) > 1:
-                # One bad row never fails its neighbours; alone it waits for the next tick.
+                # One bad row never fails its neighbours; alone it waits for the next batch.
                 for one in ids:
                     await self._publish_batch([one], now)
 
     async def settle(self, load: Load, conclude: Conclude) -> Sequence[SaveResult]:
         """Store what `load` returns, in one transaction with what it and `conclude` write; publish it after the commit.
 
-        Both run under the lock of whoever writes notes. Returns what became of each note. Raises DATABASE_FAILURES.
+        Both run under the writer's lock. Returns what became of each note. Raises DATABASE_FAILURES.
         """
 
         async def load_locked(connection: asyncpg.Connection) -> Sequence[Note]:
@@ -129,15 +129,15 @@ class Writer:
 
     async def _publish_taken(self, ids: Sequence[bytes], now: int) -> None:
         async def load(connection: asyncpg.Connection) -> Sequence[Note]:
-            # Before the rows: whoever deletes a waiting note holds this lock and wants them.
+            # Before the rows: who deletes a held note has this lock, and wants them.
             await lock_writers(connection)
             return await pop_batch(connection, ids, now)
 
         inserted = await self._store(load, record_refused)
         await self._publish(inserted.news)
 
-    def _take_batch(self) -> list[_Waiting]:
-        """Take the note that waits longest and those behind it that fit; others stay where they are in the line."""
+    def _pop_batch(self) -> list[_Waiting]:
+        """Return the note that waits longest and those behind it that fit; the others keep their places."""
         batch = [self._waiting.popleft()]
         rows = batch[0].rows
         left: deque[_Waiting] = deque()
@@ -206,7 +206,7 @@ class Writer:
 
 
 def _is_away(error: BaseException) -> bool:
-    """Tell a database that is away from a bad row, such as a value that asyncpg cannot encode: an InterfaceError, too."""
+    """Return whether the database is away, rather than a row bad, such as a value that asyncpg cannot encode: an InterfaceError, too."""
     return isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError)
 
 

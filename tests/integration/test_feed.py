@@ -36,7 +36,7 @@ async def test_a_connection_that_ends_under_the_feed_is_replaced_without_a_warni
 
     feed = Watched(pool, publish_nothing)
     await feed.prepare()
-    following = asyncio.create_task(feed.run())
+    following = asyncio.create_task(feed.keep_following())
     try:
         await until(lambda: used and used[0]._con is not None and used[0]._con._listeners)
         if ending == "by the server":
@@ -65,7 +65,7 @@ async def test_a_note_that_rose_before_it_was_read_is_new_to_each_reader_once(da
         for price_paid_msat in (0, 1_000, 5_000):
             async with pool.acquire() as connection, connection.transaction():
                 await insert_batch(connection, [replace(note, price_paid_msat=price_paid_msat)])
-        following = asyncio.create_task(feed.run())
+        following = asyncio.create_task(feed.keep_following())
         try:
             await until(lambda: len(heard) == 3 or following.done())
         finally:

@@ -42,7 +42,7 @@ class Bench:
 async def bench_on(arguments: dict[str, Any]) -> AsyncIterator[Bench]:
     pool = await asyncpg.create_pool(**arguments, min_size=0, max_size=2)
     bench = Bench(pool)
-    task = asyncio.ensure_future(bench.writer.run())
+    task = asyncio.ensure_future(bench.writer.keep_committing())
     try:
         yield bench
     finally:

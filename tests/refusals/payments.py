@@ -15,7 +15,7 @@ PAYMENTS = [
     ),
     Case(
         "invalid: the event expires before it could be paid for and published; post it with a later expiration tag or none",
-        "On a path with a price: it would be gone when its invoice can still be paid, or before the next tick.",
+        "On a path with a price: it would be gone when its invoice can still be paid, or before the next batch.",
         "Post it with an expiration of an hour at least, or on a path without a price.",
         Elsewhere(f"{_SPECIAL}::test_a_note_that_is_about_to_expire_is_not_sold"),
     ),

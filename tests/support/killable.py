@@ -119,7 +119,7 @@ class Process:
             self.payments.checkout,
             self.now,
         )
-        self._writing = asyncio.create_task(self.writer.run())
+        self._writing = asyncio.create_task(self.writer.keep_committing())
 
     def now(self) -> int:
         return self.unix() + self.skew_s
