@@ -206,7 +206,7 @@ class Writer:
 
 
 def _is_away(error: BaseException) -> bool:
-    """Return whether the database is away, rather than a row bad, such as a value that asyncpg cannot encode: an InterfaceError, too."""
+    """Return whether the database is away. A value that asyncpg cannot encode is an InterfaceError, too, and a bad row."""
     return isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError)
 
 
