@@ -7,10 +7,11 @@ LNBITS := .cache/lnbits
 LND := .cache/lnd
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run test lnbits test-lnd check format lock lock-lnbits clean
+.PHONY: help install run test test-more lnbits test-lnd check format lock lock-lnbits clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed)"
+	@echo "make test-more run the tests that take long or need a package index"
 	@echo "make lnbits   install LNbits, a Lightning wallet, under .cache; the tests then use it"
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
 	@echo "make check    format, lint, types and import contracts"
@@ -31,6 +32,9 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest $(TESTS)
+
+test-more: install
+	$(BIN)/python -m pytest -m more $(TESTS)
 
 # Where LNbits does not run, the tests with it say so and are skipped.
 lnbits:
@@ -75,7 +79,7 @@ UV_COMPILE := .cache/lock/bin/uv pip compile --generate-hashes --universal --pyt
 	.cache/lock/bin/python $(PIP_INSTALL) 'uv>=0.5,<1'
 
 lock: .cache/lock/bin/uv
-	$(UV_COMPILE) --custom-compile-command 'make lock' pyproject.toml --extra dev -o requirements.lock
+	$(UV_COMPILE) --custom-compile-command 'make lock' pyproject.toml --extra server --extra dev -o requirements.lock
 
 lock-lnbits: .cache/lock/bin/uv
 	$(UV_COMPILE) --custom-compile-command 'make lock-lnbits' tests/lnbits/requirements.in -o tests/lnbits/requirements.lock

@@ -7,9 +7,10 @@ Exit status: 0 done, 1 the answer is no, or it could not be written, 2 wrong usa
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction["Parser"]
 
 DEFAULT_CONFIG = Path("relay.toml")
+# A requirement of the extra, as an installed package states it: aiohttp<4,>=3.12; extra == 'server'.
+_SERVER_REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+)[^;]*;.*\bextra == ["']server["']""")
 
 Run: TypeAlias = Callable[[argparse.Namespace], int]
 
@@ -184,6 +187,16 @@ def _find_version() -> str:
         return "(not installed: run `make install`)"
 
 
+def _check_server_is_installed() -> None:
+    """Raise BadInput where the packages of a relay are missing, as they are after `pip install ringrelay`."""
+    try:
+        for requirement in map(_SERVER_REQUIREMENT.match, requires("ringrelay") or ()):
+            if requirement:
+                version(requirement[1])
+    except PackageNotFoundError:
+        raise BadInput("this needs the relay's packages; install them with: pip install 'ringrelay[server]'") from None
+
+
 def _load_config(path: Path | None) -> "Config":
     from relay import config
 
@@ -205,6 +218,7 @@ def _read_default_config() -> str:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    _check_server_is_installed()
     loaded = _load_config(arguments.config)
     from relay import serve
 
@@ -214,6 +228,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
+    _check_server_is_installed()
     loaded = _load_config(arguments.config)
     from relay import serve
 
@@ -227,6 +242,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
+    _check_server_is_installed()
     from relay import config
 
     if arguments.print_default:

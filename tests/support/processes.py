@@ -67,7 +67,7 @@ class ServeProcess:
     """Run `ringrelay serve` on a directory, with free ports.
 
     `settings` are RELAY_* variables without the prefix; `variables` are for Python itself. `prelude` is Python that
-    runs in the process first.
+    runs in the process first. `python` is the interpreter, with what is installed for it.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class ServeProcess:
         directory: Path,
         *,
         prelude: str = "",
+        python: str = sys.executable,
         variables: Mapping[str, str] = MappingProxyType({}),
         **settings: str,
     ) -> None:
@@ -84,6 +85,7 @@ class ServeProcess:
         self.printed = bytearray()
         self.process: Process
         self._prelude = prelude
+        self._python = python
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("RELAY_")},
             "PYTHONPATH": str(REPOSITORY),
@@ -132,7 +134,7 @@ class ServeProcess:
             command = ["-c", f"{self._prelude}\nimport sys\nfrom relay.cli import main\nsys.exit(main(['serve']))"]
         with self._log_file.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *command),
+                *(self._python, *command),
                 stdout=PIPE,
                 stderr=log,
                 env=self._environment,
