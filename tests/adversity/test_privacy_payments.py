@@ -113,12 +113,12 @@ _CLIENTS = {b"canary-agent", b"canary-cookie", b"canary-referer", b"canary-node"
 _RING = {text for key in make_ring() for text in spell(key)}
 # Where the id of a note may stand, and the keys of its ring.
 _OF_ID = {"notes.id", "notes.event", "tags.note_id", "ring_members.note_id"}
-_OF_ID_WAITING = {"parked.id", "parked.event", "invoices.note_id"}
+_OF_ID_WAITING = {"unpaid_notes.id", "unpaid_notes.event", "invoices.note_id"}
 _OF_ID_UNLOGGED = {"feed.id", "feed.event"}
 _OF_RING = {"notes.event", "ring_members.member"}
 _OF_LINKS = {
     "token": {"invoices.token"},
-    "reference": {"invoices.reference", "surplus.reference"},
+    "reference": {"invoices.reference", "unapplied_payments.reference"},
     "payment hash": {"invoices.payment_hash"},
     "preimage": set[str](),
     "BOLT 11": {"invoices.bolt11"},
@@ -152,7 +152,7 @@ async def test_what_links_a_payment_to_a_note_stands_in_few_places_and_does_not_
     # The run was what it should be, or nothing here shows anything.
     assert set(shown) == {run.sold[name].note.id for name in ("paid", "over", "raised", "bought")}
     assert _find_in(before, spell(run.sold["unpaid"].token)) == {"invoices.token"}
-    assert _find_in(late, spell(run.sold["late"].reference)) == {"invoices.reference", "surplus.reference"}
+    assert _find_in(late, spell(run.sold["late"].reference)) == {"invoices.reference", "unapplied_payments.reference"}
     assert len({answer.partition(b"\r\n\r\n")[2] for answer in gone}) == 1
     assert len(settled) == 3
     assert {time_s % _HOUR_S for time_s in settled} == {0}
@@ -172,12 +172,12 @@ def _check_books(run: Run, books: dict[str, list[bytes]]) -> None:
     for name, sold in run.sold.items():
         allowed = _OF_ID | _OF_ID_WAITING | _OF_ID_UNLOGGED
         # A deletion request names what it deletes, and is published as it is.
-        allowed |= {"surplus.note_id"} if name in ("late", "bought") else set()
+        allowed |= {"unapplied_payments.note_id"} if name in ("late", "bought") else set()
         allowed |= {"tags.tag"} if name == "withdrawn" else set()
         assert _find_in(books, spell(bytes.fromhex(sold.note.id))) <= allowed, name
         for kind, secret in sold.links.items():
             assert _find_in(books, spell(secret)) <= _OF_LINKS[kind], (name, kind)
-    assert _find_in(books, _RING) <= _OF_RING | {"parked.event"}
+    assert _find_in(books, _RING) <= _OF_RING | {"unpaid_notes.event"}
     assert _find_in(books, _ADDRESSES | _CLIENTS) == set()
 
 
@@ -190,11 +190,11 @@ def _check_after(run: Run, books: dict[str, list[bytes]]) -> None:
         if name in ("paid", "over", "raised", "bought"):
             assert places == _OF_ID
         else:
-            left = {"unpaid": set(), "late": {"surplus.note_id"}, "withdrawn": {"notes.event", "tags.tag"}}
+            left = {"unpaid": set(), "late": {"unapplied_payments.note_id"}, "withdrawn": {"notes.event", "tags.tag"}}
             assert places == left[name], name
             assert _find_in(books, {f"canary-content {name}".encode(), f"canary-tag-{name}".encode()}) == set()
     assert _find_in(books, {b"canary-content refused"}) == set()
-    assert books["surplus.reference"] == []
+    assert books["unapplied_payments.reference"] == []
 
 
 def _check_order(written: dict[str, set[int]]) -> None:

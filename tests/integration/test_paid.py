@@ -416,9 +416,9 @@ async def test_an_operator_hears_once_what_is_wrong_with_the_node(
         assert read_metric(sold.relay, "ringrelay_lightning_last_success_timestamp_seconds") > 0
     said = capsys.readouterr().err
     assert (
-        said.count("event='lightning_trouble' advice='the Lightning node cannot be reached; check [lightning] url") == 1
+        said.count("event='lightning_unavailable' advice='the Lightning node cannot be reached; check [lightning] url") == 1
     )
-    assert said.count("event='lightning_back'") == 1
+    assert said.count("event='lightning_recovered'") == 1
 
 
 async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, Any], tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF price_paid_msat ON notes
     FOR EACH ROW WHEN (NEW.price_paid_msat IS NOT NULL AND NOT (NEW.kind = 5 AND position('"content":""'::bytea IN NEW.event) > 0))
     EXECUTE FUNCTION keep_bought();
 """
-_NOTES = "notes, tags, ring_members, spent_signatures, answers, pending, parked, feed"
-_TABLES = f"{_NOTES}, invoices, surplus, settlement_cursors, bought, promised"
+_NOTES = "notes, tags, ring_members, spent_signatures, answers, held_notes, unpaid_notes, feed"
+_TABLES = f"{_NOTES}, invoices, unapplied_payments, settlement_cursors, bought, promised"
 
 
 class Asked(NamedTuple):
