@@ -76,6 +76,7 @@ class Checkout:
         now: Callable[[], int],
         clock: Callable[[], float],
         report: Callable[[str, BackendError | None], None],
+        token_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._invoices = invoices
         self._terms = terms
@@ -89,6 +90,7 @@ class Checkout:
         self._now = now
         self._clock = clock
         self._report = report
+        self._token_bytes = token_bytes
         self._turn = asyncio.Lock()
         self._rate = TokenBucket(invoices.per_s, invoices.per_s * _BURST_S, clock())
         # As the last one to count saw it: the collector, now and then, and whoever orders.
@@ -178,8 +180,8 @@ class Checkout:
         expires_at = self._now() + self._invoices.expiry_s
         forget_at = expires_at + self._invoices.grace_s + self._invoices.forget_after_s
         return Order(
-            reference=secrets.token_bytes(32),
-            token=secrets.token_bytes(16),
+            reference=self._token_bytes(32),
+            token=self._token_bytes(16),
             note_id=bytes.fromhex(note.event.id),
             tier=tier.path,
             price_msat=tier.price_msat,

@@ -1,5 +1,6 @@
 """Put together what takes payments: the node, the till, what collects, and who listens. None of it where nothing has a price."""
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 
 import asyncpg
@@ -36,6 +37,7 @@ class Payments:
         clock: Callable[[], float],
         report: Callable[[str, BackendError | None], None],
         report_error: Callable[[BaseException], None],
+        token_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         terms = SettlementTerms(publish_every_s, policy.forget_after_s)
         self._backend = backend
@@ -52,6 +54,7 @@ class Payments:
             now=now,
             clock=clock,
             report=report,
+            token_bytes=token_bytes,
         )
         self.collector = Collector(
             policy,

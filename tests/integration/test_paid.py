@@ -416,7 +416,8 @@ async def test_an_operator_hears_once_what_is_wrong_with_the_node(
         assert read_metric(sold.relay, "ringrelay_lightning_last_success_timestamp_seconds") > 0
     said = capsys.readouterr().err
     assert (
-        said.count("event='lightning_unavailable' advice='the Lightning node cannot be reached; check [lightning] url") == 1
+        said.count("event='lightning_unavailable' advice='the Lightning node cannot be reached; check [lightning] url")
+        == 1
     )
     assert said.count("event='lightning_recovered'") == 1
 

@@ -7,6 +7,7 @@ what was published and then deleted by its author stays spent.
 """
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from tests.conftest import PostgresServer
 from tests.support.events import to_ring_note
 from tests.support.killable import Killed, Process
 from tests.support.ledger import Ledger, empty, read_ledger
-from tests.support.payment_laws import check_caps, check_money, check_publication
+from tests.support.payment_laws import check_caps, check_money, check_publication, check_told
 from tests.support.payments_bench import (
     ALTERED,
     BEGIN,
@@ -38,6 +39,7 @@ from tests.support.payments_bench import (
     IDS,
     NOTES,
     POLICY,
+    RIVALS,
     TIERS,
     Bench,
     opened_bench,
@@ -77,8 +79,11 @@ class PaymentsMachine(RuleBasedStateMachine):
         cancels=st.booleans(),
         takes_late=st.booleans(),
         skew_s=st.sampled_from(SKEWS_S),
+        seed=st.integers(0, 2**32 - 1),
     )
-    def begin(self, publish_every_s: float, cancels: bool, takes_late: bool, skew_s: int) -> None:
+    def begin(self, publish_every_s: float, cancels: bool, takes_late: bool, skew_s: int, seed: int) -> None:
+        # Payments that are due together are looked up in the order of their references.
+        token_bytes = random.Random(seed).randbytes
         self._node = ScriptedNode(lambda: self._now, cancels=cancels, takes_late=takes_late)
         self._processes = [
             Process(
@@ -89,6 +94,7 @@ class PaymentsMachine(RuleBasedStateMachine):
                 publish_every_s,
                 lambda: self._now,
                 skew,
+                token_bytes,
             )
             for skew in (0, skew_s)
         ]
@@ -236,8 +242,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         published = sum((process.published for process in self._processes), Counter[tuple[bytes, int]]())
         # Whoever listened to a process that died hears it from another, which reads the feed.
         assert published <= Counter(ledger.news) if self._has_died else published == Counter(ledger.news)
-        for note_id, price_msat, _ in (told for process in self._processes for told in process.told):
-            assert ledger.highest_price_of(note_id) >= price_msat
+        check_told(ledger, (told for process in self._processes for told in process.told), RIVALS)
 
     def teardown(self) -> None:
         if hasattr(self, "_processes"):
@@ -263,7 +268,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         assert paid - self._unclaimed <= self._settled
         assert self._ledger.invoices == []
         assert self._ledger.unpaid == set()
-        assert self._ledger.pending == {}
+        assert self._ledger.held == {}
 
     @contextmanager
     def _step(self) -> Iterator[None]:
@@ -332,7 +337,7 @@ def test_no_payment_is_lost_and_none_buys_twice(bench: Bench) -> None:
 
 def test_a_payment_between_the_look_up_and_the_cancelling_of_an_expired_invoice_buys_its_note(bench: Bench) -> None:
     machine = PaymentsMachine(bench)
-    machine.begin(publish_every_s=0.0, cancels=True, takes_late=True, skew_s=0)
+    machine.begin(publish_every_s=0.0, cancels=True, takes_late=True, skew_s=0, seed=0)
     machine.act(0, ("send", 0, 1))
     machine.wait(901 + POLICY.grace_s)
     machine.pay_meanwhile("lookup", True, 0)
@@ -340,4 +345,24 @@ def test_a_payment_between_the_look_up_and_the_cancelling_of_an_expired_invoice_
     machine.check()
     assert machine._ledger.notes == {IDS[0]: TIERS[1].price_msat}
     assert machine._ledger.unapplied == []
+    machine.teardown()
+
+
+@pytest.mark.parametrize("publish_every_s", [0.0, 600.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_of_two_paid_answers_of_one_ring_member_the_second_is_refused(
+    bench: Bench, seed: int, publish_every_s: float
+) -> None:
+    machine = PaymentsMachine(bench)
+    machine.begin(publish_every_s=publish_every_s, cancels=True, takes_late=True, skew_s=0, seed=seed)
+    for answer in (2, 3):
+        machine.act(0, ("send", answer, 1))
+        machine.pay(0, "exact")
+    machine.act(0, ("look_up", 0, 0))
+    machine.check()
+    first, second = machine._processes[0].told
+    assert {first[0], second[0]} == {IDS[2], IDS[3]}
+    assert first[2] is (SaveResult.HELD if publish_every_s else SaveResult.STORED)
+    assert second[2] is SaveResult.ANSWERED
+    assert [amount_msat for _, amount_msat in machine._ledger.unapplied] == [TIERS[1].price_msat]
     machine.teardown()

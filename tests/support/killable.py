@@ -72,6 +72,7 @@ class Process:
     publish_every_s: float
     unix: Callable[[], int]
     skew_s: int
+    token_bytes: Callable[[int], bytes]
     published: Counter[tuple[bytes, int]] = field(default_factory=Counter)
     told: list[tuple[bytes, int, SaveResult]] = field(default_factory=list)
 
@@ -107,6 +108,7 @@ class Process:
             clock=lambda: self.clock_s,
             report=lambda *_: None,
             report_error=lambda _: None,
+            token_bytes=self.token_bytes,
         )
         self.handler = EventHandler(
             LIMITS,

@@ -9,6 +9,11 @@ import asyncpg
 _AUDIT = """
 CREATE TABLE bought (id bytea NOT NULL, price_paid_msat bigint NOT NULL);
 CREATE TABLE promised (id bytea NOT NULL, price_paid_msat bigint NOT NULL);
+CREATE TABLE seen (id bytea NOT NULL);
+CREATE FUNCTION keep_seen() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO seen VALUES (NEW.id); RETURN NULL; END';
+CREATE TRIGGER keep_seen AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION keep_seen();
+CREATE TRIGGER keep_seen AFTER INSERT ON held_notes FOR EACH ROW EXECUTE FUNCTION keep_seen();
 CREATE FUNCTION keep_bought() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO bought VALUES (NEW.id, NEW.price_paid_msat); RETURN NULL; END';
 CREATE FUNCTION keep_promised() RETURNS trigger LANGUAGE plpgsql AS
@@ -20,7 +25,7 @@ CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF price_paid_msat ON notes
     EXECUTE FUNCTION keep_bought();
 """
 _NOTES = "notes, tags, ring_members, spent_signatures, answers, held_notes, unpaid_notes, feed"
-_TABLES = f"{_NOTES}, invoices, unapplied_payments, settlement_cursors, bought, promised"
+_TABLES = f"{_NOTES}, invoices, unapplied_payments, settlement_cursors, bought, promised, seen"
 
 
 class Asked(NamedTuple):
@@ -29,7 +34,7 @@ class Asked(NamedTuple):
     reference: bytes
     note_id: bytes
     tier: str
-    price_paid_msat: int
+    price_msat: int
     state: str
     payment_hash: bytes | None
 
@@ -44,41 +49,42 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """One moment. `notes` and `pending` give ranks by id (0: free), `surplus` pairs of a note and an amount.
+    """One moment. `notes` and `held` give prices by id (0: free), `unapplied` pairs of a note and an amount.
 
-    `bought` are all ranks that stored notes ever got, `promised` those of notes that waited for the tick. `news` are the
-    rows of the feed: a note, and from which rank it rose.
+    `bought` are all prices that stored notes ever got, `promised` those of held notes. `news` are the rows of the feed: a
+    note, and from which price it was upgraded. `seen` are the notes that were ever stored, or held.
     """
 
     invoices: list[Asked]
     unpaid: set[bytes]
     notes: dict[bytes, int]
-    pending: dict[bytes, int]
+    held: dict[bytes, int]
     unapplied: list[tuple[bytes | None, int]]
     bought: list[tuple[bytes, int]]
     promised: list[tuple[bytes, int]]
     news: list[tuple[bytes, int]]
+    seen: set[bytes]
 
     @property
     def spent_msat(self) -> int:
-        """Return what the tables account for: notes that were published at a rank, those that wait for it, and surplus."""
+        """Return what the tables account for: notes that were published at a price, those that wait for it, and unapplied."""
         return (
             sum(price_paid_msat for _, price_paid_msat in self.bought)
-            + sum(price_paid_msat for price_paid_msat in self.pending.values())
+            + sum(price_paid_msat for price_paid_msat in self.held.values())
             + sum(amount for _, amount in self.unapplied)
         )
 
     @property
     def here(self) -> set[bytes]:
         """Return which notes are anywhere."""
-        return self.unpaid | self.notes.keys() | self.pending.keys()
+        return self.unpaid | self.notes.keys() | self.held.keys()
 
     def price_of(self, note_id: bytes) -> int:
-        """Return at which rank a note is here, -1 where it is not."""
-        return max(self.notes.get(note_id, -1), self.pending.get(note_id, -1))
+        """Return at which price a note is here, -1 where it is not."""
+        return max(self.notes.get(note_id, -1), self.held.get(note_id, -1))
 
     def highest_price_of(self, note_id: bytes) -> int:
-        """Return the highest rank that a note ever had, be it while it waited."""
+        """Return the highest price that a note ever had, also while it was held."""
         return max(
             (price_paid_msat for known, price_paid_msat in [*self.bought, *self.promised] if known == note_id),
             default=0,
@@ -89,7 +95,7 @@ class Ledger:
 
 
 async def begin_audit(connection: asyncpg.Connection) -> None:
-    """Keep every rank that a stored note gets from now on."""
+    """Keep every price that a stored note gets from now on."""
     await connection.execute(_AUDIT)
 
 
@@ -109,7 +115,8 @@ async def read_ledger(connection: asyncpg.Connection) -> Ledger:
                array(SELECT (note_id, amount_msat) FROM unapplied_payments) AS unapplied_payments,
                array(SELECT (id, price_paid_msat) FROM bought) AS bought,
                array(SELECT (id, price_paid_msat) FROM promised) AS promised,
-               array(SELECT (id, coalesce(previous_price_msat, -1)) FROM feed ORDER BY seq) AS news
+               array(SELECT (id, coalesce(previous_price_msat, -1)) FROM feed ORDER BY seq) AS news,
+               array(SELECT id FROM seen) AS seen
         """
     )
     return Ledger(
@@ -117,4 +124,5 @@ async def read_ledger(connection: asyncpg.Connection) -> Ledger:
         set(record["unpaid_notes"]),
         *(dict(map(tuple, record[name])) for name in ("notes", "held_notes")),
         *([tuple(row) for row in record[name]] for name in ("unapplied_payments", "bought", "promised", "news")),
+        set(record["seen"]),
     )

@@ -1,9 +1,10 @@
 """What must be true of a ledger at any moment, whatever happened."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from relay.limits import InvoicePolicy
+from relay.storage.row import SaveResult
 from tests.support.ledger import Ledger
 from tests.support.scripted_node import Booked
 
@@ -26,7 +27,7 @@ def check_publication(ledger: Ledger) -> None:
     assert max(Counter(ledger.bought).values(), default=1) == 1
     # What is published waits only to rise.
     assert all(
-        ledger.notes[note] < price_paid_msat for note, price_paid_msat in ledger.pending.items() if note in ledger.notes
+        ledger.notes[note] < price_paid_msat for note, price_paid_msat in ledger.held.items() if note in ledger.notes
     )
 
 
@@ -39,3 +40,20 @@ def check_caps(ledger: Ledger, policy: InvoicePolicy) -> None:
     # Those that were closed, or have expired, keep nobody from ordering again.
     unpaid = Counter(row.note_id for row in ledger.invoices if row.is_open)
     assert max(unpaid.values(), default=0) <= policy.max_per_note
+
+
+def check_told(
+    ledger: Ledger, told: Iterable[tuple[bytes, int, SaveResult]], rivals: Mapping[bytes, tuple[SaveResult, bytes]]
+) -> None:
+    """Expect that a payer was told of a note at the price paid, or why the note was refused after all.
+
+    `rivals` gives the one reason that a note can be refused for, and the note that must have been here first.
+    """
+    for note_id, price_msat, saved in told:
+        if saved.accepted:
+            assert ledger.highest_price_of(note_id) >= price_msat
+        else:
+            assert note_id in rivals, saved
+            reason, rival = rivals[note_id]
+            assert saved is reason
+            assert rival in ledger.seen

@@ -12,6 +12,7 @@ import msgspec
 from relay.limits import InvoicePolicy
 from relay.policy.tiers import Tier
 from relay.protocol.event import Event
+from relay.storage.row import SaveResult
 from relay.verify.pool import VerifyPool
 from tests.conftest import PostgresServer
 from tests.support.events import KEYS, make_event, make_ring_note
@@ -45,6 +46,12 @@ def make_notes() -> list[Event]:
 
 NOTES = make_notes()
 IDS = [bytes.fromhex(note.id) for note in NOTES]
+# What a paid note can be refused for, and the other note that must have been here first.
+RIVALS = {
+    IDS[2]: (SaveResult.ANSWERED, IDS[3]),
+    IDS[3]: (SaveResult.ANSWERED, IDS[2]),
+    IDS[4]: (SaveResult.SUPERSEDED, IDS[5]),
+}
 OWNERS = [AUTHORS[index] for index in (0, 1, 2, 3, 4, 4, 5, 1)]
 DELETIONS = [
     make_event(key=owner, kind=5, content="", tags=(("e", note.id),), created_at=BEGIN)
