@@ -19,6 +19,7 @@ import pytest_asyncio
 
 from relay.postgres.embedded import EmbeddedPostgres
 from relay.postgres.migrate import find_migrations_directory, migrate
+from tests.support import reporting
 from tests.support.lnbits import LnbitsRig
 from tests.support.lnd import LndRig
 
@@ -27,6 +28,10 @@ SERVERS = ["postgres 18", "postgres 16", *(["external"] if EXTERNAL_URL else [])
 
 # A database that lives for one test need not survive a power cut. Tests about durability start servers of their own.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(reporting)
 
 
 def _make_reachable_directory(parent: Path) -> Path:
