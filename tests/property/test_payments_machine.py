@@ -26,7 +26,6 @@ from relay.pricing.settlement import SettlementTerms, to_due
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.insert import insert_batch
 from relay.storage.row import SaveResult
-from tests.conftest import PostgresServer
 from tests.support.events import to_ring_note
 from tests.support.killable import Killed, Process
 from tests.support.ledger import Ledger, empty, read_ledger
@@ -44,6 +43,7 @@ from tests.support.payments_bench import (
     Bench,
     opened_bench,
 )
+from tests.support.postgres_servers import PostgresServer
 from tests.support.scripted_node import ScriptedNode
 
 # What one process does: its name, and the number of the note and of the tier where it is about these.

@@ -14,10 +14,10 @@ from relay.policy.tiers import Tier
 from relay.protocol.event import Event
 from relay.storage.row import SaveResult
 from relay.verify.pool import VerifyPool
-from tests.conftest import PostgresServer
 from tests.support.events import KEYS, make_event, make_ring_note
 from tests.support.killable import BOUND_S
 from tests.support.ledger import begin_audit
+from tests.support.postgres_servers import PostgresServer
 
 BEGIN = 1_800_000_000
 POLICY = InvoicePolicy(pow_bits=0, pow_bits_when_full=0, per_s=1e6, max_open=4, max_per_note=3, max_unpaid_notes=3)
