@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.postgres.migrate import MigrationError, find_migrations_directory, load_migrations, migrate
+from relay.postgres.migrate import MigrationError, compute_digest, find_migrations_directory, load_migrations, migrate
 
 FIRST = "CREATE TABLE first (id int);\nINSERT INTO first VALUES (1);\n"
 SECOND = "CREATE TABLE second (id int);\n"
@@ -60,9 +60,31 @@ async def test_nothing_says_when_a_file_was_applied(empty_database: dict[str, An
 
 async def test_an_edited_file_is_refused(empty_database: dict[str, Any], files: Path) -> None:
     await migrate_once(empty_database, files)
-    (files / "0001_first.sql").write_text(FIRST + "-- an afterthought\n")
+    (files / "0001_first.sql").write_text(FIRST.replace("VALUES (1)", "VALUES (2)"))
     with pytest.raises(MigrationError, match="0001_first was applied with other contents"):
         await migrate_once(empty_database, files)
+
+
+async def test_a_comment_in_an_applied_file_can_be_corrected(empty_database: dict[str, Any], files: Path) -> None:
+    await migrate_once(empty_database, files)
+    (files / "0001_first.sql").write_text("-- an afterthought\n" + FIRST.replace("\n", "  /* and\nanother */\n"))
+    assert await migrate_once(empty_database, files) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT 1", "SELECT 2"),
+        ("SELECT '-- 1'", "SELECT '-- 2'"),
+        ("SELECT 'it''s -- 1'", "SELECT 'it''s -- 2'"),
+        ("SELECT ' '", "SELECT '  '"),
+        ('SELECT 1 AS "a -- b"', 'SELECT 1 AS "a -- c"'),
+        ("DO $$ BEGIN; -- 1\n END $$", "DO $$ BEGIN; -- 2\n END $$"),
+        ("SELECT 1 2", "SELECT 12"),
+    ],
+)
+def test_what_postgres_runs_differently_has_another_digest(one: str, other: str) -> None:
+    assert compute_digest(one) != compute_digest(other)
 
 
 async def test_a_database_newer_than_the_relay_is_refused(empty_database: dict[str, Any], files: Path) -> None:
