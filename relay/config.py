@@ -38,6 +38,7 @@ from relay.limits import (
 from relay.policy.tiers import DEFAULT_TIERS, Tier, check_tiers
 from relay.postgres.settings import DatabaseSection
 from relay.pricing.settings import LightningSection
+from relay.protocol.hex import is_hex32
 
 PREFIX = "RELAY_"
 # These belong to the tests.
@@ -70,7 +71,7 @@ def _check_relay_url(url: str) -> str:
 
 
 def _check_pubkey(pubkey: str) -> str:
-    if pubkey and not re.fullmatch(r"[0-9a-f]{64}", pubkey):
+    if pubkey and not is_hex32(pubkey):
         raise ValueError("must be empty or a public key as 64 lower-case hex digits (not an npub)")
     return pubkey
 

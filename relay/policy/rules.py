@@ -16,6 +16,7 @@ from relay.protocol.event import (
     encode_event,
     is_expired,
 )
+from relay.protocol.hex import is_hex32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Scheme
 from relay.verify.answers import POLL_RESPONSE, find_answer
@@ -24,7 +25,6 @@ from relay.verify.claim import Claim
 # NIP-19: "nsec", the separator, then 52 characters of key and 6 of checksum. The look-ahead finds overlapping ones too.
 _nsec = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 _MAX_NSEC_CANDIDATES = 8
-_hex32 = re.compile(r"[0-9a-f]{64}")
 _kind = re.compile(r"[0-9]{1,5}")
 _MAX_BARE_TAGS = 200
 _RING_CLAIMS = frozenset({"R", "J", "scope"})
@@ -163,7 +163,7 @@ def find_bare_deletion(event: Event) -> list[bytes]:
     """Return which events a deletion request names (NIP-09), none where it says anything else: words, or tags of other kinds."""
     if event.kind != DELETION_REQUEST or event.content or len(event.tags) > _MAX_BARE_TAGS:
         return []
-    ids = [bytes.fromhex(tag[1]) for tag in event.tags if len(tag) == 2 and tag[0] == "e" and _hex32.fullmatch(tag[1])]
+    ids = [bytes.fromhex(tag[1]) for tag in event.tags if len(tag) == 2 and tag[0] == "e" and is_hex32(tag[1])]
     others = [tag for tag in event.tags if not (len(tag) == 2 and tag[0] == "k" and _kind.fullmatch(tag[1]))]
     return ids if len(ids) == len(others) else []
 

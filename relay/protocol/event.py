@@ -7,9 +7,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from relay.protocol.hex import HEX32, HEX64
+
 # `\Z`, not `$`: in Python's re, `$` lets a trailing newline through.
-Hex32 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-Hex64 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{128}\Z")]
+Hex32 = Annotated[str, Meta(pattern=rf"\A{HEX32}\Z")]
+Hex64 = Annotated[str, Meta(pattern=rf"\A{HEX64}\Z")]
 Kind = Annotated[int, Meta(ge=0, le=65535)]
 # JavaScript's Number.MAX_SAFE_INTEGER: beyond it two clients would read two different times.
 MAX_TIMESTAMP = 2**53 - 1

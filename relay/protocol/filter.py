@@ -1,6 +1,5 @@
 """A filter (NIP-01): read from JSON, strict, and asked whether it matches an event. Knows nothing of SQL or connections."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +7,11 @@ import msgspec
 
 from relay.limits import Limits
 from relay.protocol.event import MAX_TIMESTAMP, Event, is_tag_letter, list_indexed_tags
+from relay.protocol.hex import is_hex32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import RingTerms
 from relay.protocol.search import Search, matches_search, parse_search
 
-_hex32 = re.compile(r"[0-9a-f]{64}")
 # NIP-01: "#e" and "#p" values are exact 64-character lower-case hex.
 _HEX_TAG_LETTERS = frozenset("ep")
 
@@ -138,7 +137,7 @@ def _read_search(value: Any, limits: Limits) -> Search:
 
 
 def _read_hex_list(name: str, value: Any) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and _hex32.fullmatch(item) for item in value):
+    if not isinstance(value, list) or not all(isinstance(item, str) and is_hex32(item) for item in value):
         raise Rejected(Prefix.INVALID, f"{name} must be a list of 64-character lower-case hex strings")
     return frozenset(value)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from relay.limits import Limits
+from relay.protocol.hex import HEX32, HEX_POINT
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form, RingTerms, Scheme, is_flag
 
@@ -12,9 +13,9 @@ from relay.protocol.ring_terms import Form, RingTerms, Scheme, is_flag
 EXTENSION = re.compile(r"([a-z]+):(?!//)(.+)", re.DOTALL)
 _PERCENT_ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})+", re.DOTALL)
 _PATTERNS = {
-    "ring": re.compile(r"[0-9a-f]{64}"),
-    "ringid": re.compile(r"[0-9a-f]{64}"),
-    "keyimage": re.compile(r"0[23][0-9a-f]{64}"),
+    "ring": re.compile(HEX32),
+    "ringid": re.compile(HEX32),
+    "keyimage": re.compile(HEX_POINT),
     "scope": re.compile(r".+", re.DOTALL),
     "scheme": re.compile("|".join(Scheme)),
     "minring": re.compile(r"[1-9][0-9]{0,4}"),

@@ -3,19 +3,17 @@
 Knows no database. The key image of a member depends on their key and the scope alone: changing the ring evades nothing.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from relay.protocol.event import Event
+from relay.protocol.hex import is_hex32
 from relay.protocol.ring_terms import Form
 from relay.verify.claim import Claim
 
 REACTION = 7  # NIP-25
 POLL_RESPONSE = 1018  # NIP-88
 ANSWER_KINDS = frozenset({REACTION, POLL_RESPONSE})
-
-_HEX32 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +36,11 @@ def find_answer(event: Event, claim: Claim | None) -> Answer | None:
     if claim is None or claim.form is not Form.BOUND or claim.key_image is None or event.kind not in ANSWER_KINDS:
         return None
     targets = [tag[1] if len(tag) > 1 else "" for tag in event.tags if tag[0] == "e"]
-    if len(targets) != 1 or not _HEX32.fullmatch(targets[0]) or claim.scope != f"{event.kind}:{targets[0]}":
+    if len(targets) != 1 or not is_hex32(targets[0]) or claim.scope != f"{event.kind}:{targets[0]}":
         return None
     return Answer(event.kind, bytes.fromhex(targets[0]), bytes.fromhex(claim.key_image), bytes.fromhex(claim.ring_id))
 
 
 def read_named_rings(values: Iterable[str]) -> frozenset[bytes]:
     """Return the rings that a target's `R` tags let answer it: any of those it lists. None named: every ring may."""
-    return frozenset(bytes.fromhex(value) for value in values if _HEX32.fullmatch(value))
+    return frozenset(bytes.fromhex(value) for value in values if is_hex32(value))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from relay.protocol.hex import HEX32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import MAX_FLAG_BYTES, Scheme
 
@@ -31,10 +32,10 @@ _FRAME_BYTES = len(_BLSAG) + 32 + 2 + 3 + 4 + 2 * _KEY_IMAGE_BYTES + 4 + 2 * MAX
 _MAX_SCALAR_BYTES = 2 + 2 * 32
 _MAX_JSON_CHARS_PER_SCALAR = 128  # 67 with its quotes and comma; the rest is room for indentation
 
-_HEX_32 = re.compile(r"[0-9a-f]{64}")
+_HEX32 = re.compile(HEX32)
 _WS = r"[ \t\r\n]*"
-_C0 = rf'"c0"{_WS}:{_WS}"(?P<c0%s>[0-9a-f]{{64}})"'
-_S_FIELD = rf'"s"{_WS}:{_WS}\[{_WS}(?P<s%s>"[0-9a-f]{{64}}"(?:{_WS},{_WS}"[0-9a-f]{{64}}")*){_WS}\]'
+_C0 = rf'"c0"{_WS}:{_WS}"(?P<c0%s>{HEX32})"'
+_S_FIELD = rf'"s"{_WS}:{_WS}\[{_WS}(?P<s%s>"{HEX32}"(?:{_WS},{_WS}"{HEX32}")*){_WS}\]'
 # Nostringer's JSON: both members once, in either order. Each step has one way to go on, so a search is linear.
 JSON_SIGNATURE = rf"\{{{_WS}(?:{_C0 % 1}{_WS},{_WS}{_S_FIELD % 1}|{_S_FIELD % 2}{_WS},{_WS}{_C0 % 2}){_WS}\}}"
 _JSON = re.compile(JSON_SIGNATURE)
@@ -111,7 +112,7 @@ def decode_json(raw: str, ring_size: int) -> RingSignature:
     match = _JSON.fullmatch(raw.strip(" \t\r\n"))
     if match is None:
         _refuse_json()
-    responses = _HEX_32.findall(match["s1"] or match["s2"])
+    responses = _HEX32.findall(match["s1"] or match["s2"])
     if len(responses) != ring_size:
         _refuse("the ring signature must have one response a ring member: sign with this very ring")
     return _build(Scheme.SAG, bytes.fromhex(match["c01"] or match["c02"]), map(bytes.fromhex, responses))

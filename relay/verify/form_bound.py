@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 
 from relay.protocol.event import Event, Tag, compute_id
+from relay.protocol.hex import HEX32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form, Scheme, is_flag
 from relay.verify import ring_equations
@@ -12,7 +13,7 @@ from relay.verify.encoding import RingSignature, decode_ring_a
 
 SIGNED_PREFIX = "nostr-ring-note:v1:"
 
-_KEYS = re.compile(r"(?:[0-9a-f]{64})+")
+_KEYS = re.compile(rf"(?:{HEX32})+")
 # A 128-bit counter, the largest that miners use, has 39 digits.
 _NONCE_VALUE = re.compile(r"[0-9]{1,39}")
 

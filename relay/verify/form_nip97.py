@@ -1,14 +1,11 @@
 """The form of nips pull request 1894: `ring-members` and `ring-signature` tags, and a ring that signs the content."""
 
-import re
-
 from relay.protocol.event import Event
+from relay.protocol.hex import is_hex32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import message_bound
 from relay.verify.claim import Candidate, Claim
-
-_HEX_KEY = re.compile(message_bound.HEX_KEY)
 
 
 def read_claim(event: Event, max_size: int) -> Claim:
@@ -19,7 +16,7 @@ def read_claim(event: Event, max_size: int) -> Claim:
     if len(values) != 1:
         raise Rejected(Prefix.INVALID, "a ring-signature tag has exactly two elements: put the signature in one text")
     # An npub is for people to read; a tag has one spelling of a key.
-    if not all(map(_HEX_KEY.fullmatch, keys)):
+    if not all(map(is_hex32, keys)):
         raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
     ring = message_bound.read_ring(keys, max_size)
     signature = message_bound.read_signature(values[0], len(ring))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from relay.protocol.event import Event
+from relay.protocol.hex import HEX32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import message_bound, text_labels
@@ -22,7 +23,7 @@ _MAX_LINES = 2_500
 _SIGNATURE = re.compile(rf"ringA[A-Za-z0-9_-]{{100,}}|{JSON_SIGNATURE}")
 _QUOTED = frozenset({'""', "''", "``"})
 _KEY = re.compile(
-    rf"(?<![0-9A-Za-z])(?:{message_bound.HEX_KEY}|(?:nostr:)?{message_bound.NPUB})(?![0-9A-Za-z])",
+    rf"(?<![0-9A-Za-z])(?:{HEX32}|(?:nostr:)?{message_bound.NPUB})(?![0-9A-Za-z])",
 )
 _Q = r"[\"'`]?"
 # Possessive: nothing that follows white space here begins with it, so going back in 90,000 of it finds nothing.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bech32 import bech32_decode, convertbits
 
 from relay.protocol.event import Event
+from relay.protocol.hex import is_hex32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import ring_equations
@@ -20,10 +21,8 @@ RESERVED_START = "nostr-ring-note:"
 TEXT_OUTSIDE = (
     "text outside the signed message: leave out all but the message, the ring, the signature and labels such as Ring:"
 )
-HEX_KEY = r"[0-9a-f]{64}"
 NPUB = r"npub1[02-9ac-hj-np-z]{58}"
 
-_hex_key = re.compile(HEX_KEY)
 _npub = re.compile(NPUB)
 TEXT_NOTE = 1
 # The ring did not choose when its words end, nor sign what these tags say of a bound note.
@@ -77,7 +76,7 @@ def build_claim(
 
 
 def _read_key(text: str) -> bytes:
-    if _hex_key.fullmatch(text):
+    if is_hex32(text):
         return bytes.fromhex(text)
     key = _decode_npub(text) if _npub.fullmatch(text) else None
     if key is None:

@@ -23,6 +23,7 @@ from coincurve import PublicKey
 from coincurve._libsecp256k1 import ffi, lib
 from coincurve.context import GLOBAL_CONTEXT
 
+from relay.protocol.hex import HEX32, HEX64, HEX_POINT
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Scheme, is_flag
 from relay.verify.curve import Curve
@@ -31,7 +32,7 @@ from relay.verify.encoding import ORDER, RingSignature, is_compressed_point, is_
 RELEASE_FLAG = "NostringerHp"
 _BLSAG_DOMAIN = b"NostringerBlsagChallenge"
 _CACHED_BASES = 4_096  # four of the largest default rings, about 2 MB
-_MEMBER = re.compile(r"[0-9a-f]{64}|0[23][0-9a-f]{64}|04[0-9a-f]{128}")
+_MEMBER = re.compile(rf"{HEX32}|{HEX_POINT}|04{HEX64}")
 
 
 class Dialect(StrEnum):
