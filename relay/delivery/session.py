@@ -56,7 +56,7 @@ class Session:
         if len(others) >= self._limits.max_subscriptions:
             raise Rejected(
                 Prefix.RATE_LIMITED,
-                f"at most {self._limits.max_subscriptions} subscriptions a connection; CLOSE one and try again",
+                f"at most {self._limits.max_subscriptions} subscriptions per connection; CLOSE one and try again",
             )
         # Each value is an entry in the index of live subscriptions, and costs memory as long as it is open.
         asked = [*filters, *(filter_ for held in others for filter_ in held.filters)]
@@ -85,7 +85,7 @@ class Session:
         if len(self._orders) + self._orders_under_way >= invoices.max_open_per_connection:
             raise Rejected(
                 Prefix.RATE_LIMITED,
-                f"at most {invoices.max_open_per_connection} unpaid invoices a connection; "
+                f"at most {invoices.max_open_per_connection} unpaid invoices per connection; "
                 "pay one, or wait until one has expired",
             )
         self._orders_under_way += 1

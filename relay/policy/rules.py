@@ -64,7 +64,10 @@ def check_time(event: Event, now: int, limits: Limits) -> None:
             Prefix.INVALID, f"created_at is more than {limits.max_ahead_s} seconds in the future; set your clock"
         )
     if limits.max_age_s and event.created_at < now - limits.max_age_s:
-        raise Rejected(Prefix.INVALID, f"created_at is more than {limits.max_age_s} seconds in the past; post it anew")
+        raise Rejected(
+            Prefix.INVALID,
+            f"created_at is more than {limits.max_age_s} seconds in the past; sign it again with a later created_at",
+        )
     if is_expired(event, now):
         raise Rejected(Prefix.INVALID, "the event has expired; post it with a later expiration tag or none")
 
@@ -106,12 +109,12 @@ def check_holds_no_secret_key(event: Event) -> None:
             if bech32_decode(match[1].lower())[0] == "nsec":
                 raise Rejected(
                     Prefix.BLOCKED,
-                    "the note holds a secret key (nsec) and was not kept; take it out, and stop using that key",
+                    "the note holds a secret key (nsec) and was not stored; remove it, and stop using that key",
                 )
             candidates += 1
             # Each costs a checksum in Python; a note full of them held up everybody.
             if candidates == _MAX_NSEC_CANDIDATES:
-                raise Rejected(Prefix.BLOCKED, "the note holds many texts that look like secret keys; take them out")
+                raise Rejected(Prefix.BLOCKED, "the note holds many texts that look like secret keys; remove them")
 
 
 def check_policy(event: Event, claim: Claim | None, ring: RingPolicy, accept: AcceptPolicy) -> None:
@@ -139,7 +142,7 @@ def check_ring(event: Event, claim: Claim, ring: RingPolicy) -> None:
     if claim.scheme is Scheme.BLSAG and claim.scope is None and not ring.allow_unscoped_linkable:
         raise Rejected(
             Prefix.BLOCKED,
-            "a linkable signature without a scope links all its signer's notes and can name them; "
+            "a linkable signature without a scope links all notes of its signer and can identify them; "
             "sign with sag, or with a scope",
         )
 
@@ -149,7 +152,7 @@ def check_answer(event: Event, claim: Claim) -> None:
     if event.kind == POLL_RESPONSE and find_answer(event, claim) is None:
         raise Rejected(
             Prefix.INVALID,
-            "a ring-signed poll response must be linkable, with one e tag and the scope 1018:<id of the poll>; sign it so",
+            "a ring-signed poll response must be linkable, with one e tag and the scope 1018:<id of the poll>; sign it that way",
         )
 
 
@@ -181,5 +184,5 @@ def check_tier(event: Event, claim: Claim | None, tier: Tier) -> None:
         )
     if tier.price_msat and classify(event.kind) is KindClass.EPHEMERAL:
         raise Rejected(
-            Prefix.BLOCKED, "ephemeral events are kept nowhere and not sold; send it on a path without a price"
+            Prefix.BLOCKED, "ephemeral events are not stored, so they are not sold; send it on a path without a price"
         )

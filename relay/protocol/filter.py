@@ -75,7 +75,8 @@ def parse_filter(raw: Any, limits: Limits) -> Filter:
                 tags.append((name[1], _read_tag_values(name[1], value)))
             case _:
                 raise Rejected(
-                    Prefix.UNSUPPORTED, "this relay does not know a field of the filter; see NIP-01 for those it does"
+                    Prefix.UNSUPPORTED,
+                    "the filter has a field that this relay does not know; use the fields of NIP-01, and search",
                 )
     # Each letter beyond the first is one more condition on every candidate row, and one more shape of query.
     if len(tags) > limits.max_filter_letters:

@@ -129,7 +129,7 @@ def _attribute(frame: str | bytes, reason: str) -> Malformed:
 
 def _parse_event(verb: str, parts: list[msgspec.Raw]) -> Event:
     if len(parts) != 1:
-        raise Malformed(Prefix.INVALID, f"{verb} takes exactly one event")
+        raise Malformed(Prefix.INVALID, f"{verb} takes exactly one event: send one per message")
     try:
         return decode_event(parts[0])
     except _BAD_JSON as error:

@@ -64,7 +64,7 @@ def decode_ring_a(text: str, ring_size: int) -> RingSignature:
     """
     # The length first: nothing below costs more than a few passes over a text that fits the ring.
     if len(text) > len(_MARK) + -(-(_FRAME_BYTES + ring_size * _MAX_SCALAR_BYTES) * 4 // 3):
-        _refuse("the ring signature is longer than its ring allows: sign with this very ring")
+        _refuse("the ring signature is longer than its ring allows: sign with the ring that the note lists")
     if not text.startswith(_MARK):
         _refuse("the ring signature must begin with ringA: use Nostringer's compact encoding")
     cbor = _decode_base64url(text[len(_MARK) :])
@@ -74,7 +74,7 @@ def decode_ring_a(text: str, ring_size: int) -> RingSignature:
     c0, body = cbor[len(start) : len(start) + 32], cbor[len(start) + 32 :]
     head = _S + _write_array_head(ring_size)
     if not body.startswith(head):
-        _refuse("the ring signature must have one response a ring member: sign with this very ring")
+        _refuse("the ring signature must have one response per ring member: sign with the ring that the note lists")
     body = body[len(head) :]
     if start is _SAG:
         return _build(Scheme.SAG, c0, _read_scalars(body, ring_size))
@@ -108,13 +108,13 @@ def decode_json(raw: str, ring_size: int) -> RingSignature:
     A grammar, not a JSON parser: those take repeated and escaped names, and one signature would have many meanings.
     """
     if len(raw) > (ring_size + 2) * _MAX_JSON_CHARS_PER_SCALAR:
-        _refuse("the ring signature is longer than its ring allows: sign with this very ring")
+        _refuse("the ring signature is longer than its ring allows: sign with the ring that the note lists")
     match = _JSON.fullmatch(raw.strip(" \t\r\n"))
     if match is None:
         _refuse_json()
     responses = _HEX32.findall(match["s1"] or match["s2"])
     if len(responses) != ring_size:
-        _refuse("the ring signature must have one response a ring member: sign with this very ring")
+        _refuse("the ring signature must have one response per ring member: sign with the ring that the note lists")
     return _build(Scheme.SAG, bytes.fromhex(match["c01"] or match["c02"]), map(bytes.fromhex, responses))
 
 

@@ -77,7 +77,9 @@ def _find_ringsig(event: Event) -> str:
         raise Rejected(Prefix.INVALID, "a bound ring note has exactly one ringsig tag of two elements: sign again")
     tags = event.tags[:-1] if event.tags[-1][0] == "nonce" else event.tags
     if tags[-1][0] != "ringsig":
-        raise Rejected(Prefix.INVALID, "the ringsig tag must be the last one but for a nonce: move it to the end")
+        raise Rejected(
+            Prefix.INVALID, "the ringsig tag must be the last tag, or the last before a nonce: move it to the end"
+        )
     return tag[1]
 
 
@@ -85,7 +87,9 @@ def _check_scope(event: Event, signature: RingSignature) -> None:
     """Check the `scope` tag: it writes out the flag of a linkable signature, once. Others have none."""
     if signature.scheme is not Scheme.BLSAG:
         if _holds_tag(event, "scope"):
-            raise Rejected(Prefix.INVALID, "a scope belongs to a linkable ring signature: sign with blsag, or leave it")
+            raise Rejected(
+                Prefix.INVALID, "a scope belongs to a linkable ring signature: sign with blsag, or remove the tag"
+            )
         return
     tag = _take_one(event, "scope")
     if tag is None or len(tag) != 2 or not is_flag(tag[1]):
@@ -97,11 +101,11 @@ def _check_scope(event: Event, signature: RingSignature) -> None:
 def _check_copies(event: Event, ring_id: str, key_image: str | None) -> None:
     """Check the `R` and `J` tags: copies for filters, which ask for single letters (NIP-01). They must be right."""
     if _holds_tag(event, "R") and _take_one(event, "R") != ("R", ring_id):
-        raise Rejected(Prefix.INVALID, "the R tag is not the ring's id: write it once and right, or leave it out")
+        raise Rejected(Prefix.INVALID, "the R tag is not the ring's id: write it once and correctly, or leave it out")
     if key_image is None and _holds_tag(event, "J"):
         raise Rejected(Prefix.INVALID, "a J tag belongs to a linkable ring signature: leave it out")
     if key_image is not None and _holds_tag(event, "J") and _take_one(event, "J") != ("J", key_image):
-        raise Rejected(Prefix.INVALID, "the J tag is not the key image: write it once and right, or leave it out")
+        raise Rejected(Prefix.INVALID, "the J tag is not the key image: write it once and correctly, or leave it out")
 
 
 def _check_nonce(event: Event) -> None:

@@ -79,7 +79,9 @@ def _cut_members(before: str, after: str) -> tuple[tuple[str, str, str], tuple[s
     longest = max((len(run) for _, run in runs), default=0)
     chosen = [(text, run) for text, run in runs if len(run) == longest]
     if len(chosen) != 1:
-        raise Rejected(Prefix.INVALID, "the text must list its ring once, as npubs or hex keys in one run: write it so")
+        raise Rejected(
+            Prefix.INVALID, "the text must list its ring once, as npubs or hex keys in one run: list them that way"
+        )
     text, run = chosen[0]
     block = _read_block(text, run)
     left, right = text[: block.start], text[block.end :]

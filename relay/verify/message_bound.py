@@ -34,7 +34,7 @@ MIN_RING = 3
 def check_envelope(event: Event) -> None:
     """Refuse a note whose kind or tags would speak for the ring, which signed neither."""
     if event.kind != TEXT_NOTE:
-        raise Rejected(Prefix.INVALID, "a ring signature over words alone belongs in kind 1: use the bound form")
+        raise Rejected(Prefix.INVALID, "a ring signature over the message alone is for kind 1 only: use the bound form")
     if any(tag[0] in UNSIGNED_TAGS for tag in event.tags):
         raise Rejected(
             Prefix.INVALID,
@@ -45,7 +45,9 @@ def check_envelope(event: Event) -> None:
 def check_message(text: str) -> None:
     """Refuse a text that no ring can have signed as a message: nothing, or what a bound note's ring signs."""
     if not text or text.startswith(RESERVED_START):
-        raise Rejected(Prefix.INVALID, "the signed message is empty or begins with nostr-ring-note: write other words")
+        raise Rejected(
+            Prefix.INVALID, "the signed message is empty or begins with nostr-ring-note: sign another message"
+        )
 
 
 def read_ring(keys: Sequence[str], max_size: int) -> tuple[bytes, ...]:

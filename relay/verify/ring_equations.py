@@ -115,7 +115,7 @@ def verify_ring_signature(
             flag = to_flag_bytes(signature.flag, dialect)
             if _closes_blsag(curve, message, ring, signature, signature.key_image, flag):
                 return dialect
-    raise Rejected(Prefix.INVALID, "the ring signature does not verify: sign this very text with a key of this ring")
+    raise Rejected(Prefix.INVALID, "the ring signature does not verify: sign exactly this text with a key of this ring")
 
 
 def to_flag_bytes(flag: str | None, dialect: Dialect) -> bytes:
@@ -212,7 +212,7 @@ def _check_shape(ring: Sequence[Member], signature: RingSignature) -> None:
     if len({member.point[1:] for member in ring}) != len(ring):
         raise Rejected(Prefix.INVALID, "a ring member is listed twice: list each key once")
     if len(signature.responses) != len(ring):
-        raise Rejected(Prefix.INVALID, "the ring signature must have one response a ring member: sign again")
+        raise Rejected(Prefix.INVALID, "the ring signature must have one response per ring member: sign again")
     if not is_scalar(signature.c0) or not all(map(is_scalar, signature.responses)):
         raise Rejected(Prefix.INVALID, "a scalar of the ring signature is out of range: sign again")
     linkable = signature.scheme is Scheme.BLSAG

@@ -37,7 +37,7 @@ _OTHERS = 2
 # Else nearly all of a flood would be refused before anybody looks what it is.
 _NO_LIMITS = {"LIMITS__EVENTS_PER_S": "1000000", "LIMITS__REQS_PER_S": "1000000"}
 _NO_WORK = f"pow: {_BITS} bits of proof of work are needed for this note (NIP-13); mine a nonce"
-_TOO_MANY = "rate-limited: at most 3 unpaid invoices a connection; pay one, or wait until one has expired"
+_TOO_MANY = "rate-limited: at most 3 unpaid invoices per connection; pay one, or wait until one has expired"
 _FORGED = "invalid: the event's signature is wrong: sign its id again"
 _TOO_FAST = "rate-limited: at most 5 invoices a second are made here; wait and try again"
 
@@ -262,7 +262,7 @@ async def test_one_connection_and_one_note_have_so_many_invoices_and_no_more(
             for note in notes:
                 await client.send("EVENT", note)
             said = [(await client.next("OK"))[2] for _ in notes]
-        full = "rate-limited: at most 2 unpaid invoices a connection; pay one, or wait until one has expired"
+        full = "rate-limited: at most 2 unpaid invoices per connection; pay one, or wait until one has expired"
         assert said.count(full) == 2
         assert len(sold.node.made) == 2
 

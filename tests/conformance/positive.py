@@ -26,7 +26,7 @@ RING = (2, 0, 1)  # in no order of the keys
 SIGNER = 0
 TEXT = "We have known since March."
 UNSCOPED = (
-    "blocked: a linkable signature without a scope links all its signer's notes and can name them; "
+    "blocked: a linkable signature without a scope links all notes of its signer and can identify them; "
     "sign with sag, or with a scope"
 )
 AUTHOR_IN_RING = "blocked: the note's own pubkey is a member of its ring; use a throwaway key"

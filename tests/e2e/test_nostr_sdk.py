@@ -377,7 +377,7 @@ async def test_a_closed_subscription_makes_room_for_another(database18: dict[str
     async with relay_on(database18, accept=PLAIN, limits={"max_subscriptions": 1}) as url, sdk_on(url) as client:
         await client.publish_all(event)
         assert list_ids(await client.subscribe("first", {})) == ids_of(event)
-        with pytest.raises(NostrSdkError, match="rate-limited: at most 1 subscriptions a connection"):
+        with pytest.raises(NostrSdkError, match="rate-limited: at most 1 subscriptions per connection"):
             await client.fetch()
         await client.unsubscribe("first")
         assert list_ids(await client.subscribe("second", {})) == ids_of(event)

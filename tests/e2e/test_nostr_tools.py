@@ -361,7 +361,7 @@ async def test_a_closed_subscription_makes_room_for_another(database18: dict[str
     ):
         assert await client.subscribe("first", {}) == []
         closed = (await client.ask("fetch", filters=[{}], id="second"))["closed"]
-        assert closed == "rate-limited: at most 1 subscriptions a connection; CLOSE one and try again"
+        assert closed == "rate-limited: at most 1 subscriptions per connection; CLOSE one and try again"
         await client.ask("unsubscribe", id="first")
         assert await client.subscribe("second", {}) == []
 

@@ -108,7 +108,7 @@ async def test_a_note_that_rises_appears_once_where_it_was_not_shown_yet(databas
 async def test_ephemeral_events_are_not_sold(database18: dict[str, Any]) -> None:
     config = make_tiered(database18, invoices=INVOICES)
     async with running(config, Log()) as relay, Client(f"{to_url(relay)}/1k") as client:
-        text = "blocked: ephemeral events are kept nowhere and not sold; send it on a path without a price"
+        text = "blocked: ephemeral events are not stored, so they are not sold; send it on a path without a price"
         assert await client.publish(make_ring_note(kind=20_001)) == (False, text)
 
 

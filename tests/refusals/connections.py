@@ -33,7 +33,7 @@ CONNECTIONS = [
     Case(
         "not a WebSocket handshake that this relay understands; use version 13 (RFC 6455)",
         "HTTP 400 or 426: the handshake lacks a header, or has a bad one.",
-        "Use a WebSocket library, and look at what a proxy in between does to `Upgrade` and `Connection`.",
+        "Use a WebSocket library, and check what a proxy in between does to `Upgrade` and `Connection`.",
         {
             "no key": lambda v: Request(f"GET / HTTP/1.1\r\n{_UPGRADE}Cookie: {v.word}\r\n"),
             "a bad key": lambda v: Request(
@@ -57,7 +57,7 @@ CONNECTIONS = [
     Case(
         "too many connections from your network; close some and try again",
         "HTTP 429: one network has `limits.max_connections_per_network`.",
-        "Close some. Behind a proxy that many share, the operator can list it in `server.trusted_proxies`.",
+        "Close some. If many clients share a proxy, the operator can list it in `server.trusted_proxies`.",
         Elsewhere(f"{_SPECIAL}::test_a_connection_beyond_those_of_its_network_is_refused"),
     ),
     Case(

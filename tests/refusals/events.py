@@ -33,9 +33,9 @@ def _deleted(variant: Variant) -> tuple[Message, ...]:
 
 EVENTS = [
     Case(
-        "invalid: {verb} takes exactly one event",
+        "invalid: {verb} takes exactly one event: send one per message",
         "An EVENT or AUTH message has no event, or more than one.",
-        "Send one message an event.",
+        "Send each event in a message of its own.",
         {
             "EVENT of two": lambda v: ["EVENT", to_json(v.plain()), to_json(v.plain())],
             "AUTH of none": lambda _: ["AUTH"],
@@ -43,7 +43,7 @@ EVENTS = [
     ),
     Case(
         "invalid: not an event as NIP-01 describes it; send an object of its seven members",
-        "What stands in an EVENT's place is no JSON object, or cannot be read as one.",
+        "The second element of an EVENT is not a JSON object, or cannot be read as one.",
         "Send the event itself, as an object.",
         {
             "an event that is a word": lambda v: ["EVENT", v.word],
@@ -74,7 +74,7 @@ EVENTS = [
     Case(
         "invalid: the id is not the SHA-256 of the event as NIP-01 serialises it: compute it again",
         "The id does not follow from the rest of the event.",
-        "Compute the id anew, then sign it. A client that gets this for its own events serialises them wrongly.",
+        "Compute the id again, then sign it. A client that gets this for its own events serialises them wrongly.",
         {"a wrong id": lambda v: v.change(v.plain(), id=v.word.encode().hex().ljust(64, "0")[:64])},
     ),
     Case(
@@ -84,28 +84,28 @@ EVENTS = [
         {"the future": lambda v: v.plain(created_at=v.now + 10_000 * (v.number + 1))},
     ),
     Case(
-        "invalid: created_at is more than {limits.max_age_s} seconds in the past; post it anew",
+        "invalid: created_at is more than {limits.max_age_s} seconds in the past; sign it again with a later created_at",
         "The operator takes no events this old (off by default).",
         "Sign again with a later time. It need not be the true one.",
         {"the past": lambda v: v.plain(created_at=v.now - 10_000_000 * (v.number + 1))},
     ),
     Case(
         "invalid: the event has expired; post it with a later expiration tag or none",
-        "The time in the expiration tag (NIP-40) is over.",
+        "The time in the expiration tag (NIP-40) has passed.",
         "Sign again with a later expiration, or without.",
         {"expired": lambda v: v.plain(tags=(("expiration", str(v.now - 100 * (v.number + 1))),))},
     ),
     Case(
         "pow: {required_bits} bits of proof of work are needed for this note (NIP-13); mine a nonce",
-        "The id has fewer leading zero bits than the operator asks for, of all events or of one whose ring is dear to verify.",
+        "The id has fewer leading zero bits than the operator asks for, for all events or for a ring that is expensive to verify.",
         "Mine that many bits: `ringrelay sign --pow`.",
         {"no work": lambda v: v.plain()},
         settings={"tiers": [{"path": "/", "pow_bits": 60}]},
     ),
     Case(
         "pow: the nonce tag must commit to at least {required_bits} bits (NIP-13); mine again for them",
-        "The id has the bits, but its nonce tag aimed at fewer: it was luck.",
-        "Mine for the bits that are asked for, and say so in the nonce tag.",
+        "The id has enough bits, but its nonce tag commits to fewer: it was luck.",
+        "Mine for the required bits, and commit to them in the nonce tag.",
         Elsewhere(f"{_SPECIAL}::test_a_lucky_id_mined_for_less_is_refused"),
     ),
     Case(
@@ -123,8 +123,8 @@ EVENTS = [
         settings={"tiers": [{"path": "/", "max_kib": 1}]},
     ),
     Case(
-        "blocked: ephemeral events are kept nowhere and not sold; send it on a path without a price",
-        "Somebody would pay for what nobody can find a moment later.",
+        "blocked: ephemeral events are not stored, so they are not sold; send it on a path without a price",
+        "The author would pay for an event that nobody can find a moment later.",
         'Connect to a path without a price, such as "/" where it is free.',
         Elsewhere("tests/integration/test_tiers.py::test_ephemeral_events_are_not_sold"),
     ),
@@ -141,23 +141,23 @@ EVENTS = [
         {"protected": lambda v: v.plain(tags=(("-",), ("t", v.word)))},
     ),
     Case(
-        "blocked: the note holds a secret key (nsec) and was not kept; take it out, and stop using that key",
-        "A valid secret key stands in the content or in a tag.",
-        "Take it out. It has travelled: move to another key.",
+        "blocked: the note holds a secret key (nsec) and was not stored; remove it, and stop using that key",
+        "There is a valid secret key in the content or in a tag.",
+        "Remove it. The relay and the network have seen it: move to another key.",
         {
             "a secret key": lambda v: v.plain(content=f"{v.word} {_nsec(v)}"),
             "a secret key in a tag": lambda v: v.plain(tags=(("t", v.word), ("x", _nsec(v)))),
         },
     ),
     Case(
-        "blocked: the note holds many texts that look like secret keys; take them out",
-        "There are eight or more words that begin like an nsec, and none of the first eight is one.",
-        "Take them out, or break them up.",
+        "blocked: the note holds many texts that look like secret keys; remove them",
+        "There are eight or more words that look like an nsec, and none of the first eight is valid.",
+        "Remove them, or split them.",
         {"many that look like secret keys": lambda v: v.plain(content=f"nsec1{'q' * (58 + v.number)} " * 9)},
     ),
     Case(
         "blocked: this relay only accepts ring-signed notes; sign it with a ring",
-        "An event has no mark of a ring signature, and is not of a kind that the operator takes without one.",
+        "An event has no ring signature, and its kind is not one that the operator accepts without one.",
         "Sign with a ring: `ringrelay sign`. The info document lists the plain kinds.",
         {"no ring": lambda v: v.plain(kind=1)},
     ),
@@ -169,7 +169,7 @@ EVENTS = [
     ),
     Case(
         "invalid: pubkey is not a point on the curve: use a real public key",
-        "The event's pubkey is hexadecimal, but no key.",
+        "The event's pubkey is hexadecimal, but not a public key.",
         "Sign with a real key.",
         {"a pubkey off the curve": _off_curve},
     ),
@@ -199,7 +199,7 @@ EVENTS = [
     ),
     Case(
         "rate-limited: send at most {limits.events_per_s} events a second; wait and try again",
-        "One connection sends EVENTs faster than the operator allows, beyond a burst.",
+        "One connection sends EVENTs faster than the operator allows, and its burst is used up.",
         "Wait, then send the refused ones again.",
         {"events": lambda v: (v.plain(), v.plain(kind=10_002))},
         settings=_ONE_EVENT,

@@ -1,4 +1,4 @@
-"""Refusals of the forms in which the ring signs the words only: two tags, Nostringer's JSON, and a text with all in it."""
+"""Refusals of the message-only forms: two tags, Nostringer's JSON, and a text that holds everything."""
 
 import json
 import re
@@ -53,21 +53,21 @@ def _number(variant: Variant) -> Event:
 
 FORMS = [
     Case(
-        "invalid: a ring signature over words alone belongs in kind 1: use the bound form",
-        "Whoever re-posts such a note chooses its kind, so that it could be made to say something else.",
+        "invalid: a ring signature over the message alone is for kind 1 only: use the bound form",
+        "The ring did not sign the kind: anybody could post the message again under a kind that gives it another meaning.",
         "Post it as kind 1, or sign a bound note: `ringrelay sign`.",
         {"words in another kind": lambda v: v.plain(kind=30_023, tags=_make(v, Form.NIP97).tags, content=v.word)},
     ),
     Case(
         "invalid: the tags expiration, R, J and scope belong to the bound form, whose ring signs them: leave them out",
-        "Whoever re-posts such a note chooses its tags.",
+        "The ring did not sign the tags: anybody could post the message again with others.",
         "Leave these tags out, or sign a bound note.",
         {"words with a scope": lambda v: v.put(_make(v, Form.NIP97), "scope", v.word)},
     ),
     Case(
-        "invalid: the signed message is empty or begins with nostr-ring-note: write other words",
-        "There is nothing that the ring could have signed, or it is what a bound note's ring signs.",
-        "Write other words and sign them.",
+        "invalid: the signed message is empty or begins with nostr-ring-note: sign another message",
+        "The message is empty, or it begins like the text that the ring of a bound note signs.",
+        "Sign another message.",
         {"no words": _empty},
     ),
     Case(
@@ -90,7 +90,7 @@ FORMS = [
     ),
     Case(
         "invalid: a ring-signature tag has exactly two elements: put the signature in one text",
-        "The tag holds no text, or several.",
+        "The tag has no value, or several.",
         "Put the signature in one text.",
         {"words with a signature in two": lambda v: v.put(_make(v, Form.NIP97), "ring-signature", v.word, v.word)},
     ),
@@ -103,7 +103,7 @@ FORMS = [
     Case(
         "invalid: the content must be a JSON object of message, ring_members (a list of keys) and ring_signature "
         "(ringA...), each once and nothing else: write it as Nostringer does",
-        "The content has a `ring_signature`, and something is missing, too much, or of another type.",
+        "The content has a `ring_signature`, and a member is missing, unknown, or of another type.",
         "Write it as Nostringer does.",
         {"Nostringer's JSON and more": lambda v: v.plain(kind=1, content=json.dumps({"ring_signature": v.word}))},
     ),
@@ -114,7 +114,7 @@ FORMS = [
         {"a text with two signatures": lambda v: v.plain(kind=1, content="\n".join([_make(v, Form.TEXT).content] * 2))},
     ),
     Case(
-        "invalid: the text must list its ring once, as npubs or hex keys in one run: write it so",
+        "invalid: the text must list its ring once, as npubs or hex keys in one run: list them that way",
         "There is no list of keys, or there are several of one length.",
         "Write the members once, with nothing but white space, commas or list marks between them.",
         {
@@ -125,7 +125,7 @@ FORMS = [
     ),
     Case(
         "invalid: the ring's list is not numbered 1, 2, 3: number it so, or use dashes",
-        "A number stands before a member that is not its place: it could be read as something that the ring signed.",
+        "A number before a member is not its position. Readers could take it for something that the ring signed.",
         "Number the list from 1, or not at all.",
         {"a text with a list from two": _number},
     ),
@@ -138,7 +138,7 @@ FORMS = [
     Case(
         "invalid: text outside the signed message: leave out all but the message, the ring, the signature and labels such as Ring:",
         "There are words in the text that the ring did not sign.",
-        "Take them away, or sign them too: `ringrelay sign` makes a note in which the ring signs everything. Lines that are "
+        "Remove them, or sign them too: `ringrelay sign` makes a note in which the ring signs everything. Lines that are "
         "only `Message:`, `Ring:`, `Members:`, `Signature:` (also bold, or as a heading) or `---` may stay; `Ring` without "
         "its colon, other labels and hashtags may not.",
         {"a text and a word more": lambda v: v.plain(kind=1, content=f"{_make(v, Form.TEXT).content}\n{v.word}")},
@@ -164,8 +164,8 @@ FORMS = [
     ),
     Case(
         "duplicate: these words are already here, signed for this ring; change them, or post nothing",
-        "A stored note has the same words by the same ring, and the same key image if linkable. Whoever posted it holds "
-        "their place, as long as it is stored.",
+        "A stored note has the same words by the same ring, and the same key image if linkable. The place is taken "
+        "for as long as that note is stored.",
         "Nothing: the words are there. To say more, sign other words.",
         {"words of another key": lambda v: (_make(v, Form.NIP97), _make(v, Form.TEXT, author=PrivateKey()))},
     ),

@@ -15,20 +15,20 @@ PAYMENTS = [
     ),
     Case(
         "invalid: the event expires before it could be paid for and published; post it with a later expiration tag or none",
-        "On a path with a price: it would be gone when its invoice can still be paid, or before the next batch.",
+        "On a path with a price: it would be gone when its invoice can still be paid, or before the next batch is published.",
         "Post it with an expiration of an hour at least, or on a path without a price.",
         Elsewhere(f"{_SPECIAL}::test_a_note_that_is_about_to_expire_is_not_sold"),
     ),
     Case(
-        "rate-limited: at most {invoices.max_open_per_connection} unpaid invoices a connection; "
+        "rate-limited: at most {invoices.max_open_per_connection} unpaid invoices per connection; "
         "pay one, or wait until one has expired",
-        "The connection has as many open invoices as it may.",
+        "The connection already has the allowed number of open invoices.",
         "Pay one, or wait. Other notes of yours should travel on other connections anyway.",
         Elsewhere(f"{_SPECIAL}::test_a_connection_has_so_many_invoices_and_no_more"),
     ),
     Case(
         "rate-limited: at most {invoices.per_s} invoices a second are made here; wait and try again",
-        "All clients together ask for invoices faster than the operator allows, beyond a burst.",
+        "All clients together ask for invoices faster than the operator allows, and the burst is used up.",
         "Send the same note again in a moment.",
         Elsewhere(f"{_SPECIAL}::test_invoices_are_made_at_a_bounded_rate"),
     ),
@@ -40,14 +40,14 @@ PAYMENTS = [
     ),
     Case(
         "error: too many invoices are open; try again in some minutes",
-        "There are `invoices.max_open` that nobody has paid yet.",
+        "There are already `invoices.max_open` unpaid invoices.",
         "Send the same note again later. Invoices that are not paid expire.",
         Elsewhere(f"{_SPECIAL}::test_so_many_invoices_are_open_and_no_more"),
     ),
     Case(
         "error: too many notes wait to be paid for; try again in some minutes",
         "There are `invoices.max_unpaid_notes` of them, or `invoices.max_unpaid_mib` MiB.",
-        "Send the same note again later. Those whose invoices expire go.",
+        "Send the same note again later. Notes whose invoices expire make room.",
         Elsewhere(f"{_SPECIAL}::test_so_many_notes_wait_and_no_more"),
     ),
     Case(

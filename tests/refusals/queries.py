@@ -25,7 +25,7 @@ def _ask(name: str, **filters: object) -> dict[str, Way]:
 QUERIES = [
     Case(
         'invalid: a message must be a JSON array of Unicode text, such as ["REQ", "id", {}]',
-        "A frame is no JSON array, is not Unicode, or is nested too deep.",
+        "A frame is not a JSON array, is not Unicode, or is nested too deep.",
         "Send a JSON array. Half a surrogate pair, as a text cut in the middle of an emoji leaves it, is not Unicode.",
         {
             "no JSON": lambda v: v.word,
@@ -36,7 +36,7 @@ QUERIES = [
     ),
     Case(
         "invalid: unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH",
-        "The array does not begin with a verb of this relay's.",
+        "The array does not begin with a verb that this relay knows.",
         "Use one of these.",
         {"an unknown verb": lambda v: [v.word], "an empty array": lambda _: []},
     ),
@@ -48,7 +48,7 @@ QUERIES = [
     ),
     Case(
         "invalid: the subscription id must be a string of 1 to {limits.max_subscription_id_chars} characters",
-        "The id of a REQ, COUNT or CLOSE is missing, too long or no text. It cannot be repeated, so a NOTICE says so.",
+        "The id of a REQ, COUNT or CLOSE is missing, too long or not text. It cannot be repeated, so the answer is a NOTICE.",
         "Use a shorter id.",
         {
             "a long subscription id": lambda v: ["REQ", v.word * 20, {}],
@@ -70,12 +70,12 @@ QUERIES = [
     ),
     Case(
         "invalid: a filter must be a JSON object",
-        "Something else stands in a filter's place.",
+        "An element after the subscription id is not an object.",
         "Send an object: `{}` asks for everything.",
         {f"{verb} of a word": lambda v, verb=verb: [verb, v.word, v.word] for verb in _VERBS},
     ),
     Case(
-        "unsupported: this relay does not know a field of the filter; see NIP-01 for those it does",
+        "unsupported: the filter has a field that this relay does not know; use the fields of NIP-01, and search",
         "A filter has another field than ids, authors, kinds, since, until, limit, search and `#` with one letter.",
         "Leave it out: the relay does not guess what it would mean.",
         {
@@ -174,8 +174,8 @@ QUERIES = [
         settings={"limits": {"reqs_per_s": 1e-3, "burst_factor": 1_000}},
     ),
     Case(
-        "rate-limited: at most {limits.max_subscriptions} subscriptions a connection; CLOSE one and try again",
-        "A connection has as many open subscriptions as it may.",
+        "rate-limited: at most {limits.max_subscriptions} subscriptions per connection; CLOSE one and try again",
+        "A connection already has the allowed number of open subscriptions.",
         "CLOSE one, or use its id again, which replaces it.",
         {"subscriptions": lambda v: (["REQ", "first", {"limit": 0}], ["REQ", v.word, {"limit": 0}])},
         settings={"limits": {"max_subscriptions": 1}},
@@ -195,14 +195,14 @@ QUERIES = [
     ),
     Case(
         "rate-limited: at most {limits.max_subscriptions} COUNTs at the same time; wait and try again",
-        "A connection has as many COUNTs under way as it may have subscriptions.",
+        "A connection has as many COUNTs under way as subscriptions are allowed.",
         "Wait for their answers.",
         Elsewhere(f"{_SPECIAL}::test_counts_beyond_those_under_way_are_refused"),
     ),
     Case(
         "error: the query took too long; narrow the filter (fewer values, a since, a smaller limit)",
         "The database did not answer within `limits.query_timeout_s`.",
-        "Narrow the filter. A later try may do, too, where the database was busy.",
+        "Narrow the filter. If the database was only busy, a later try may succeed.",
         Elsewhere(f"{_SPECIAL}::test_a_query_that_takes_too_long_is_refused"),
     ),
     Case(
@@ -213,8 +213,8 @@ QUERIES = [
     ),
     Case(
         "error: the relay failed to handle this; try again later",
-        "A fault that nobody foresaw. The operator's log names its place.",
-        "Try again later; if it stays, tell the operator.",
+        "An unexpected fault in the relay. The operator's log has the place.",
+        "Try again later. If it persists, tell the operator.",
         Elsewhere(f"{_SPECIAL}::test_what_fails_in_an_unforeseen_way_is_answered"),
     ),
 ]

@@ -12,7 +12,7 @@ from tests.support.events import KEYS, make_ring
 
 _RING = "tests/unit/test_ring.py"
 _ENCODING = "tests/unit/test_encoding.py"
-_HARD_TO_REACH = "A check behind others: a note is refused with another text before it comes to this one."
+_HARD_TO_REACH = "A second check: a note is refused with another text before it reaches this one."
 
 
 def _ringsig(event: Event) -> str:
@@ -115,12 +115,12 @@ RINGS = [
     Case(
         "invalid: the note's own pubkey is a member of its ring: use a throwaway key",
         "The key that signs the event is one of the ring, which points at its owner.",
-        "Sign the event with a new key. The ring signature says what there is to say.",
+        "Sign the event with a new key. The ring signature already shows that a member wrote it.",
         {"the author in the ring": lambda v: _claim(v, *sorted([*v.members, v.pubkey]))},
     ),
     Case(
         "invalid: a ring member is not a point on the curve: use real public keys",
-        "A member is hexadecimal, but no key.",
+        "A member is hexadecimal, but not a public key.",
         "Take real keys and sign again.",
         {
             "a member off the curve": lambda v: v.drop(
@@ -150,14 +150,14 @@ RINGS = [
         },
     ),
     Case(
-        "invalid: the ringsig tag must be the last one but for a nonce: move it to the end",
+        "invalid: the ringsig tag must be the last tag, or the last before a nonce: move it to the end",
         "Another tag stands behind the ringsig tag.",
         "Move the ringsig tag to the end and sign the event's new id.",
         {"a late tag": lambda v: v.retag(n := v.ring(), *n.tags, ("t", v.word))},
     ),
     Case(
-        "invalid: the ring signature is longer than its ring allows: sign with this very ring",
-        "The signature was made for a larger ring, or is no signature.",
+        "invalid: the ring signature is longer than its ring allows: sign with the ring that the note lists",
+        "The signature was made for a larger ring, or is not a signature.",
         "Sign with the ring that the note lists.",
         {"a long ringsig": lambda v: v.put(v.ring(), "ringsig", "ringA" + v.word * 1_000)},
     ),
@@ -174,21 +174,21 @@ RINGS = [
         {"a ringsig of another layout": lambda v: v.put(v.ring(), "ringsig", "ringA" + v.word)},
     ),
     Case(
-        "invalid: the ring signature must have one response a ring member: sign with this very ring",
+        "invalid: the ring signature must have one response per ring member: sign with the ring that the note lists",
         "The signature was made for a ring of another size.",
         "Sign with the ring that the note lists.",
         {"a member more": lambda v: v.put(v.ring(), "ring", *sorted([*v.members, OFF_CURVE]))},
     ),
     Case(
-        "invalid: the ring signature must have one response a ring member: sign again",
+        "invalid: the ring signature must have one response per ring member: sign again",
         _HARD_TO_REACH,
         "Sign again.",
-        Elsewhere(f"{_RING}::test_a_response_too_many_or_too_few_is_refused", "one response a ring member"),
+        Elsewhere(f"{_RING}::test_a_response_too_many_or_too_few_is_refused", "one response per ring member"),
     ),
     Case(
         "invalid: a scalar of the ring signature is zero or not below the curve's order: sign again",
-        "A number in the signature is out of range: no signer makes such a one.",
-        "Sign again, with another program if it comes again.",
+        "A number in the signature is out of range. A correct signer never produces one.",
+        "Sign again. If the refusal repeats, use another program.",
         {"a scalar of zero": lambda v: _write(v, v.ring(), c0=bytes(32))},
     ),
     Case(
@@ -211,7 +211,7 @@ RINGS = [
     ),
     Case(
         "invalid: the key image is not a point on the curve: sign again",
-        "The key image has the right form and is no point.",
+        "The key image has the right form, but is not a point.",
         "Sign again.",
         {
             "a key image off the curve": lambda v: v.drop(
@@ -227,38 +227,38 @@ RINGS = [
     ),
     Case(
         "invalid: the linkability flag must be UTF-8: choose another scope",
-        "The flag in the signature is no text.",
+        "The flag in the signature is not text.",
         "Choose a scope that is text and sign again.",
         Elsewhere(f"{_ENCODING}::test_a_flag_that_is_not_utf_8_or_holds_a_surrogate_is_refused", "UTF-8"),
     ),
     Case(
-        "invalid: a scope belongs to a linkable ring signature: sign with blsag, or leave it",
+        "invalid: a scope belongs to a linkable ring signature: sign with blsag, or remove the tag",
         "A note signed with SAG has a scope tag.",
         "Leave the tag out, or sign linkably.",
         {"sag with a scope": lambda v: v.put(v.ring(), "scope", v.word)},
     ),
     Case(
         "invalid: a linkable bound note has exactly one scope tag of 1 to 128 bytes: add it",
-        "A note signed with bLSAG has no scope tag, several, or an unfit one.",
+        "A note signed with bLSAG has no scope tag, several, or one of the wrong length.",
         "Sign again with one scope.",
         {"no scope": lambda v: v.drop(v.ring(scope=v.word), "scope")},
     ),
     Case(
         "invalid: the scope differs from the one the ring signature was made for: sign again",
-        "The scope tag says something else than the signature's flag.",
+        "The scope tag differs from the signature's flag.",
         "Sign again: the scope cannot be changed afterwards.",
         {"another scope": lambda v: v.put(v.ring(scope=v.word), "scope", v.word * 2)},
     ),
     Case(
-        "blocked: a linkable signature without a scope links all its signer's notes and can name them; "
+        "blocked: a linkable signature without a scope links all notes of its signer and can identify them; "
         "sign with sag, or with a scope",
         "The linkable signature's flag scopes nothing.",
         "Sign with SAG, or with a scope of your own.",
         {"a flag that scopes nothing": lambda v: _unscoped(v, "NostringerHp")},
     ),
     Case(
-        "invalid: the R tag is not the ring's id: write it once and right, or leave it out",
-        "The R tag says something else than the ring's id, or is there twice.",
+        "invalid: the R tag is not the ring's id: write it once and correctly, or leave it out",
+        "The R tag differs from the ring's id, or there are two.",
         "Write the ring's id, or leave the tag out, and sign again.",
         {"another R": lambda v: v.put(v.ring(), "R", v.word)},
     ),
@@ -269,16 +269,16 @@ RINGS = [
         {"sag with a J": lambda v: v.put(v.ring(), "J", v.word)},
     ),
     Case(
-        "invalid: the J tag is not the key image: write it once and right, or leave it out",
-        "The J tag says something else than the signature's key image.",
+        "invalid: the J tag is not the key image: write it once and correctly, or leave it out",
+        "The J tag differs from the signature's key image.",
         "Write the key image, or leave the tag out, and sign again.",
         {"another J": lambda v: v.put(v.ring(scope=v.word), "J", v.word)},
     ),
     Case(
-        "invalid: the ring signature does not verify: sign this very text with a key of this ring",
-        "Nobody of this ring signed this very note: it was changed afterwards, or signed with another key or ring.",
-        "Sign the note as it is to be posted, and change nothing afterwards. Where the ring signs words only, quotation "
-        "marks, `>` and other line ends around or in them are changes, too, and so is the order of the ring.",
+        "invalid: the ring signature does not verify: sign exactly this text with a key of this ring",
+        "No member of this ring signed exactly this note: it was changed afterwards, or signed with another key or ring.",
+        "Sign the note as it is to be posted, and change nothing afterwards. In a message-only form, "
+        "quotation marks, `>` and other line ends around or in the message are changes too, and so is the order of the ring.",
         {
             "another text": lambda v: v.put(v.change(n := v.ring(), content=v.word * 2), "ringsig", _ringsig(n)),
             "another linkable text": lambda v: v.put(
@@ -293,8 +293,9 @@ RINGS = [
         {"signature used": _replay},
     ),
     Case(
-        "invalid: a ring-signed poll response must be linkable, with one e tag and the scope 1018:<id of the poll>; sign it so",
-        "A ring-signed note of kind 1018 (NIP-88) is none of which a member has only one.",
+        "invalid: a ring-signed poll response must be linkable, with one e tag and the scope 1018:<id of the poll>; "
+        "sign it that way",
+        "A ring-signed note of kind 1018 (NIP-88) is signed in a way that would let a member respond twice.",
         "Sign with bLSAG and that scope, and name the poll in one `e` tag.",
         {
             "an unlinkable response": lambda v: v.ring(kind=1018, tags=(("e", v.pubkey),)),

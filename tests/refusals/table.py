@@ -11,7 +11,7 @@ from tests.refusals.rings import RINGS
 TABLE: dict[str, list[Case]] = {
     "Any event": EVENTS,
     "Ring notes": RINGS,
-    "Ring signatures over words alone": FORMS,
+    "Message-only ring signatures": FORMS,
     "Paths with a price": PAYMENTS,
     "REQ, COUNT and other frames": QUERIES,
     "Connections": CONNECTIONS,

@@ -44,7 +44,7 @@ async def test_a_connection_has_so_many_invoices_and_no_more(database18: dict[st
             first = make_ring_note("0")
             offer = await order(client, first)
             await order(client, make_ring_note("1"))
-            text = "rate-limited: at most 2 unpaid invoices a connection; pay one, or wait until one has expired"
+            text = "rate-limited: at most 2 unpaid invoices per connection; pay one, or wait until one has expired"
             assert await client.publish(make_ring_note("2")) == (False, text)
             await order(other, make_ring_note("2"))
             # Sent again, it is the same one; once one is paid there is room for another.

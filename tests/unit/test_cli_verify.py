@@ -243,7 +243,7 @@ def test_fewer_than_two_members_are_not_valid(verify: Verify, ring: str) -> None
     signature = json.dumps({"c0": "11" * 32, "s": ["11" * 32]})
     status, result = verify("--message-hex", "00", "--ring", ring, "--signature", signature)
     assert (status, result["valid"]) == (1, False)
-    assert ("two members" if ring else "one response a ring member") in result["reason"]
+    assert ("two members" if ring else "one response per ring member") in result["reason"]
 
 
 @pytest.mark.parametrize(

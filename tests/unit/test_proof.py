@@ -206,7 +206,7 @@ def test_a_member_off_the_curve_is_refused_by_name_when_checked() -> None:
 
 NO_RING = "exactly one ring tag"
 RINGSIG = "exactly one ringsig tag"
-NOT_LAST = "the last one but for a nonce"
+NOT_LAST = "the last before a nonce"
 TEXT = next(tag[1] for tag in SAG.tags if tag[0] == "ringsig")
 UNSCOPED = encode_ring_a(sign_blsag(b"", [lift(key) for key in KEYS], SECRETS[0], None))
 FLAGGED = encode_ring_a(sign_blsag(b"", [lift(key) for key in KEYS], SECRETS[0], "other"))
@@ -227,8 +227,8 @@ REFUSED = {
     "two swapped": (put(SAG, "ring", HEX[0], HEX[2], HEX[1], *HEX[3:]), "strictly ascending"),
     "a key twice": (put(SAG, "ring", HEX[0], *HEX), "strictly ascending"),
     "the author": (put(SAG, "ring", *sorted((*HEX[1:], SAG.pubkey))), "own pubkey is a member"),
-    "a member less": (put(SAG, "ring", *HEX[1:]), "longer than its ring|one response a ring member"),
-    "a member more": (put(SAG, "ring", *sorted((*HEX, OFF_CURVE))), "one response a ring member"),
+    "a member less": (put(SAG, "ring", *HEX[1:]), "longer than its ring|one response per ring member"),
+    "a member more": (put(SAG, "ring", *sorted((*HEX, OFF_CURVE))), "one response per ring member"),
     "no ringsig": (remove(SAG, "ringsig"), RINGSIG),
     "two ringsigs": (insert(SAG, "ringsig", TEXT), RINGSIG),
     "a bare ringsig": (put(SAG, "ringsig"), RINGSIG),

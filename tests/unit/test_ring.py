@@ -307,8 +307,8 @@ def test_a_response_plus_the_order_is_refused() -> None:
 
 
 def test_a_response_too_many_or_too_few_is_refused() -> None:
-    refuse(MESSAGE, MEMBERS, replace(SAG, responses=SAG.responses[:5]), "one response a ring member")
-    refuse(MESSAGE, MEMBERS, replace(SAG, responses=(*SAG.responses, SAG.c0)), "one response a ring member")
+    refuse(MESSAGE, MEMBERS, replace(SAG, responses=SAG.responses[:5]), "one response per ring member")
+    refuse(MESSAGE, MEMBERS, replace(SAG, responses=(*SAG.responses, SAG.c0)), "one response per ring member")
 
 
 def test_a_key_image_or_a_flag_on_the_wrong_scheme_is_refused() -> None:

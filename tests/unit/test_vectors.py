@@ -199,7 +199,7 @@ def test_upper_case_is_all_that_is_wrong_with_those_keys(vector: str) -> None:
 @pytest.mark.parametrize("vector", WRONG_COUNT)
 def test_a_response_too_many_or_too_few_is_refused_everywhere(vector: str) -> None:
     values = VECTORS[vector]
-    refuse_check(values, "one response a ring member")
+    refuse_check(values, "one response per ring member")
     with pytest.raises(Rejected):
         decode_json(json.dumps(values["signature"]), len(values["ring"]))
     with pytest.raises(Rejected):
