@@ -1,1 +1,1 @@
-"""Nostr on the wire: events, filters, messages, refusals. Pure, and the lowest room."""
+"""Nostr on the wire: events, filters, messages, refusals. Pure functions, and the lowest room."""

@@ -1,4 +1,4 @@
-"""A Nostr event (NIP-01): its shape, its canonical bytes and id, its kind class, its tags. Knows nothing of policy."""
+"""A Nostr event (NIP-01): shape, canonical bytes and id, class of its kind, tags. Knows no policy."""
 
 import hashlib
 from enum import Enum
@@ -13,7 +13,7 @@ from relay.protocol.hex import HEX32, HEX64
 Hex32 = Annotated[str, Meta(pattern=rf"\A{HEX32}\Z")]
 Hex64 = Annotated[str, Meta(pattern=rf"\A{HEX64}\Z")]
 Kind = Annotated[int, Meta(ge=0, le=65535)]
-# JavaScript's Number.MAX_SAFE_INTEGER: beyond it two clients would read two different times.
+# JavaScript's Number.MAX_SAFE_INTEGER: above it, two clients could read two different times.
 MAX_TIMESTAMP = 2**53 - 1
 Timestamp = Annotated[int, Meta(ge=0, le=MAX_TIMESTAMP)]
 Tag = Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -23,7 +23,7 @@ DELETION_REQUEST = 5
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One event, in the order its members are sent: `id` first, as nostr-tools scans for it."""
+    """One event. Its members are in the order they are sent: `id` comes first because nostr-tools scans for it."""
 
     id: Hex32
     pubkey: Hex32
@@ -35,7 +35,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class KindClass(Enum):
-    """Name how a kind is stored (NIP-01)."""
+    """The storage class of a kind (NIP-01)."""
 
     REGULAR = "regular"
     REPLACEABLE = "replaceable"
@@ -63,13 +63,13 @@ def encode_event(event: Event) -> bytes:
 def compute_id(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content: str) -> str:
     """Return the 64-hex id: SHA-256 of `[0,pubkey,created_at,kind,tags,content]` (NIP-01).
 
-    msgspec escapes as JSON.stringify and serde_json do, which is what every client signs.
+    msgspec escapes strings as JSON.stringify and serde_json do, which is what every client signs.
     """
     return hashlib.sha256(_encoder.encode((0, pubkey, created_at, kind, tags, content))).hexdigest()
 
 
 def classify(kind: int) -> KindClass:
-    """Return how a kind is stored (NIP-01)."""
+    """Return the storage class of a kind (NIP-01)."""
     if kind in (0, 3) or 10000 <= kind < 20000:
         return KindClass.REPLACEABLE
     if 20000 <= kind < 30000:
@@ -80,7 +80,7 @@ def classify(kind: int) -> KindClass:
 
 
 def find_tag(event: Event, name: str) -> str | None:
-    """Return the value of the first tag of that name: its second element, "" where it has none, None without such a tag."""
+    """Return the second element of the first tag with that name, "" if it has none, None if there is no such tag."""
     for tag in event.tags:
         if tag[0] == name:
             return tag[1] if len(tag) > 1 else ""
@@ -88,7 +88,7 @@ def find_tag(event: Event, name: str) -> str | None:
 
 
 def to_address(event: Event) -> str | None:
-    """Return `kind:pubkey:d` of a replaceable or addressable event, as `a` tags write it, or None (NIP-01)."""
+    """Return the address `kind:pubkey:d` of a replaceable or addressable event, as in `a` tags, or None (NIP-01)."""
     match classify(event.kind):
         case KindClass.REPLACEABLE:
             return f"{event.kind}:{event.pubkey}:"
@@ -99,7 +99,7 @@ def to_address(event: Event) -> str | None:
 
 
 def list_indexed_tags(event: Event) -> set[tuple[str, str]]:
-    """Return the distinct (letter, value) pairs a filter can ask for: first values of single-letter tags (NIP-01)."""
+    """Return the distinct (letter, value) pairs that filters match: first values of single-letter tags (NIP-01)."""
     return {(tag[0], tag[1]) for tag in event.tags if len(tag) > 1 and is_tag_letter(tag[0])}
 
 
@@ -109,9 +109,9 @@ def is_tag_letter(name: str) -> bool:
 
 
 def find_expiration(event: Event) -> int | None:
-    """Return the Unix time in seconds after which the event is gone (NIP-40), None without one.
+    """Return the Unix time in seconds at which the event expires (NIP-40), or None.
 
-    A value that is not a decimal number counts as none, one above MAX_TIMESTAMP as that.
+    A value that is not a decimal number counts as none. A value above MAX_TIMESTAMP counts as MAX_TIMESTAMP.
     """
     value = find_tag(event, "expiration")
     if value is None or not (value.isascii() and value.isdigit()):

@@ -1,4 +1,4 @@
-"""A filter (NIP-01): read from JSON, strict, and asked whether it matches an event. Knows nothing of SQL or connections."""
+"""A filter (NIP-01): parsed strictly from JSON, and matched with an event. Knows no SQL and no connection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ _HEX_TAG_LETTERS = frozenset("ep")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """One filter. None means "not asked"; an empty set matches nothing (NIP-01), but for the empty search."""
+    """One filter. None means that a field is absent. An empty set matches nothing (NIP-01), except an empty search."""
 
     ids: frozenset[str] | None = None
     authors: frozenset[str] | None = None
@@ -27,15 +27,15 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     limit: int | None = None
-    # Of the path that asks, not of what a client sends: the lowest rank it reads, in msat.
+    # Set from the path of the connection, not by the client: the lowest price paid that the path reads, in msat.
     min_price_msat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A note as filters ask for it: tags are first values by letter, members its ring.
+    """What filters compare of a note: `tags` are first values by letter, `members` its ring.
 
-    One that rose from one rank to another is new to those only who read from above the first.
+    A note whose price paid was upgraded is new only to filters whose minimum is above `previous_price_msat`.
     """
 
     event: Event
@@ -47,13 +47,13 @@ class Facts:
 
 
 def parse_filter(raw: Any, limits: Limits) -> Filter:
-    """Build a Filter from decoded JSON.
+    """Return a filter from decoded JSON.
 
-    Raises Rejected: invalid for a bad value, unsupported for a field this relay does not know.
+    Raises Rejected: "invalid" for a bad value, "unsupported" for a field that this relay does not know.
     """
     if not isinstance(raw, dict):
         raise Rejected(Prefix.INVALID, "a filter must be a JSON object")
-    # Counted before anything is built from them, so that a hostile filter costs nothing more than its own parsing.
+    # Count before building anything, so that a hostile filter costs no more than its own parsing.
     if sum(len(value) for value in raw.values() if isinstance(value, list)) > limits.max_filter_values:
         raise Rejected(Prefix.INVALID, f"too many values in a filter: at most {limits.max_filter_values}")
     fields: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def parse_filter(raw: Any, limits: Limits) -> Filter:
             case "since" | "until":
                 fields[name] = _read_integer(name, value, MAX_TIMESTAMP)
             case "limit":
-                # Clamped, not refused: a client that asks for more than it can get should get what there is.
+                # Clamped, not refused: a client that asks for too much should get what the relay can give.
                 fields[name] = min(_read_integer(name, value, None), limits.max_limit)
             case "search":
                 fields[name] = _read_search(value, limits)
@@ -78,7 +78,7 @@ def parse_filter(raw: Any, limits: Limits) -> Filter:
                     Prefix.UNSUPPORTED,
                     "the filter has a field that this relay does not know; use the fields of NIP-01, and search",
                 )
-    # Each letter beyond the first is one more condition on every candidate row, and one more shape of query.
+    # Each further letter is one more condition on every candidate row, and one more shape of query.
     if len(tags) > limits.max_filter_letters:
         raise Rejected(Prefix.INVALID, f"too many tag letters in a filter: at most {limits.max_filter_letters}")
     return Filter(**fields, tags=tuple(sorted(tags, key=lambda tag: tag[0])))
@@ -91,7 +91,7 @@ def count_values(filter_: Filter) -> int:
 
 
 def with_min_price(filters: tuple[Filter, ...], min_price_msat: int) -> tuple[Filter, ...]:
-    """Return filters that match notes of this rank (msat) or dearer ones only."""
+    """Return filters that match only notes for which at least this price (msat) was paid."""
     return (
         tuple(msgspec.structs.replace(filter_, min_price_msat=min_price_msat) for filter_ in filters)
         if min_price_msat
@@ -102,7 +102,7 @@ def with_min_price(filters: tuple[Filter, ...], min_price_msat: int) -> tuple[Fi
 def find_facts(
     event: Event, ring_terms: RingTerms | None, price_paid_msat: int = 0, previous_price_msat: int = -1
 ) -> Facts:
-    """Return what filters can ask of a note, made once for the many filters it meets."""
+    """Return what filters compare of a note. It is computed once for all filters."""
     tags: dict[str, set[str]] = {}
     for letter, value in list_indexed_tags(event):
         tags.setdefault(letter, set()).add(value)
@@ -117,7 +117,7 @@ def find_facts(
 
 
 def matches_filter(filter_: Filter, facts: Facts) -> bool:
-    """Return whether a note satisfies every field of a filter; `limit` does not count (NIP-01)."""
+    """Return whether a note matches every field of a filter; `limit` is ignored (NIP-01)."""
     event, tags = facts.event, facts.tags
     return (
         facts.previous_price_msat < filter_.min_price_msat <= facts.price_paid_msat
@@ -164,5 +164,5 @@ def _read_integer(name: str, value: Any, maximum: int | None) -> int:
 
 
 def _is_integer(value: Any) -> bool:
-    # JSON `true` decodes to a Python int's subclass.
+    # JSON `true` decodes to bool, which is a subclass of int.
     return isinstance(value, int) and not isinstance(value, bool)

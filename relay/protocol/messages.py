@@ -1,4 +1,4 @@
-"""The frames of NIP-01, NIP-42 and NIP-45, both ways: text in, a message of a closed union out; a reply in, bytes out."""
+"""The messages of NIP-01, NIP-42 and NIP-45: parse what a client sends, encode what the relay answers."""
 
 import re
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from relay.protocol.refusal import Prefix, Rejected
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Ask to store and pass on an event: `["EVENT", event]`."""
+    """A request to store and pass on an event: `["EVENT", event]`."""
 
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class Req:
-    """Ask for stored events and then for new ones: `["REQ", id, filter, ...]`."""
+    """A subscription to stored events, then to new ones: `["REQ", id, filter, ...]`."""
 
     subscription_id: str
     filters: tuple[Filter, ...]
@@ -29,7 +29,7 @@ class Req:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Ask how many stored events match (NIP-45): `["COUNT", id, filter, ...]`."""
+    """A request for the number of matching stored events (NIP-45): `["COUNT", id, filter, ...]`."""
 
     subscription_id: str
     filters: tuple[Filter, ...]
@@ -37,24 +37,24 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End a subscription: `["CLOSE", id]`."""
+    """The end of a subscription: `["CLOSE", id]`."""
 
     subscription_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Answer a challenge (NIP-42): `["AUTH", event]`. This relay sends none."""
+    """The answer to a challenge (NIP-42): `["AUTH", event]`. This relay sends no challenge."""
 
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class CountResult:
-    """What a COUNT found. `rings` are members by ring id, where a tally has no ring that alone may answer."""
+    """The result of a COUNT. `rings` maps ring ids to numbers of members, for answers that any ring may give."""
 
     count: int
-    is_more: bool = False
+    is_approximate: bool = False
     rings: dict[str, int] | None = None
 
 
@@ -62,9 +62,9 @@ ClientMessage = Publish | Req | Count | Close | Auth
 
 
 class Malformed(Rejected):
-    """Refuse a frame that is no message, and say what the refusal can be attributed to.
+    """The refusal of a frame that is not a message, and what the refusal is about.
 
-    With an event_id it is answered by OK, with a subscription_id by CLOSED, with neither by NOTICE.
+    With an event_id the answer is an OK, with a subscription_id a CLOSED, with neither a NOTICE.
     """
 
     def __init__(
@@ -82,28 +82,30 @@ class Malformed(Rejected):
         self.verb = verb
 
 
-# What msgspec raises for bad JSON: wrong shape, bad UTF-8 or lone surrogates, and nesting beyond the interpreter's limit.
+# What msgspec raises for bad JSON: wrong shape, bad UTF-8 or lone surrogates, nesting deeper than the interpreter allows.
 _BAD_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 _frame_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
-# For frames that are no JSON (half a surrogate pair, a number that is none, nesting without end) but begin like a message.
+# For frames that begin like a message but are not JSON: half a surrogate pair, a bad number, nesting that is too deep.
 _query_start = re.compile(r'\s*\[\s*"(REQ|COUNT)"\s*,\s*"([^"\\]{1,64})"')
 _event_start = re.compile(r'\s*\[\s*"(EVENT|AUTH)"\s*,')
 _event_id = re.compile(r'"id"\s*:\s*"([^"\\]{1,64})"')
-# NIP-01 ids are 64 characters; anything longer is not an id to echo.
+# An id of NIP-01 has 64 characters; nothing longer is echoed.
 _MAX_ECHOED_ID_CHARS = 64
 
 
 def parse_message(frame: str | bytes, limits: Limits) -> ClientMessage:
-    """Read one text frame.
+    """Parse one text frame.
 
-    Raises Malformed for anything that is not a message of this relay's; it says how it should be answered.
+    Raises Malformed, which knows how to answer, for anything that is not a message this relay knows.
     """
     try:
         parts = _frame_decoder.decode(frame)
         verb = msgspec.json.decode(parts[0]) if parts else None
     except _BAD_JSON:
-        raise _attribute(frame, 'a message must be a JSON array of Unicode text, such as ["REQ", "id", {}]') from None
+        raise _attribute_refusal(
+            frame, 'a message must be a JSON array of Unicode text, such as ["REQ", "id", {}]'
+        ) from None
     match verb:
         case "EVENT" | "AUTH":
             event = _parse_event(verb, parts[1:])
@@ -117,8 +119,8 @@ def parse_message(frame: str | bytes, limits: Limits) -> ClientMessage:
             raise Malformed(Prefix.INVALID, "unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH")
 
 
-def _attribute(frame: str | bytes, reason: str) -> Malformed:
-    """Find out what a frame that cannot be parsed is about, by its beginning, so that its sender gets an answer to it."""
+def _attribute_refusal(frame: str | bytes, reason: str) -> Malformed:
+    """Return the refusal of a frame that cannot be parsed, attributed by the frame's beginning to an event or a query."""
     text = frame.decode(errors="replace") if isinstance(frame, bytes) else frame
     if (query := _query_start.match(text)) is not None:
         return Malformed(Prefix.INVALID, reason, subscription_id=query[2], verb=query[1])
@@ -133,11 +135,13 @@ def _parse_event(verb: str, parts: list[msgspec.Raw]) -> Event:
     try:
         return decode_event(parts[0])
     except _BAD_JSON as error:
-        raise Malformed(Prefix.INVALID, _explain(error), event_id=_find_event_id(parts[0]), verb=verb) from None
+        raise Malformed(
+            Prefix.INVALID, _describe_bad_event(error), event_id=_find_event_id(parts[0]), verb=verb
+        ) from None
 
 
-def _explain(error: Exception) -> str:
-    """Say which member is wrong. msgspec's own texts can repeat the input, so only the member's name is taken from them."""
+def _describe_bad_event(error: Exception) -> str:
+    """Return which member is wrong. msgspec's texts can repeat the input, so only the member's name is taken from them."""
     text = str(error)
     for member in ("id", "pubkey", "created_at", "kind", "tags", "content", "sig"):
         if f"`$.{member}" in text or f"field `{member}`" in text:
@@ -185,7 +189,7 @@ def _parse_subscription_id(parts: list[msgspec.Raw], limits: Limits) -> str:
 
 
 def encode_event_prefix(subscription_id: str) -> bytes:
-    """Return the start of an EVENT reply; the stored event's bytes and `]` follow it."""
+    """Return the start of an EVENT message; the stored event's bytes and `]` follow it."""
     return b'["EVENT",' + _encode(subscription_id) + b","
 
 
@@ -195,7 +199,7 @@ def encode_ok(event_id: str, accepted: bool, text: str) -> bytes:
 
 
 def encode_eose(subscription_id: str) -> bytes:
-    """Encode the end of stored events (NIP-01)."""
+    """Encode the end of the stored events (NIP-01)."""
     return _encode(["EOSE", subscription_id])
 
 
@@ -205,9 +209,9 @@ def encode_closed(subscription_id: str, text: str) -> bytes:
 
 
 def encode_count(subscription_id: str, counted: CountResult) -> bytes:
-    """Encode the answer to a COUNT (NIP-45), with one member that only a tally has: `rings`, members by ring id."""
+    """Encode the answer to a COUNT (NIP-45). A count of answers can have one member more: `rings`, by ring id."""
     answer: dict[str, Any] = {"count": counted.count}
-    if counted.is_more:
+    if counted.is_approximate:
         answer["approximate"] = True
     if counted.rings is not None:
         answer["rings"] = counted.rings
@@ -215,5 +219,5 @@ def encode_count(subscription_id: str, counted: CountResult) -> bytes:
 
 
 def encode_notice(text: str) -> bytes:
-    """Encode a text about a frame that belongs to no event or subscription (NIP-01)."""
+    """Encode a text about a frame that belongs to neither an event nor a subscription (NIP-01)."""
     return _encode(["NOTICE", text])

@@ -1,10 +1,10 @@
-"""How the relay says no: the machine-readable prefixes of NIP-01 and NIP-42, and the one exception for a client's faults."""
+"""Refusals: the machine-readable prefixes of NIP-01 and NIP-42, and the one exception for a client's faults."""
 
 from enum import StrEnum
 
 
 class Prefix(StrEnum):
-    """Name the standardised first word of an OK or CLOSED reason (NIP-01, NIP-42)."""
+    """The standardised first word of the reason in an OK or CLOSED (NIP-01, NIP-42)."""
 
     DUPLICATE = "duplicate"
     POW = "pow"
@@ -19,9 +19,9 @@ class Prefix(StrEnum):
 
 
 class Rejected(Exception):
-    """Refuse what a client sent. The reason is a constant text that tells the client what to do next.
+    """The refusal of what a client sent. The reason is a constant text that tells the client what to do next.
 
-    Reasons never repeat what was sent (privacy: they end in other people's logs).
+    A reason never repeats what was sent: it can end up in other people's logs.
     """
 
     def __init__(self, prefix: Prefix, reason: str) -> None:

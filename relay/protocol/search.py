@@ -1,4 +1,4 @@
-"""A ring search: the `search` of a filter (NIP-50), as terms that all must hold. Knows which terms there are; no SQL."""
+"""A ring search: the `search` field of a filter (NIP-50), as terms that must all match. Knows the terms, and no SQL."""
 
 import re
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from relay.protocol.hex import HEX32, HEX_POINT
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form, RingTerms, Scheme, is_flag
 
-# NIP-50: "two words separated by colon". A URL is none of these: whoever searches for one means the text.
+# NIP-50: "two words separated by colon". A URL is not one of these: it is meant as text to search for.
 EXTENSION = re.compile(r"([a-z]+):(?!//)(.+)", re.DOTALL)
 _PERCENT_ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})+", re.DOTALL)
 _PATTERNS = {
@@ -23,25 +23,25 @@ _PATTERNS = {
     "form": re.compile("|".join(Form)),
 }
 SEARCH_KEYS = tuple(_PATTERNS)
-# Of these a note has one value or few: the most selective first.
+# A note has one value or few of each of these. The most selective comes first.
 _SELECTIVE = ("ring", "keyimage", "ringid", "scope")
 
 
 class Term(NamedTuple):
-    """One `key:value`; the value of `scope` decoded, all others as they are written."""
+    """One `key:value`. The value of `scope` is percent-decoded, all others are as written."""
 
     key: str
     value: str
 
 
-# All terms must hold, so a search for two values of which a note has one finds nothing. The empty search finds everything.
+# All terms must match: a search for two values of a property that has one value finds nothing. The empty search finds all.
 Search = frozenset[Term]
 
 
 def parse_search(text: str, limits: Limits) -> Search:
-    """Read a `search`. What looks like an extension of NIP-50 and is none of ours is ignored, as that asks.
+    """Parse a `search`. Extensions that this relay does not know are ignored, as NIP-50 asks.
 
-    Raises Rejected: unsupported for a word, invalid for a value that no ring note has and for too many terms.
+    Raises Rejected: "unsupported" for a plain word, "invalid" for a value that no ring note can have or too many terms.
     """
     words = text.split()
     if len(words) > limits.max_search_terms:
@@ -55,7 +55,7 @@ def find_values(search: Search, key: str) -> list[str]:
 
 
 def find_selective(search: Search) -> Term | None:
-    """Return a term that few notes meet, the best to find them by: a note must meet all terms, so that one is enough."""
+    """Return the most selective term, if any. A note must match all terms, so an index lookup by this one is enough."""
     for key in _SELECTIVE:
         if values := find_values(search, key):
             return Term(key, values[0])
@@ -63,13 +63,13 @@ def find_selective(search: Search) -> Term | None:
 
 
 def matches_search(search: Search, terms: RingTerms | None, members: frozenset[bytes]) -> bool:
-    """Return whether a note with these ring terms, and with its ring as a set, is what a search asks for."""
+    """Return whether a note with these ring terms matches a search. `members` is the ring as a set."""
     if terms is None:
         return not search
-    return all(_holds(term, terms, members) for term in search)
+    return all(_matches_term(term, terms, members) for term in search)
 
 
-def _holds(term: Term, terms: RingTerms, members: frozenset[bytes]) -> bool:
+def _matches_term(term: Term, terms: RingTerms, members: frozenset[bytes]) -> bool:
     match term.key:
         case "ring":
             return bytes.fromhex(term.value) in members
@@ -112,7 +112,7 @@ def _read_word(word: str) -> Term | None:
 
 
 def _decode_scope(value: str) -> str:
-    """Return the scope that is meant, "" for one that no note has."""
+    """Return the percent-decoded scope, "" for one that no note can have."""
     if not _PERCENT_ENCODED.fullmatch(value):
         return ""
     try:
