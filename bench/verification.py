@@ -77,7 +77,7 @@ def _prepare_call() -> Callable[[], None]:
 
 def _sign(scheme: Scheme, size: int, number: int) -> tuple[Sequence[Member], RingSignature]:
     secrets = [hashlib.sha256(f"{scheme} {size} {number} {index}".encode()).digest() for index in range(size)]
-    members = [ring_equations.lift(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
+    members = [ring_equations.lift_x(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
     if scheme is Scheme.SAG:
         return members, sign_sag(MESSAGE, members, secrets[size // 2])
     signature = sign_blsag(MESSAGE, members, secrets[size // 2], "bench")

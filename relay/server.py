@@ -147,7 +147,7 @@ class Relay:
         payments = [] if self._payments is None else [self._payments.run()]
         return [
             *payments,
-            self._pool.run(),
+            self._pool.keep_verifying(),
             self._writer.keep_committing(),
             self._feed.keep_following(),
             self._listener.keep_up(),

@@ -1,1 +1,1 @@
-"""Whether a note is what it claims to be: Schnorr signature, ring signature, and how a note carries them."""
+"""Verification of notes: the Schnorr signature, the ring signature, and how a note carries them."""

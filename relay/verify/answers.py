@@ -1,6 +1,6 @@
-"""What an answer is: a note in which a ring member reacts to something, or responds to a poll, and can do so once.
+"""Answers: notes in which a ring member reacts to a note or responds to a poll, at most once. Knows no database.
 
-Knows no database. The key image of a member depends on their key and the scope alone: changing the ring evades nothing.
+A member's key image depends only on their key and the scope. Another ring does not give them a second answer.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ ANSWER_KINDS = frozenset({REACTION, POLL_RESPONSE})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who answered what: 32 bytes, but for the key image of 33. One member's answers to one target share a `key`."""
+    """A member's answer to a target. The key image has 33 bytes, the ids 32. Answers with the same `key` are by one member."""
 
     kind: int
     target: bytes
@@ -27,12 +27,12 @@ class Answer:
 
     @property
     def key(self) -> tuple[int, bytes, bytes]:
-        """Return what only one answer may have."""
+        """Return what identifies the answer: only one answer with this key is stored."""
         return self.kind, self.target, self.key_image
 
 
 def find_answer(event: Event, claim: Claim | None) -> Answer | None:
-    """Return the answer that a note is: linkable and bound, with one `e` tag, and with the scope `<kind>:<that id>`."""
+    """Return a note's answer, or None. It must be linkable and bound, with one `e` tag and the scope `<kind>:<that id>`."""
     if claim is None or claim.form is not Form.BOUND or claim.key_image is None or event.kind not in ANSWER_KINDS:
         return None
     targets = [tag[1] if len(tag) > 1 else "" for tag in event.tags if tag[0] == "e"]
@@ -42,5 +42,5 @@ def find_answer(event: Event, claim: Claim | None) -> Answer | None:
 
 
 def read_named_rings(values: Iterable[str]) -> frozenset[bytes]:
-    """Return the rings that a target's `R` tags let answer it: any of those it lists. None named: every ring may."""
+    """Return the ids of the rings that may answer a target, from its `R` tags. An empty set: any ring may answer."""
     return frozenset(bytes.fromhex(value) for value in values if is_hex32(value))

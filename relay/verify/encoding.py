@@ -1,4 +1,4 @@
-"""How a ring signature is written: Nostringer's `ringA` text and its JSON. Knows nothing of notes or curves."""
+"""Encodings of a ring signature: Nostringer's `ringA` text and its JSON. Knows no notes and no curve."""
 
 import base64
 import re
@@ -36,7 +36,7 @@ _HEX32 = re.compile(HEX32)
 _WS = r"[ \t\r\n]*"
 _C0 = rf'"c0"{_WS}:{_WS}"(?P<c0%s>{HEX32})"'
 _S_FIELD = rf'"s"{_WS}:{_WS}\[{_WS}(?P<s%s>"{HEX32}"(?:{_WS},{_WS}"{HEX32}")*){_WS}\]'
-# Nostringer's JSON: both members once, in either order. Each step has one way to go on, so a search is linear.
+# Nostringer's JSON: both members once, in either order. Each step has one way to continue, so a search is linear.
 JSON_SIGNATURE = rf"\{{{_WS}(?:{_C0 % 1}{_WS},{_WS}{_S_FIELD % 1}|{_S_FIELD % 2}{_WS},{_WS}{_C0 % 2}){_WS}\}}"
 _JSON = re.compile(JSON_SIGNATURE)
 
@@ -45,8 +45,8 @@ _JSON = re.compile(JSON_SIGNATURE)
 class RingSignature:
     """A decoded signature.
 
-    `c0` and each response are 32 bytes, a scalar in 1..n-1. `key_image` is a compressed point of 33 bytes, blsag only.
-    `flag` is 1 to 128 bytes of UTF-8, or None, blsag only.
+    `c0` and each response are scalars in 1..n-1, 32 bytes each. Only blsag has a `key_image`, a compressed point of 33
+    bytes, and a `flag`, which is 1 to 128 bytes of UTF-8 or None.
     """
 
     scheme: Scheme
@@ -57,12 +57,12 @@ class RingSignature:
 
 
 def decode_ring_a(text: str, ring_size: int) -> RingSignature:
-    """Decode the compact form for a ring of `ring_size` members; raise Rejected unless it re-encodes to the same text.
+    """Decode the compact form for a ring of `ring_size` members. Raises Rejected unless it re-encodes to the same text.
 
-    The layout is fixed, so it is compared byte by byte: a general CBOR decoder would take maps in any order, indefinite
-    lengths and shared references, and one signature would have many spellings.
+    The layout is fixed, so it is compared byte by byte. A general CBOR decoder would accept maps in any order, indefinite
+    lengths and shared references: one signature would have many spellings.
     """
-    # The length first: nothing below costs more than a few passes over a text that fits the ring.
+    # Check the length first: all work below is a few passes over a text that fits the ring.
     if len(text) > len(_MARK) + -(-(_FRAME_BYTES + ring_size * _MAX_SCALAR_BYTES) * 4 // 3):
         _refuse("the ring signature is longer than its ring allows: sign with the ring that the note lists")
     if not text.startswith(_MARK):
@@ -78,7 +78,7 @@ def decode_ring_a(text: str, ring_size: int) -> RingSignature:
     body = body[len(head) :]
     if start is _SAG:
         return _build(Scheme.SAG, c0, _read_scalars(body, ring_size))
-    # These four bytes cannot stand inside an array of integers: after the value 0x61 no integer begins with 0x69.
+    # These four bytes cannot occur inside an array of integers: after the value 0x61 no integer begins with 0x69.
     scalars, _, tail = body.partition(_IMAGE)
     flag = None
     if start is _BLSAG_FLAGGED:
@@ -88,7 +88,7 @@ def decode_ring_a(text: str, ring_size: int) -> RingSignature:
 
 
 def encode_ring_a(signature: RingSignature) -> str:
-    """Encode to the compact form that decode_ring_a accepts: the map's order is v, c, s, i, l."""
+    """Encode to the compact form that decode_ring_a accepts. The order of the map is v, c, s, i, l."""
     scalars = b"".join(_SCALAR + _pack(response) for response in signature.responses)
     body = signature.c0 + _S + _write_array_head(len(signature.responses)) + scalars
     if signature.key_image is None:
@@ -103,9 +103,9 @@ def encode_ring_a(signature: RingSignature) -> str:
 
 
 def decode_json(raw: str, ring_size: int) -> RingSignature:
-    """Decode `{"c0": hex, "s": [hex, ...]}`, a SAG; raise Rejected for anything that is not JSON_SIGNATURE.
+    """Decode `{"c0": hex, "s": [hex, ...]}`, a SAG. Raises Rejected for anything that is not JSON_SIGNATURE.
 
-    A grammar, not a JSON parser: those take repeated and escaped names, and one signature would have many meanings.
+    This is a grammar, not a JSON parser. Parsers accept repeated and escaped names: one signature would have many meanings.
     """
     if len(raw) > (ring_size + 2) * _MAX_JSON_CHARS_PER_SCALAR:
         _refuse("the ring signature is longer than its ring allows: sign with the ring that the note lists")
@@ -119,13 +119,13 @@ def decode_json(raw: str, ring_size: int) -> RingSignature:
 
 
 def is_scalar(value: bytes) -> bool:
-    """Return whether these are 32 bytes that hold an integer in 1..n-1."""
-    # Big-endian bytes of one length compare as their integers do.
+    """Return whether these are 32 bytes of an integer in 1..n-1."""
+    # Big-endian bytes of the same length compare like their integers.
     return len(value) == 32 and _ZERO < value < ORDER_BYTES
 
 
 def is_compressed_point(value: bytes) -> bool:
-    """Return whether these are 33 bytes that begin with 02 or 03. Whether x is on the curve is not asked here."""
+    """Return whether these are 33 bytes that begin with 02 or 03. This does not check whether x is on the curve."""
     return len(value) == 33 and value[0] in (2, 3)
 
 
@@ -140,9 +140,9 @@ def _build(
 
 def _read_scalars(body: bytes, ring_size: int) -> list[bytes]:
     """Read `ring_size` arrays of 32 integers, and nothing else."""
-    # The two bytes of the array head cannot stand inside one: after the value 0x98 no integer begins with 0x20.
+    # The two bytes of the array head cannot occur inside one: after the value 0x98 no integer begins with 0x20.
     first, *arrays = body.split(_SCALAR)
-    # The zeros that join the arrays are whole integers, so a mark left open at the end of one array stays visible.
+    # The zeros that join the arrays are whole integers, so a mark without a value at the end of an array is still found.
     if first or len(arrays) != ring_size or not _is_shortest_form(b"\0".join(arrays)):
         _refuse_layout()
     scalars = [_unpack(array) for array in arrays]
@@ -184,16 +184,16 @@ def _pack(values: bytes) -> bytes:
 def _is_shortest_form(packed: bytes) -> bool:
     """Return whether these bytes are CBOR integers below 256 and nothing else, each in its shortest form.
 
-    Whole passes in C instead of a loop over bytes: a ring of 1,024 has 32,768 integers, and the event loop waits.
-    `0x18 0x18` is the value 24. A run of 0x18 begins with a mark, so replacing pairs from the left cuts it rightly.
-    What is left is valid if each mark has a value of 25 or more right behind it, and each such value a mark before it.
+    These are whole passes in C instead of a loop over bytes: a ring of 1,024 has 32,768 integers, and the event loop waits.
+    `0x18 0x18` is the value 24. A run of 0x18 begins with a mark, so replacing pairs from the left splits it correctly.
+    The rest is valid if each mark is followed by a value of 25 or more, and each such value follows a mark.
     """
     classes = packed.replace(b"\x18\x18", b"\0").translate(_CLASSES)
     return classes.count(b"mw") == classes.count(b"m") == classes.count(b"w")
 
 
 def _unpack(packed: bytes) -> bytes:
-    """Drop the marks: a pair `0x18 0x18` leaves one, the value 24. Right only for what _is_shortest_form takes."""
+    """Drop the marks. Of a pair `0x18 0x18` the value 24 is left. Correct only for what _is_shortest_form accepts."""
     return b"\x18".join([piece.translate(None, b"\x18") for piece in packed.split(b"\x18\x18")])
 
 
@@ -204,9 +204,9 @@ def _encode_base64url(data: bytes) -> str:
 def _decode_base64url(text: str) -> bytes:
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:  # binascii.Error is one; text that is not ASCII raises the plain one
+    except ValueError:  # binascii.Error is a subclass; text that is not ASCII raises ValueError itself
         _refuse_layout()
-    # The standard library skips foreign characters and ignores leftover bits: only the way back proves the spelling.
+    # The standard library skips other characters and ignores leftover bits: only encoding again proves the spelling.
     if _encode_base64url(data) != text:
         _refuse_layout()
     return data

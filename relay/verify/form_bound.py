@@ -1,4 +1,4 @@
-"""The bound form: `ring` and `ringsig` tags, and a ring that signs the whole event. Knows no other form and no policy."""
+"""The bound form: `ring` and `ringsig` tags, and a ring that signs the whole event. Knows no other form, no policy."""
 
 import re
 from itertools import pairwise
@@ -19,7 +19,7 @@ _NONCE_VALUE = re.compile(r"[0-9]{1,39}")
 
 
 def compute_signed_id(event: Event) -> str:
-    """Return the 64-hex NIP-01 id of an event without its `ringsig` and `nonce` tags, which is what the ring signs.
+    """Return the id that the ring signs: the 64-hex NIP-01 id of the event without its `ringsig` and `nonce` tags.
 
     The ring signature cannot sign itself, and proof of work (NIP-13) is mined after it.
     """
@@ -28,7 +28,7 @@ def compute_signed_id(event: Event) -> str:
 
 
 def read_claim(event: Event) -> Claim:
-    """Return what a bound note claims: its ring signed the event without `ringsig` and `nonce`. Raises Rejected."""
+    """Return the claim of a bound note: its ring signed the event without `ringsig` and `nonce`. Raises Rejected."""
     ring = _read_ring(event)
     _check_nonce(event)
     signature = decode_ring_a(_find_ringsig(event), len(ring))
@@ -48,12 +48,12 @@ def read_claim(event: Event) -> Claim:
 
 
 def _read_ring(event: Event) -> tuple[bytes, ...]:
-    """Read the `ring` tag: x-only keys, strictly ascending, without the author's."""
-    tag = _take_one(event, "ring")
+    """Read the `ring` tag: x-only keys in strictly ascending order, without the author's key."""
+    tag = _find_only_tag(event, "ring")
     if tag is None:
         raise Rejected(Prefix.INVALID, "a bound ring note has exactly one ring tag: list the members in one")
     keys = tag[1:]
-    # A ring of one hides nobody, and anyone could mint fresh key images for it.
+    # A ring of one hides nobody, and anyone could make new key images for it.
     if len(keys) < 2:
         raise Rejected(Prefix.INVALID, "a ring must have at least two members: add keys to it")
     if len(keys) > MAX_RING:
@@ -61,18 +61,18 @@ def _read_ring(event: Event) -> tuple[bytes, ...]:
     joined = "".join(keys)
     if any(len(key) != 64 for key in keys) or not _KEYS.fullmatch(joined):
         raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
-    # Strictly: one ring has one spelling, and no key twice, which would shrink the anonymity set silently.
+    # Strictly ascending: a ring has one spelling. A repeated key would silently shrink the anonymity set.
     if any(key >= following for key, following in pairwise(keys)):
         raise Rejected(Prefix.INVALID, "the ring's keys are not in strictly ascending order: sort them, each once")
     if event.pubkey in keys:
-        # It would point at the signer, or away from them.
+        # The author's key in the ring would point at the signer, or away from them.
         raise Rejected(Prefix.INVALID, "the note's own pubkey is a member of its ring: use a throwaway key")
     return tuple(bytes.fromhex(key) for key in keys)
 
 
 def _find_ringsig(event: Event) -> str:
-    """Return the text of the `ringsig` tag, the last but for a `nonce`."""
-    tag = _take_one(event, "ringsig")
+    """Return the text of the `ringsig` tag, which is the last tag or the last before a `nonce`."""
+    tag = _find_only_tag(event, "ringsig")
     if tag is None or len(tag) != 2:
         raise Rejected(Prefix.INVALID, "a bound ring note has exactly one ringsig tag of two elements: sign again")
     tags = event.tags[:-1] if event.tags[-1][0] == "nonce" else event.tags
@@ -84,14 +84,14 @@ def _find_ringsig(event: Event) -> str:
 
 
 def _check_scope(event: Event, signature: RingSignature) -> None:
-    """Check the `scope` tag: it writes out the flag of a linkable signature, once. Others have none."""
+    """Check the `scope` tag. A linkable note has exactly one, which repeats the signature's flag; other notes have none."""
     if signature.scheme is not Scheme.BLSAG:
-        if _holds_tag(event, "scope"):
+        if _has_tag(event, "scope"):
             raise Rejected(
                 Prefix.INVALID, "a scope belongs to a linkable ring signature: sign with blsag, or remove the tag"
             )
         return
-    tag = _take_one(event, "scope")
+    tag = _find_only_tag(event, "scope")
     if tag is None or len(tag) != 2 or not is_flag(tag[1]):
         raise Rejected(Prefix.INVALID, "a linkable bound note has exactly one scope tag of 1 to 128 bytes: add it")
     if tag[1] != signature.flag:
@@ -99,31 +99,31 @@ def _check_scope(event: Event, signature: RingSignature) -> None:
 
 
 def _check_copies(event: Event, ring_id: str, key_image: str | None) -> None:
-    """Check the `R` and `J` tags: copies for filters, which ask for single letters (NIP-01). They must be right."""
-    if _holds_tag(event, "R") and _take_one(event, "R") != ("R", ring_id):
+    """Check the `R` and `J` tags, copies for filters, which match single letters (NIP-01). They must be correct."""
+    if _has_tag(event, "R") and _find_only_tag(event, "R") != ("R", ring_id):
         raise Rejected(Prefix.INVALID, "the R tag is not the ring's id: write it once and correctly, or leave it out")
-    if key_image is None and _holds_tag(event, "J"):
+    if key_image is None and _has_tag(event, "J"):
         raise Rejected(Prefix.INVALID, "a J tag belongs to a linkable ring signature: leave it out")
-    if key_image is not None and _holds_tag(event, "J") and _take_one(event, "J") != ("J", key_image):
+    if key_image is not None and _has_tag(event, "J") and _find_only_tag(event, "J") != ("J", key_image):
         raise Rejected(Prefix.INVALID, "the J tag is not the key image: write it once and correctly, or leave it out")
 
 
 def _check_nonce(event: Event) -> None:
-    """Refuse more than one `nonce`, and words in it: the ring does not sign that tag."""
-    if not _holds_tag(event, "nonce"):
+    """Refuse more than one `nonce`, or text in it: the ring does not sign that tag."""
+    if not _has_tag(event, "nonce"):
         return
-    tag = _take_one(event, "nonce")
+    tag = _find_only_tag(event, "nonce")
     if tag is None:
         raise Rejected(Prefix.INVALID, "a bound ring note has at most one nonce tag: leave the others out")
     if not 2 <= len(tag) <= 3 or not all(map(_NONCE_VALUE.fullmatch, tag[1:])):
         raise Rejected(Prefix.INVALID, "the nonce tag holds a decimal number and its target only: mine again")
 
 
-def _holds_tag(event: Event, name: str) -> bool:
+def _has_tag(event: Event, name: str) -> bool:
     return any(tag[0] == name for tag in event.tags)
 
 
-def _take_one(event: Event, name: str) -> Tag | None:
-    """Return the tag of that name, None unless there is exactly one."""
+def _find_only_tag(event: Event, name: str) -> Tag | None:
+    """Return the only tag with that name, None if there is none or more than one."""
     found = [tag for tag in event.tags if tag[0] == name]
     return found[0] if len(found) == 1 else None

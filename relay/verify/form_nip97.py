@@ -4,27 +4,27 @@ from relay.protocol.event import Event
 from relay.protocol.hex import is_hex32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
-from relay.verify import message_bound
+from relay.verify import message_only
 from relay.verify.claim import Candidate, Claim
 
 
 def read_claim(event: Event, max_size: int) -> Claim:
-    """Return what a note in this form claims, by a ring of at most `max_size`. Raises Rejected."""
-    message_bound.check_envelope(event)
-    keys = _take_values(event, "ring-members")
-    values = _take_values(event, "ring-signature")
+    """Return the claim of a note in this form, with a ring of at most `max_size`. Raises Rejected."""
+    message_only.check_envelope(event)
+    keys = _read_tag_values(event, "ring-members")
+    values = _read_tag_values(event, "ring-signature")
     if len(values) != 1:
         raise Rejected(Prefix.INVALID, "a ring-signature tag has exactly two elements: put the signature in one text")
-    # An npub is for people to read; a tag has one spelling of a key.
+    # An npub is for people to read. In a tag a key has one spelling.
     if not all(map(is_hex32, keys)):
         raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
-    ring = message_bound.read_ring(keys, max_size)
-    signature = message_bound.read_signature(values[0], len(ring))
-    message_bound.check_message(event.content)
-    return message_bound.build_claim(Form.NIP97, ring, signature, (Candidate(event.content),))
+    ring = message_only.read_ring(keys, max_size)
+    signature = message_only.read_signature(values[0], len(ring))
+    message_only.check_message(event.content)
+    return message_only.build_claim(Form.NIP97, ring, signature, (Candidate(event.content),))
 
 
-def _take_values(event: Event, name: str) -> tuple[str, ...]:
+def _read_tag_values(event: Event, name: str) -> tuple[str, ...]:
     found = [tag for tag in event.tags if tag[0] == name]
     if len(found) != 1:
         raise Rejected(

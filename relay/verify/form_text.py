@@ -1,7 +1,7 @@
-"""A ring signature in a text as people post it: message, members and signature in one. Knows how to tell them apart.
+"""The text form: message, members and signature in one text, as people post it. Knows how to tell them apart.
 
-docs/ring-notes.md, form D, is the grammar; the names here are its names. Whatever is not message, members or signature
-must be a label. White space is four characters and a pattern's sets are spelt out, so that every verifier reads alike.
+docs/ring-notes.md, form D, is the grammar, and the names here are its names. Everything that is not message, members or
+signature must be a label. White space is four characters, and character sets are spelt out, so that all verifiers agree.
 """
 
 import re
@@ -12,26 +12,26 @@ from relay.protocol.event import Event
 from relay.protocol.hex import HEX32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
-from relay.verify import message_bound, text_labels
+from relay.verify import message_only, text_labels
 from relay.verify.claim import Candidate, Claim
 from relay.verify.encoding import JSON_SIGNATURE
 from relay.verify.text_labels import Span
 
-# Each line is looked at several times: 99,000 took 40 ms, 2,400 take 4. There is room for a ring of a thousand in a list
-# and its JSON laid out.
+# Each line is examined several times: 99,000 lines took 40 ms, 2,400 take 4 ms. There is room for a ring of a thousand in
+# a list and for its indented JSON.
 _MAX_LINES = 2_500
 _SIGNATURE = re.compile(rf"ringA[A-Za-z0-9_-]{{100,}}|{JSON_SIGNATURE}")
 _QUOTED = frozenset({'""', "''", "``"})
 _KEY = re.compile(
-    rf"(?<![0-9A-Za-z])(?:{HEX32}|(?:nostr:)?{message_bound.NPUB})(?![0-9A-Za-z])",
+    rf"(?<![0-9A-Za-z])(?:{HEX32}|(?:nostr:)?{message_only.NPUB})(?![0-9A-Za-z])",
 )
 _Q = r"[\"'`]?"
-# Possessive: nothing that follows white space here begins with it, so going back in 90,000 of it finds nothing.
+# Possessive: nothing that follows white space here begins with it, so backtracking through 90,000 of it is useless.
 _WS = r"[ \t\r\n]*+"
 _MARK = r"(?:[-*]|(?P<place>[0-9]{1,4})[.)])[ \t]++"
 _OPEN = rf"(?:\[{_WS})?{_Q}"
 _CLOSE = rf"{_Q}(?:{_WS}\])?"
-# BEFORE from its end to its beginning, for a text turned round: to search a whole text for what ends it took 8 ms.
+# BEFORE, reversed, for a reversed text: searching a whole text for a match at its end took 8 ms.
 _BEFORE_REVERSED = re.compile(rf"{_Q}(?:{_WS}\[)?(?:[ \t]++(?:[-*]|[.)](?P<place>[0-9]{{1,4}}))(?![^ \t\r\n]))?")
 _GAP = re.compile(rf"{_CLOSE}{_WS}(?:,{_WS})?(?:(?<=[ \t\r\n]){_MARK})?{_OPEN}")
 _AFTER = re.compile(rf"{_CLOSE},?")
@@ -39,7 +39,7 @@ _AFTER = re.compile(rf"{_CLOSE},?")
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The members' block: where it stands in its text, and the keys as they are written there."""
+    """The members' block: its place in the text, and the keys as they are written there."""
 
     start: int
     end: int
@@ -47,15 +47,15 @@ class _Block:
 
 
 def read_claim(event: Event, max_size: int) -> Claim:
-    """Return what a note in this form claims, by a ring of at most `max_size`. Raises Rejected."""
-    message_bound.check_envelope(event)
+    """Return the claim of a note in this form, with a ring of at most `max_size`. Raises Rejected."""
+    message_only.check_envelope(event)
     if event.content.count("\n") >= _MAX_LINES:
         raise Rejected(Prefix.INVALID, f"a text with its ring signature has at most {_MAX_LINES} lines: shorten it")
     before, signature_text, after = _cut_signature(event.content)
     pieces, keys = _cut_members(before, after)
-    ring = message_bound.read_ring(keys, max_size)
-    signature = message_bound.read_signature(signature_text, len(ring))
-    return message_bound.build_claim(Form.TEXT, ring, signature, _list_candidates(pieces))
+    ring = message_only.read_ring(keys, max_size)
+    signature = message_only.read_signature(signature_text, len(ring))
+    return message_only.build_claim(Form.TEXT, ring, signature, _list_candidates(pieces))
 
 
 def _cut_signature(content: str) -> tuple[str, str, str]:
@@ -67,14 +67,14 @@ def _cut_signature(content: str) -> tuple[str, str, str]:
         )
     start, end = found[0].span()
     signature = found[0][0]
-    # Written as code, or as a quoted text: the quotes are the signature's.
+    # Written as code or as a quoted text: the quotes belong to the signature.
     if signature.startswith("ringA") and content[max(0, start - 1) : start] + content[end : end + 1] in _QUOTED:
         return content[: start - 1], signature, content[end + 1 :]
     return content[:start], signature, content[end:]
 
 
 def _cut_members(before: str, after: str) -> tuple[tuple[str, str, str], tuple[str, ...]]:
-    """Return the three pieces that are left, head, middle and tail, and the keys as they are written."""
+    """Return the remaining three pieces, head, middle and tail, and the keys as they are written."""
     runs = [(text, run) for text in (before, after) for run in _list_runs(text)]
     longest = max((len(run) for _, run in runs), default=0)
     chosen = [(text, run) for text, run in runs if len(run) == longest]
@@ -90,7 +90,7 @@ def _cut_members(before: str, after: str) -> tuple[tuple[str, str, str], tuple[s
 
 
 def _list_runs(text: str) -> list[list[re.Match[str]]]:
-    """Return the runs of keys: those with nothing between them but what separates the entries of a list."""
+    """Return the runs of keys: keys with only list separators between them."""
     runs: list[list[re.Match[str]]] = []
     for key in _KEY.finditer(text):
         if runs and _GAP.fullmatch(text[runs[-1][-1].end() : key.start()]):
@@ -106,7 +106,7 @@ def _read_block(text: str, run: list[re.Match[str]]) -> _Block:
     after = _AFTER.match(text, run[-1].end())
     end = run[-1].end() if after is None else after.end()
     for place, number in enumerate((first_place, *(gap and gap["place"] for gap in gaps)), start=1):
-        # A number that does not count the entries would be a figure written into the list.
+        # A number that is not the entry's position could be read as content.
         if number not in (None, str(place)):
             raise Rejected(Prefix.INVALID, "the ring's list is not numbered 1, 2, 3: number it so, or use dashes")
     return _Block(run[0].start() - size, end, tuple(key[0].removeprefix("nostr:") for key in run))
@@ -121,7 +121,7 @@ def _read_before(head: str) -> tuple[int, str | None]:
 
 
 def _list_candidates(pieces: tuple[str, str, str]) -> tuple[Candidate, ...]:
-    """Return the texts that the ring may have signed, four at most, each once."""
+    """Return the texts that the ring may have signed: at most four, each once."""
     found: dict[str, Candidate] = {}
     for piece, span in _list_spans(pieces):
         text = pieces[piece][span.start : span.end]
@@ -129,28 +129,33 @@ def _list_candidates(pieces: tuple[str, str, str]) -> tuple[Candidate, ...]:
             found[text] = Candidate(text, _is_whole(pieces, piece, span))
     candidates = tuple(found.values())
     for text in found or [""]:
-        message_bound.check_message(text)
+        message_only.check_message(text)
     if not any(candidate.is_whole for candidate in candidates):
-        raise Rejected(Prefix.INVALID, message_bound.TEXT_OUTSIDE)
+        raise Rejected(Prefix.INVALID, message_only.TEXT_OUTSIDE)
     return candidates
 
 
 def _list_spans(pieces: tuple[str, str, str]) -> list[tuple[int, Span]]:
-    """Return (piece, part of it) for each candidate: the head as it stands, stripped, trimmed, and what a label names."""
+    """Return (piece, span) of each candidate: the head as written, stripped, trimmed, and the text after a label."""
     head = pieces[0]
-    trimmed = text_labels.trim(head)
+    trimmed = text_labels.trim_labels(head)
     labelled, value = 0, trimmed
     for place, piece in enumerate(pieces):
-        named = text_labels.find_message(piece, text_labels.trim(piece))
+        named = text_labels.find_message(piece, text_labels.trim_labels(piece))
         if named is not None:
             labelled, value = place, named
             break
     fenced = text_labels.open_fence(pieces[labelled], value)
-    return [(0, Span(0, len(head))), (0, text_labels.strip(head, Span(0, len(head)))), (0, trimmed), (labelled, fenced)]
+    return [
+        (0, Span(0, len(head))),
+        (0, text_labels.strip_white_space(head, Span(0, len(head)))),
+        (0, trimmed),
+        (labelled, fenced),
+    ]
 
 
 def _is_whole(pieces: tuple[str, str, str], piece: int, span: Span) -> bool:
-    """Return whether all around a candidate is labels: nothing that the ring did not sign."""
+    """Return whether only labels are around a candidate, so that the note has no text that the ring did not sign."""
     around = [pieces[piece][: span.start], pieces[piece][span.end :]]
     others = [text for place, text in enumerate(pieces) if place != piece]
     return all(map(text_labels.is_labels, around + others))

@@ -1,4 +1,4 @@
-"""Verify signatures on threads, in batches bounded by work. Knows queues and threads; the equations are elsewhere."""
+"""A pool of threads that verifies signatures, in batches of bounded work. Knows queues and threads, no equations."""
 
 import asyncio
 import os
@@ -15,16 +15,16 @@ from relay.verify.claim import Claim, RingProof
 
 # One unit is one Schnorr check or one ring link, about 45 microseconds on the machines this was measured on.
 _UNIT_S = 45e-6
-# An executor round trip costs more than a Schnorr check, so batches cross threads; about 9 ms of work each.
+# A round trip to the executor costs more than a Schnorr check, so threads get batches of about 9 ms of work.
 _BATCH_UNITS = 200
-# Clients give up after 2.5 s (NDK) or 4.4 s (nostr-tools): what would wait longer than this is refused at once.
+# Clients give up after 2.5 s (NDK) or 4.4 s (nostr-tools). A note that would wait longer than this is refused at once.
 _MAX_WAIT_S = 1.5
 _MAX_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Report one verification: seconds on the thread, and whether it passed."""
+    """The report of one verification: seconds on the thread, and whether it passed."""
 
     claim: Claim | None
     seconds: float
@@ -45,12 +45,12 @@ def count_units(claim: Claim | None) -> int:
 
 
 class VerifyPool:
-    """Verify notes on one thread a core. Start it with `run`, in a task that the caller owns."""
+    """A pool of one thread per core that verifies notes. The caller owns a task of `keep_verifying`."""
 
     def __init__(self, report: Callable[[Timing], None], threads: int | None = None) -> None:
         self._threads = threads or min(os.cpu_count() or 1, _MAX_THREADS)
         self._report = report
-        # Small notes never wait behind more than one large: a note above a batch's size is a batch of its own.
+        # Small notes never wait behind more than one large note. A note above the size of a batch is a batch of its own.
         self._small: deque[_Job] = deque()
         self._large: deque[_Job] = deque()
         self._large_next = False
@@ -60,11 +60,11 @@ class VerifyPool:
         self.queued_units = 0
 
     async def verify(self, event: Event, claim: Claim | None) -> RingProof | None:
-        """Verify the Schnorr signature and the ring signature, if one is claimed, and return what that one proves.
+        """Verify the Schnorr signature and the ring signature, if one is claimed, and return the ring proof.
 
-        Raises Rejected: invalid when one does not hold, error when the queue is full.
+        Raises Rejected: "invalid" if a signature does not verify, "error" if the queue is full.
         """
-        # The id commits to all but the signature. Only work under way is shared, never a result: nothing is cached.
+        # The id commits to everything but the signature. Only work under way is shared; no result is cached.
         key = (event.id, event.sig)
         done = self._in_flight.get(key)
         if done is None:
@@ -75,12 +75,12 @@ class VerifyPool:
 
     def _enqueue(self, event: Event, claim: Claim | None) -> asyncio.Future[RingProof | None]:
         units = count_units(claim)
-        # The last quarter is for small notes: large ones alone must not fill the queue.
+        # The last quarter is for small notes: large notes alone must not fill the queue.
         room = self.max_queued_units if units <= _BATCH_UNITS else self.max_queued_units * 3 // 4
         if self.queued_units + units > room:
             raise Rejected(Prefix.ERROR, "the verification queue is full; try again in a few seconds")
         done = asyncio.get_running_loop().create_future()
-        # Whoever waits may be gone when a refusal comes (its connection closed): the result is then nobody's.
+        # The connection that waits may be closed when a refusal comes. Then nobody reads the exception.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         queue = self._small if units <= _BATCH_UNITS else self._large
         queue.append(_Job(event, claim, units, done))
@@ -88,17 +88,17 @@ class VerifyPool:
         self._arrived.set()
         return done
 
-    async def run(self) -> None:
+    async def keep_verifying(self) -> None:
         """Verify what is queued until cancelled."""
         with ThreadPoolExecutor(self._threads, thread_name_prefix="verify") as executor:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._threads):
-                    group.create_task(self._run_batches(executor))
+                    group.create_task(self._keep_verifying_batches(executor))
 
-    async def _run_batches(self, executor: ThreadPoolExecutor) -> None:
+    async def _keep_verifying_batches(self, executor: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            batch = self._take_batch()
+            batch = self._pop_batch()
             if not batch:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -108,14 +108,14 @@ class VerifyPool:
                 self.queued_units -= job.units
                 self._report(Timing(job.claim, seconds, not isinstance(result, Rejected)))
                 if job.done.done():
-                    # Cancelled: the relay is stopping, and whoever waited is gone.
+                    # Cancelled: the relay is stopping, and nobody waits for the result.
                     continue
                 if isinstance(result, Rejected):
                     job.done.set_exception(result)
                 else:
                     job.done.set_result(result)
 
-    def _take_batch(self) -> list[_Job]:
+    def _pop_batch(self) -> list[_Job]:
         if self._large and (self._large_next or not self._small):
             self._large_next = False
             return [self._large.popleft()]

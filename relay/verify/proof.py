@@ -1,6 +1,6 @@
-"""Which form of ring signature a note claims, and whether the claim is true. Knows no policy.
+"""Ring proofs: detect the claim of a note, and verify it. Knows no policy.
 
-The form follows from marks alone, never from what happens to verify: a failure never leads to another form.
+Only the marks in a note decide its form, never what happens to verify: a failure does not lead to another form.
 """
 
 import re
@@ -12,20 +12,20 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import form_bound, form_nip97, form_nostringer, form_text, ring_equations
 from relay.verify.claim import MAX_RING, Claim, RingProof
-from relay.verify.message_bound import TEXT_OUTSIDE
+from relay.verify.message_only import TEXT_OUTSIDE
 
 _BOUND_MARKS = frozenset({"ring", "ringsig"})
 _NIP97_MARKS = frozenset({"ring-members", "ring-signature"})
-# The shortest ringA text, for a ring of two, is longer than this. A literal and a counted run: no backtracking.
+# The shortest ringA text, for a ring of two, is longer than this. A literal and a counted run need no backtracking.
 _RING_A = re.compile(r"ringA[A-Za-z0-9_-]{100}")
 _JSON_C0 = re.compile(r'"c0"[ \t\r\n]*:[ \t\r\n]*"[0-9A-Fa-f]{64}"')
 _JSON_S = re.compile(r'"s"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*"[0-9A-Fa-f]{64}"')
 
 
 def detect_claim(event: Event, max_size_message_forms: int = MAX_RING) -> Claim | None:
-    """Return what a note claims by its ring signature, None for a note with no mark of one. Makes no curve operation.
+    """Return what a note claims by its ring signature, None for a note without marks of one. Makes no curve operation.
 
-    `max_size_message_forms` bounds the rings of all forms but the bound one, whose keys are dearer to read.
+    `max_size_message_forms` limits the rings of the message-only forms, whose keys are more expensive to read.
     Raises Rejected for a claim that cannot be true.
     """
     match find_form(event):
@@ -42,11 +42,11 @@ def detect_claim(event: Event, max_size_message_forms: int = MAX_RING) -> Claim 
 
 
 def verify_claim(claim: Claim) -> RingProof:
-    """Return the claim as proved: with the text and the dialect that verify. Slow: see Claim.links.
+    """Return the proof of a claim: the claim with the text and the dialect that verify. Slow: see Claim.links.
 
-    Raises Rejected if the signature verifies over none of the candidates, or over one that is not the whole note.
+    Raises Rejected if the signature verifies over no candidate, or over one that is not the whole note.
     """
-    members = [ring_equations.lift(key) for key in claim.ring]
+    members = [ring_equations.lift_x(key) for key in claim.ring]
     for candidate in claim.candidates:
         try:
             dialect = ring_equations.verify_ring_signature(
@@ -56,14 +56,14 @@ def verify_claim(claim: Claim) -> RingProof:
             refusal = rejected
             continue
         if not candidate.is_whole:
-            # Served as verified, the note would lend the ring's name to words that the ring did not sign.
+            # The relay would serve text that the ring did not sign as if it had.
             raise Rejected(Prefix.INVALID, TEXT_OUTSIDE)
         return RingProof(**msgspec.structs.asdict(claim), dialect=dialect, signed_text=candidate.text)
     raise refusal
 
 
 def find_form(event: Event) -> Form | None:
-    """Return the form a note's marks claim. Raises Rejected for the marks of two forms."""
+    """Return the form that a note's marks claim, or None. Raises Rejected for the marks of two forms."""
     names = {tag[0] for tag in event.tags}
     is_bound, is_nip97 = not names.isdisjoint(_BOUND_MARKS), not names.isdisjoint(_NIP97_MARKS)
     if is_bound and is_nip97:
@@ -74,7 +74,7 @@ def find_form(event: Event) -> Form | None:
         return Form.NIP97
     if _is_nostringer_json(event.content):
         return Form.NOSTRINGER
-    return Form.TEXT if _holds_signature(event.content) else None
+    return Form.TEXT if _contains_signature(event.content) else None
 
 
 class _Marked(msgspec.Struct):
@@ -88,15 +88,15 @@ def _is_nostringer_json(content: str) -> bool:
     try:
         msgspec.json.decode(content, type=_Marked)
     except RecursionError:
-        # Other parsers nest deeper: what may be the mark to them is not passed on as a plain note.
+        # Other parsers nest deeper. A note that may have the mark for them is not passed on as a plain note.
         return '"ring_signature"' in content
     except (msgspec.DecodeError, UnicodeError):
         return False
     return True
 
 
-def _holds_signature(content: str) -> bool:
-    """Return whether a ring signature stands in a text: a ringA text, or JSON with "c0" and "s"."""
+def _contains_signature(content: str) -> bool:
+    """Return whether a text contains a ring signature: a ringA text, or JSON with "c0" and "s"."""
     if _RING_A.search(content):
         return True
     return _JSON_C0.search(content) is not None and _JSON_S.search(content) is not None

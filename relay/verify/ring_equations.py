@@ -1,15 +1,16 @@
-"""The ring equations: whether a SAG or bLSAG signature over a ring is valid. Knows nothing of notes; never signs.
+"""The ring equations: whether a SAG or bLSAG signature over a ring is valid. Knows no notes, and never signs.
 
 Laws of this file (Nostringer; all on secp256k1, which has cofactor 1, with SHA-256):
     SAG    c' = H(m || ring || C(s*G + c*P))
     bLSAG  c' = H("NostringerBlsagChallenge" || m || C(s*G + c*P) || C(s*Hp(P) + c*I))
 Walking the ring once from c0 must lead back to c0. Scalars are in 1..n-1, and a challenge of 0 counts as 1.
 
-A key image is on the curve and not the identity. With cofactor 1 nothing else is needed: there are no points of small
-order to add to it, so a member with the key d has the one image d*Hp(P), and 33 bytes spell a point in one way. Three
-conditions keep it so. Hp sees one spelling of P: a bound note lists x-only keys, as a `03` would give a second image.
-No ring of one: I could be chosen after its only challenge. And as a challenge hashes neither ring nor I, the message
-holds the ring: else keys could be chosen after the challenges, too.
+A key image is on the curve and not the identity. With cofactor 1 this is enough: there are no points of small order to
+add to it. So a member with the key d has exactly one image, d*Hp(P), and 33 bytes spell a point in one way.
+Three conditions keep it so:
+    Hp sees one spelling of P. A bound note lists x-only keys, because a `03` would give a second image.
+    There is no ring of one. Its I could be chosen after its only challenge.
+    The message contains the ring. A challenge hashes neither ring nor I, so keys could be chosen after the challenges.
 """
 
 import hashlib
@@ -36,7 +37,7 @@ _MEMBER = re.compile(rf"{HEX32}|{HEX_POINT}|04{HEX64}")
 
 
 class Dialect(StrEnum):
-    """Name the implementation whose hashing a signature follows."""
+    """The implementation whose hashing a signature follows."""
 
     CANONICAL = "canonical"  # SAG hashes compressed members; bLSAG as on Nostringer's Rust main
     TYPESCRIPT = "typescript"  # SAG hashes members as they were given
@@ -52,55 +53,55 @@ _LINKS = {Scheme.SAG: 1, Scheme.BLSAG: 3}
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A ring key: the compressed point (33 bytes) and the bytes it was given in (32, 33 or 65).
+    """A ring key: the compressed point (33 bytes), and the bytes in which it was given (32, 33 or 65).
 
-    The point is not known to be on the curve: the equations find out, without a square root of their own.
+    The point may be off the curve. The equations detect this without an extra square root.
     """
 
     point: bytes
     given: bytes
 
 
-def lift(x_only: bytes) -> Member:
-    """Return the member with this x coordinate (32 bytes) and an even y, as BIP-340 lifts keys."""
+def lift_x(x_only: bytes) -> Member:
+    """Return the member with this x coordinate (32 bytes) and an even y, as lift_x of BIP-340."""
     return Member(b"\x02" + x_only, x_only)
 
 
 def parse_member(key_hex: str) -> Member:
-    """Parse a key as Nostringer takes it: 64 hex (x only), 66 (02, 03) or 130 (04); raise Rejected for any other.
+    """Parse a key as Nostringer accepts it: 64 hex (x only), 66 (02, 03) or 130 (04). Raises Rejected for any other.
 
-    Upper case and `0x` are refused. So are the hybrids 06 and 07, which libsecp256k1 would take: a second spelling.
+    Upper case and `0x` are refused. So are the hybrids 06 and 07, which libsecp256k1 would accept as a second spelling.
     """
     if not _MEMBER.fullmatch(key_hex):
         raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
     given = bytes.fromhex(key_hex)
     if len(given) == 32:
-        return lift(given)
+        return lift_x(given)
     if len(given) == 33:
         return Member(given, given)
     try:
         return Member(PublicKey(given).format(), given)
     except ValueError:
-        raise _off_curve() from None
+        raise _build_off_curve_refusal() from None
 
 
 def to_ring_id(x_only_keys: Iterable[bytes]) -> str:
-    """Return the hex SHA-256 of the members' 32-byte keys, sorted and concatenated."""
+    """Return the ring id: the hex SHA-256 of the members' 32-byte keys, sorted and concatenated."""
     return hashlib.sha256(b"".join(sorted(x_only_keys))).hexdigest()
 
 
 def count_links(scheme: Scheme, ring_size: int, dialects: int) -> int:
-    """Return what a check in that many dialects costs at most; a link is one libsecp256k1 recovery, a bLSAG's three."""
+    """Return the maximum cost of verification in links. A link is one libsecp256k1 recovery; a bLSAG member costs three."""
     return dialects * ring_size * _LINKS[scheme]
 
 
 def verify_ring_signature(
     message: bytes, ring: Sequence[Member], signature: RingSignature, dialects: Sequence[Dialect]
 ) -> Dialect:
-    """Return the first of the dialects in which the signature verifies; raise Rejected if it does in none.
+    """Return the first of the dialects in which the signature verifies. Raises Rejected if there is none.
 
-    A dialect of the other scheme is passed over. In a ring of two the TypeScript dialect lets a hostile key move bytes
-    between message and ring: a caller who takes that dialect asks for three members first.
+    A dialect of the other scheme is skipped. In a ring of two the TypeScript dialect lets a hostile key move bytes
+    between message and ring, so a caller who allows that dialect must require three members.
     """
     _check_shape(ring, signature)
     curve = Curve()
@@ -110,7 +111,7 @@ def verify_ring_signature(
         if signature.key_image is None:
             if _closes_sag(curve, message, ring, signature, dialect):
                 return dialect
-        # The release had no flags, so a signature with one cannot be its work.
+        # The release had no flags, so it cannot have made a signature with one.
         elif dialect is Dialect.CANONICAL or signature.flag is None:
             flag = to_flag_bytes(signature.flag, dialect)
             if _closes_blsag(curve, message, ring, signature, signature.key_image, flag):
@@ -119,14 +120,14 @@ def verify_ring_signature(
 
 
 def to_flag_bytes(flag: str | None, dialect: Dialect) -> bytes:
-    """Return the bytes that a dialect's Hp hashes for a flag."""
+    """Return the bytes that Hp hashes for a flag in a dialect."""
     if flag is None:
         return RELEASE_FLAG.encode() if dialect is Dialect.RELEASE else b""
     return flag.encode()
 
 
 def start_sag(message: bytes, ring: Iterable[Member], dialect: Dialect) -> "hashlib._Hash":
-    """Hash what all links of a SAG share. Copied per link, it makes the cost linear in the ring."""
+    """Hash what all links of a SAG share. Copying this state for each link keeps the cost linear in the ring."""
     written = (member.given if dialect is Dialect.TYPESCRIPT else member.point for member in ring)
     return hashlib.sha256(message + b"".join(written))
 
@@ -137,14 +138,14 @@ def start_blsag(message: bytes) -> "hashlib._Hash":
 
 
 def next_challenge(state: "hashlib._Hash", points: bytes) -> int:
-    """Return the challenge that follows from a link's compressed points."""
+    """Return the next challenge, from a link's compressed points."""
     state = state.copy()
     state.update(points)
     return to_challenge(state.digest())
 
 
 def to_challenge(digest: bytes) -> int:
-    """Return a hash as a scalar; 0 becomes 1 as in Nostringer, so that no link loses its key."""
+    """Return a hash as a scalar. 0 becomes 1, as in Nostringer, so that no link loses its key."""
     return int.from_bytes(digest, "big") % ORDER or 1
 
 
@@ -155,11 +156,11 @@ def hash_to_point(point: bytes, flag: bytes) -> bytes:
 
 @lru_cache(maxsize=_CACHED_BASES)
 def hash_to_base(point: bytes, flag: bytes) -> tuple[bytes, bytes]:
-    """Return Hp(P, flag) compressed and as libsecp256k1 holds it (64 bytes, opaque, safe to copy in one process)."""
+    """Return Hp(P, flag), compressed and in libsecp256k1's own form (64 opaque bytes, valid within this process)."""
     parsed = ffi.new("secp256k1_pubkey *")
     x = hashlib.sha256(point + flag).digest()
     counter = 0
-    # Half of all x are on the curve: 128 misses in a row are as likely as a forged signature.
+    # Half of all x are on the curve, so 128 misses in a row are as likely as a forged signature.
     while not lib.secp256k1_ec_pubkey_parse(GLOBAL_CONTEXT.ctx, parsed, b"\x02" + x, 33):
         x = hashlib.sha256(x + counter.to_bytes(4, "big")).digest()
         counter += 1
@@ -183,7 +184,7 @@ def _closes_sag(
 def _closes_blsag(
     curve: Curve, message: bytes, ring: Sequence[Member], signature: RingSignature, key_image: bytes, flag: bytes
 ) -> bool:
-    image = curve.parse(key_image)
+    image = curve.parse_point(key_image)
     if image is None:
         raise Rejected(Prefix.INVALID, "the key image is not a point on the curve: sign again")
     state = start_blsag(message)
@@ -202,13 +203,13 @@ def _closes_blsag(
 
 
 def _check_shape(ring: Sequence[Member], signature: RingSignature) -> None:
-    """Refuse all that needs no curve operation."""
-    # In a ring of one the key image can be chosen after the only challenge: anyone could mint fresh ones.
+    """Refuse everything that can be refused without a curve operation."""
+    # In a ring of one the key image can be chosen after the only challenge: anyone could make new ones.
     if len(ring) < 2:
         raise Rejected(Prefix.INVALID, "a ring must have at least two members: add keys to it")
     if not all(is_compressed_point(member.point) for member in ring):
         raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
-    # A key and its negative have one x and one owner: listing both shrinks the anonymity set silently.
+    # A key and its negative have the same x and the same owner. Listing both would silently shrink the anonymity set.
     if len({member.point[1:] for member in ring}) != len(ring):
         raise Rejected(Prefix.INVALID, "a ring member is listed twice: list each key once")
     if len(signature.responses) != len(ring):
@@ -225,10 +226,10 @@ def _check_shape(ring: Sequence[Member], signature: RingSignature) -> None:
 
 
 def _refuse_off_curve(curve: Curve, member: Member) -> None:
-    """Tell the two failures of Curve.add apart: a bad key is the ring's fault, infinity the signature's."""
-    if curve.parse(member.point) is None:
-        raise _off_curve()
+    """Raise Rejected if Curve.add failed because of a bad key. Otherwise the sum was infinite: the signature's fault."""
+    if curve.parse_point(member.point) is None:
+        raise _build_off_curve_refusal()
 
 
-def _off_curve() -> Rejected:
+def _build_off_curve_refusal() -> Rejected:
     return Rejected(Prefix.INVALID, "a ring member is not a point on the curve: use real public keys")

@@ -1,4 +1,4 @@
-"""The BIP-340 signature of an event (NIP-01). Takes the id as given: its hash is checked elsewhere."""
+"""The BIP-340 signature of an event (NIP-01). Trusts the id: its hash is checked elsewhere."""
 
 from coincurve import PublicKeyXOnly
 
@@ -11,7 +11,7 @@ def verify_signature(event: Event) -> None:
     try:
         key = PublicKeyXOnly(bytes.fromhex(event.pubkey))
     except ValueError:
-        # BIP-340 lift_x fails: about half of all 32-byte strings are no x coordinate.
+        # lift_x of BIP-340 fails: about half of all 32-byte strings are not an x coordinate.
         raise Rejected(Prefix.INVALID, "pubkey is not a point on the curve: use a real public key") from None
     if not key.verify(bytes.fromhex(event.sig), bytes.fromhex(event.id)):
         raise Rejected(Prefix.INVALID, "the event's signature is wrong: sign its id again")

@@ -1,6 +1,6 @@
-"""The labels, rules and fences around a message in a text, and how they are taken off. Knows no keys and no signatures.
+"""Labels, rules and fences around a message in a text, and how to remove them. Knows no keys and no signatures.
 
-docs/ring-notes.md, form D, names them. A line ends at U+000A alone.
+docs/ring-notes.md, form D, defines them. Only U+000A ends a line.
 """
 
 import re
@@ -15,7 +15,7 @@ def _to_label(names: str) -> str:
     return rf"(?:#{{1,6}} )?(?:{bold}|{underlined}|(?:{names}):)"
 
 
-# ASCII only: some letters of other scripts are the same as an ASCII letter in another case.
+# ASCII only: some letters of other scripts equal an ASCII letter when case is ignored.
 _FLAGS = re.IGNORECASE | re.ASCII
 _LABEL_LINE = re.compile(rf"{_to_label(_NAMES)}|---", _FLAGS)
 _MESSAGE_LABEL = re.compile(rf"[ \t]*{_to_label('message')}", _FLAGS)
@@ -23,26 +23,26 @@ _FENCES = frozenset({"```", "```json", "```text"})
 
 
 class Span(NamedTuple):
-    """Mark a part of a text, from `start` up to `end`."""
+    """A part of a text, from `start` up to `end`."""
 
     start: int
     end: int
 
 
 def is_labels(text: str) -> bool:
-    """Return whether a text holds only white space, label lines and fences."""
+    """Return whether a text has only white space, label lines and fences."""
     return all(_is_trimming(line) or _is_fence(line) for line in text.split("\n"))
 
 
-def strip(text: str, span: Span) -> Span:
-    """Return the part without white space at its ends."""
+def strip_white_space(text: str, span: Span) -> Span:
+    """Return the span without white space at its ends."""
     part = text[span.start : span.end]
     start = span.start + len(part) - len(part.lstrip(WHITE_SPACE))
     return Span(start, max(start, span.start + len(part.rstrip(WHITE_SPACE))))
 
 
-def trim(text: str) -> Span:
-    """Return the text without label lines at its end, nor one fence there that nothing opened."""
+def trim_labels(text: str) -> Span:
+    """Return the text without the label lines at its end, and without one fence there that was never opened."""
     lines = text.split("\n")
     may_drop_fence = sum(map(_is_fence, lines)) % 2 == 1
     end = len(text)
@@ -52,21 +52,21 @@ def trim(text: str) -> Span:
         elif not _is_trimming(line):
             break
         end -= len(line) + 1
-    return strip(text, Span(0, max(end, 0)))
+    return strip_white_space(text, Span(0, max(end, 0)))
 
 
 def find_message(text: str, span: Span) -> Span | None:
-    """Return what follows the first line that begins with the label `Message:`, None if none does."""
+    """Return the span after the first label `Message:` that begins a line, or None."""
     start = span.start
     for line in text[span.start : span.end].split("\n"):
         if label := _MESSAGE_LABEL.match(line):
-            return strip(text, Span(start + label.end(), span.end))
+            return strip_white_space(text, Span(start + label.end(), span.end))
         start += len(line) + 1
     return None
 
 
 def open_fence(text: str, span: Span) -> Span:
-    """Return the lines between two fences, where the part's first and last line are such; else the part itself."""
+    """Return the lines between two fences if these are the first and last line of the span, else the span itself."""
     part = text[span.start : span.end]
     first, last = part.find("\n"), part.rfind("\n")
     if first < 0 or not _is_fence(part[:first]) or not _is_fence(part[last + 1 :]):

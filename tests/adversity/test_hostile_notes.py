@@ -20,7 +20,7 @@ from relay.limits import Limits
 from relay.protocol.event import Event, Tag
 from relay.protocol.ring_terms import Scheme
 from relay.verify.encoding import RingSignature, encode_ring_a
-from relay.verify.ring_equations import Dialect, lift, to_ring_id
+from relay.verify.ring_equations import Dialect, lift_x, to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, make_words_note, pubkey_of
 from tests.support.processes import serve
@@ -31,7 +31,7 @@ AUTHOR = KEYS[70]
 WORDS = "said by one of us"
 RING = make_ring(5)
 HEX = [key.hex() for key in RING]
-MEMBERS = [lift(key) for key in RING]
+MEMBERS = [lift_x(key) for key in RING]
 SAG = sign_sag(WORDS.encode(), MEMBERS, KEYS[2].secret)
 COMPACT = encode_ring_a(SAG)
 AS_JSON = json.dumps({"c0": SAG.c0.hex(), "s": [one.hex() for one in SAG.responses]})

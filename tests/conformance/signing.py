@@ -12,7 +12,7 @@ from relay.verify.ring_equations import (
     Dialect,
     hash_to_base,
     hash_to_point,
-    lift,
+    lift_x,
     next_challenge,
     start_blsag,
     start_sag,
@@ -39,7 +39,7 @@ def key_of(number: int) -> bytes:
 
 
 def key_image_of(signer: int, flag: str | None, dialect: Dialect = Dialect.CANONICAL) -> bytes:
-    base = hash_to_point(lift(key_of(signer)).point, to_flag_bytes(flag, dialect))
+    base = hash_to_point(lift_x(key_of(signer)).point, to_flag_bytes(flag, dialect))
     return PublicKey(base).multiply(_scalar_of(signer).to_bytes(32, "big")).format()
 
 
@@ -47,7 +47,7 @@ def sag(
     text: str, ring: Sequence[int], signer: int, dialect: Dialect = Dialect.CANONICAL, zero: bool = False
 ) -> RingSignature:
     """Sign; with `zero` the response behind the signer's is 0, which closes the ring and is not valid."""
-    members = [lift(key_of(number)) for number in ring]
+    members = [lift_x(key_of(number)) for number in ring]
     state = start_sag(text.encode(), members, dialect)
     curve = Curve()
 
@@ -78,9 +78,9 @@ def rotate(signature: RingSignature, text: str, ring: Sequence[int]) -> tuple[Ri
 
 
 def _link_blsag(ring: Sequence[int], key_image: bytes, flag: str | None, dialect: Dialect) -> Link:
-    members = [lift(key_of(number)) for number in ring]
+    members = [lift_x(key_of(number)) for number in ring]
     curve = Curve()
-    image = _require(curve.parse(key_image))
+    image = _require(curve.parse_point(key_image))
 
     def link(place: int, s: int, c: int) -> bytes:
         left = _require(curve.add(s, c, members[place].point))

@@ -14,10 +14,10 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Scheme
 from relay.verify import proof, ring_equations
 from relay.verify.encoding import ORDER, RingSignature, decode_json, decode_ring_a, encode_ring_a
-from relay.verify.ring_equations import Dialect, Member, lift
+from relay.verify.ring_equations import Dialect, Member, lift_x
 
 SECRETS = [PrivateKey(bytes(31) + bytes([index])).secret for index in range(1, 8)]
-MEMBERS = [lift(PrivateKey(secret).public_key.format()[1:]) for secret in SECRETS]
+MEMBERS = [lift_x(PrivateKey(secret).public_key.format()[1:]) for secret in SECRETS]
 MESSAGE = b"nostr-ring-note:v1:" + b"0" * 64
 SAG = sign_sag(MESSAGE, MEMBERS[:3], SECRETS[1])
 BLSAG = sign_blsag(MESSAGE, MEMBERS[:3], SECRETS[1], "scope")
@@ -62,7 +62,7 @@ def test_every_flipped_bit_of_a_valid_proof_makes_it_invalid(signature: RingSign
             changed[place] = flip(changed[place], bit)
             assert not verifies(MESSAGE, members, replace(signature, responses=tuple(changed)))
             other = list(members)
-            other[place] = lift(flip(members[place].given, bit))
+            other[place] = lift_x(flip(members[place].given, bit))
             assert not verifies(MESSAGE, other, signature)
     for bit in range(8 * len(MESSAGE)):
         assert not verifies(flip(MESSAGE, bit), members, signature)

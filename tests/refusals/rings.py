@@ -6,7 +6,7 @@ from typing import Any
 from relay.client.signing.ring_sign import sign_blsag
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature, decode_ring_a, encode_ring_a
-from relay.verify.ring_equations import lift
+from relay.verify.ring_equations import lift_x
 from tests.refusals.case import OFF_CURVE, Case, Elsewhere, Variant
 from tests.support.events import KEYS, make_ring
 
@@ -41,7 +41,7 @@ def _write(variant: Variant, event: Event, **parts: Any) -> Event:
 def _unscoped(variant: Variant, flag: str) -> Event:
     """Make a linkable note under a flag that scopes nothing."""
     note = variant.ring(scope="x")
-    members = [lift(key) for key in make_ring(4 + variant.number)]
+    members = [lift_x(key) for key in make_ring(4 + variant.number)]
     signature = sign_blsag(b"", members, KEYS[variant.number].secret, flag)
     note = variant.put(variant.drop(note, "J"), "ringsig", encode_ring_a(signature))
     return variant.put(note, "scope", flag)

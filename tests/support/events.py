@@ -13,7 +13,7 @@ from relay.protocol.ring_terms import Scheme
 from relay.storage.note import Note
 from relay.verify import proof
 from relay.verify.encoding import encode_ring_a
-from relay.verify.ring_equations import lift
+from relay.verify.ring_equations import lift_x
 
 KEYS = [PrivateKey(hashlib.sha256(b"ringrelay-test-key-%d" % number).digest()) for number in range(80)]
 
@@ -81,7 +81,7 @@ def make_words_note(
 ) -> Event:
     """Make a note whose ring signs the words only (the form of nips pull request 1894): linkable where a flag is given."""
     ring = make_ring(ring_size)
-    members = [lift(key) for key in ring]
+    members = [lift_x(key) for key in ring]
     secret = KEYS[signer].secret
     message = content.encode()
     signature = sign_sag(message, members, secret) if flag is None else sign_blsag(message, members, secret, flag)

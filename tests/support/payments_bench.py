@@ -82,7 +82,7 @@ def opened_bench(server: PostgresServer) -> Iterator[Bench]:
     watcher = loop.run_until_complete(asyncpg.connect(**arguments))
     loop.run_until_complete(begin_audit(watcher))
     verify_pool = VerifyPool(lambda _: None)
-    verifying = loop.create_task(verify_pool.run())
+    verifying = loop.create_task(verify_pool.keep_verifying())
     try:
         yield Bench(loop, arguments, watcher, verify_pool)
     finally:

@@ -4,13 +4,13 @@ from coincurve import PrivateKey, PublicKey
 
 from relay.protocol.ring_terms import Scheme
 from relay.verify.encoding import RingSignature
-from relay.verify.ring_equations import Dialect, hash_to_point, lift, next_challenge, start_blsag, to_flag_bytes
+from relay.verify.ring_equations import Dialect, hash_to_point, lift_x, next_challenge, start_blsag, to_flag_bytes
 
 
 def rotate(message: bytes, ring: list[bytes] | tuple[bytes, ...], signature: RingSignature) -> RingSignature:
     """Return the signature turned by one: valid over the same message and the ring turned by one, in other bytes."""
     assert signature.key_image is not None
-    member, response, challenge = lift(ring[0]).point, signature.responses[0], signature.c0
+    member, response, challenge = lift_x(ring[0]).point, signature.responses[0], signature.c0
     left = PublicKey.combine_keys([PrivateKey(response).public_key, PublicKey(member).multiply(challenge)])
     base = PublicKey(hash_to_point(member, to_flag_bytes(signature.flag, Dialect.CANONICAL)))
     right = PublicKey.combine_keys([base.multiply(response), PublicKey(signature.key_image).multiply(challenge)])

@@ -63,7 +63,7 @@ def test_the_ring_signed_the_words(form: Form, scheme: Scheme, scope: str | None
     signature = decode_ring_a(text, len(MEMBERS))
     assert (message, members) == (WORDS, MEMBERS)
     assert (signature.scheme, signature.flag) == (scheme, scope)
-    lifted = [equations.lift(member) for member in members]
+    lifted = [equations.lift_x(member) for member in members]
     assert equations.verify_ring_signature(WORDS.encode(), lifted, signature, tuple(Dialect)) is Dialect.CANONICAL
     schnorr.verify_signature(note)
     assert note.kind == 1

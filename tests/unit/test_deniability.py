@@ -9,12 +9,12 @@ from relay.client.signing.ring_sign import compute_key_image, sign_blsag, sign_s
 from relay.verify import ring_equations
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature
-from relay.verify.ring_equations import Dialect, hash_to_point, lift
+from relay.verify.ring_equations import Dialect, hash_to_point, lift_x
 from tests.support.events import KEYS, make_ring_note, pubkey_of
 
 _MESSAGE = b"said by one of us"
 _SIGNERS = sorted(KEYS[:6], key=pubkey_of)
-_MEMBERS = [lift(bytes.fromhex(pubkey_of(key))) for key in _SIGNERS]
+_MEMBERS = [lift_x(bytes.fromhex(pubkey_of(key))) for key in _SIGNERS]
 
 
 def _find_challenges(signature: RingSignature) -> list[int]:

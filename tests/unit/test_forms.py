@@ -15,7 +15,7 @@ from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import proof
 from relay.verify.claim import RingProof
 from relay.verify.encoding import RingSignature, encode_ring_a
-from relay.verify.ring_equations import Dialect, lift, to_ring_id
+from relay.verify.ring_equations import Dialect, lift_x, to_ring_id
 from tests.support.events import make_event
 from tests.support.rotation import rotate
 
@@ -27,11 +27,11 @@ WORDS = "the minister knew"
 
 
 def sign(message: str = WORDS, dialect: Dialect = Dialect.CANONICAL, keys: tuple[bytes, ...] = KEYS) -> RingSignature:
-    return sign_sag(message.encode(), [lift(key) for key in keys], SECRETS[1], dialect)
+    return sign_sag(message.encode(), [lift_x(key) for key in keys], SECRETS[1], dialect)
 
 
 def sign_linkable(message: str = WORDS, flag: str | None = "elections", dialect: Dialect = Dialect.CANONICAL) -> str:
-    return encode_ring_a(sign_blsag(message.encode(), [lift(key) for key in KEYS], SECRETS[1], flag, dialect))
+    return encode_ring_a(sign_blsag(message.encode(), [lift_x(key) for key in KEYS], SECRETS[1], flag, dialect))
 
 
 def to_json(signature: RingSignature, indent: int | None = None) -> str:
@@ -164,7 +164,7 @@ def test_words_before_the_message_are_named_as_the_fault() -> None:
     refuse(WRAPPED["words before a labelled message"], OUTSIDE)
 
 
-ENVELOPE = "belongs in kind 1"
+ENVELOPE = "is for kind 1 only"
 THREE_BY_NAME = nostringer(
     ring_members=dict(zip(["message", "ring_members", "ring_signature"], HEX[:3], strict=True)),
     ring_signature=encode_ring_a(sign(keys=KEYS[:3])),
@@ -236,7 +236,7 @@ def test_a_ring_above_the_cap_is_refused_before_its_keys_are_read() -> None:
 
 
 def test_a_rotated_linkable_signature_says_the_same_of_the_same_member() -> None:
-    signature = sign_blsag(WORDS.encode(), [lift(key) for key in KEYS], SECRETS[1], None)
+    signature = sign_blsag(WORDS.encode(), [lift_x(key) for key in KEYS], SECRETS[1], None)
     # Nobody's secret is needed: the challenge that follows the first link becomes the first.
     rotated = rotate(WORDS.encode(), KEYS, signature)
     first, second = (

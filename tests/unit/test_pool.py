@@ -18,7 +18,7 @@ from tests.support.events import KEYS, make_event, make_ring_note, sign_again
 async def running_pool(threads: int = 1) -> AsyncIterator[tuple[VerifyPool, list[Timing]]]:
     timings: list[Timing] = []
     pool = VerifyPool(timings.append, threads)
-    task = asyncio.ensure_future(pool.run())
+    task = asyncio.ensure_future(pool.keep_verifying())
     try:
         yield pool, timings
     finally:

@@ -16,7 +16,7 @@ from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import proof, schnorr
 from relay.verify.claim import Claim
 from relay.verify.encoding import encode_ring_a
-from relay.verify.ring_equations import Dialect, lift, to_ring_id
+from relay.verify.ring_equations import Dialect, lift_x, to_ring_id
 
 SECRETS = sorted(
     (PrivateKey(bytes(31) + bytes([index])).secret for index in range(1, 6)),
@@ -189,7 +189,7 @@ def test_changing_the_nonce_changes_the_id_and_not_the_signed_id() -> None:
 
 
 def test_a_bound_note_in_the_typescript_dialect_does_not_verify() -> None:
-    members = [lift(key) for key in KEYS]
+    members = [lift_x(key) for key in KEYS]
     text = encode_ring_a(sign_sag(find(SAG).candidates[0].text.encode(), members, SECRETS[0], Dialect.TYPESCRIPT))
     with pytest.raises(Rejected, match="does not verify"):
         proof.verify_claim(find(put(SAG, "ringsig", text)))
@@ -208,8 +208,8 @@ NO_RING = "exactly one ring tag"
 RINGSIG = "exactly one ringsig tag"
 NOT_LAST = "the last before a nonce"
 TEXT = next(tag[1] for tag in SAG.tags if tag[0] == "ringsig")
-UNSCOPED = encode_ring_a(sign_blsag(b"", [lift(key) for key in KEYS], SECRETS[0], None))
-FLAGGED = encode_ring_a(sign_blsag(b"", [lift(key) for key in KEYS], SECRETS[0], "other"))
+UNSCOPED = encode_ring_a(sign_blsag(b"", [lift_x(key) for key in KEYS], SECRETS[0], None))
+FLAGGED = encode_ring_a(sign_blsag(b"", [lift_x(key) for key in KEYS], SECRETS[0], "other"))
 REFUSED = {
     "no ring": (remove(SAG, "ring"), NO_RING),
     "two rings": (insert(SAG, "ring", *HEX), NO_RING),

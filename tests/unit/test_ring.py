@@ -15,7 +15,7 @@ from relay.verify import ring_equations
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER as N
 from relay.verify.encoding import RingSignature
-from relay.verify.ring_equations import Dialect, Member, lift, parse_member
+from relay.verify.ring_equations import Dialect, Member, lift_x, parse_member
 
 P = 2**256 - 2**32 - 977
 G = (
@@ -82,7 +82,7 @@ def draw(label: str) -> int:
 
 KEYS = [draw(f"key {index}") for index in range(6)]
 POINTS = [PrivateKey(to_bytes(key)).public_key.format() for key in KEYS]
-MEMBERS = [lift(point[1:]) for point in POINTS]
+MEMBERS = [lift_x(point[1:]) for point in POINTS]
 SECRETS = [to_bytes(key) for key in KEYS]
 # x between the order and the prime: recovery names them as r = x - n with bit 1 of the recovery id.
 HOSTILE_X = [x for x in range(N + 2, N + 40) if find_point(x)]
@@ -150,7 +150,7 @@ def test_one_link_is_right_for_every_x_from_the_order_up(x: int, parity: bytes) 
 @pytest.mark.parametrize("x", [*(x for x in range(N + 1, N + 40) if x not in HOSTILE_X), P, P + 1, 2**256 - 1, 0])
 def test_an_x_off_the_curve_or_past_the_prime_has_no_link(x: int) -> None:
     assert Curve().add(1, 1, b"\x02" + to_bytes(x)) is None
-    members = [MEMBERS[0], lift(to_bytes(x)), MEMBERS[1]]
+    members = [MEMBERS[0], lift_x(to_bytes(x)), MEMBERS[1]]
     for signature in (SAG, BLSAG):
         refuse(MESSAGE, members, replace(signature, responses=SAG.responses[:3]), "not a point on the curve")
 
@@ -174,7 +174,7 @@ def test_a_valid_signature_over_a_ring_of_hostile_keys_verifies_and_its_neighbou
 
 
 def test_a_hostile_ring_is_signed_and_verified_with_a_linkable_signature_too() -> None:
-    members = [lift(to_bytes(x)) for x in (ORDER_X, *HOSTILE_X)] + [MEMBERS[3]]
+    members = [lift_x(to_bytes(x)) for x in (ORDER_X, *HOSTILE_X)] + [MEMBERS[3]]
     signature = sign_blsag(MESSAGE, members, SECRETS[3], "scope")
     assert ring_equations.verify_ring_signature(MESSAGE, members, signature, CANONICAL) is Dialect.CANONICAL
     refuse(MESSAGE + b"!", members, signature)
@@ -229,7 +229,7 @@ def test_hp_is_on_the_curve_even_and_found_by_rehashing() -> None:
 @pytest.mark.parametrize("dialect", [Dialect.CANONICAL, Dialect.TYPESCRIPT])
 def test_a_sag_verifies_in_the_dialect_it_was_made_in(size: int, dialect: Dialect) -> None:
     secrets = [to_bytes(draw(f"sag {index}")) for index in range(size)]
-    members = [lift(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
+    members = [lift_x(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
     for place in range(0, size, 5):
         signature = sign_sag(MESSAGE, members, secrets[place], dialect)
         assert ring_equations.verify_ring_signature(MESSAGE, members, signature, tuple(Dialect)) is dialect
@@ -363,7 +363,7 @@ def test_one_member_has_one_key_image_a_scope_whatever_the_ring_and_the_message(
 def test_a_blsag_can_be_rotated_by_anyone_so_its_bytes_name_nothing() -> None:
     # The challenge hashes neither ring nor key image: only the message can bind the order.
     curve = Curve()
-    image = curve.parse(BLSAG.key_image or b"")
+    image = curve.parse_point(BLSAG.key_image or b"")
     base = ring_equations.hash_to_base(MEMBERS[0].point, b"scope")[1]
     assert image is not None
     left = curve.add(int.from_bytes(BLSAG.responses[0], "big"), int.from_bytes(BLSAG.c0, "big"), MEMBERS[0].point)
@@ -405,7 +405,7 @@ def test_many_threads_verify_at_once_without_mixing_their_numbers_up() -> None:
 def test_a_key_parses_in_each_spelling_nostringer_takes() -> None:
     point = PrivateKey(SECRETS[0]).public_key
     compressed, uncompressed = point.format(), point.format(compressed=False)
-    assert parse_member(compressed[1:].hex()) == lift(compressed[1:])
+    assert parse_member(compressed[1:].hex()) == lift_x(compressed[1:])
     assert parse_member(compressed.hex()) == Member(compressed, compressed)
     assert parse_member(uncompressed.hex()) == Member(compressed, uncompressed)
 
@@ -465,7 +465,7 @@ def test_signing_refuses_strangers_bad_keys_small_rings_and_dialects_of_the_othe
     with pytest.raises(ValueError, match="two or more"):
         sign_sag(MESSAGE, [*MEMBERS, MEMBERS[0]], SECRETS[0])
     with pytest.raises(ValueError, match="not a point on the curve"):
-        sign_sag(MESSAGE, [*MEMBERS, lift(OFF_CURVE)], SECRETS[0])
+        sign_sag(MESSAGE, [*MEMBERS, lift_x(OFF_CURVE)], SECRETS[0])
     with pytest.raises(ValueError, match="other scheme"):
         sign_sag(MESSAGE, MEMBERS, SECRETS[0], Dialect.RELEASE)
     with pytest.raises(ValueError, match="cannot make"):

@@ -260,5 +260,5 @@ def test_one_key_spelt_with_two_parities_has_two_key_images_and_lifting_leaves_o
     # two spellings are duplicates within a ring.
     first, second = (VECTORS[vector] for vector in LINKABLE_WITH_PARITY)
     assert first["signature"]["key_image"] != second["signature"]["key_image"]
-    lifted = [[ring_equations.lift(member.point[1:]) for member in read_ring(vector)] for vector in (first, second)]
+    lifted = [[ring_equations.lift_x(member.point[1:]) for member in read_ring(vector)] for vector in (first, second)]
     assert lifted[0] == lifted[1]

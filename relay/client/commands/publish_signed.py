@@ -20,7 +20,7 @@ from relay.client.terminal import anonymity_notice
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell
 from relay.protocol.event import Event, count_leading_zero_bits, decode_event
-from relay.verify.message_bound import TEXT_NOTE
+from relay.verify.message_only import TEXT_NOTE
 
 # What a relay gets without asking the author, all its demands together.
 MAX_UNASKED_S = 300.0

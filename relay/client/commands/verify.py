@@ -127,7 +127,7 @@ def _parse_member(number: int, entry: str) -> Member:
     lowered = entry.lower()
     try:
         if lowered.startswith(("npub1", "nsec1")):
-            return ring_equations.lift(keys.parse_public_key(entry))
+            return ring_equations.lift_x(keys.parse_public_key(entry))
         return ring_equations.parse_member(lowered)
     except BadInput as fault:
         raise BadInput(f"--ring, key {number}: {fault}") from None

@@ -27,7 +27,7 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import MAX_FLAG_BYTES, Form, Scheme
 from relay.verify.answers import REACTION, find_answer
 from relay.verify.claim import Claim
-from relay.verify.message_bound import TEXT_NOTE
+from relay.verify.message_only import TEXT_NOTE
 from relay.verify.ring_equations import RELEASE_FLAG
 
 HOUR_S = 3600

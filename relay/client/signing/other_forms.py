@@ -14,8 +14,8 @@ from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag
 from relay.protocol.ring_terms import Form, Scheme
 from relay.verify.encoding import encode_ring_a
-from relay.verify.message_bound import MIN_RING, RESERVED_START, TEXT_NOTE, UNSIGNED_TAGS
-from relay.verify.ring_equations import lift
+from relay.verify.message_only import MIN_RING, RESERVED_START, TEXT_NOTE, UNSIGNED_TAGS
+from relay.verify.ring_equations import lift_x
 
 
 def make_other_note(
@@ -55,7 +55,7 @@ def _check(form: Form, members: Sequence[bytes], content: str, tags: Sequence[tu
 
 
 def _sign(content: str, members: Sequence[bytes], secret: bytes, scheme: Scheme, scope: str | None) -> str:
-    points = [lift(key) for key in members]
+    points = [lift_x(key) for key in members]
     if scheme is Scheme.SAG:
         return encode_ring_a(sign_sag(content.encode(), points, secret))
     return encode_ring_a(sign_blsag(content.encode(), points, secret, scope))

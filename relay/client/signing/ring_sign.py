@@ -19,7 +19,7 @@ from relay.verify.ring_equations import (
     Dialect,
     Member,
     hash_to_point,
-    lift,
+    lift_x,
     next_challenge,
     start_blsag,
     start_sag,
@@ -118,7 +118,7 @@ def make_bound_note(
     pubkey = author.public_key.format()[1:].hex()
     keys = sorted(ring)
     _check_note(keys, scheme, scope, tags, pubkey)
-    members = [lift(key) for key in keys]
+    members = [lift_x(key) for key in keys]
     all_tags: tuple[Tag, ...] = (*tags, *_write_tags(members, secret, scope, names_ring))
     message = (SIGNED_PREFIX + compute_id(pubkey, created_at, kind, all_tags, content)).encode()
     linkable = scheme is Scheme.BLSAG
@@ -206,7 +206,7 @@ def _link(curve: Curve, response: int, challenge: int, member: Member) -> bytes:
 
 
 def _parse(curve: Curve, point: bytes) -> bytes:
-    return _require(curve.parse(point))
+    return _require(curve.parse_point(point))
 
 
 def _require(point: bytes | None) -> bytes:

@@ -1,6 +1,6 @@
-"""What the forms have in common in which the ring signs the words only. Knows not where the words stand.
+"""What the message-only forms share: in them the ring signs the message and nothing else. Does not know where it is.
 
-Kind, pubkey, time and tags of such a note are the word of whoever posted it, who need not be a member: the rules here
+Kind, pubkey, time and tags of such a note come from the account that posted it, which need not be a member. These rules
 keep them from saying anything in the ring's name.
 """
 
@@ -25,14 +25,14 @@ NPUB = r"npub1[02-9ac-hj-np-z]{58}"
 
 _npub = re.compile(NPUB)
 TEXT_NOTE = 1
-# The ring did not choose when its words end, nor sign what these tags say of a bound note.
+# The ring did not choose when its message expires, and did not sign what these tags say of a bound note.
 UNSIGNED_TAGS = frozenset({"expiration", "R", "J", "scope"})
-# In a ring of two a hostile key moves bytes between message and ring in the TypeScript dialect.
+# In the TypeScript dialect and a ring of two, a hostile key can move bytes between message and ring.
 MIN_RING = 3
 
 
 def check_envelope(event: Event) -> None:
-    """Refuse a note whose kind or tags would speak for the ring, which signed neither."""
+    """Refuse a note whose kind or tags would speak for the ring, which signed neither of them."""
     if event.kind != TEXT_NOTE:
         raise Rejected(Prefix.INVALID, "a ring signature over the message alone is for kind 1 only: use the bound form")
     if any(tag[0] in UNSIGNED_TAGS for tag in event.tags):
@@ -43,7 +43,7 @@ def check_envelope(event: Event) -> None:
 
 
 def check_message(text: str) -> None:
-    """Refuse a text that no ring can have signed as a message: nothing, or what a bound note's ring signs."""
+    """Refuse a message that is empty, or that begins like the text that the ring of a bound note signs."""
     if not text or text.startswith(RESERVED_START):
         raise Rejected(
             Prefix.INVALID, "the signed message is empty or begins with nostr-ring-note: sign another message"
@@ -51,10 +51,10 @@ def check_message(text: str) -> None:
 
 
 def read_ring(keys: Sequence[str], max_size: int) -> tuple[bytes, ...]:
-    """Read members written as 64 lower-case hex or npub (NIP-19), 3 to `max_size` and each once, in their order."""
+    """Read members as 64 lower-case hex or npub (NIP-19): 3 to `max_size`, each once, in their order."""
     if len(keys) < MIN_RING:
         raise Rejected(Prefix.INVALID, "a ring must have at least three members in this form: add keys to it")
-    # Before any is read: an npub's checksum costs as much as a link.
+    # Check before reading any: an npub's checksum costs as much as a link.
     if len(keys) > max_size:
         raise Rejected(Prefix.BLOCKED, f"rings have at most {max_size} members in this form; sign with a smaller one")
     ring = tuple(map(_read_key, keys))
@@ -71,7 +71,7 @@ def read_signature(text: str, ring_size: int) -> RingSignature:
 def build_claim(
     form: Form, ring: tuple[bytes, ...], signature: RingSignature, candidates: tuple[Candidate, ...]
 ) -> Claim:
-    """Put together what the note claims."""
+    """Build the claim of a message-only note."""
     return Claim(
         form=form, ring=ring, ring_id=ring_equations.to_ring_id(ring), signature=signature, candidates=candidates
     )
