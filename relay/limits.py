@@ -1,4 +1,4 @@
-"""Every limit and acceptance rule, with its default. The info document, the checks and the configuration all read these."""
+"""Every limit and acceptance rule with its default. Configuration, rules and info document all read these."""
 
 from typing import Annotated, Self
 
@@ -10,13 +10,13 @@ NonNegativeSeconds = Annotated[float, Field(ge=0)]
 
 
 class Section(BaseModel):
-    """Refuse unknown keys and later changes: one section of the configuration file."""
+    """A section of the configuration file. Unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Limits(Section):
-    """Bound what one client can ask for. `max_age_s` 0 means events may be as old as their authors like."""
+    """The limits of what one client can ask for. If `max_age_s` is 0, events may be of any age."""
 
     max_message_bytes: Annotated[int, Field(ge=1024)] = 262_144
     max_content_chars: Count = 100_000
@@ -56,7 +56,7 @@ class Limits(Section):
 
 
 class RingPolicy(Section):
-    """Bound which rings are accepted, and what they may cost: a note of more links than are free carries proof of work."""
+    """The rings that are accepted, and their cost: a note with more than `pow_free_links` links needs proof of work."""
 
     min_size: Annotated[int, Field(ge=2)] = 3
     max_size: Annotated[int, Field(ge=2, le=65_535)] = 1_024
@@ -74,16 +74,16 @@ class RingPolicy(Section):
 
 
 class PrivacyPolicy(Section):
-    """Say how long ring notes wait to be published with others (0: not at all), and how many may wait."""
+    """The interval in which ring notes are published in batches (0: at once), and how many may wait for it."""
 
     publish_every_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
     max_held: Count = 10_000
 
 
 class InvoicePolicy(Section):
-    """Bound invoices and the notes that wait for a payment; times in seconds. To make an invoice costs proof of work.
+    """The limits of invoices and of unpaid notes. Times are in seconds. An invoice costs its author proof of work.
 
-    The bits rise with how many invoices are open, by `pow_bits_when_full` where that is `max_open`.
+    The required bits rise with the number of open invoices, by `pow_bits_when_full` when `max_open` are open.
     """
 
     pow_bits: Annotated[int, Field(ge=0, le=32)] = 12
@@ -100,7 +100,7 @@ class InvoicePolicy(Section):
 
 
 class AcceptPolicy(Section):
-    """Name what is accepted without a ring signature."""
+    """What is accepted without a ring signature."""
 
     plain: bool = False
     plain_kinds: frozenset[Annotated[int, Field(ge=0, le=65535)]] = frozenset({0, 5, 10002})

@@ -171,7 +171,7 @@ class Relay:
         """
         if self._payments is None and any(tier.price_msat for tier in config.tiers):
             raise ConfigError("tiers: this relay was started without a Lightning node; start it again with [lightning]")
-        self._tiers.replace(config.tiers)
+        self._tiers.replace_all(config.tiers)
         if self._payments is not None:
             self.metrics.payments.name_tiers(config.tiers)
         return config.model_dump(exclude={"tiers"}) != self._config.model_dump(exclude={"tiers"})

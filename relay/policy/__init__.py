@@ -1,1 +1,1 @@
-"""What this relay accepts and at what price. Pure; knows no database."""
+"""What this relay accepts, and at what price. Pure functions; knows no database."""

@@ -1,8 +1,8 @@
-"""A token bucket. The clock is an argument; nothing here knows whose bucket it is."""
+"""A token bucket. The clock is an argument, and the bucket does not know its owner."""
 
 
 class TokenBucket:
-    """Allow `rate_per_s` on average and `burst` at once."""
+    """A bucket that allows `rate_per_s` on average and `burst` at once."""
 
     __slots__ = ("_burst", "_rate_per_s", "_tokens", "_updated_s")
 
@@ -13,9 +13,9 @@ class TokenBucket:
         self._updated_s = now_s
 
     def try_take(self, now_s: float, amount: float = 1.0) -> bool:
-        """Take tokens at a monotonic time in seconds and answer whether there were enough; a full bucket always has.
+        """Take tokens at a monotonic time in seconds, and return whether there were enough. A full bucket always has enough.
 
-        So an amount above the burst passes once in a while, and leaves a debt.
+        So an amount above the burst passes now and then, and leaves a debt.
         """
         self._refill(now_s)
         if self._tokens < min(amount, self._burst):
@@ -24,12 +24,12 @@ class TokenBucket:
         return True
 
     def has_tokens(self, now_s: float, amount: float = 1.0) -> bool:
-        """Return whether `take` would find enough tokens at a monotonic time in seconds, and take none."""
+        """Return whether `try_take` would succeed at a monotonic time in seconds, and take nothing."""
         self._refill(now_s)
         return self._tokens >= min(amount, self._burst)
 
     def take_on_credit(self, amount: float, now_s: float) -> float:
-        """Take tokens even where there are too few, and return in how many seconds the debt is paid back."""
+        """Take tokens even if there are too few, and return the seconds until the debt is paid back."""
         self._refill(now_s)
         self._tokens -= amount
         return max(0.0, -self._tokens / self._rate_per_s)

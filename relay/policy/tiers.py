@@ -1,4 +1,4 @@
-"""Tiers: what a note costs on which URL path. One table in the configuration is the only source for all who ask. No I/O."""
+"""Tiers: what a note costs on which URL path. A table in the configuration is the only source. No I/O."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,10 @@ from relay.limits import Section
 
 ROOT = "/"
 MSAT_PER_SAT = 1_000
-# Below the path of pay pages nothing else may be.
+# Pay pages have this path, and no tier may have it.
 _RESERVED = "pay"
 _MAX_TIERS = 20
-# 1 BTC: a price above it is a slip of the keyboard, and msat of it fit all integers on the way.
+# 1 BTC: anything higher is a typing error. Its msat fit into every integer type in use.
 _MAX_PRICE_SAT = 100_000_000
 
 
@@ -26,9 +26,9 @@ def _check_path(path: str) -> str:
 
 
 class Tier(Section):
-    """Say what a note costs on one path: proof of work where the price is 0, else sats, whatever its ring and its size.
+    """The price of a note on one path: sats, or proof of work if the price is 0. Ring and size do not change it.
 
-    `max_ring` (members) and `max_kib` (of the note's JSON) narrow the relay's own limits; None leaves them as they are.
+    `max_ring` (members) and `max_kib` (of the note's JSON) narrow the relay's own limits. None keeps those.
     """
 
     path: Annotated[str, AfterValidator(_check_path)]
@@ -44,21 +44,21 @@ class Tier(Section):
 
     @property
     def min_price_msat(self) -> int:
-        """Return the lowest rank of notes that are read here (msat); 0 reads everything, as the root does at any price."""
+        """Return the lowest price paid of notes that this path reads, in msat. It is 0, for all notes, at the root path."""
         return 0 if self.path == ROOT else self.price_msat
 
 
-# The open door: what a note takes to mine keeps nobody waiting, and floods are dear.
+# A free tier: the proof of work takes an author no noticeable time, and makes floods expensive.
 DEFAULT_TIERS = (Tier(path=ROOT, pow_bits=16),)
 
 
 def check_tiers(tiers: Sequence[Tier]) -> None:
-    """Refuse tiers that do not fit together. Raises ValueError with what to do."""
+    """Refuse a set of tiers that is inconsistent. Raises ValueError with what to do."""
     if len(tiers) > _MAX_TIERS:
         raise ValueError(f"must be at most {_MAX_TIERS}")
     paths = [tier.path for tier in tiers]
     if len(set(paths)) < len(paths):
-        raise ValueError("must have a path of its own each; one path is given twice")
+        raise ValueError("must each have a path of their own; one path is given twice")
     if ROOT not in paths:
         raise ValueError('must have one whose path is "/": clients look there first')
     root = next(tier for tier in tiers if tier.path == ROOT)
@@ -70,20 +70,20 @@ def check_tiers(tiers: Sequence[Tier]) -> None:
 
 
 class Tiers:
-    """The tiers that are in force; `replace` puts others there, and whoever asks next gets those."""
+    """The tiers in force. `replace_all` changes them for all later calls."""
 
     def __init__(self, tiers: Iterable[Tier]) -> None:
         self._by_path: dict[str, Tier] = {}
-        self.replace(tiers)
+        self.replace_all(tiers)
 
-    def replace(self, tiers: Iterable[Tier]) -> None:
-        """Put other tiers, which were checked, in the place of these."""
+    def replace_all(self, tiers: Iterable[Tier]) -> None:
+        """Replace the tiers. `check_tiers` must have accepted the new ones."""
         self._by_path = {tier.path: tier for tier in tiers}
 
     def find_tier(self, path: str) -> Tier | None:
-        """Return the tier of a path, None where there is none (any more)."""
+        """Return the tier of a path, None if there is none (any more)."""
         return self._by_path.get(path)
 
     def list_all(self) -> list[Tier]:
-        """Return the tiers, cheapest first."""
+        """Return all tiers, cheapest first."""
         return sorted(self._by_path.values(), key=lambda tier: (tier.price_sat, tier.path))

@@ -23,7 +23,7 @@ def test_the_default_is_one_free_tier_with_proof_of_work() -> None:
     [
         ([], 'must have one whose path is "/"'),
         ([{"path": "/10k", "price_sat": 1}], 'must have one whose path is "/"'),
-        ([ROOT, ROOT], "a path of its own each"),
+        ([ROOT, ROOT], "a path of their own"),
         ([{"path": "/", "price_sat": 5}, {"path": "/a", "price_sat": 4}], 'must not be cheaper than the one at "/"'),
         ([ROOT, {"path": "/a", "price_sat": 1, "pow_bits": 1}], "pow_bits is for free tiers"),
         ([ROOT, *({"path": f"/{number}"} for number in range(20))], "at most 20"),
@@ -49,6 +49,6 @@ def test_tiers_are_listed_cheapest_first_and_can_be_replaced() -> None:
     root, dear, cheap = Tier(path="/"), Tier(path="/b", price_sat=2), Tier(path="/c", price_sat=1)
     tiers = Tiers([dear, root, cheap])
     assert tiers.list_all() == [root, cheap, dear]
-    tiers.replace([root])
+    tiers.replace_all([root])
     assert tiers.find_tier("/b") is None
     assert tiers.find_tier("/") == root
