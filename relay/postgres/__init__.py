@@ -1,1 +1,1 @@
-"""Postgres as a server: start it, connect, migrate, and keep it from telling when notes came. Knows no table."""
+"""Postgres as a server: start, connect, migrate, and keep arrival times out of its logs. Knows no table."""

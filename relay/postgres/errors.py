@@ -1,10 +1,10 @@
-"""What goes wrong with the database: which exceptions mean that it is away, and which anything at all. Knows no query."""
+"""Database errors: which exceptions mean that the database is away, and which any failure. Knows no query."""
 
 import asyncio
 
 import asyncpg
 
-# A server that is gone, stopping, starting, out of connections or closed to us; asyncpg calls some of it internal errors.
+# The server is gone, stopping, starting, out of connections or refuses us. asyncpg calls some of these internal errors.
 DATABASE_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -20,9 +20,9 @@ DATABASE_FAILURES = (*DATABASE_AWAY, asyncpg.PostgresError)
 
 
 def raise_if_cancelled() -> None:
-    """Raise CancelledError where asyncpg turned this task's cancellation into the failure of a connection attempt.
+    """Raise CancelledError if asyncpg turned this task's cancellation into a failed connection attempt.
 
-    Call it between attempts: otherwise a task that was told to end goes on trying.
+    Call it between attempts. Otherwise a cancelled task keeps trying.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this code, one numbered file at a time; it must not know what the files say."""
+"""Migrations: bring a database to the schema of this code, one numbered file at a time. Does not know their contents."""
 
 import hashlib
 import re
@@ -10,21 +10,21 @@ import asyncpg
 from relay.postgres.errors import DATABASE_FAILURES
 
 _FILE_NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql\Z")
-# Any number will do that nobody else locks: "ring" and "migr" in ASCII.
+# Any number that nothing else locks: "ring" and "migr" in ASCII.
 _LOCK_KEY = 0x72696E67_6D696772
-# A quoted text is kept as it is; a comment, or a run of both, counts as one space.
+# Quoted text is kept as it is. A run of white space and comments counts as one space.
 _SQL_PARTS = re.compile(
     r"(?P<quoted>'(?:[^']|'')*'|\"[^\"]*\"|\$(?P<mark>\w*)\$.*?\$(?P=mark)\$)|(?:\s|--[^\n]*|/\*.*?\*/)+", re.DOTALL
 )
 
 
 class MigrationError(Exception):
-    """The schema cannot be brought up to date; nothing of the failing file was kept."""
+    """The reason why the schema cannot be brought up to date. Nothing of a failing file is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file. `name` is the file's name without .sql, number included."""
+    """A migration file. `name` is the file's name without .sql, with its number."""
 
     version: int
     name: str
@@ -33,7 +33,7 @@ class Migration:
 
 
 def find_migrations_directory() -> Path:
-    """Return the files' directory: inside the package when installed from a wheel, beside it in a checkout."""
+    """Return the directory of the files: inside the package if installed from a wheel, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     for directory in (package / "migrations", package.parent / "migrations"):
         if directory.is_dir():
@@ -42,38 +42,42 @@ def find_migrations_directory() -> Path:
 
 
 def load_migrations(directory: Path) -> list[Migration]:
-    """Read NNNN_name.sql in order; raises MigrationError unless they are numbered 1, 2, 3 and so on."""
-    migrations = [_load(file) for file in sorted(directory.glob("*.sql"))]
+    """Read the files NNNN_name.sql in order. Raises MigrationError unless they are numbered 1, 2, 3 and so on."""
+    migrations = [_load_migration(file) for file in sorted(directory.glob("*.sql"))]
     for expected, migration in enumerate(migrations, start=1):
         if migration.version < expected:
-            raise MigrationError(f"two migrations have the number {migration.version:04d} in {directory}.")
+            raise MigrationError(
+                f"two migrations have the number {migration.version:04d} in {directory}. Install the relay again."
+            )
         if migration.version > expected:
-            raise MigrationError(f"the migration with the number {expected:04d} is missing in {directory}.")
+            raise MigrationError(
+                f"the migration with the number {expected:04d} is missing in {directory}. Install the relay again."
+            )
     return migrations
 
 
-def _load(file: Path) -> Migration:
+def _load_migration(file: Path) -> Migration:
     match = _FILE_NAME.match(file.name)
     if match is None:
-        raise MigrationError(f"{file} is not named like a migration (0001_some_words.sql).")
+        raise MigrationError(f"{file} is not named like a migration (0001_some_words.sql). Rename or remove it.")
     sql = file.read_text(encoding="utf-8")
     return Migration(int(match[1]), file.stem, sql, compute_digest(sql))
 
 
 def compute_digest(sql: str) -> bytes:
-    """Return the 32 bytes that stand for a migration: SHA-256 of its SQL without comments, white space as one space.
+    """Return the 32-byte digest of a migration: SHA-256 of its SQL without comments, white space as one space.
 
-    A comment can be corrected after the file was applied; what Postgres ran cannot.
+    A comment may be corrected after the file was applied. The SQL that Postgres ran may not.
     """
     kept = _SQL_PARTS.sub(lambda part: part[0] if part["quoted"] else " ", sql)
     return hashlib.sha256(kept.strip().encode()).digest()
 
 
-async def migrate(connection: "asyncpg.Connection", directory: Path) -> list[str]:
-    """Apply what is missing, each file in a transaction of its own; return the names applied.
+async def apply_migrations(connection: "asyncpg.Connection", directory: Path) -> list[str]:
+    """Apply the missing migrations, each in a transaction of its own, and return their names.
 
     Needs a session of its own (no transaction pooler): the lock that makes a second relay wait belongs to the session.
-    Raises MigrationError for everything that can go wrong.
+    Raises MigrationError for any failure.
     """
     migrations = load_migrations(directory)
     try:
@@ -81,10 +85,10 @@ async def migrate(connection: "asyncpg.Connection", directory: Path) -> list[str
         _check_applied(migrations, applied)
         missing = [migration for migration in migrations if migration.version not in applied]
         for migration in missing:
-            await _apply(connection, migration)
+            await _apply_migration(connection, migration)
         return [migration.name for migration in missing]
     finally:
-        await _unlock(connection)
+        await _release_lock(connection)
 
 
 async def _lock_and_read(connection: "asyncpg.Connection") -> dict[int, tuple[str, bytes]]:
@@ -94,14 +98,17 @@ async def _lock_and_read(connection: "asyncpg.Connection") -> dict[int, tuple[st
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             "the role may not create tables: make it the owner of the database "
-            f"(ALTER DATABASE ... OWNER TO ...). {_describe(error)}"
+            f"(ALTER DATABASE ... OWNER TO ...). {_describe_error(error)}"
         ) from error
     except DATABASE_FAILURES as error:
-        raise MigrationError(f"the table schema_migrations cannot be made or read: {_describe(error)}") from error
+        raise MigrationError(
+            f"the table schema_migrations cannot be made or read: {_describe_error(error)}. "
+            "Check that the role owns the database, and start again."
+        ) from error
 
 
-async def _unlock(connection: "asyncpg.Connection") -> None:
-    """Give the lock back, if it was taken; it ends with the session in any case."""
+async def _release_lock(connection: "asyncpg.Connection") -> None:
+    """Release the lock if it was taken. It ends with the session in any case."""
     try:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_KEY)
@@ -110,7 +117,7 @@ async def _unlock(connection: "asyncpg.Connection") -> None:
 
 
 async def _read_applied(connection: "asyncpg.Connection") -> dict[int, tuple[str, bytes]]:
-    # No applied_at: nothing in the database says when anything happened.
+    # No applied_at: the database keeps no time of anything that happened.
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations "
         "(version int PRIMARY KEY, name text NOT NULL, digest bytea NOT NULL)"
@@ -120,7 +127,7 @@ async def _read_applied(connection: "asyncpg.Connection") -> dict[int, tuple[str
 
 
 def _check_applied(migrations: list[Migration], applied: dict[int, tuple[str, bytes]]) -> None:
-    """Refuse a database whose history is not the beginning of ours."""
+    """Refuse a database whose applied migrations are not the first of ours."""
     ours = {migration.version: migration for migration in migrations}
     for expected, (version, (name, digest)) in enumerate(applied.items(), start=1):
         if version != expected:
@@ -135,16 +142,16 @@ def _check_applied(migrations: list[Migration], applied: dict[int, tuple[str, by
         if digest != ours[version].digest:
             raise MigrationError(
                 f"migration {name} was applied with other contents than {ours[version].name}.sql has now. "
-                "Applied migrations never change: restore the file, and put the change into a new one."
+                "Applied migrations never change: restore the file, and put the change into a new file."
             )
 
 
-async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None:
+async def _apply_migration(connection: "asyncpg.Connection", migration: Migration) -> None:
     try:
         async with connection.transaction():
-            # Building an index takes as long as it takes, whatever the limit is for queries.
+            # Building an index may take longer than the limit for queries.
             await connection.execute("SET LOCAL statement_timeout = 0")
-            # A file is several statements, and only a call without arguments can carry those.
+            # A file has several statements, which only a call without arguments can run.
             await connection.execute(migration.sql)
             await connection.execute(
                 "INSERT INTO schema_migrations (version, name, digest) VALUES ($1, $2, $3)",
@@ -153,17 +160,17 @@ async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None
                 migration.digest,
             )
     except DATABASE_FAILURES as error:
-        # The server's own text is left out: it can quote what is stored.
+        # Without the server's own text, which can quote stored data.
         raise MigrationError(
-            f"migration {migration.name} failed{_place(error, migration)}: {_describe(error)}"
+            f"migration {migration.name} failed{_locate_error(error, migration)}: {_describe_error(error)}"
         ) from error
 
 
-def _place(error: Exception, migration: Migration) -> str:
+def _locate_error(error: Exception, migration: Migration) -> str:
     position = getattr(error, "position", None)
     return f" at line {migration.sql.count(chr(10), 0, int(position) - 1) + 1}" if position else ""
 
 
-def _describe(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     sqlstate = getattr(error, "sqlstate", None)
     return f"{type(error).__name__}, SQLSTATE {sqlstate}" if sqlstate else type(error).__name__

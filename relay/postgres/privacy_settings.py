@@ -1,4 +1,4 @@
-"""The Postgres settings that keep times and contents out of its logs; it must not know whose server it is."""
+"""The Postgres settings that keep times and contents out of its logs. Does not know whose server it is."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import asyncpg
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Name one server setting, the value we want, and what any other value would do."""
+    """A server setting, the wanted value, and what any other value would do."""
 
     name: str
     wanted: str
@@ -15,9 +15,9 @@ class Setting:
     also_fine: frozenset[str] = frozenset()
 
 
-# Before Postgres 18 a boolean; since then a list of words, in which the empty one is the default and means off.
+# A boolean before Postgres 18. Since then a list of words; the default is the empty list, which means off.
 _OFF_WORDS = frozenset({"", "false", "no", "0"})
-# All of these wait for the local disk; they differ only in what they wait for on a standby.
+# All of these wait for the local disk. They differ only in what they wait for on a standby.
 _FLUSHED_LOCALLY = frozenset({"local", "remote_write", "remote_apply"})
 
 PRIVACY_SETTINGS = (
@@ -45,7 +45,7 @@ PRIVACY_SETTINGS = (
     Setting("max_wal_senders", "0", "replicas can be attached, which see the arrival time of every note"),
 )
 
-# These exist only where the extension is loaded; where they do not, there is nothing to say.
+# These exist only if the extension is loaded.
 EXTENSION_SETTINGS = (
     Setting("auto_explain.log_min_duration", "-1", "plans go to the log, with notes in them"),
     Setting("pgaudit.log", "none", "statements go to the audit log, with notes in them", frozenset({""})),
@@ -59,9 +59,9 @@ DURABILITY_SETTINGS = (
 
 
 async def check_privacy_settings(connection: "asyncpg.Connection") -> list[str]:
-    """Say in which settings this session's server differs from the profile, a sentence each; an empty list is all well.
+    """Return a sentence for each setting that differs from the wanted one. An empty list means that all is well.
 
-    What counts is what this connection sees, so settings of its role and database are included.
+    It reads the settings of this session, so those of its role and database are included.
     """
     wanted = (*PRIVACY_SETTINGS, *DURABILITY_SETTINGS, *EXTENSION_SETTINGS)
     rows = await connection.fetch(

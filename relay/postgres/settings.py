@@ -1,4 +1,4 @@
-"""The configuration of the database: which Postgres, how large, how many connections. Connects to nothing."""
+"""The configuration of the database: which Postgres, its memory, its connections. Connects to nothing."""
 
 import re
 from typing import Annotated, Literal
@@ -9,12 +9,12 @@ from relay.limits import Section
 
 
 def _read_digits(value: object) -> object:
-    """Make a number of what the environment has as text, for keys whose type is a list of numbers."""
+    """Return digits from the environment as a number, for keys whose type is a list of numbers."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
 
 
 class DatabaseSection(Section):
-    """Where notes are kept."""
+    """The database in which notes are stored."""
 
     url: SecretStr | None = None
     embedded_version: Annotated[Literal[16, 18], BeforeValidator(_read_digits)] = 18

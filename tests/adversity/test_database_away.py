@@ -16,7 +16,7 @@ import pytest_asyncio
 from relay.log import Log
 from relay.postgres.embedded import EmbeddedPostgres
 from relay.postgres.embedded.cluster import DATABASE, PORT
-from relay.postgres.migrate import find_migrations_directory, migrate
+from relay.postgres.migrate import apply_migrations, find_migrations_directory
 from relay.protocol.event import Event
 from relay.server import Relay, running
 from tests.support.client import Client
@@ -38,7 +38,7 @@ async def own_server(reachable_directory: Path) -> AsyncIterator[EmbeddedPostgre
     await server.start()
     try:
         connection = await asyncpg.connect(**server.connect_arguments)
-        await migrate(connection, find_migrations_directory())
+        await apply_migrations(connection, find_migrations_directory())
         await connection.close()
         yield server
     finally:

@@ -387,7 +387,7 @@ async def test_the_end_of_a_server_that_nobody_stopped_is_noticed(
         await server.start()
         assert pid in (None, server.pids()[0])
         async with asyncio.timeout(10):
-            watching = asyncio.create_task(server.watch())
+            watching = asyncio.create_task(server.wait_until_ended())
             assert await run(server, "SELECT 1") == 1
             assert not watching.done()
             os.kill(server.pids()[0], signal.SIGKILL)

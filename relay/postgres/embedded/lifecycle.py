@@ -1,4 +1,4 @@
-"""The life of the built-in Postgres: when to create, start, adopt and end it; it must not know what is stored in it."""
+"""The life cycle of the built-in Postgres: create, start, adopt and end it. Does not know what is stored in it."""
 
 import asyncio
 import os
@@ -23,32 +23,38 @@ from relay.postgres.embedded.cluster import (
     ROLE,
     SUPERUSER,
     Layout,
+    build_server_settings,
     check_cluster,
     choose_socket_directory,
     create_cluster,
-    forget_socket_directory,
     make_directory,
+    remove_socket_directory,
     remove_unfinished,
-    server_settings,
     take_lock,
     write_configuration,
 )
-from relay.postgres.embedded.process import Postmaster, failure_reason, find_running, forget_start, launch
+from relay.postgres.embedded.process import (
+    Postmaster,
+    empty_log,
+    find_running_server,
+    launch_server,
+    read_failure_reason,
+)
 from relay.postgres.errors import DATABASE_FAILURES, raise_if_cancelled
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres"]
 
 _POLL_S = 0.02
 _CONNECT_TIMEOUT_S = 5.0
-# How a server answers that is starting, recovering or ending. OSError is no socket yet, and a timeout.
+# Errors while a server is starting, recovering or ending. OSError means that there is no socket yet, or a timeout.
 _NOT_READY = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, asyncpg.TooManyConnectionsError)
 _CHILDREN_OF_A_KILLED_SERVER = "pre-existing shared memory block"
 
 
 class EmbeddedPostgres:
-    """Run a Postgres of the relay's own in `directory`, for the relay's own operating-system user only.
+    """A Postgres server of the relay's own in `directory`, for the relay's own operating-system user only.
 
-    Everything that goes wrong for a reason the operator can remove is an EmbeddedError that names the remedy.
+    Every failure that the operator can fix is an EmbeddedError that says how.
     """
 
     def __init__(
@@ -61,7 +67,7 @@ class EmbeddedPostgres:
         shared_buffers: str = "256MB",
         extra_settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        # Not Path.resolve, which raises where links lead in a circle; here, making the directory does.
+        # Not Path.resolve, which raises for circular links. Here they fail when the directory is made.
         self._layout = Layout(Path(os.path.realpath(directory)))
         self._major = major
         self._start_timeout_s = start_timeout_s
@@ -74,20 +80,20 @@ class EmbeddedPostgres:
 
     @property
     def connect_arguments(self) -> dict[str, str]:
-        """Return what asyncpg needs to connect as the relay: an ordinary role that owns the relay's database."""
-        return self._arguments(ROLE, DATABASE)
+        """Return the arguments of asyncpg.connect for the relay: an ordinary role that owns the relay's database."""
+        return self._build_arguments(ROLE, DATABASE)
 
     @property
     def superuser_arguments(self) -> dict[str, str]:
-        """Return what asyncpg needs for what only a superuser can do, such as making databases."""
-        return self._arguments(SUPERUSER, "postgres")
+        """Return the arguments of asyncpg.connect for a superuser, which can make databases."""
+        return self._build_arguments(SUPERUSER, "postgres")
 
     def pids(self) -> list[int]:
         """Return the process ids of the server and its children, the server first."""
         return self._postmaster.pids() if self._postmaster else []
 
     async def start(self) -> None:
-        """Return when the database takes connections, which after a crash can take up to start_timeout_s.
+        """Start the server and wait until it accepts connections. After a crash this can take up to start_timeout_s.
 
         Raises EmbeddedError with what to do.
         """
@@ -98,24 +104,24 @@ class EmbeddedPostgres:
             await self._start()
             started = True
         except OSError as error:
-            raise EmbeddedError(_explain(error, self._layout.directory)) from error
+            raise EmbeddedError(_describe_os_error(error, self._layout.directory)) from error
         finally:
             if not started:
                 await self.stop()
 
-    async def watch(self) -> None:
-        """Return when the server has ended though nobody called `stop`. To be called once it is started."""
+    async def wait_until_ended(self) -> None:
+        """Wait until the server ends by itself. Call this after `start`."""
         if self._postmaster is not None:
-            await self._postmaster.wait()
+            await self._postmaster.wait_until_ended()
 
     async def stop(self) -> None:
-        """End the server and give the directory back; does nothing when it is not running."""
+        """End the server and release the directory. Does nothing if the server is not running."""
         postmaster, self._postmaster = self._postmaster, None
         lock, self._lock = self._lock, None
         try:
             if postmaster is not None:
                 await postmaster.stop(self._shutdown_timeout_s)
-                forget_socket_directory(self._layout)
+                remove_socket_directory(self._layout)
         finally:
             if lock is not None:
                 os.close(lock)
@@ -127,16 +133,16 @@ class EmbeddedPostgres:
         self._lock = take_lock(self._layout)
         await remove_unfinished(self._layout)
         account = await asyncio.to_thread(find_account)
-        # Before anything is changed: a directory that is refused must still serve the relay it belongs to.
+        # Check before changing anything: a refused directory must still work for the relay it belongs to.
         has_cluster = check_cluster(self._layout, self._major, account)
-        binaries = await asyncio.to_thread(self._open_to_server, account)
+        binaries = await asyncio.to_thread(self._give_access, account)
         if not has_cluster:
             await create_cluster(self._layout, binaries, self._major, account)
         self._sockets = choose_socket_directory(self._layout, account)
-        settings = server_settings(self._layout, self._sockets, self._shared_buffers, self._extra_settings)
+        settings = build_server_settings(self._layout, self._sockets, self._shared_buffers, self._extra_settings)
         changed = write_configuration(self._layout, settings, f"{binaries} {wheel_version()}", account)
-        if not await self._adopt(self._sockets, changed, deadline):
-            await self._launch(binaries, account, deadline)
+        if not await self._adopt_server(self._sockets, changed, deadline):
+            await self._launch_server(binaries, account, deadline)
         try:
             await self._make_database()
         except DATABASE_FAILURES as error:
@@ -145,15 +151,15 @@ class EmbeddedPostgres:
                 f"database ({type(error).__name__}); {self._layout.log} may say why."
             ) from error
 
-    def _open_to_server(self, account: Account) -> Path:
-        """Let the server's user in, and return the programs it is to run."""
+    def _give_access(self, account: Account) -> Path:
+        """Give the server's user access to the directory, and return the directory of its programs."""
         account.let_read(self._layout.directory, 0o700, 0o710)
         check_reachable(self._layout.directory, account)
         return find_binaries(self._major, account)
 
-    async def _adopt(self, sockets: Path, changed: bool, deadline: float) -> bool:
-        """Take over a server whose relay was killed; if the configuration changed, end it, so that all of it counts."""
-        self._postmaster = find_running(self._layout.cluster, sockets)
+    async def _adopt_server(self, sockets: Path, changed: bool, deadline: float) -> bool:
+        """Take over a server whose relay was killed. End it if the configuration changed, so that all of it takes effect."""
+        self._postmaster = find_running_server(self._layout.cluster, sockets)
         if self._postmaster is None:
             return False
         if changed:
@@ -161,20 +167,20 @@ class EmbeddedPostgres:
             return False
         return await self._is_ready(self._postmaster, deadline)
 
-    async def _launch(self, binaries: Path, account: Account, deadline: float) -> None:
+    async def _launch_server(self, binaries: Path, account: Account, deadline: float) -> None:
         while True:
-            self._postmaster = launch(binaries, self._layout.cluster, self._layout.log, account)
+            self._postmaster = launch_server(binaries, self._layout.cluster, self._layout.log, account)
             if await self._is_ready(self._postmaster, deadline):
-                forget_start(self._layout.log)
+                empty_log(self._layout.log)
                 return
-            reason = failure_reason(self._layout.log)
-            # When only the server itself was killed, its children need a moment to notice and end.
+            reason = read_failure_reason(self._layout.log)
+            # If only the server itself was killed, its children need a moment to notice that and end.
             if _CHILDREN_OF_A_KILLED_SERVER not in reason or asyncio.get_running_loop().time() > deadline:
                 raise EmbeddedError(f"the built-in Postgres in {self._layout.directory} did not start: {reason}")
             await asyncio.sleep(_POLL_S)
 
     async def _is_ready(self, postmaster: Postmaster, deadline: float) -> bool:
-        """Wait until a connection succeeds; False if the server ended instead."""
+        """Wait until a connection succeeds, and return True. Return False if the server ends instead."""
         while True:
             try:
                 connection = await asyncpg.connect(**self.superuser_arguments, timeout=_CONNECT_TIMEOUT_S)
@@ -194,7 +200,7 @@ class EmbeddedPostgres:
             await asyncio.sleep(_POLL_S)
 
     async def _make_database(self) -> None:
-        """Make the relay's role and database where they are missing: at the first start, or if that was cut short."""
+        """Make the relay's role and database if they are missing: at the first start, or if that was interrupted."""
         connection = await asyncpg.connect(**self.superuser_arguments, timeout=_CONNECT_TIMEOUT_S)
         try:
             if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", ROLE):
@@ -204,15 +210,15 @@ class EmbeddedPostgres:
         finally:
             await connection.close()
 
-    def _arguments(self, user: str, database: str) -> dict[str, str]:
+    def _build_arguments(self, user: str, database: str) -> dict[str, str]:
         if self._sockets is None:
             raise RuntimeError("this built-in Postgres has not been started")
-        # The port is named so that a PGPORT in the environment does not lead to another socket.
+        # With the port, so that PGPORT in the environment does not lead to another socket.
         return {"host": str(self._sockets), "port": PORT, "user": user, "database": database}
 
 
-def _explain(error: OSError, directory: Path) -> str:
-    """Say what the system refused, and what to do: different things for a directory that is there and one that is not."""
+def _describe_os_error(error: OSError, directory: Path) -> str:
+    """Return what the system refused and what to do. The advice depends on whether the directory exists."""
     place = error.filename or directory
     if isinstance(error, PermissionError) and os.path.exists(directory):
         return (
@@ -221,5 +227,5 @@ def _explain(error: OSError, directory: Path) -> str:
         )
     return (
         f"the relay cannot keep its database in {directory} ({place}: {error.strerror or type(error).__name__}). "
-        "Name another directory: RELAY_DATA_DIR, or data_dir in the configuration file."
+        "Set another directory: RELAY_DATA_DIR, or data_dir in the configuration file."
     )
