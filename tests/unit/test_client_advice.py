@@ -11,9 +11,9 @@ from relay.protocol.refusal import Prefix
 
 
 def list_texts() -> str:
-    """Return all texts in the relay's own source, joined; adjacent literals are one in Python's syntax tree."""
+    """Return all texts in the source of the relay, joined. Adjacent literals are one in Python's syntax tree."""
     root = Path(relay.__file__).parent
-    sources = [path for path in root.rglob("*.py") if path.parent.name != "client"]
+    sources = [path for path in root.rglob("*.py") if not path.is_relative_to(root / "client")]
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sources]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return "\n".join(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
