@@ -2,8 +2,6 @@
 
 import re
 
-from bech32 import bech32_decode
-
 from relay.limits import AcceptPolicy, Limits, RingPolicy
 from relay.policy.tiers import Tier
 from relay.protocol.event import (
@@ -17,13 +15,12 @@ from relay.protocol.event import (
     is_expired,
 )
 from relay.protocol.hex import is_hex32
+from relay.protocol.nip19 import NSEC_CANDIDATE, has_nsec_checksum
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Scheme
 from relay.verify.answers import POLL_RESPONSE, find_answer
 from relay.verify.claim import Claim
 
-# NIP-19: "nsec", the separator, 52 characters of key and 6 of checksum. The look-ahead also finds overlapping ones.
-_nsec = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 _MAX_NSEC_CANDIDATES = 8
 _kind = re.compile(r"[0-9]{1,5}")
 _MAX_BARE_TAGS = 200
@@ -105,8 +102,8 @@ def check_holds_no_secret_key(event: Event) -> None:
         return
     candidates = 0
     for text in values:
-        for match in _nsec.finditer(text):
-            if bech32_decode(match[1].lower())[0] == "nsec":
+        for match in NSEC_CANDIDATE.finditer(text):
+            if has_nsec_checksum(match[1]):
                 raise Rejected(
                     Prefix.BLOCKED,
                     "the note holds a secret key (nsec) and was not stored; remove it, and stop using that key",

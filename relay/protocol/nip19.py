@@ -1,25 +1,72 @@
-"""Keys and ids for people to read: bech32 (BIP-173) as in NIP-19. Encodes only, and knows no note."""
+"""How keys and notes are written for people: bech32 (BIP-173) as NIP-19 uses it, both ways. Knows no event and no curve."""
 
-from bech32 import bech32_encode, convertbits
+import re
 
+from bech32 import bech32_decode, bech32_encode, convertbits
+
+_KEY_BYTES = 32
+# NIP-19: the prefix, the separator, 52 characters of key and 6 of checksum.
+NPUB = r"npub1[02-9ac-hj-np-z]{58}"
+# The look-ahead finds overlapping ones too: the last letters of one may be the "nsec" of the next.
+NSEC_CANDIDATE = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 # NIP-19, "Shareable identifiers with extra metadata": type, length in one byte, value.
 _ID, _RELAY = 0, 1
 _MAX_VALUE_BYTES = 255
 
 
-def encode_bech32(prefix: str, data: bytes) -> str:
-    """Encode bytes of any length as bech32. NIP-19 drops the limit of 90 characters."""
-    values = convertbits(data, 8, 5)
-    assert values is not None  # noqa: S101 (bytes always convert)
-    return bech32_encode(prefix, values)
+def encode_npub(key: bytes) -> str:
+    """Return the npub of a 32-byte x-only key."""
+    return _encode_bech32("npub", key)
+
+
+def decode_npub(text: str) -> bytes | None:
+    """Return the 32 bytes of an npub, None for anything else. They need not be a point of the curve.
+
+    BIP-173: all letters in lower case, or all in upper case.
+    """
+    return _decode_key("npub", text)
+
+
+def encode_nsec(secret: bytes) -> str:
+    """Return the nsec of a 32-byte secret key."""
+    return _encode_bech32("nsec", secret)
+
+
+def decode_nsec(text: str) -> bytes | None:
+    """Return the 32 bytes of an nsec, None for anything else. They need not be a key's."""
+    return _decode_key("nsec", text)
+
+
+def has_nsec_checksum(text: str) -> bool:
+    """Return whether a match of NSEC_CANDIDATE has a right checksum.
+
+    More lenient than decode_nsec, as somebody may restore the key by hand: letters of both cases, any unused bits.
+    """
+    prefix, _ = bech32_decode(text.lower())
+    return prefix == "nsec"
 
 
 def encode_nevent(note_id: bytes, relay_url: str) -> str:
-    """Encode a note's id (32 bytes) as `nevent`, with one relay to find it on.
+    """Return an nevent of a note's id (32 bytes) with one relay to find it on.
 
     Raises ValueError for a URL that is not ASCII, or longer than 255 bytes.
     """
     relay = relay_url.encode("ascii")
     if len(relay) > _MAX_VALUE_BYTES:
-        raise ValueError(f"a relay's URL in an nevent has at most {_MAX_VALUE_BYTES} bytes: use a shorter one")
-    return encode_bech32("nevent", bytes([_ID, len(note_id)]) + note_id + bytes([_RELAY, len(relay)]) + relay)
+        raise ValueError(f"a relay's URL in an nevent may have {_MAX_VALUE_BYTES} bytes: use a shorter one")
+    return _encode_bech32("nevent", bytes([_ID, len(note_id)]) + note_id + bytes([_RELAY, len(relay)]) + relay)
+
+
+def _encode_bech32(prefix: str, data: bytes) -> str:
+    # Of any length: NIP-19 lifts BIP-173's limit of 90 characters.
+    values = convertbits(data, 8, 5)
+    assert values is not None  # noqa: S101 (bytes always convert)
+    return bech32_encode(prefix, values)
+
+
+def _decode_key(prefix: str, text: str) -> bytes | None:
+    found, data = bech32_decode(text)
+    if found != prefix or data is None:
+        return None
+    key = convertbits(data, 5, 8, False)
+    return bytes(key) if key is not None and len(key) == _KEY_BYTES else None

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from relay.protocol.event import Event
 from relay.protocol.hex import HEX32
+from relay.protocol.nip19 import NPUB
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import message_only, text_labels
@@ -23,7 +24,7 @@ _MAX_LINES = 2_500
 _SIGNATURE = re.compile(rf"ringA[A-Za-z0-9_-]{{100,}}|{JSON_SIGNATURE}")
 _QUOTED = frozenset({'""', "''", "``"})
 _KEY = re.compile(
-    rf"(?<![0-9A-Za-z])(?:{HEX32}|(?:nostr:)?{message_only.NPUB})(?![0-9A-Za-z])",
+    rf"(?<![0-9A-Za-z])(?:{HEX32}|(?:nostr:)?{NPUB})(?![0-9A-Za-z])",
 )
 _Q = r"[\"'`]?"
 # Possessive: nothing that follows white space here begins with it, so backtracking through 90,000 of it is useless.

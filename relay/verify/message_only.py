@@ -7,10 +7,9 @@ keep them from saying anything in the ring's name.
 import re
 from collections.abc import Sequence
 
-from bech32 import bech32_decode, convertbits
-
 from relay.protocol.event import Event
 from relay.protocol.hex import is_hex32
+from relay.protocol.nip19 import NPUB, decode_npub
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import ring_equations
@@ -21,7 +20,6 @@ RESERVED_START = "nostr-ring-note:"
 TEXT_OUTSIDE = (
     "text outside the signed message: leave out all but the message, the ring, the signature and labels such as Ring:"
 )
-NPUB = r"npub1[02-9ac-hj-np-z]{58}"
 
 _npub = re.compile(NPUB)
 TEXT_NOTE = 1
@@ -80,13 +78,7 @@ def build_claim(
 def _read_key(text: str) -> bytes:
     if is_hex32(text):
         return bytes.fromhex(text)
-    key = _decode_npub(text) if _npub.fullmatch(text) else None
+    key = decode_npub(text) if _npub.fullmatch(text) else None
     if key is None:
         raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits, or an npub")
     return key
-
-
-def _decode_npub(text: str) -> bytes | None:
-    prefix, data = bech32_decode(text)
-    key = convertbits(data, 5, 8, False) if prefix == "npub" and data is not None else None
-    return None if key is None or len(key) != 32 else bytes(key)

@@ -14,10 +14,10 @@ import aiohttp
 import pytest
 from coincurve import PrivateKey
 
-from relay.client.signing.keys import encode_npub
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.limits import Limits
 from relay.protocol.event import Event, Tag
+from relay.protocol.nip19 import encode_npub
 from relay.protocol.ring_terms import Scheme
 from relay.verify.encoding import RingSignature, encode_ring_a
 from relay.verify.ring_equations import Dialect, lift_x, to_ring_id

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from coincurve import PrivateKey
 
-from relay.client.signing.keys import encode_npub
 from relay.protocol.event import Event, compute_id
+from relay.protocol.nip19 import encode_npub
 from relay.verify.encoding import RingSignature, encode_ring_a
 from relay.verify.ring_equations import Dialect, to_ring_id
 from tests.conformance.signing import blsag, key_image_of, key_of, sag, secret_of

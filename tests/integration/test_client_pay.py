@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from relay.client.commands.publish_signed import MAX_ROUNDS
-from relay.client.signing import keys
 from relay.client.signing.verify_event import check_note
 from relay.client.terminal.anonymity_notice import PAYMENT
 from relay.pricing.offer import Offer, encode_offer
+from relay.protocol import nip19
 from relay.protocol.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.bolt11 import make_bolt11
 from tests.support.command import start
@@ -36,8 +36,8 @@ from tests.support.priced_relay import (
 
 @pytest.fixture
 def signing(tmp_path: Path) -> tuple[str, ...]:
-    (tmp_path / "ring.txt").write_text("".join(keys.encode_npub(key) + "\n" for key in make_ring(12)))
-    (tmp_path / "me.key").write_text(keys.encode_nsec(KEYS[3].secret) + "\n")
+    (tmp_path / "ring.txt").write_text("".join(nip19.encode_npub(key) + "\n" for key in make_ring(12)))
+    (tmp_path / "me.key").write_text(nip19.encode_nsec(KEYS[3].secret) + "\n")
     (tmp_path / "me.key").chmod(0o600)
     return "--ring", str(tmp_path / "ring.txt"), "--key-file", str(tmp_path / "me.key")
 

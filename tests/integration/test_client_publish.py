@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from relay.client.signing import keys
 from relay.client.signing.verify_event import check_note
+from relay.protocol import nip19
 from relay.protocol.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.client import Client
 from tests.support.command import Finished, run
@@ -23,8 +23,8 @@ HIDDEN = "relay.invalid"  # Never resolved by a name server (RFC 2606).
 @pytest.fixture
 def signing(tmp_path: Path) -> tuple[str, ...]:
     """Return the options that sign as one of a ring of twelve."""
-    (tmp_path / "ring.txt").write_text("".join(keys.encode_npub(key) + "\n" for key in make_ring(12)))
-    (tmp_path / "me.key").write_text(keys.encode_nsec(KEYS[3].secret) + "\n")
+    (tmp_path / "ring.txt").write_text("".join(nip19.encode_npub(key) + "\n" for key in make_ring(12)))
+    (tmp_path / "me.key").write_text(nip19.encode_nsec(KEYS[3].secret) + "\n")
     (tmp_path / "me.key").chmod(0o600)
     return "--ring", str(tmp_path / "ring.txt"), "--key-file", str(tmp_path / "me.key")
 

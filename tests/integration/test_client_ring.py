@@ -9,6 +9,7 @@ import pytest
 
 from relay.client.signing import keys
 from relay.client.signing.ring_file import parse_ring
+from relay.protocol import nip19
 from tests.support.client import Client, to_json
 from tests.support.command import Finished, run
 from tests.support.events import KEYS, make_event, make_ring, pubkey_of
@@ -19,9 +20,9 @@ from tests.support.socks import run_socks_proxy
 from tests.support.tls import make_tls
 from tests.support.web import run_web_server
 
-NPUBS = [keys.encode_npub(bytes.fromhex(pubkey_of(key))) for key in KEYS]
+NPUBS = [nip19.encode_npub(bytes.fromhex(pubkey_of(key))) for key in KEYS]
 OFF_CURVE = "00" * 31 + "05"
-NSEC = keys.encode_nsec(KEYS[0].secret)
+NSEC = nip19.encode_nsec(KEYS[0].secret)
 
 
 def sort_npubs(*numbers: int) -> list[str]:

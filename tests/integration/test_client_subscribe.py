@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from relay.client.signing import keys
 from relay.client.signing.other_forms import make_other_note
+from relay.protocol import nip19
 from relay.protocol.event import find_tag
 from relay.protocol.ring_terms import Form, Scheme
 from relay.verify.ring_equations import to_ring_id
@@ -81,7 +81,7 @@ async def test_filters_are_those_of_the_options(database18: dict[str, Any]) -> N
         await client.publish_all(wanted, *others)
         by_tag = await subscribe(url, "--tag", "t=x", "--until", "2500", "--since", "1500", "--kind", "1")
         by_id = await subscribe(
-            url, "--id", others[0].id, "--author", keys.encode_npub(bytes.fromhex(others[0].pubkey))
+            url, "--id", others[0].id, "--author", nip19.encode_npub(bytes.fromhex(others[0].pubkey))
         )
         by_json = await subscribe(url, "--filter", '{"#t":["x"],"limit":1}', "--filter", '{"#t":["y"]}')
     assert read_ids(by_tag) == [wanted.id]
@@ -92,7 +92,7 @@ async def test_filters_are_those_of_the_options(database18: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        (("--ring", keys.encode_npub(bytes.fromhex(pubkey_of(KEYS[11])))), [LINKABLE]),
+        (("--ring", nip19.encode_npub(bytes.fromhex(pubkey_of(KEYS[11])))), [LINKABLE]),
         (("--ring", pubkey_of(KEYS[0]), "--ring", pubkey_of(KEYS[1]), "--scheme", "sag"), [NOTE]),
         (("--ring-id", str(find_tag(NOTE, "R"))), [NOTE]),
         (("--scope", "a poll/1"), [LINKABLE]),
@@ -275,7 +275,7 @@ async def test_a_message_beyond_the_bound_ends_it() -> None:
         ("--filter", '{"search":"minring:many"}'),
         ("--tag", "e=x"),
         ("--timeout", "0"),
-        ("--scope", keys.encode_nsec(KEYS[0].secret)),
+        ("--scope", nip19.encode_nsec(KEYS[0].secret)),
         ("--form", "bound", "--form", "text"),
         ("--scheme", "sag", "--scheme", "blsag"),
         ("--min-ring", "3", "--min-ring", "5"),

@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from relay.client.signing import keys
 from relay.pricing.bolt11 import read_amount_msat
 from relay.pricing.offer import Offer
+from relay.protocol import nip19
 from tests.support.client import Client, as_json
 from tests.support.command import start
 from tests.support.events import KEYS, make_ring, make_ring_note
@@ -44,8 +44,8 @@ class PaidNotes:
     def signing(self, tmp_path: Path) -> tuple[str, ...]:
         """Give the options that name a ring and the key of one of its members."""
         ring, key = tmp_path / "ring.txt", tmp_path / "me.key"
-        ring.write_text("".join(keys.encode_npub(member) + "\n" for member in make_ring(12)))
-        key.write_text(keys.encode_nsec(KEYS[3].secret) + "\n")
+        ring.write_text("".join(nip19.encode_npub(member) + "\n" for member in make_ring(12)))
+        key.write_text(nip19.encode_nsec(KEYS[3].secret) + "\n")
         key.chmod(0o600)
         return "--ring", str(ring), "--key-file", str(key)
 

@@ -11,6 +11,7 @@ import pytest
 
 from relay.cli import build_parser
 from relay.client.signing import keys
+from relay.protocol import nip19
 
 COMMANDS = ["serve", "migrate", "check-config", "keygen", "ring", "sign", "publish", "subscribe", "verify"]
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
@@ -117,7 +118,7 @@ def test_keygen_prints_the_secret_alone_on_stdout() -> None:
     done = run("keygen")
     assert done.returncode == 0
     secret = keys.parse_secret_key(done.stdout.removesuffix("\n"))
-    assert done.stderr == keys.encode_npub(keys.to_public_key(secret)) + "\n"
+    assert done.stderr == nip19.encode_npub(keys.to_public_key(secret)) + "\n"
 
 
 def test_keygen_writes_a_file_only_its_owner_can_read_and_prints_the_npub(tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ from relay.client.signing.compose import HOUR_S, MAX_BACKDATE_S, pick_time
 from relay.client.signing.verify_event import check_note
 from relay.client.terminal.anonymity_notice import STILL_GIVES_YOU_AWAY
 from relay.client.terminal.bad_input import BadInput
+from relay.protocol import nip19
 from relay.protocol.event import Event, count_leading_zero_bits, decode_event, find_tag
 from relay.protocol.ring_terms import Scheme
 from relay.verify.claim import RingProof
 
 SECRETS = [number.to_bytes(32, "big") for number in range(1001, 1013)]
-NSEC = keys.encode_nsec(SECRETS[0])
+NSEC = nip19.encode_nsec(SECRETS[0])
 TARGET = "ab" * 32
 
 Sign = Callable[..., Event]
@@ -32,12 +33,12 @@ Refuse = Callable[..., str]
 
 
 def write_ring(path: Path, *secrets: bytes) -> Path:
-    path.write_text("".join(keys.encode_npub(keys.to_public_key(secret)) + "\n" for secret in secrets))
+    path.write_text("".join(nip19.encode_npub(keys.to_public_key(secret)) + "\n" for secret in secrets))
     return path
 
 
 def write_secret(path: Path, secret: bytes) -> Path:
-    path.write_text(keys.encode_nsec(secret) + "\n")
+    path.write_text(nip19.encode_nsec(secret) + "\n")
     path.chmod(0o600)
     return path
 
@@ -460,7 +461,7 @@ def test_at_a_terminal_what_gives_an_author_away_is_shown_before_each_note(
 def test_the_ring_is_judged_by_what_its_file_says_of_the_keys(
     tmp_path: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    npubs = [keys.encode_npub(keys.to_public_key(secret)) for secret in SECRETS]
+    npubs = [nip19.encode_npub(keys.to_public_key(secret)) for secret in SECRETS]
     seen = ["first seen 2025-Q4", *["first seen 2023-Q1"] * 9, *["never seen"] * 2]
     path = tmp_path / "checked.txt"
     path.write_text("".join(f"{npub}  # {text}\n" for npub, text in zip(npubs, seen, strict=True)))

@@ -14,6 +14,7 @@ from coincurve import PrivateKey
 from relay.cli import main
 from relay.client.signing import keys
 from relay.client.signing.ring_sign import make_bound_note
+from relay.protocol import nip19
 from relay.protocol.event import Event, Tag, compute_id, encode_event
 from relay.protocol.ring_terms import Scheme
 from relay.verify.encoding import RingSignature, encode_ring_a
@@ -28,7 +29,7 @@ VECTORS: dict[str, dict[str, Any]] = {
 }
 SECRETS = [number.to_bytes(32, "big") for number in range(2001, 2005)]
 RING = [keys.to_public_key(secret) for secret in SECRETS]
-NSEC = keys.encode_nsec(SECRETS[0])
+NSEC = nip19.encode_nsec(SECRETS[0])
 
 # Cases where Nostringer's implementations are lenient, or disagree, and what this command says.
 EXCEPTIONS = {
@@ -208,7 +209,7 @@ def test_a_bare_linkable_signature_is_reported_with_key_image_and_scope(verify: 
 
 def test_the_ring_may_be_a_file_of_npubs_and_hex_in_the_signed_order(verify: Verify, tmp_path: Path) -> None:
     vector = VECTORS["v019"]
-    npubs = [keys.encode_npub(bytes.fromhex(key)) for key in vector["ring"][:5]]
+    npubs = [nip19.encode_npub(bytes.fromhex(key)) for key in vector["ring"][:5]]
     path = tmp_path / "ring.txt"
     path.write_text("# the ring\n" + "\n".join([*npubs, *vector["ring"][5:]]) + "\n")
     options = ["--message-hex", vector["message_hex"], "--ring", str(path), "--signature", vector["compact"]]
@@ -238,7 +239,7 @@ def test_a_malformed_key_is_not_valid_and_named_by_its_place(verify: Verify) -> 
     assert "key 2 of the ring" in result["reason"]
 
 
-@pytest.mark.parametrize("ring", ["", RING[0].hex(), "02" + RING[0].hex(), keys.encode_npub(RING[0])])
+@pytest.mark.parametrize("ring", ["", RING[0].hex(), "02" + RING[0].hex(), nip19.encode_npub(RING[0])])
 def test_fewer_than_two_members_are_not_valid(verify: Verify, ring: str) -> None:
     signature = json.dumps({"c0": "11" * 32, "s": ["11" * 32]})
     status, result = verify("--message-hex", "00", "--ring", ring, "--signature", signature)

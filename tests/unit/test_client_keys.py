@@ -63,11 +63,6 @@ def test_a_secret_key_is_read_from_nsec_and_hex_of_either_case(text: str) -> Non
     assert keys.parse_secret_key(text).hex() == NSEC_HEX
 
 
-def test_keys_are_written_as_nip_19_does() -> None:
-    assert keys.encode_npub(bytes.fromhex(NPUB_HEX)) == NPUB
-    assert keys.encode_nsec(bytes.fromhex(NSEC_HEX)) == NSEC
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -10,6 +10,7 @@ from coincurve import PrivateKey
 from relay.client.signing import keys
 from relay.client.signing.other_forms import make_other_note
 from relay.client.signing.verify_event import check_note
+from relay.protocol import nip19
 from relay.protocol.event import Event, count_leading_zero_bits, find_tag
 from relay.protocol.refusal import Rejected
 from relay.protocol.ring_terms import Form, Scheme
@@ -105,7 +106,7 @@ def test_a_text_that_readers_would_strip_is_not_signed_in_the_text_form(content:
 
 
 @pytest.mark.parametrize(
-    "content", ["ask " + keys.encode_npub(MEMBERS[0]), "ringA" + "x" * 200, f"{MEMBERS[0].hex()}\n{MEMBERS[1].hex()}"]
+    "content", ["ask " + nip19.encode_npub(MEMBERS[0]), "ringA" + "x" * 200, f"{MEMBERS[0].hex()}\n{MEMBERS[1].hex()}"]
 )
 def test_a_text_that_is_mistaken_for_its_ring_is_found_out_by_reading_it_back(content: str) -> None:
     try:

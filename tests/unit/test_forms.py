@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from coincurve import PrivateKey
 
-from relay.client.signing.keys import encode_npub
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag
+from relay.protocol.nip19 import encode_npub
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import proof

@@ -1,16 +1,83 @@
-"""What is written for people (NIP-19), against nostr-sdk, and where it refuses."""
+"""What is written for people and read back (NIP-19): its own examples, nostr-sdk, and where it refuses."""
 
+import bech32
 import pytest
-from nostr_sdk import Nip19Event
+from nostr_sdk import Keys, Nip19Event
 
-from relay.protocol.nip19 import encode_nevent
+from relay.protocol import nip19
 
 NOTE_ID = bytes(range(32))
+# The examples of NIP-19.
+NPUB = "npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg"
+NPUB_KEY = bytes.fromhex("7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e")
+NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
+NSEC_KEY = bytes.fromhex("67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa")
+
+
+def write_bech32(prefix: str, data: bytes, unused_bits: int = 0) -> str:
+    """Return data as bech32, with the bits set that stand behind its last byte."""
+    values = bech32.convertbits(data, 8, 5)
+    return str(bech32.bech32_encode(prefix, [*values[:-1], values[-1] | unused_bits]))
+
+
+def test_keys_are_written_and_read_as_in_nip_19() -> None:
+    assert nip19.encode_npub(NPUB_KEY) == NPUB
+    assert nip19.encode_nsec(NSEC_KEY) == NSEC
+    assert nip19.decode_npub(NPUB) == NPUB_KEY
+    assert nip19.decode_nsec(NSEC) == NSEC_KEY
+
+
+def test_keys_are_those_that_another_library_writes() -> None:
+    for _ in range(20):
+        keys = Keys.generate()
+        npub, nsec = keys.public_key().to_bech32(), keys.secret_key().to_bech32()
+        assert nip19.decode_npub(npub) == bytes.fromhex(keys.public_key().to_hex())
+        assert nip19.decode_nsec(nsec) == bytes.fromhex(keys.secret_key().to_hex())
+        assert nip19.encode_npub(bytes.fromhex(keys.public_key().to_hex())) == npub
+
+
+def test_letters_are_all_small_or_all_large() -> None:
+    assert nip19.decode_npub(NPUB.upper()) == NPUB_KEY
+    assert nip19.decode_npub(NPUB.capitalize()) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "npub",
+        NPUB[:-1],
+        NPUB[:-1] + "q",
+        f" {NPUB}",
+        f"nostr:{NPUB}",
+        NSEC,
+        write_bech32("npub", NPUB_KEY[:31]),
+        write_bech32("npub", NPUB_KEY + b"\x00"),
+        write_bech32("npub", NPUB_KEY, unused_bits=1),
+    ],
+)
+def test_what_is_no_npub_is_not_read(text: str) -> None:
+    assert nip19.decode_npub(text) is None
+
+
+def test_an_npub_is_no_nsec() -> None:
+    assert nip19.decode_nsec(NPUB) is None
+
+
+@pytest.mark.parametrize("text", [NSEC, NSEC.upper(), NSEC.title(), write_bech32("nsec", NSEC_KEY, unused_bits=1)])
+def test_a_secret_key_that_a_person_could_restore_counts_as_one(text: str) -> None:
+    (found,) = nip19.NSEC_CANDIDATE.findall(text)
+    assert nip19.has_nsec_checksum(found)
+
+
+def test_a_text_with_another_checksum_is_no_secret_key() -> None:
+    assert not nip19.has_nsec_checksum(NSEC[:-1] + "q")
+    assert not nip19.has_nsec_checksum(NPUB)
 
 
 @pytest.mark.parametrize("relay_url", ["wss://relay.example", "ws://127.0.0.1:7447", "wss://" + "r" * 241 + ".example"])
 def test_an_nevent_names_the_note_and_the_relay(relay_url: str) -> None:
-    event = Nip19Event.from_bech32(encode_nevent(NOTE_ID, relay_url))
+    event = Nip19Event.from_bech32(nip19.encode_nevent(NOTE_ID, relay_url))
     assert event.event_id().to_hex() == NOTE_ID.hex()
     assert [str(relay) for relay in event.relays()] == [relay_url]
     assert event.author() is None
@@ -19,6 +86,6 @@ def test_an_nevent_names_the_note_and_the_relay(relay_url: str) -> None:
 
 def test_a_url_that_no_nevent_can_hold_is_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        encode_nevent(NOTE_ID, "wss://" + "r" * 242 + ".example")
+        nip19.encode_nevent(NOTE_ID, "wss://" + "r" * 242 + ".example")
     with pytest.raises(ValueError, match="ascii"):
-        encode_nevent(NOTE_ID, "wss://r\u00e9lay.example")
+        nip19.encode_nevent(NOTE_ID, "wss://r\u00e9lay.example")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
+from relay.protocol import nip19
 
 _DESCRIPTION = """\
 Make a new Nostr key pair.
@@ -27,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make a key pair and hand both halves out. Raises BadInput."""
     secret = keys.make_secret_key()
-    npub = keys.encode_npub(keys.to_public_key(secret))
+    npub = nip19.encode_npub(keys.to_public_key(secret))
     if arguments.out is None:
-        print(keys.encode_nsec(secret), flush=True)
+        print(nip19.encode_nsec(secret), flush=True)
         print(npub, file=sys.stderr)
     else:
-        _write_secret(arguments.out, keys.encode_nsec(secret))
+        _write_secret(arguments.out, nip19.encode_nsec(secret))
         print(npub)
     return 0
 

@@ -8,19 +8,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import bech32
 import coincurve
 
 from relay.client.terminal.bad_input import BadInput
-from relay.protocol.nip19 import encode_bech32
+from relay.protocol.nip19 import NSEC_CANDIDATE, decode_npub, decode_nsec, has_nsec_checksum
 from relay.verify.encoding import ORDER, is_scalar
 
 SECRET_VARIABLE = "RINGRELAY_SECRET_KEY"  # noqa: S105 (the name of the variable, not what is in it)
 MAX_RING_FILE_BYTES = 16 * 2**20
 MAX_SECRET_FILE_BYTES = 4096
-# NIP-19: "nsec", the separator, 52 characters of data and 6 of checksum; bech32 may also be written all in upper case.
-# The look-ahead finds overlapping ones too: the last letters of one may be the "nsec" of the next.
-_NSEC = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 _URI = re.compile(r"\Anostr:", re.IGNORECASE)
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
 
@@ -36,7 +32,7 @@ def parse_public_key(text: str) -> bytes:
     if _HEX_KEY.match(text):
         key = bytes.fromhex(text)
     elif text.lower().startswith("npub1"):
-        found = _decode("npub", text)
+        found = decode_npub(text)
         if found is None:
             raise BadInput("the npub has a wrong checksum or length: copy it again, whole")
         key = found
@@ -54,7 +50,7 @@ def parse_secret_key(text: str) -> bytes:
 
     Raises BadInput, whose text and cause hold nothing of what was given.
     """
-    key = bytes.fromhex(text) if _HEX_KEY.match(text) else _decode("nsec", text)
+    key = bytes.fromhex(text) if _HEX_KEY.match(text) else decode_nsec(text)
     if key is None and text.lower().startswith("npub1"):
         raise BadInput("this is a public key (npub) where the secret one belongs: put the nsec there")
     if key is None:
@@ -62,16 +58,6 @@ def parse_secret_key(text: str) -> bytes:
     if not is_scalar(key):
         raise BadInput("the secret key is out of range: make one with `ringrelay keygen`")
     return key
-
-
-def encode_npub(key: bytes) -> str:
-    """Return the npub (NIP-19) of a 32-byte x-only key."""
-    return encode_bech32("npub", key)
-
-
-def encode_nsec(secret: bytes) -> str:
-    """Return the nsec (NIP-19) of a 32-byte secret key."""
-    return encode_bech32("nsec", secret)
 
 
 def make_secret_key() -> bytes:
@@ -86,7 +72,7 @@ def to_public_key(secret: bytes) -> bytes:
 
 def holds_secret_key(text: str) -> bool:
     """Return whether an nsec with a right checksum stands anywhere in the text, in letters of either case or of both."""
-    return any(bech32.bech32_decode(found.lower())[0] == "nsec" for found in _NSEC.findall(text))
+    return any(map(has_nsec_checksum, NSEC_CANDIDATE.findall(text)))
 
 
 def hide_keys(text: str) -> str:
@@ -176,11 +162,3 @@ def _read(path: Path, max_bytes: int) -> tuple[str, int]:
         return raw.decode("utf-8-sig"), mode
     except UnicodeDecodeError:
         raise BadInput(f"{path}: not a text file: check that it is the right one") from None
-
-
-def _decode(prefix: str, text: str) -> bytes | None:
-    found, data = bech32.bech32_decode(text)
-    if found != prefix or data is None:
-        return None
-    key = bech32.convertbits(data, 5, 8, False)
-    return bytes(key) if key is not None and len(key) == 32 else None

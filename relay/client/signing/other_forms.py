@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from coincurve import PrivateKey
 
-from relay.client.signing import keys
 from relay.client.signing.envelope import sign_event
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
+from relay.protocol import nip19
 from relay.protocol.event import Event, Tag
 from relay.protocol.ring_terms import Form, Scheme
 from relay.verify.encoding import encode_ring_a
@@ -71,7 +71,7 @@ def _write(form: Form, content: str, members: Sequence[bytes], signature: str) -
             parts = {"message": content, "ring_members": hex_keys, "ring_signature": signature}
             return (), json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
         case Form.TEXT:
-            npubs = "\n".join(keys.encode_npub(key) for key in members)
+            npubs = "\n".join(nip19.encode_npub(key) for key in members)
             return (), f"{content}\n\nRing:\n{npubs}\n{signature}"
         case Form.BOUND:
             raise ValueError("the bound form is made by make_bound_note")

@@ -13,6 +13,7 @@ from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import to_printable
 from relay.client.terminal.stdin import read_stdin
+from relay.protocol import nip19
 
 NEVER = "never"
 _SEEN = re.compile(r"(?:(?P<name>.*), )?(?:first seen (?P<quarter>[0-9]{4}-Q[1-4])|never seen)")
@@ -67,7 +68,7 @@ def write_line(entry: Entry) -> str:
     """Return an entry as a line of a ring file."""
     seen = {None: "", NEVER: "never seen"}.get(entry.seen, f"first seen {entry.seen}")
     comment = ", ".join(part for part in (to_printable(entry.name), seen) if part)
-    return f"{keys.encode_npub(entry.key)}  # {comment}" if comment else keys.encode_npub(entry.key)
+    return f"{nip19.encode_npub(entry.key)}  # {comment}" if comment else nip19.encode_npub(entry.key)
 
 
 def _parse_entry(key: str, comment: str) -> Entry | BadInput:
