@@ -23,9 +23,9 @@ from pathlib import Path
 
 from coincurve import PrivateKey
 
-from relay.client.signing.ring_sign import make_bound_note
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
 from relay.protocol.event import Event, compute_id, encode_event
-from relay.protocol.ring_terms import Scheme
 
 CONNECTIONS = 8
 PLAIN_EVENTS = 30_000
@@ -116,14 +116,12 @@ def _make_ring_notes(count: int, size: int) -> list[Event]:
     ring = sorted(key.public_key.format()[1:] for key in keys)
     return [
         make_bound_note(
-            ring=ring,
-            secret=keys[number % size].secret,
-            scheme=Scheme.SAG,
-            scope=None,
-            kind=1,
-            content=f"note {number}",
-            tags=(),
-            created_at=int(time.time()),
+            Draft(
+                ring=ring,
+                secret=keys[number % size].secret,
+                content=f"note {number}",
+                created_at=int(time.time()),
+            )
         )
         for number in range(count)
     ]

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from relay.client.signing.other_forms import make_other_note
+from relay.client.signing.draft import Draft
+from relay.client.signing.message_forms import make_message_note
 from relay.protocol import nip19
 from relay.protocol.event import find_tag
-from relay.protocol.ring_terms import Form, Scheme
+from relay.protocol.ring_terms import Form
 from relay.verify.ring_equations import to_ring_id
 from tests.support import command
 from tests.support.client import Client, as_json, to_json
@@ -182,17 +183,14 @@ async def test_columns_tell_a_reaction_from_a_note_of_the_same_words() -> None:
 
 
 async def test_of_a_text_that_holds_its_own_ring_the_signed_words_are_shown() -> None:
-    note = make_other_note(
-        Form.TEXT,
+    draft = Draft(
+        form=Form.TEXT,
         ring=make_ring(),
         secret=KEYS[2].secret,
-        scheme=Scheme.SAG,
-        scope=None,
         content="just these words",
-        tags=(),
         created_at=1_700_000_000,
-        author=KEYS[30],
     )
+    note = make_message_note(draft, KEYS[30])
     async with run_fake_relay(answer(note)) as relay:
         columns = await subscribe(relay.url, "--columns", "--binding", "message", "--form", "text", COLUMNS="200")
         lines = await subscribe(relay.url, "--binding", "message")

@@ -9,7 +9,9 @@ from coincurve import PrivateKey
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
+from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Scheme
 from relay.verify import proof, ring_equations
@@ -84,9 +86,7 @@ def test_every_flipped_bit_of_a_key_image_or_flag_makes_the_proof_invalid() -> N
 
 def test_every_changed_character_of_a_ringsig_is_refused() -> None:
     keys = [member.given for member in MEMBERS[:3]]
-    note = make_bound_note(
-        ring=keys, secret=SECRETS[0], scheme=Scheme.SAG, scope=None, kind=1, content="", tags=(), created_at=0
-    )
+    note = make_bound_note(Draft(ring=keys, secret=SECRETS[0], content="", created_at=0))
     found = proof.detect_claim(note)
     assert found is not None
     text = note.tags[-1][1]

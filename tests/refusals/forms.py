@@ -5,26 +5,23 @@ import re
 
 from coincurve import PrivateKey
 
-from relay.client.signing.other_forms import make_other_note
+from relay.client.signing.draft import Draft
+from relay.client.signing.message_forms import make_message_note
 from relay.protocol.event import Event
-from relay.protocol.ring_terms import Form, Scheme
+from relay.protocol.ring_terms import Form
 from tests.refusals.case import Case, Variant
 from tests.support.events import KEYS, make_ring
 
 
-def _make(variant: Variant, form: Form, **changed: object) -> Event:
-    options = {
-        "ring": make_ring(4 + variant.number),
-        "secret": KEYS[variant.number].secret,
-        "scheme": Scheme.SAG,
-        "scope": None,
-        "content": variant.word,
-        "tags": (),
-        "created_at": variant.now,
-        "author": KEYS[20 + variant.number],
-        **changed,
-    }
-    return make_other_note(form, **options)
+def _make(variant: Variant, form: Form, author: PrivateKey | None = None) -> Event:
+    draft = Draft(
+        form=form,
+        ring=make_ring(4 + variant.number),
+        secret=KEYS[variant.number].secret,
+        content=variant.word,
+        created_at=variant.now,
+    )
+    return make_message_note(draft, author or KEYS[20 + variant.number])
 
 
 def _rewrite(variant: Variant, form: Form, old: str, new: str) -> Event:

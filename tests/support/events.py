@@ -7,7 +7,9 @@ from typing import Any
 
 from coincurve import PrivateKey
 
-from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
+from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.event import Event, encode_event
 from relay.protocol.ring_terms import Scheme
 from relay.storage.note import Note
@@ -57,7 +59,7 @@ def make_ring_note(
     author: PrivateKey | None = None,
 ) -> Event:
     """Make a bound note: linkable where a scope is given."""
-    return make_bound_note(
+    draft = Draft(
         ring=make_ring(ring_size),
         secret=KEYS[signer].secret,
         scheme=Scheme.SAG if scope is None else Scheme.BLSAG,
@@ -67,8 +69,8 @@ def make_ring_note(
         tags=tags,
         created_at=int(time.time()) if created_at is None else created_at,
         pow_bits=pow_bits,
-        author=author,
     )
+    return make_bound_note(draft, author)
 
 
 def make_unlucky(*arguments: Any, **options: Any) -> Event:

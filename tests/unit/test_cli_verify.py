@@ -13,7 +13,8 @@ from coincurve import PrivateKey
 
 from relay.cli import main
 from relay.client.signing import keys
-from relay.client.signing.ring_sign import make_bound_note
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
 from relay.protocol import nip19
 from relay.protocol.event import Event, Tag, compute_id, encode_event
 from relay.protocol.ring_terms import Scheme
@@ -69,14 +70,15 @@ def verify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 def make_note(scheme: Scheme = Scheme.SAG, scope: str | None = None) -> Event:
     return make_bound_note(
-        ring=RING,
-        secret=SECRETS[1],
-        scheme=scheme,
-        scope=scope,
-        kind=1,
-        content="hello",
-        tags=(("t", "x"),),
-        created_at=1_700_000_000,
+        Draft(
+            ring=RING,
+            secret=SECRETS[1],
+            scheme=scheme,
+            scope=scope,
+            content="hello",
+            tags=(("t", "x"),),
+            created_at=1_700_000_000,
+        )
     )
 
 

@@ -6,12 +6,12 @@ import time
 from coincurve import PrivateKey
 
 from relay.client.commands.publish_signed import MAX_UNASKED_S
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import USUAL_POW_BITS, estimate_work_s, sign_event_again
-from relay.client.signing.ring_sign import make_bound_note
 from relay.client.signing.verify_event import check_note
 from relay.policy.tiers import DEFAULT_TIERS
 from relay.protocol.event import Event, count_leading_zero_bits
-from relay.protocol.ring_terms import Scheme
 from tests.support.events import KEYS, make_ring_note, pubkey_of
 
 SIXTEEN_BITS_S = 5.0
@@ -51,17 +51,9 @@ def test_sixteen_bits_for_a_ring_of_a_hundred_take_seconds_and_leave_what_the_ri
 
 
 def make_note_of(ring: list[PrivateKey], author: PrivateKey, content: str) -> Event:
-    return make_bound_note(
-        ring=[bytes.fromhex(pubkey_of(key)) for key in ring],
-        secret=ring[0].secret,
-        scheme=Scheme.SAG,
-        scope=None,
-        kind=1,
-        content=content,
-        tags=(),
-        created_at=int(time.time()),
-        author=author,
-    )
+    members = [bytes.fromhex(pubkey_of(key)) for key in ring]
+    draft = Draft(ring=members, secret=ring[0].secret, content=content, created_at=int(time.time()))
+    return make_bound_note(draft, author)
 
 
 def test_what_is_mined_unasked_is_what_a_ringrelay_asks_for() -> None:

@@ -4,12 +4,15 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
 from coincurve import PrivateKey
 
-from relay.client.signing.ring_sign import make_bound_note, sign_blsag, sign_sag
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
+from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol.event import Event, Tag, compute_id, count_leading_zero_bits
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form, Scheme
@@ -28,10 +31,12 @@ SCOPE = "7:" + "ab" * 32
 OFF_CURVE = f"{5:064x}"
 
 
-def make(scheme: Scheme = Scheme.SAG, **changes: object) -> Event:
+DRAFT = Draft(ring=KEYS, secret=SECRETS[1], content="words", tags=[("t", "x")], created_at=1_700_000_000)
+
+
+def make(scheme: Scheme = Scheme.SAG, *, author: PrivateKey | None = None, **changes: Any) -> Event:
     scope = SCOPE if scheme is Scheme.BLSAG else None
-    arguments = {"scope": scope, "kind": 1, "content": "words", "tags": [("t", "x")], "created_at": 1_700_000_000}
-    return make_bound_note(ring=KEYS, secret=SECRETS[1], scheme=scheme, **(arguments | changes))  # type: ignore[arg-type]
+    return make_bound_note(replace(DRAFT, **({"scheme": scheme, "scope": scope} | changes)), author)
 
 
 SAG = make()
@@ -120,16 +125,7 @@ def test_a_fresh_key_signs_each_note_unless_one_is_given() -> None:
 
 
 def test_the_members_may_be_given_to_the_signer_in_any_order() -> None:
-    event = make_bound_note(
-        ring=KEYS[::-1],
-        secret=SECRETS[0],
-        scheme=Scheme.SAG,
-        scope=None,
-        kind=1,
-        content="",
-        tags=(),
-        created_at=0,
-    )
+    event = make_bound_note(Draft(ring=KEYS[::-1], secret=SECRETS[0], content="", created_at=0))
     assert proof.verify_claim(find(event)).dialect is Dialect.CANONICAL
 
 
@@ -149,17 +145,15 @@ def test_the_members_may_be_given_to_the_signer_in_any_order() -> None:
         {"scheme": Scheme.BLSAG, "scope": "NostringerHp"},
     ],
 )
-def test_the_signer_refuses_to_make_a_note_that_a_relay_would_refuse(changes: dict[str, object]) -> None:
+def test_the_signer_refuses_to_make_a_note_that_a_relay_would_refuse(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"scope|tag|own key"):
-        make(**changes)  # type: ignore[arg-type]
+        make(**changes)
 
 
 @pytest.mark.parametrize("ring", [KEYS[:1], [KEYS[0], KEYS[0]], [KEYS[0], KEYS[1][:31]], []])
 def test_the_signer_refuses_a_ring_of_one_duplicates_and_other_lengths(ring: list[bytes]) -> None:
     with pytest.raises(ValueError, match="two or more distinct keys"):
-        make_bound_note(
-            ring=ring, secret=SECRETS[0], scheme=Scheme.SAG, scope=None, kind=1, content="", tags=(), created_at=0
-        )
+        make_bound_note(Draft(ring=ring, secret=SECRETS[0], content="", created_at=0))
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,24 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from coincurve import PrivateKey
 
 from relay.client.signing import keys
 from relay.client.signing.advice import find_bits
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import MAX_POW_BITS, USUAL_POW_BITS, describe_work, estimate_work_s
 from relay.client.signing.lint import lint
-from relay.client.signing.other_forms import make_other_note
+from relay.client.signing.message_forms import make_message_note
 from relay.client.signing.padding import encode_padded
 from relay.client.signing.ring_file import Entry, read_ring
-from relay.client.signing.ring_sign import make_bound_note
 from relay.client.signing.tags import parse_tag
 from relay.client.signing.verify_event import check_note
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell, warn
-from relay.protocol.event import MAX_TIMESTAMP, Event, Tag, find_tag
+from relay.protocol.event import MAX_TIMESTAMP, Event, find_tag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import MAX_FLAG_BYTES, Form, Scheme
 from relay.verify.answers import REACTION, find_answer
@@ -34,24 +34,6 @@ HOUR_S = 3600
 MAX_BACKDATE_S = 48 * HOUR_S
 # Whoever waits longer wants to know what for.
 _LONG_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """All that makes a note but the key of its outer event. `ring` is 32-byte keys, `secret` one of theirs."""
-
-    form: Form
-    ring: tuple[bytes, ...]
-    # Never in a text of this, such as a traceback that prints values.
-    secret: bytes = field(repr=False)
-    scheme: Scheme
-    scope: str | None
-    kind: int
-    content: str
-    tags: tuple[Tag, ...]
-    created_at: int
-    pow_bits: int
-    names_ring: bool
 
 
 def add_note_arguments(parser: argparse._ActionsContainer, *, is_ring_required: bool) -> None:
@@ -173,31 +155,8 @@ def _make(draft: Draft, author: PrivateKey) -> Event:
     if draft.pow_bits and estimate_work_s(draft.content, draft.pow_bits) > _LONG_S:
         tell(f"mining {draft.pow_bits} bits of proof of work: {describe_work(draft.content, draft.pow_bits)}")
     if draft.form is Form.BOUND:
-        return make_bound_note(
-            ring=draft.ring,
-            secret=draft.secret,
-            scheme=draft.scheme,
-            scope=draft.scope,
-            kind=draft.kind,
-            content=draft.content,
-            tags=draft.tags,
-            created_at=draft.created_at,
-            pow_bits=draft.pow_bits,
-            author=author,
-            names_ring=draft.names_ring,
-        )
-    return make_other_note(
-        draft.form,
-        ring=draft.ring,
-        secret=draft.secret,
-        scheme=draft.scheme,
-        scope=draft.scope,
-        content=draft.content,
-        tags=draft.tags,
-        created_at=draft.created_at,
-        pow_bits=draft.pow_bits,
-        author=author,
-    )
+        return make_bound_note(draft, author)
+    return make_message_note(draft, author)
 
 
 def _choose_time(given: int | None, is_now: bool) -> int:

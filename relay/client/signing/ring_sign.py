@@ -1,4 +1,4 @@
-"""Making ring signatures and bound ring notes, for authors and tests. No server signs: it would have to hold keys.
+"""Ring signatures as authors and tests make them. No server signs: it would have to hold keys.
 
 Python integers take time that depends on their value: sign on a machine whose timing no one else can measure.
 """
@@ -8,27 +8,18 @@ from collections.abc import Iterator, Sequence
 
 from coincurve import PrivateKey, PublicKey
 
-from relay.client.signing.envelope import sign_event
-from relay.protocol.event import Event, Tag, compute_id
 from relay.protocol.ring_terms import Scheme, is_flag
 from relay.verify.curve import Curve
-from relay.verify.encoding import ORDER, RingSignature, encode_ring_a, is_scalar
-from relay.verify.form_bound import SIGNED_PREFIX
+from relay.verify.encoding import ORDER, RingSignature, is_scalar
 from relay.verify.ring_equations import (
-    RELEASE_FLAG,
     Dialect,
     Member,
     hash_to_point,
-    lift_x,
     next_challenge,
     start_blsag,
     start_sag,
     to_flag_bytes,
-    to_ring_id,
 )
-
-# What the ring proof itself writes, and the marks of the other forms (relay/verify/).
-RESERVED_TAGS = frozenset({"ring", "ringsig", "scope", "R", "J", "nonce", "ring-members", "ring-signature"})
 
 
 def sign_sag(
@@ -41,7 +32,7 @@ def sign_sag(
     if dialect is Dialect.RELEASE:
         raise ValueError("this dialect is of the other scheme")
     _require_two(ring)
-    place, key = _find_signer(ring, secret)
+    place, key = find_signer(ring, secret)
     state = start_sag(message, ring, dialect)
     curve = Curve()
     nonce = _draw_scalar()
@@ -68,7 +59,7 @@ def sign_blsag(
     if flag is not None and not is_flag(flag):
         raise ValueError("the flag must be 1 to 128 bytes of UTF-8")
     _require_two(ring)
-    place, key = _find_signer(ring, secret)
+    place, key = find_signer(ring, secret)
     flag_bytes = to_flag_bytes(flag, dialect)
     bases = [hash_to_point(member.point, flag_bytes) for member in ring]
     key_image = _multiply(bases[place], key)
@@ -92,69 +83,11 @@ def sign_blsag(
 
 def compute_key_image(member: Member, secret: bytes, flag: str | None, dialect: Dialect = Dialect.CANONICAL) -> bytes:
     """Return the key image (33 bytes) that a member's signatures with this flag all have. Raises ValueError."""
-    _, key = _find_signer([member], secret)
+    _, key = find_signer([member], secret)
     return _multiply(hash_to_point(member.point, to_flag_bytes(flag, dialect)), key)
 
 
-def make_bound_note(
-    *,
-    ring: Sequence[bytes],
-    secret: bytes,
-    scheme: Scheme,
-    scope: str | None,
-    kind: int,
-    content: str,
-    tags: Sequence[tuple[str, ...]],
-    created_at: int,
-    pow_bits: int = 0,
-    author: PrivateKey | None = None,
-    names_ring: bool = True,
-) -> Event:
-    """Return a note that the ring signs (the bound form of relay/verify/form_bound.py), under a fresh key unless `author` is given.
-
-    `ring` is 32-byte x-only keys in any order. Raises ValueError for what a relay would refuse as invalid.
-    """
-    author = author or PrivateKey()
-    pubkey = author.public_key.format()[1:].hex()
-    keys = sorted(ring)
-    _check_note(keys, scheme, scope, tags, pubkey)
-    members = [lift_x(key) for key in keys]
-    all_tags: tuple[Tag, ...] = (*tags, *_write_tags(members, secret, scope, names_ring))
-    message = (SIGNED_PREFIX + compute_id(pubkey, created_at, kind, all_tags, content)).encode()
-    linkable = scheme is Scheme.BLSAG
-    signature = sign_blsag(message, members, secret, scope) if linkable else sign_sag(message, members, secret)
-    all_tags += (("ringsig", encode_ring_a(signature)),)
-    return sign_event(author, created_at, kind, all_tags, content, pow_bits)
-
-
-def _write_tags(members: Sequence[Member], secret: bytes, scope: str | None, names_ring: bool) -> tuple[Tag, ...]:
-    """Return the tags that say what the ring claims, all but the signature: ring, scope, R, J. R keeps others from answering."""
-    keys = [member.given for member in members]
-    ring: Tag = ("ring", *(key.hex() for key in keys))
-    ring_id: tuple[Tag, ...] = (("R", to_ring_id(keys)),) if names_ring else ()
-    if scope is None:
-        return ring, *ring_id
-    place, _ = _find_signer(members, secret)
-    return ring, ("scope", scope), *ring_id, ("J", compute_key_image(members[place], secret, scope).hex())
-
-
-def _check_note(
-    keys: Sequence[bytes], scheme: Scheme, scope: str | None, tags: Sequence[tuple[str, ...]], pubkey: str
-) -> None:
-    if len(keys) < 2 or len(set(keys)) != len(keys) or any(len(key) != 32 for key in keys):
-        raise ValueError("the ring must hold two or more distinct keys of 32 bytes")
-    if bytes.fromhex(pubkey) in keys:
-        raise ValueError("the note's own key must not be a member of its ring")
-    if any(not tag or tag[0] in RESERVED_TAGS for tag in tags):
-        raise ValueError("a tag is empty, or has a name that the ring proof itself writes")
-    if (scheme is Scheme.BLSAG) != (scope is not None):
-        raise ValueError("a linkable note needs a scope, and no other note has one")
-    if scope is not None and (not is_flag(scope) or scope == RELEASE_FLAG):
-        # Nostringer 0.1.8 hashed this text into every linkable signature: it would link to all of them.
-        raise ValueError("the scope must be 1 to 128 bytes of UTF-8, and not Nostringer's own flag")
-
-
-def _find_signer(ring: Sequence[Member], secret: bytes) -> tuple[int, int]:
+def find_signer(ring: Sequence[Member], secret: bytes) -> tuple[int, int]:
     """Return the signer's place in the ring and the key of the very point listed there: negated where that is -dG."""
     if not is_scalar(secret):
         raise ValueError("the secret key must be 32 bytes that hold a number in 1..n-1")

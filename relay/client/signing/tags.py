@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from relay.client.signing import keys
-from relay.client.signing.ring_sign import RESERVED_TAGS
+from relay.client.signing.bound_form import RESERVED_TAGS
 from relay.client.terminal.bad_input import BadInput
 from relay.protocol.event import Tag
 

@@ -1,14 +1,16 @@
-"""Ring notes for other relays' readers: what is written, and that the ring signed the words in it."""
+"""Message-only forms: what is written for other relays' readers, and that the ring signed the message in it."""
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from coincurve import PrivateKey
 
 from relay.client.signing import keys
-from relay.client.signing.other_forms import make_other_note
+from relay.client.signing.draft import Draft
+from relay.client.signing.message_forms import make_message_note
 from relay.client.signing.verify_event import check_note
 from relay.protocol import nip19
 from relay.protocol.event import Event, count_leading_zero_bits, find_tag
@@ -22,22 +24,19 @@ from relay.verify.ring_equations import Dialect
 SECRETS = [number.to_bytes(32, "big") for number in range(2001, 2006)]
 MEMBERS = sorted(keys.to_public_key(secret) for secret in SECRETS)
 WORDS = 'said by "one" of us\n\nin größe'
-OTHER_FORMS = [Form.NIP97, Form.NOSTRINGER, Form.TEXT]
+MESSAGE_FORMS = [Form.NIP97, Form.NOSTRINGER, Form.TEXT]
 
 
 def make(form: Form, **changed: Any) -> Event:
-    options = {
-        "ring": list(reversed(MEMBERS)),
-        "secret": SECRETS[2],
-        "scheme": Scheme.SAG,
-        "scope": None,
-        "content": WORDS,
-        "tags": (("t", "x"),),
-        "created_at": 1_700_000_000,
-        "author": PrivateKey(),
-        **changed,
-    }
-    return make_other_note(form, **options)
+    draft = Draft(
+        form=form,
+        ring=list(reversed(MEMBERS)),
+        secret=SECRETS[2],
+        content=WORDS,
+        tags=(("t", "x"),),
+        created_at=1_700_000_000,
+    )
+    return make_message_note(replace(draft, **changed), PrivateKey())
 
 
 def read(form: Form, note: Event) -> tuple[str, list[bytes], str]:
@@ -56,7 +55,7 @@ def read(form: Form, note: Event) -> tuple[str, list[bytes], str]:
     return found[1], [keys.parse_public_key(npub) for npub in found[2].split()], found[3]
 
 
-@pytest.mark.parametrize("form", OTHER_FORMS)
+@pytest.mark.parametrize("form", MESSAGE_FORMS)
 @pytest.mark.parametrize(("scheme", "scope"), [(Scheme.SAG, None), (Scheme.BLSAG, "poll")])
 def test_the_ring_signed_the_words(form: Form, scheme: Scheme, scope: str | None) -> None:
     note = make(form, scheme=scheme, scope=scope)
@@ -70,7 +69,7 @@ def test_the_ring_signed_the_words(form: Form, scheme: Scheme, scope: str | None
     assert note.kind == 1
 
 
-@pytest.mark.parametrize("form", OTHER_FORMS)
+@pytest.mark.parametrize("form", MESSAGE_FORMS)
 @pytest.mark.parametrize(("scheme", "scope"), [(Scheme.SAG, None), (Scheme.BLSAG, "poll")])
 def test_a_reader_of_the_form_finds_what_was_signed(form: Form, scheme: Scheme, scope: str | None) -> None:
     proof = check_note(make(form, scheme=scheme, scope=scope))
@@ -78,12 +77,12 @@ def test_a_reader_of_the_form_finds_what_was_signed(form: Form, scheme: Scheme, 
     assert (proof.signed_text, list(proof.ring)) == (WORDS, MEMBERS)
 
 
-@pytest.mark.parametrize("form", OTHER_FORMS)
+@pytest.mark.parametrize("form", MESSAGE_FORMS)
 def test_proof_of_work_is_mined_under_these_forms_too(form: Form) -> None:
     assert count_leading_zero_bits(make(form, pow_bits=8).id) >= 8
 
 
-@pytest.mark.parametrize("form", OTHER_FORMS)
+@pytest.mark.parametrize("form", MESSAGE_FORMS)
 @pytest.mark.parametrize(
     "changed",
     [
