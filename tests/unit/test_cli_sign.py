@@ -14,8 +14,8 @@ import pytest
 
 from relay.cli import main
 from relay.client.commands.sign import MAX_MESSAGE_BYTES
+from relay.client.commands.sign_options import HOUR_S, MAX_BACKDATE_S, pick_time
 from relay.client.signing import keys
-from relay.client.signing.compose import HOUR_S, MAX_BACKDATE_S, pick_time
 from relay.client.signing.verify_event import check_note
 from relay.client.terminal.anonymity_notice import STILL_GIVES_YOU_AWAY
 from relay.client.terminal.bad_input import BadInput

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import msgspec
 
+from relay.client.commands import sign_options
 from relay.client.commands.publish_signed import sign_and_publish
 from relay.client.network import pay, route
 from relay.client.network.connect import NOT_A_URL, check_url
 from relay.client.network.deliver import Reporter, find_status, send_all, warn_of_size
 from relay.client.network.send import Destination
-from relay.client.signing import compose, keys
+from relay.client.signing import keys
 from relay.client.terminal import anonymity_notice
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import tell, warn
@@ -72,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     route.add_arguments(parser)
     anonymity_notice.add_arguments(parser)
     note = parser.add_argument_group("sign and publish", "with --ring, the options of `ringrelay sign`:")
-    compose.add_note_arguments(note, is_ring_required=False)
+    sign_options.add_note_arguments(note, is_ring_required=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -97,7 +98,7 @@ def _read_destination(arguments: argparse.Namespace) -> Destination:
 
 def _check_no_note_options(arguments: argparse.Namespace) -> None:
     """Refuse options of a note where none is signed: who gives them believes that they do something."""
-    given = compose.list_given(arguments)
+    given = sign_options.list_given(arguments)
     if given:
         raise BadInput(f"{', '.join(given)}: belongs to signing: add --ring FILE, or leave it out")
 

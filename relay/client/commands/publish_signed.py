@@ -10,11 +10,12 @@ import msgspec
 from coincurve import PrivateKey
 
 from relay.client.commands.sign import read_message
+from relay.client.commands.sign_options import read_draft
 from relay.client.network.deliver import Reporter, find_status, send_all, warn_of_size
 from relay.client.network.pay import PaymentTerms
 from relay.client.network.send import Destination, PublishResult
 from relay.client.signing.advice import find_bits
-from relay.client.signing.compose import make_note, read_draft
+from relay.client.signing.compose import make_note
 from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import MAX_POW_BITS, describe_work, estimate_work_s, sign_event_again
 from relay.client.terminal import anonymity_notice

@@ -5,7 +5,8 @@ import sys
 
 from coincurve import PrivateKey
 
-from relay.client.signing.compose import add_note_arguments, make_note, read_draft
+from relay.client.commands.sign_options import add_note_arguments, read_draft
+from relay.client.signing.compose import make_note
 from relay.client.terminal import anonymity_notice
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.stdin import read_stdin

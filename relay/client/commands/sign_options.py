@@ -1,0 +1,181 @@
+"""The options of a note to sign, read into a draft. Knows neither stdin nor relays."""
+
+import argparse
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from relay.client.commands.tag_option import parse_tag
+from relay.client.signing import keys
+from relay.client.signing.draft import Draft
+from relay.client.signing.envelope import MAX_POW_BITS, USUAL_POW_BITS
+from relay.client.signing.ring_file import read_ring
+from relay.client.signing.risks import check_ring, check_words
+from relay.client.terminal.bad_input import BadInput
+from relay.client.terminal.notices import warn
+from relay.protocol.event import MAX_TIMESTAMP
+from relay.protocol.ring_terms import MAX_FLAG_BYTES, Form, Scheme
+from relay.verify.message_only import TEXT_NOTE
+from relay.verify.ring_equations import RELEASE_FLAG
+
+HOUR_S = 3600
+MAX_BACKDATE_S = 48 * HOUR_S
+
+
+def add_note_arguments(parser: argparse._ActionsContainer, *, is_ring_required: bool) -> None:
+    """Declare the options that say what is signed, by whom and how."""
+    _add_ring_arguments(parser, is_ring_required)
+    _add_event_arguments(parser)
+
+
+def _add_ring_arguments(parser: argparse._ActionsContainer, is_ring_required: bool) -> None:
+    add = parser.add_argument
+    add(
+        "--ring",
+        required=is_ring_required,
+        type=Path,
+        metavar="FILE",
+        help="the members: one npub or hex key a line, # comments; `ringrelay ring` makes such files",
+    )
+    add("--key-file", type=Path, metavar="FILE", help="the file that holds your secret key, which is one of the ring's")
+    add(
+        "--form",
+        choices=[form.value for form in Form],
+        default=Form.BOUND.value,
+        help="bound: the ring signs the whole note (default); the others are for other relays' readers: there the ring "
+        "signs the words only, and whoever re-posts them can change kind, key, time and tags",
+    )
+    add(
+        "--scheme",
+        choices=[scheme.value for scheme in Scheme],
+        default=Scheme.SAG.value,
+        help="sag: two notes cannot be tied to one member (default); blsag: notes of one scope by one member can",
+    )
+    add("--scope", metavar="TEXT", help="blsag only: within what notes are linkable, 1 to 128 bytes")
+
+
+def _add_event_arguments(parser: argparse._ActionsContainer) -> None:
+    add = parser.add_argument
+    add(
+        "--kind", type=int, default=TEXT_NOTE, metavar="N", help="the event's kind, 0 to 65535 (default 1, a text note)"
+    )
+    add(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a tag, such as e=<event id>, or a JSON array where it has more values; repeatable",
+    )
+    add("--open", action="store_true", help="leave the tag R out, so that members of any ring may answer this note")
+    add(
+        "--pow",
+        type=int,
+        default=USUAL_POW_BITS,
+        metavar="BITS",
+        help=f"proof of work (NIP-13), by default {USUAL_POW_BITS}, which ringrelays ask for; 0: none",
+    )
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--created-at", type=int, metavar="UNIX", help="the note's time, in seconds, exactly as given")
+    when.add_argument("--now", action="store_true", help="the true time, not one up to 48 hours back and rounded")
+    add(
+        "--message",
+        metavar="TEXT",
+        help="the note's content, which others on this machine can then see; stdin is safer",
+    )
+
+
+def list_given(arguments: argparse.Namespace) -> list[str]:
+    """Return which of these options were given a value other than their default."""
+    probe = argparse.ArgumentParser(add_help=False)
+    add_note_arguments(probe, is_ring_required=False)
+    defaults = vars(probe.parse_args([]))
+    return [f"--{name.replace('_', '-')}" for name, value in defaults.items() if getattr(arguments, name) != value]
+
+
+def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -> Draft:
+    """Check the options and read the files they name; warn of what is risky. Raises BadInput.
+
+    `read_message` is asked last, and only if --message is not there: nobody types a note to be told of a wrong option.
+    """
+    scheme, form = Scheme(arguments.scheme), Form(arguments.form)
+    _check_numbers(arguments)
+    _check_scope(scheme, arguments.scope)
+    _check_form(form, arguments.kind)
+    tags = tuple(parse_tag(text) for text in arguments.tag)
+    ring = read_ring(arguments.ring)
+    secret = keys.load_secret(arguments.key_file, os.environ)
+    check_ring(ring, secret)
+    content = arguments.message if arguments.message is not None else read_message()
+    check_words(content, arguments.kind, tags, arguments.scope, secret)
+    if "\r\n" in content:
+        warn(
+            "the message has line ends as Windows writes them, which tell of your machine: take them out (tr -d '\\r')"
+        )
+    created_at = _choose_time(arguments.created_at, arguments.now)
+    members = tuple(entry.key for entry in ring)
+    return Draft(
+        form=form,
+        ring=members,
+        secret=secret,
+        scheme=scheme,
+        scope=arguments.scope,
+        kind=arguments.kind,
+        content=content,
+        tags=tags,
+        created_at=created_at,
+        pow_bits=arguments.pow,
+        names_ring=not arguments.open,
+    )
+
+
+def pick_time(now: int) -> int:
+    """Return a time up to 48 hours before `now`, both in Unix seconds, rounded down to the hour."""
+    earlier = now - secrets.randbelow(MAX_BACKDATE_S + 1)
+    return earlier - earlier % HOUR_S
+
+
+def _choose_time(given: int | None, is_now: bool) -> int:
+    if given is not None:
+        return given
+    if is_now:
+        warn("--now puts the true time on the note: whoever knows when you were at the keyboard can use it")
+        return int(time.time())
+    return pick_time(int(time.time()))
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    if not 0 <= arguments.kind <= 65535:
+        raise BadInput("--kind must be from 0 to 65535")
+    if not 0 <= arguments.pow <= MAX_POW_BITS:
+        raise BadInput(f"--pow must be from 0 to {MAX_POW_BITS} bits: each one more takes twice as long")
+    if arguments.created_at is not None and not 0 <= arguments.created_at <= MAX_TIMESTAMP:
+        raise BadInput("--created-at takes Unix seconds, 0 or more")
+
+
+def _check_scope(scheme: Scheme, scope: str | None) -> None:
+    if scheme is Scheme.SAG and scope is not None:
+        raise BadInput("--scope belongs to linkable notes: add --scheme blsag, or leave --scope out")
+    if scheme is Scheme.BLSAG and scope is None:
+        raise BadInput(
+            "--scheme blsag needs --scope TEXT: without one all your linkable notes could be tied together across "
+            "rings, and the rings' intersection would name you"
+        )
+    if scope is not None and not 1 <= len(scope.encode(errors="surrogatepass")) <= MAX_FLAG_BYTES:
+        raise BadInput(f"--scope must be 1 to {MAX_FLAG_BYTES} bytes long")
+    if scope == RELEASE_FLAG:
+        raise BadInput(
+            f"--scope {RELEASE_FLAG} is no scope: Nostringer 0.1.8 put it into every signature; choose another"
+        )
+
+
+def _check_form(form: Form, kind: int) -> None:
+    if form is Form.BOUND:
+        return
+    if kind != TEXT_NOTE:
+        raise BadInput(f"--form {form} is for text notes: leave --kind out, or sign a bound note")
+    warn(
+        f"with --form {form} the ring signs the words only: whoever re-posts them can change kind, key, time and tags. "
+        "Where the reader knows bound notes, leave --form out"
+    )

@@ -1,0 +1,81 @@
+"""What is wrong or risky about a note to sign: its ring, its words, what relays refuse. Knows neither options nor relays."""
+
+import time
+from collections.abc import Sequence
+
+from relay.client.signing import keys
+from relay.client.signing.advice import find_bits
+from relay.client.signing.lint import lint
+from relay.client.signing.padding import encode_padded
+from relay.client.signing.ring_file import Entry
+from relay.client.terminal.bad_input import BadInput
+from relay.client.terminal.notices import warn
+from relay.protocol.event import Event, find_tag
+from relay.protocol.refusal import Prefix, Rejected
+from relay.verify.answers import REACTION, find_answer
+from relay.verify.claim import Claim
+from relay.verify.message_only import TEXT_NOTE
+
+
+def check_ring(ring: Sequence[Entry], secret: bytes) -> None:
+    """Refuse a ring that the signer cannot or must not sign with, and warn of what is weak about it. Raises BadInput."""
+    members = [entry.key for entry in ring]
+    if secret in members:
+        raise BadInput(
+            "the ring file holds your SECRET key in hex: replace it by your public key before anyone sees it"
+        )
+    if len(ring) < 2:
+        raise BadInput(f"a ring needs 2 members or more, and the file holds {len(ring)}: add the keys of other people")
+    own = keys.to_public_key(secret)
+    if own not in members:
+        raise BadInput("your key is not in the ring: add your npub to the ring file, or use another key or ring")
+    for weakness in lint(ring, own):
+        warn(weakness)
+
+
+def check_words(message: str, kind: int, tags: Sequence[Sequence[str]], scope: str | None, secret: bytes) -> None:
+    """Refuse an empty message, and words that hold a secret key or are no UTF-8. Raises BadInput."""
+    if kind == TEXT_NOTE and not message:
+        raise BadInput("the message is empty: give --message TEXT, or write it to stdin")
+    # One text of everything that would be published; keys cannot run across the line ends.
+    words = "\n".join([message, scope or "", *(part for tag in tags for part in tag)])
+    if keys.holds_secret_key(words) or secret.hex() in words.lower():
+        raise BadInput("the note would publish a secret key: take the key out of it")
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        raise BadInput("the note is not UTF-8 text: write it in UTF-8, or give the message on stdin") from None
+
+
+def warn_of_refusal(note: Event) -> None:
+    """Judge the note by ringrelay's own defaults, which another relay or its operator may have changed: only warn."""
+    # Imported here: no other of the author's commands needs a relay's policy, nor waits for pydantic.
+    from relay.limits import AcceptPolicy, Limits, RingPolicy
+    from relay.policy import rules
+    from relay.verify import proof
+
+    limits, ring = Limits(), RingPolicy()
+    try:
+        if len(encode_padded(note, is_padded=False).encode()) > limits.max_message_bytes:
+            raise Rejected(Prefix.INVALID, f"it makes a message of more than {limits.max_message_bytes} bytes")
+        rules.check_event(note, int(time.time()), limits)
+        claim = proof.detect_claim(note, ring.max_size_message_forms)
+        rules.check_policy(note, claim, ring, AcceptPolicy())
+        rules.check_cost(note, claim, ring)
+    except Rejected as rejected:
+        bits = find_bits(str(rejected))
+        remedy = "" if bits is None else f": add --pow {bits}; `ringrelay publish --ring` mines where it is asked to"
+        warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}{remedy}")
+    else:
+        _warn_of_uncounted(note, claim)
+
+
+def _warn_of_uncounted(note: Event, claim: Claim | None) -> None:
+    """Warn of a reaction that is stored and never counted; a poll response like that is refused."""
+    if note.kind != REACTION or find_answer(note, claim) is not None:
+        return
+    target = find_tag(note, "e") or "ID"
+    warn(
+        f"no relay counts this reaction as a member's: for that, sign with one --tag e={target} and with "
+        f"--scheme blsag --scope 7:{target}; without them it cannot be linked, which hides you better"
+    )
