@@ -7,16 +7,35 @@ LNBITS := .cache/lnbits
 LND := .cache/lnd
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run test test-more lnbits test-lnd check format lock lock-lnbits clean
+# Of the tests: the paths, options for pytest, and how many processes share what can be shared.
+TESTS ?=
+PYTEST ?=
+WORKERS ?= auto
+RUN_TESTS := $(BIN)/python -m tests.run --workers $(WORKERS)
+
+.PHONY: help install run test test-fast test-more lnbits test-lnd check format lock lock-lnbits clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
-	@echo "make test     run all tests (no system package needed)"
-	@echo "make test-more run the tests that take long or need a package index"
+	@echo "make test     run all tests (no system package needed), some in parallel, then some alone"
+	@echo "make test-fast run the tests that need no server: no database, no Lightning node"
+	@echo "make test-more run the tests that are left out of make test because they take long, or need a package index"
 	@echo "make lnbits   install LNbits, a Lightning wallet, under .cache; the tests then use it"
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
 	@echo "make check    format, lint, types and import contracts"
 	@echo "make install  fill .venv from requirements.lock"
 	@echo "make lock     write requirements.lock anew from the ranges in pyproject.toml"
+	@echo
+	@echo "The targets that test take:"
+	@echo "  TESTS=tests/unit            paths, or path::test: only these"
+	@echo "  WORKERS=4                   processes for the tests in parallel; 0 for none, as a debugger needs it (default: one a core)"
+	@echo "  PYTEST='-k name'            options for pytest:"
+	@echo "     -k EXPRESSION            only tests with such names, as -k 'ring and not property'"
+	@echo "     -x                       end with the first failure"
+	@echo "     --lf, --ff               only those that failed last time, or those first"
+	@echo "     --durations=20           show the slowest"
+	@echo "     --timeout=SECONDS        the limit on each test (300; 0 for none)"
+	@echo "     --hypothesis-seed=N      repeat what Hypothesis draws"
+	@echo "     -s, -v, --tb=short       show what tests print, each test's name, shorter tracebacks"
 
 install: $(STAMP)
 
@@ -31,10 +50,13 @@ run: install
 	@exec $(BIN)/ringrelay serve
 
 test: install
-	$(BIN)/python -m pytest $(TESTS)
+	@$(RUN_TESTS) $(PYTEST) $(TESTS)
+
+test-fast: install
+	@$(RUN_TESTS) --marked 'not servers' $(PYTEST) $(or $(TESTS),tests/unit tests/property)
 
 test-more: install
-	$(BIN)/python -m pytest -m more $(TESTS)
+	@RELAY_TEST_MORE=1 $(RUN_TESTS) --marked more $(PYTEST) $(TESTS)
 
 # Where LNbits does not run, the tests with it say so and are skipped.
 lnbits:
@@ -53,7 +75,7 @@ $(LNBITS)/.installed: tests/lnbits/build.lock tests/lnbits/requirements.lock
 	@touch $@
 
 test-lnd: install $(LND)/lnd
-	RELAY_TEST_LND=1 $(BIN)/python -m pytest $(or $(TESTS),tests/lnd)
+	RELAY_TEST_LND=1 $(BIN)/python -m pytest $(PYTEST) $(or $(TESTS),tests/lnd)
 
 # invoicesrpc is how an invoice is cancelled. One package at a time and nicely: it takes minutes.
 $(LND)/lnd: tests/lnd/go.mod tests/lnd/go.sum

@@ -22,11 +22,33 @@ if TYPE_CHECKING:
     from tests.support.lnd import LndRig
     from tests.support.postgres_servers import Directories, PostgresServer, Servers
 
+# The fast ones first: what is wrong shows early.
+_SUITES = "unit references conformance refusals property integration packaging e2e lnd adversity".split()
+_TESTS = Path(__file__).parent
+_MORE = os.environ.get("RELAY_TEST_MORE") == "1"
 SERVERS = ["postgres 18", "postgres 16", *(["external"] if os.environ.get("RELAY_TEST_DATABASE_URL") else [])]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(reporting)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow suites last, mark what needs a server, and skip what only `make test-more` runs."""
+    items.sort(key=_find_place)
+    for item in items:
+        # Whatever runs a server keeps it in one of these.
+        if isinstance(item, pytest.Function) and "directories" in item.fixturenames:
+            item.add_marker("servers")
+        more = item.get_closest_marker("more")
+        if more is not None and not _MORE:
+            item.add_marker(pytest.mark.skip(reason=f"`make test-more` runs it: it {more.args[0]}"))
+
+
+def _find_place(item: pytest.Item) -> int:
+    suite = item.path.relative_to(_TESTS).parts[0]
+    return _SUITES.index(suite) if suite in _SUITES else len(_SUITES)
 
 
 @pytest.fixture(scope="session")

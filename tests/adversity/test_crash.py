@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import asyncpg
+import pytest
 from coincurve import PrivateKey
 from websockets.exceptions import ConnectionClosed
 
@@ -18,6 +19,8 @@ from tests.support.events import KEYS, make_event, make_ring_note
 from tests.support.processes import LOAD_SETTINGS, ServeProcess, serve
 from tests.support.relays import relay_on
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.serial
 
 KILLS = 20
 # What one client sends and has not been answered yet.

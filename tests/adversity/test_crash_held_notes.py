@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from relay.protocol.event import Event
 from tests.adversity.test_crash import post
@@ -15,6 +16,8 @@ from tests.support.client import fetch_ids
 from tests.support.events import make_ring_note
 from tests.support.processes import ServeProcess, serve
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.serial
 
 KILLS = 5
 SETTINGS = {"PRIVACY__PUBLISH_EVERY_S": "1", "LIMITS__EVENTS_PER_S": "100000", "LIMITS__RING_LINKS_PER_S": "1000000"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import pytest
 from websockets.exceptions import ConnectionClosed
 
 from relay.pricing.offer import Offer, read_offer
@@ -20,6 +21,8 @@ from tests.support.lightning_stubs import LndStub
 from tests.support.paid import TIERS
 from tests.support.processes import ServeProcess, send_signal, serve
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.serial
 
 KILLS = 6
 CUSTOMERS = ("/1k", "/1k", "/10k")

@@ -26,6 +26,8 @@ from tests.support.raw import get
 from tests.support.relays import OPEN_HOUSE, end_sessions, make_config, read_metric, to_url
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.serial
+
 _BOUND_S = 20.0
 _TEST_BOUND_S = 75.0
 _TRIES = 20

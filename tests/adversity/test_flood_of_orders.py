@@ -163,6 +163,7 @@ def _read_memory_mib(served: ServeProcess) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1_024
 
 
+@pytest.mark.serial
 async def test_ten_thousand_orders_of_one_client_keep_nobody_waiting_and_make_three_invoices(
     reachable_directory: Path, tmp_path: Path, orders: Path
 ) -> None:
@@ -189,6 +190,7 @@ async def test_ten_thousand_orders_of_one_client_keep_nobody_waiting_and_make_th
     _check_latency(quiet, others)
 
 
+@pytest.mark.serial
 async def test_orders_with_work_over_many_connections_keep_nobody_waiting_and_the_rate_holds(
     reachable_directory: Path, tmp_path: Path, orders: Path
 ) -> None:

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay.log import Log
 from relay.server import Relay, running
 from tests.support.client import Client, publish_many
@@ -63,6 +65,7 @@ async def test_a_subscriber_that_reads_too_slowly_but_reads_is_told_1013(databas
         assert count_closes(relay) == 1
 
 
+@pytest.mark.serial
 async def test_many_subscribers_that_never_read_take_a_bounded_amount_of_memory(
     database18: dict[str, Any], reachable_directory: Path
 ) -> None:

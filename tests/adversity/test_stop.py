@@ -19,6 +19,8 @@ from tests.support.processes import LOAD_SETTINGS, ServeProcess, exists, has_sig
 from tests.support.raw import connect_silently
 from tests.support.waiting import until, until_blocked
 
+pytestmark = pytest.mark.serial
+
 STOP_S = 10.0
 _GOING_AWAY = 1001
 both_signals = pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

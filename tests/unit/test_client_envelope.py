@@ -3,6 +3,7 @@
 import statistics
 import time
 
+import pytest
 from coincurve import PrivateKey
 
 from relay.client.commands.publish_signed import MAX_UNASKED_S
@@ -33,6 +34,7 @@ def test_the_work_done_unasked_is_less_for_a_long_note() -> None:
     assert estimate_work_s(short, 26) < MAX_UNASKED_S < estimate_work_s(long, 26)
 
 
+@pytest.mark.serial
 def test_sixteen_bits_for_a_ring_of_a_hundred_take_seconds_and_leave_what_the_ring_signed() -> None:
     ring = [PrivateKey() for _ in range(100)]
     seconds: list[float] = []

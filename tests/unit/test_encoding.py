@@ -212,6 +212,7 @@ def test_shared_reference_tags_are_refused() -> None:
     refuse(to_text(head + b"\x61s\x83\xd8\x1c\x98\x20" + b"\x01" * 32 + b"\xd8\x1d\x00\xd8\x1d\x00"))
 
 
+@pytest.mark.serial
 def test_a_signature_of_a_thousand_members_decodes_in_milliseconds() -> None:
     scalars = tuple((index + 2**255).to_bytes(32, "big") for index in range(1000))
     text = encode_ring_a(RingSignature(Scheme.SAG, b"\x18" * 32, scalars))

@@ -289,6 +289,7 @@ LONG = {
 }
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("filler", LONG.values(), ids=LONG)
 def test_reading_a_hostile_text_is_quick(filler: str) -> None:
     for content in (f"{filler}{' '.join(HEX)} {COMPACT}", f"{' '.join(HEX)} {COMPACT} {filler}"):

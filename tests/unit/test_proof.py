@@ -342,6 +342,7 @@ def test_a_bound_note_may_speak_of_signatures() -> None:
         assert proof.verify_claim(find(event)).dialect is Dialect.CANONICAL
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize(
     "content",
     [
