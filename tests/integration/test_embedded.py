@@ -408,7 +408,7 @@ async def test_the_end_of_a_server_that_nobody_stopped_is_noticed(
         ("{0}/" + "x" * 300, "File name too long"),
         ("{0}/circle", "circle: File exists"),
         ("{0}/two\nlines", "line break"),
-        ("{0}/not \udcff UTF-8", "character without a shape"),
+        ("{0}/not \udcff UTF-8", "control character"),
     ],
 )
 async def test_a_directory_that_cannot_be_is_refused_with_path_reason_and_remedy(
