@@ -432,7 +432,7 @@ def test_a_directory_below_one_that_may_not_be_written_is_refused_with_path_reas
     closed = reachable_directory / "closed"
     closed.mkdir(mode=0o755)
     program = (
-        "import asyncio, os, sys\nfrom pathlib import Path\nfrom relay.embedded import EmbeddedError, EmbeddedPostgres\n"
+        "import asyncio, os, sys\nfrom pathlib import Path\nfrom relay.postgres.embedded import EmbeddedError, EmbeddedPostgres\n"
         "os.geteuid() or os.setuid(65534)\n"
         "try: asyncio.run(EmbeddedPostgres(Path(sys.argv[1])).start())\nexcept EmbeddedError as error: print(error)"
     )
