@@ -1,1 +1,1 @@
-"""Notes on their way to subscribers of this process. Knows no database and no HTTP."""
+"""Delivery of notes to the subscribers of this process. Knows no database and no HTTP."""

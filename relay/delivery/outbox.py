@@ -1,7 +1,8 @@
-"""What one connection has yet to be sent. Frames messages itself and writes once a loop turn; knows no message's meaning.
+"""The outgoing messages of one connection: framed here, written once per loop turn. Does not know what they mean.
 
-A `send` of the websockets library costs 8 to 17 microseconds; joining what a loop turn gathered into one write costs a tenth.
-Frames of a server are not masked, and whole frames interleave safely with the library's own pings and closes (RFC 6455).
+A `send` of the websockets library costs 8 to 17 microseconds. Joining the messages of a loop turn into one write costs a
+tenth of that. A server's frames are not masked, and whole frames interleave safely with the library's own pings and closes
+(RFC 6455).
 """
 
 import asyncio
@@ -10,13 +11,13 @@ from collections.abc import Callable
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import OPEN
 
-# Above this many bytes in the transport's buffer `drain` waits, and the next page of stored notes is not read yet.
-# The server is started with it as its write_limit.
+# `drain` waits while the transport's buffer has more bytes than this, so the next page of stored notes is not read yet.
+# The server is started with this as its write_limit.
 LOW_BUFFER_BYTES = 262_144
 
 
 class Outbox:
-    """Send text messages to one client and know how many bytes it has not read yet."""
+    """The queue of text messages to one client, which knows how many bytes the client has not read yet."""
 
     def __init__(self, websocket: ServerConnection, count_bytes: Callable[[int], None]) -> None:
         self._websocket = websocket
@@ -27,7 +28,7 @@ class Outbox:
         self._queued_bytes = 0
 
     def send(self, *parts: bytes) -> None:
-        """Queue one text message, given in parts; it is written at the end of this loop turn."""
+        """Queue one text message, given in parts. It is written at the end of this loop turn."""
         size = sum(map(len, parts))
         if not self._parts:
             self._loop.call_soon(self.flush)
@@ -46,7 +47,7 @@ class Outbox:
         return self.pending_bytes > LOW_BUFFER_BYTES
 
     def flush(self) -> None:
-        """Write what is queued now. After the closing handshake began, nothing more may be sent (RFC 6455 5.5.1)."""
+        """Write the queued messages now. After the closing handshake began, nothing may be sent (RFC 6455 5.5.1)."""
         parts, self._parts, self._queued_bytes = self._parts, [], 0
         if parts and self._websocket.protocol.state is OPEN:
             data = b"".join(parts)
@@ -54,7 +55,7 @@ class Outbox:
             self._count_bytes(len(data))
 
     async def drain(self) -> None:
-        """Write what is queued and wait until the client has read most of what was sent."""
+        """Write the queued messages, and wait until the client has read most of what was sent."""
         self.flush()
         await self._websocket.drain()
 

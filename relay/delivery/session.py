@@ -1,4 +1,4 @@
-"""What one connection is allowed right now: its subscriptions, its rates, its events in flight. No socket, no clock of its own."""
+"""What one connection may do now: its subscriptions, rates and events in flight. Knows no socket and no clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from relay.protocol.refusal import Prefix, Rejected
 
 
 class Session:
-    """Keep one connection's accounts."""
+    """The limits of one connection, and how much of them it uses."""
 
     def __init__(self, limits: Limits, now_s: float) -> None:
         self._limits = limits
@@ -25,11 +25,11 @@ class Session:
         self._orders_under_way = 0
 
     def take_read_delay(self, size: int, now_s: float) -> float:
-        """Return for how many seconds the reading must pause after a frame of `size` characters."""
+        """Return how many seconds reading must pause after a frame of `size` characters."""
         return self._bytes.take_on_credit(size, now_s)
 
     def check_ring_rate(self, links: int, now_s: float) -> None:
-        """Raise Rejected when ring links come faster than the limits allow; `now_s` is monotonic."""
+        """Raise Rejected if ring links come faster than the limits allow. `now_s` is monotonic."""
         if links and not self._links.try_take(now_s, links):
             raise Rejected(
                 Prefix.RATE_LIMITED,
@@ -37,30 +37,30 @@ class Session:
             )
 
     def check_event_rate(self, now_s: float) -> None:
-        """Raise Rejected when EVENTs come faster than the limits allow; `now_s` is monotonic."""
+        """Raise Rejected if EVENTs come faster than the limits allow. `now_s` is monotonic."""
         if not self._events.try_take(now_s):
             raise Rejected(
                 Prefix.RATE_LIMITED, f"send at most {self._limits.events_per_s:g} events a second; wait and try again"
             )
 
     def check_req_rate(self, now_s: float) -> None:
-        """Raise Rejected when REQs and COUNTs come faster than the limits allow; `now_s` is monotonic."""
+        """Raise Rejected if REQs and COUNTs come faster than the limits allow. `now_s` is monotonic."""
         if not self._reqs.try_take(now_s):
             raise Rejected(
                 Prefix.RATE_LIMITED, f"send at most {self._limits.reqs_per_s:g} REQs a second; wait and try again"
             )
 
     def check_can_open(self, subscription_id: str, filters: tuple[Filter, ...]) -> None:
-        """Raise Rejected when one more subscription would be too many or too large; the same id replaces (NIP-01)."""
-        others = [held for name, held in self.subscriptions.items() if name != subscription_id]
+        """Raise Rejected if one more subscription is too many or too large. The same id replaces one (NIP-01)."""
+        others = [other for name, other in self.subscriptions.items() if name != subscription_id]
         if len(others) >= self._limits.max_subscriptions:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.max_subscriptions} subscriptions per connection; CLOSE one and try again",
             )
-        # Each value is an entry in the index of live subscriptions, and costs memory as long as it is open.
-        asked = [*filters, *(filter_ for held in others for filter_ in held.filters)]
-        if sum(map(count_values, asked)) > self._limits.max_open_values:
+        # Each value is an entry in the index of live subscriptions, which costs memory while the subscription is open.
+        open_filters = [*filters, *(filter_ for other in others for filter_ in other.filters)]
+        if sum(map(count_values, open_filters)) > self._limits.max_open_values:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.max_open_values} values in all open filters of a connection; "
@@ -68,7 +68,7 @@ class Session:
             )
 
     def check_can_count(self, under_way: int) -> None:
-        """Raise Rejected when one more COUNT at the same time would be too many."""
+        """Raise Rejected if one more COUNT at the same time is too many."""
         if under_way >= self._limits.max_subscriptions:
             raise Rejected(
                 Prefix.RATE_LIMITED,
@@ -77,9 +77,9 @@ class Session:
 
     @contextmanager
     def hold_order(self, now: int, invoices: InvoicePolicy) -> Iterator[None]:
-        """Account for an invoice that is being made; `now` is Unix time in seconds.
+        """Count an invoice while it is being made. `now` is Unix time in seconds.
 
-        Raises Rejected when this connection would have more of them open than it may.
+        Raises Rejected if this connection would have too many open invoices.
         """
         self._orders = {note_id: expires_at for note_id, expires_at in self._orders.items() if expires_at > now}
         if len(self._orders) + self._orders_under_way >= invoices.max_open_per_connection:
@@ -95,18 +95,18 @@ class Session:
             self._orders_under_way -= 1
 
     def keep_order(self, note_id: bytes, expires_at: int) -> None:
-        """Note that an invoice is open until a Unix time."""
+        """Count an invoice as open until a Unix time."""
         self._orders[note_id] = expires_at
 
     def end_order(self, note_id: bytes) -> None:
-        """Note that an invoice was paid."""
+        """Stop counting an invoice that was paid."""
         self._orders.pop(note_id, None)
 
     @contextmanager
     def hold_verification(self, units: int, max_units: int) -> Iterator[None]:
-        """Account for verification work under way; one unit is a Schnorr check or a ring link.
+        """Count verification work while it is under way. One unit is a Schnorr check or a ring link.
 
-        Raises Rejected when this connection alone would have more than `max_units` of it. One note is always allowed.
+        Raises Rejected if this connection alone would have more than `max_units` under way. One note is always allowed.
         """
         if self._held_units and self._held_units + units > max_units:
             raise Rejected(

@@ -1,4 +1,4 @@
-"""The live subscriptions of this process, indexed so that an event meets only those that could want it. No I/O, no sending."""
+"""The index of this process's live subscriptions: an event is compared only with those that could match it. No I/O."""
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,18 +11,18 @@ from relay.storage.note import Note
 
 
 class Owner(Protocol):
-    """Receive what a subscription matches."""
+    """The receiver of what a subscription matches."""
 
     def deliver(self, subscription: "Subscription", note: Note) -> None:
-        """Take one matching note."""
+        """Receive one matching note."""
 
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """One REQ of one connection.
+    """A REQ of one connection.
 
-    While loading, matching events wait in `pending` until the stored ones are sent. `sent` holds the ids of stored ones
-    (32 bytes each) that may still come as live ones.
+    While loading, matching events wait in `pending` until the stored ones are sent. `sent` has the ids (32 bytes each) of
+    stored events that may come again as live ones.
     """
 
     id: str
@@ -35,19 +35,19 @@ class Subscription:
 
 
 class Subscriptions:
-    """Index subscriptions by the most selective field of each of their filters."""
+    """An index of subscriptions by the most selective field of each of their filters."""
 
     def __init__(self) -> None:
         self._by_key: dict[Hashable, dict[tuple[int, int], tuple[Subscription, Filter]]] = {}
 
     def add(self, subscription: Subscription) -> None:
-        """Start matching a subscription."""
+        """Add a subscription to the index."""
         for position, filter_ in enumerate(subscription.filters):
             for key in _list_keys(filter_):
                 self._by_key.setdefault(key, {})[id(subscription), position] = (subscription, filter_)
 
     def remove(self, subscription: Subscription) -> None:
-        """Stop matching a subscription that was added."""
+        """Close a subscription and remove it from the index."""
         subscription.is_open = False
         for position, filter_ in enumerate(subscription.filters):
             for key in _list_keys(filter_):
@@ -56,8 +56,8 @@ class Subscriptions:
                 if not entries:
                     del self._by_key[key]
 
-    def matching(self, note: Note) -> list[Subscription]:
-        """Return each subscription that a note matches, once."""
+    def find_matching(self, note: Note) -> list[Subscription]:
+        """Return the subscriptions that match a note, each once."""
         found: dict[int, Subscription] = {}
         facts = find_facts(note.event, note.claim, note.price_paid_msat, note.previous_price_msat)
         for key in _list_note_keys(note):
@@ -67,12 +67,12 @@ class Subscriptions:
         return list(found.values())
 
 
-_EVERY_EVENT = ("every",)
+_EVERY_EVENT = ("every event",)
 _EVERY_RING_NOTE = ("every ring note",)
 
 
 def _list_keys(filter_: Filter) -> Iterable[Hashable]:
-    """Return the keys under which a filter is found: those of its most selective field."""
+    """Return the index keys of a filter: those of its most selective field."""
     if filter_.ids is not None:
         return [("id", event_id) for event_id in filter_.ids]
     if term := find_selective(filter_.search):

@@ -92,7 +92,7 @@ def test_the_subscription_index_finds_what_brute_force_finds(
         index.remove(subscription)
         live.remove(subscription)
     for note in notes:
-        found = index.matching(note)
+        found = index.find_matching(note)
         expected = [s for s in live if any(oracle(filter_, note) for filter_ in s.filters)]
         assert sorted(map(id, found)) == sorted(map(id, expected))
 
