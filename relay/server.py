@@ -150,7 +150,7 @@ class Relay:
             self._pool.keep_verifying(),
             self._writer.keep_committing(),
             self._feed.keep_following(),
-            self._listener.keep_up(),
+            self._listener.keep_closing_idle(),
             keep_deleting(self._database.writers, list_note_rules(self._feed, unix_now), self._report_database),
             keep_masking(self._database.writers),
             keep_publishing(self._writer.publish_held, self._config.privacy.publish_every_s, self._report_database),

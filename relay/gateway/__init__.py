@@ -1,1 +1,1 @@
-"""Everything that a network client reaches: the ports, connections, HTTP pages."""
+"""What network clients reach: the ports, connections and HTTP pages."""

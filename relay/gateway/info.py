@@ -13,7 +13,7 @@ SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 50, 70)
 
 
 def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str) -> dict[str, Any]:
-    """Return the info document of one tier's path as a JSON object; `page_url` is where people read that path's terms."""
+    """Return the info document of a tier's path as a JSON object. `page_url` is the page with that path's price for people."""
     info = {
         "name": config.info.name,
         "description": config.info.description,
@@ -26,7 +26,7 @@ def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str)
     if config.lightning.backend != "none":
         info["invoices"] = config.invoices.model_dump()
     if tier.price_msat:
-        # Every kind that is accepted costs it, so none is named.
+        # All accepted kinds cost the same, so none is listed.
         info["fees"] = {"publication": [{"amount": tier.price_msat, "unit": "msats"}]}
         info["payments_url"] = page_url
     for name in ("contact", "pubkey", "icon"):
@@ -50,12 +50,12 @@ def _list_limits(config: Config, tier: Tier) -> dict[str, Any]:
         "max_subid_length": limits.max_subscription_id_chars,
         "max_event_tags": limits.max_tags,
         "max_content_length": limits.max_content_chars,
-        # Where a note has a price, what its invoice takes: more than this only while many are open.
+        # On a path with a price, the work that an invoice needs. It is more only while many invoices are open.
         "min_pow_difficulty": config.invoices.pow_bits if tier.price_msat else tier.pow_bits,
         "auth_required": False,
-        # NIP-11: before anything can be done. To read costs nothing, on any path.
+        # NIP-11: whether anything needs a payment first. Reading is free on every path.
         "payment_required": False,
-        # Only ring-signed notes and a few plain kinds are kept, or only what is paid for.
+        # Only ring-signed notes and a few plain kinds are stored, or only paid notes.
         "restricted_writes": not config.accept.plain or tier.price_msat > 0,
         "created_at_upper_limit": limits.max_ahead_s,
         "max_events_per_second": limits.events_per_s,

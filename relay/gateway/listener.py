@@ -1,6 +1,6 @@
-"""Take connections: the public port, who gets in, and how all of it stops. The only file that sees a client's address.
+"""The public port: accept connections, limit them, and stop them. The only file that sees a client's address.
 
-An address becomes a bucket, which says "same network" for an hour, and is forgotten together with all headers.
+An address becomes a bucket, which identifies a network for an hour. Then the address and all headers are dropped.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from relay.gateway.websocket import make_bounded_connection
 from relay.limits import Limits
 from relay.policy.tiers import ROOT
 
-_UPKEEP_S = 30.0
-# SIGTERM to exit is 10 s: this for clients, the rest for the database.
-_STOP_CLIENTS_S = 5.0
-_CLOSE_HANDSHAKE_S = 2.0
+_IDLE_CHECK_INTERVAL_S = 30.0
+# From SIGTERM to exit are 10 s: this much for clients, the rest for the database.
+_STOP_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 2.0
 _MAX_UNSENT_BYTES = 131_072
 
 
 class Listener:
-    """Listen on the public port, and hold the connections."""
+    """The public port and its connections."""
 
     def __init__(self, section: ServerSection, limits: Limits, web: Web, services: Services) -> None:
         self._section = section
@@ -43,14 +43,14 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """Return the public port, also where the configuration left the choice to the system (0)."""
+        """Return the public port, also if the system chose it (port 0)."""
         if self._server is None:
             raise RuntimeError("the relay does not listen yet")
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     async def listen(self) -> None:
-        """Begin to take connections. Raises OSError where the port is taken."""
+        """Start to accept connections. Raises OSError if the port is in use."""
         limits = self._limits
         self._server = await serve(
             self._serve_client,
@@ -59,34 +59,34 @@ class Listener:
             process_request=self._answer_request,
             process_response=_hide_handshake_error,
             server_header=None,
-            # Off, so that authors can pad their frames and observers learn nothing from how well they compress.
+            # Off, so that authors can pad their frames and an observer learns nothing from how well they compress.
             compression=None,
             ping_interval=limits.ping_interval_s,
             ping_timeout=limits.ping_timeout_s,
-            close_timeout=_CLOSE_HANDSHAKE_S,
+            close_timeout=_CLOSE_TIMEOUT_S,
             max_size=limits.max_message_bytes,
-            # A frame can be large, so few are read ahead; a chunk of small ones is taken whole in any case.
+            # A frame can be large, so few are read ahead. A chunk of small frames is read whole in any case.
             max_queue=4,
             write_limit=LOW_BUFFER_BYTES,
             create_connection=make_bounded_connection(HARD_FACTOR * limits.max_pending_bytes),
         )
 
     async def stop(self) -> None:
-        """Take no more connections, answer what is in flight, close every connection with 1001."""
+        """Accept no more connections, answer what is in flight, and close every connection with 1001."""
         if self._server is None:
             return
         self._server.close(close_connections=False)
         for connection in self._connections:
             connection.stop()
         try:
-            async with asyncio.timeout(_STOP_CLIENTS_S):
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self._server.wait_closed()
         except TimeoutError:
             for websocket in self._server.connections:
                 websocket.transport.abort()
 
     async def _answer_request(self, websocket: ServerConnection, request: Request) -> Response | None:
-        """Answer plain HTTP, and refuse a connection that would be one too many."""
+        """Answer plain HTTP, and refuse a connection above the limits."""
         response = await self._web.respond(request)
         if response is not None:
             return response
@@ -102,14 +102,14 @@ class Listener:
 
     def _find_bucket(self, websocket: ServerConnection, request: Request) -> bytes | None:
         forwarded_for = ",".join(request.headers.get_all("X-Forwarded-For"))
-        return self._buckets.find(str(websocket.remote_address[0]), forwarded_for, time.monotonic())
+        return self._buckets.find_bucket(str(websocket.remote_address[0]), forwarded_for, time.monotonic())
 
     async def _serve_client(self, websocket: ServerConnection) -> None:
         bucket, path = None, ROOT
         if websocket.request is not None:
             path = find_path(websocket.request)
             bucket = self._find_bucket(websocket, websocket.request)
-            # The library would keep User-Agent, Cookie, Origin and forwarded addresses as long as the connection lasts.
+            # The library would keep User-Agent, Cookie, Origin and forwarded addresses for as long as the connection lasts.
             websocket.request.headers.clear()
             websocket.protocol.origin = None
         _keep_kernel_buffer_small(websocket)
@@ -128,10 +128,10 @@ class Listener:
                 if not self._bucket_counts[bucket]:
                     del self._bucket_counts[bucket]
 
-    async def keep_up(self) -> None:
-        """Close idle connections, and forget the networks of an hour ago."""
+    async def keep_closing_idle(self) -> None:
+        """Close idle connections, and replace the hourly key of the network buckets, until cancelled."""
         while True:
-            await asyncio.sleep(_UPKEEP_S)
+            await asyncio.sleep(_IDLE_CHECK_INTERVAL_S)
             self._buckets.replace_old_key(time.monotonic())
             now_s = asyncio.get_running_loop().time()
             for connection in list(self._connections):
@@ -139,14 +139,14 @@ class Listener:
 
 
 def _keep_kernel_buffer_small(websocket: ServerConnection) -> None:
-    """Keep what the kernel has not sent below a page: behind megabytes of it a slow client's pong would come too late."""
+    """Limit the unsent bytes in the kernel. Behind megabytes of them a slow client's pong would come too late."""
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         connection = websocket.transport.get_extra_info("socket")
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
 
 
 def _hide_handshake_error(websocket: ServerConnection, request: Request, response: Response) -> Response | None:
-    """Replace the library's refusals of a handshake, which repeat the client's headers, by a constant text."""
+    """Replace the library's refusal of a handshake, which repeats the client's headers, by a constant text."""
     if websocket.protocol.handshake_exc is None:
         return None
     return refuse(

@@ -1,7 +1,7 @@
-"""Turn an address into a bucket that says "same network as that one" and nothing else. Keeps no address.
+"""Network buckets: what tells whether two clients are in the same network, and nothing else. Keeps no address.
 
-A bucket is an HMAC of the /24 (IPv4) or /48 (IPv6) under a key that lives in memory only and is replaced every hour, so a
-bucket cannot be turned back, nor compared with one of yesterday.
+A bucket is an HMAC of the /24 (IPv4) or /48 (IPv6). Its key is only in memory and is replaced every hour, so a bucket
+cannot be reversed, and cannot be compared with one of yesterday.
 """
 
 import hmac
@@ -14,23 +14,23 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class NetworkBuckets:
-    """The key of the hour."""
+    """The key of the current hour, and the proxies that may name other addresses."""
 
     def __init__(self, trusted_proxies: Sequence[Network], now_s: float) -> None:
         self._trusted_proxies = trusted_proxies
         self._key = secrets.token_bytes(32)
         self._key_made_s = now_s
 
-    def find(self, peer: str, forwarded_for: str, now_s: float) -> bytes | None:
-        """Return the bucket of a client, or None for one on this machine, as Tor's clients and a local proxy's are.
+    def find_bucket(self, peer: str, forwarded_for: str, now_s: float) -> bytes | None:
+        """Return the bucket of a client, or None for one on this machine, such as clients of Tor or of a local proxy.
 
-        `forwarded_for` is the X-Forwarded-For header; it is read only where the peer is a listed proxy, from the right,
-        past listed proxies: what stands further left is the client's own claim.
+        `forwarded_for` is the X-Forwarded-For header. It is used only if the peer is a listed proxy. It is read from the
+        right, past listed proxies: anything further left is the client's own claim.
         """
-        client = _parse(peer)
+        client = _parse_address(peer)
         hops = [hop.strip() for hop in forwarded_for.split(",")] if forwarded_for else []
         while client is not None and hops and any(client in proxy for proxy in self._trusted_proxies):
-            client = _parse(hops.pop())
+            client = _parse_address(hops.pop())
         if client is None or client.is_loopback:
             return None
         self.replace_old_key(now_s)
@@ -38,13 +38,13 @@ class NetworkBuckets:
         return hmac.digest(self._key, prefix, "sha256")
 
     def replace_old_key(self, now_s: float) -> None:
-        """Forget the key if it is an hour old; called also when nobody connects."""
+        """Replace the key if it is an hour old. Also call this when nobody connects."""
         if now_s - self._key_made_s > _KEY_LIFETIME_S:
             self._key, self._key_made_s = secrets.token_bytes(32), now_s
 
 
-def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    # Some proxies write a port too: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+def _parse_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    # Some proxies add a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
     if address.startswith("["):
         address = address[1:].partition("]")[0]
     elif address.count(":") == 1:

@@ -1,6 +1,6 @@
-"""The pay page of a note, and the page that says what posting costs: their HTML and JSON. No socket, no database, no clock.
+"""The pay page of a note and the page of prices, as HTML and JSON. Knows no socket, no database and no clock.
 
-It is given what the relay knows of a token and never the note itself; a note's id appears once the note is published.
+Callers pass what the relay knows of a token, never the note itself. A note's id appears once the note is published.
 """
 
 import base64
@@ -25,13 +25,13 @@ _UNKNOWN = "the address is unknown, its invoice has expired, or it was forgotten
 _FILES = Path(__file__).with_name("pages")
 _STYLE = (_FILES / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_FILES / "pay.js").read_text(encoding="utf-8")
-# Often enough for who waits, seldom enough to mark an invoice and copy it by hand.
+# Often enough for a reader who waits, and rarely enough to select an invoice and copy it by hand.
 _REFRESH_S = 10
-# Of 6 KiB each. No fewer than invoices are open unless their operator wants more: else one could ask for each in turn.
-_MAX_DRAWN = 1_000
+# QR codes of 6 KiB each. As many as invoices can be open by default: with fewer, requests for each in turn would never hit.
+_MAX_CACHED_QRS = 1_000
 
 
-def _hash(text: str) -> str:
+def _to_csp_source(text: str) -> str:
     """Return the source expression (CSP, section 2.3.1) that allows exactly this text inline."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
@@ -40,15 +40,15 @@ _HEADERS = {
     "Content-Security-Policy": "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_hash(_SCRIPT)}",
-            f"style-src {_hash(_STYLE)}",
+            f"script-src {_to_csp_source(_SCRIPT)}",
+            f"style-src {_to_csp_source(_STYLE)}",
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
         )
     ),
-    # The address is all it takes to see the page: it must not end up in somebody's log, cache or index.
+    # The address alone gives access to the page: it must not get into a log, a cache or an index.
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
@@ -67,7 +67,7 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class TierLine:
-    """What a tier asks for and covers; a price of 0 sat is paid in proof of work (NIP-13) alone."""
+    """The price of a tier and what it covers. If the price is 0 sat, a note needs proof of work (NIP-13) alone."""
 
     path: str
     price_sat: int
@@ -78,7 +78,7 @@ class TierLine:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer; `type` is the whole Content-Type, `headers` are all others that belong to the page."""
+    """An HTTP answer. `type` is the whole Content-Type, `headers` are the page's other headers."""
 
     status: HTTPStatus
     type: str
@@ -87,9 +87,9 @@ class Page:
 
 
 class PayPages:
-    """Render the pages of one relay.
+    """The pages of one relay.
 
-    `relay_url` is where clients connect, ws or wss. Raises ValueError for a URL that fits no nevent (NIP-19).
+    `relay_url` is where clients connect, ws or wss. Raises ValueError for a URL that does not fit into a nevent (NIP-19).
     """
 
     def __init__(self, name: str, relay_url: str, publish_every_s: float) -> None:
@@ -105,21 +105,21 @@ class PayPages:
         )
         templates.globals |= {
             "name": name,
-            "delay": _describe(publish_every_s) if publish_every_s else "",
+            "delay": _describe_duration(publish_every_s) if publish_every_s else "",
             "refresh_s": _REFRESH_S,
             "style": _STYLE,
             "script": _SCRIPT,
         }
         self._pay = templates.get_template("pay.html")
         self._tiers = templates.get_template("tiers.html")
-        # A page is asked for every few seconds, by anybody who has its address, and to draw a code takes 10 ms.
-        self._draw_qr = lru_cache(maxsize=_MAX_DRAWN)(_draw_qr)
-        # One answer to all that have none: who guesses a token, or kept one, learns nothing from it.
+        # A page is requested every few seconds, by anybody who has its address, and drawing a code takes 10 ms.
+        self._draw_qr = lru_cache(maxsize=_MAX_CACHED_QRS)(_draw_qr)
+        # The same answer for every token without a page, so that guessing a token, or keeping one, reveals nothing.
         self._unknown_html = _build_html(HTTPStatus.NOT_FOUND, templates.get_template("unknown.html").render())
         self._unknown_json = _build_json(HTTPStatus.NOT_FOUND, {"error": _UNKNOWN})
 
-    def render(self, status: PayStatus | None, accept: str, now: int) -> Page:
-        """Return a token's page in the form that an Accept header asks for; None stands for whatever has no page."""
+    def render_pay_page(self, status: PayStatus | None, accept: str, now: int) -> Page:
+        """Return a token's page in the form that an Accept header asks for. `status` is None for an unknown token."""
         as_json = _prefers_json(accept)
         if status is None or _has_expired(status, now):
             return self._unknown_json if as_json else self._unknown_html
@@ -128,14 +128,14 @@ class PayPages:
         return _build_html(HTTPStatus.OK, self._pay.render(self._list_values(status, now)))
 
     def render_tiers(self, tiers: Sequence[TierLine]) -> Page:
-        """Return the page that says how posting works, and what it costs on each path."""
+        """Return the page that explains how posting works and what it costs on each path."""
         base = self._relay_url.rstrip("/")
         rows = [(base + tier.path, tier) for tier in tiers]
         is_sold = any(tier.price_sat for tier in tiers)
         return _build_html(HTTPStatus.OK, self._tiers.render(rows=rows, is_sold=is_sold))
 
     def _list_values(self, status: PayStatus, now: int) -> dict[str, Any]:
-        """Return what the template shows in this state, and nothing of another state."""
+        """Return the template's values for this state, and nothing of another state."""
         values: dict[str, Any] = {
             "state": status.state,
             "tier": status.tier,
@@ -144,7 +144,7 @@ class PayPages:
         if status.state is PayState.OPEN and status.bolt11 and status.expires_at:
             left_s = status.expires_at - now
             values |= {"bolt11": status.bolt11, "qr": self._draw_qr(status.bolt11)}
-            values |= {"left_s": left_s, "left": f"about {_describe(left_s)}"}
+            values |= {"left_s": left_s, "left": f"about {_describe_duration(left_s)}"}
         if status.state is PayState.PUBLISHED and status.note_id:
             values["nevent"] = encode_nevent(bytes.fromhex(status.note_id), self._relay_url)
         return values
@@ -160,12 +160,12 @@ def _list_members(status: PayStatus) -> dict[str, Any]:
 
 
 def _has_expired(status: PayStatus, now: int) -> bool:
-    """Return whether an invoice can be paid no more: as unknown as one that never was, removed already or not."""
+    """Return whether an invoice has expired. It is then unknown, whether it is already removed or not."""
     return status.state is PayState.OPEN and status.expires_at is not None and status.expires_at <= now
 
 
 def _prefers_json(accept: str) -> bool:
-    """Return whether an Accept header names JSON, and does not name HTML before it; weights are not looked at."""
+    """Return whether an Accept header names JSON before HTML. Weights are ignored."""
     types = (part.partition(";")[0].strip().lower() for part in accept.split(","))
     return next((type_ == _JSON for type_ in types if type_ in (_JSON, _HTML)), False)
 
@@ -175,7 +175,7 @@ def _describe_sat(amount_msat: int) -> str:
     return f"{sat:,}.{rest_msat:03}".rstrip("0") if rest_msat else f"{sat:,}"
 
 
-def _describe(seconds: float) -> str:
+def _describe_duration(seconds: float) -> str:
     """Return a duration in words, rounded up."""
     count, unit = (math.ceil(seconds / 60), "minute") if seconds > 90 else (math.ceil(seconds), "second")
     return f"{count} {unit}{'' if count == 1 else 's'}"
@@ -184,7 +184,7 @@ def _describe(seconds: float) -> str:
 def _draw_qr(bolt11: str) -> str:
     """Return an SVG. BOLT 11 recommends upper case in QR codes, which then have fewer and larger modules."""
     code = segno.make_qr(f"lightning:{bolt11}".upper(), error="l")
-    # Its colours are attributes, no style: the policy lets nothing else through. Scanners want the quiet zone to be light.
+    # Colours are attributes, not styles, because of the content security policy. Scanners need a light quiet zone.
     return code.svg_inline(omitsize=True, border=4, dark="#000", light="#fff")
 
 

@@ -1,4 +1,4 @@
-"""The private port: /metrics for Prometheus and /healthz for a supervisor. Never reachable through the public one."""
+"""The private port: /metrics for Prometheus and /healthz for a supervisor. The public port never serves these."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +8,7 @@ from aiohttp import web
 async def start_private_web(
     host: str, port: int, render_metrics: Callable[[], bytes], is_healthy: Callable[[], Awaitable[bool]]
 ) -> web.AppRunner:
-    """Listen and return the runner, whose `cleanup` ends it. Raises OSError where the port is taken."""
+    """Start listening and return the runner, whose `cleanup` ends it. Raises OSError if the port is in use."""
 
     async def answer_metrics(_: web.Request) -> web.Response:
         return web.Response(body=render_metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

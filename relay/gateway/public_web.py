@@ -1,4 +1,4 @@
-"""The public port's HTTP answers: each path's info document (NIP-11), a page for people, 404 for the rest. Knows no address."""
+"""The public port's HTTP answers: info documents (NIP-11), pages for people, 404 for the rest. Knows no address."""
 
 import re
 import time
@@ -29,7 +29,7 @@ _PAY_PREFIX = "/pay/"
 
 
 class Web:
-    """Answer what is not a WebSocket handshake. `find_status` gives what the token of a pay page (16 bytes) stands for."""
+    """The answers to HTTP requests that are not a WebSocket handshake. `find_status` looks up a pay page's 16-byte token."""
 
     def __init__(
         self,
@@ -45,15 +45,15 @@ class Web:
 
     @cached_property
     def _pages(self) -> PayPages:
-        # Made when it is first asked for: the port is known only then.
+        # Made at the first request, because the port is not known earlier.
         return PayPages(self._config.info.name, self._find_url(), self._config.privacy.publish_every_s)
 
     async def respond(self, request: Request) -> Response | None:
-        """Return the answer to a plain HTTP request, or None where the WebSocket handshake should go on."""
+        """Return the answer to a plain HTTP request, or None if the WebSocket handshake should continue."""
         path = find_path(request)
         tier = self._tiers.find_tier(path)
         is_pay_page = path.startswith(_PAY_PREFIX)
-        # NIP-01: a path that does not change what the relay does is not there.
+        # NIP-01: a path that does not change the relay's behaviour does not exist.
         if tier is None and not is_pay_page:
             return _build(HTTPStatus.NOT_FOUND, "text/plain", b"not found; the relay is at /\n", request)
         if request.method == "OPTIONS":
@@ -76,7 +76,7 @@ class Web:
         except DATABASE_FAILURES:
             text = b"the database is not available; try again in a minute\n"
             return _build(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", text, request)
-        return _build_page(self._pages.render(status, accept, int(time.time())), request)
+        return _build_page(self._pages.render_pay_page(status, accept, int(time.time())), request)
 
     def _list_tiers(self) -> list[TierLine]:
         ring, limits = self._config.ring, self._config.limits
@@ -97,12 +97,12 @@ class Web:
 
 
 def find_path(request: Request) -> str:
-    """Return the path of a request, without what follows a question mark."""
+    """Return the path of a request without its query."""
     return request.path.partition("?")[0]
 
 
 def refuse(status: HTTPStatus, text: str, request: Request) -> Response:
-    """Build a plain-text refusal of a request."""
+    """Return a plain-text refusal of a request."""
     return _build(status, "text/plain", text.encode(), request)
 
 
@@ -117,7 +117,7 @@ def _build(status: HTTPStatus, type_: str, body: bytes, request: Request) -> Res
     headers["Connection"] = "close"
     headers["Content-Type"] = type_ if type_ == _INFO_TYPE else f"{type_}; charset=utf-8"
     headers["Content-Length"] = str(len(body))
-    # Nothing is loaded from anywhere, and nothing may frame the page.
+    # The page loads nothing, and no other page may frame it.
     headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     headers["Referrer-Policy"] = "no-referrer"
     return Response(status.value, status.phrase, headers, b"" if request.method == "HEAD" else body)

@@ -1,12 +1,12 @@
-"""The websockets library's server connection, ended when its client makes it write and does not read."""
+"""A server connection of the websockets library that is aborted when its client does not read the library's answers."""
 
 from websockets.asyncio.server import ServerConnection
 
 
 def make_bounded_connection(max_unread_bytes: int) -> type[ServerConnection]:
-    """Return a connection class that aborts when answers of the library's own, to pings above all, pile up unread.
+    """Return a connection class that aborts when the library's own answers, mainly to pings, pile up unread.
 
-    The library answers a ping at once and looks at no buffer; a client that only sends pings would fill the memory.
+    The library answers every ping at once and checks no buffer. A client that only sends pings could fill the memory.
     """
 
     class BoundedConnection(ServerConnection):

@@ -283,7 +283,7 @@ async def test_a_connection_beyond_the_maximum_is_refused(database18: dict[str, 
 async def test_an_idle_connection_is_closed_with_a_notice(
     database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.gateway.listener._UPKEEP_S", 0.05)
+    monkeypatch.setattr("relay.gateway.listener._IDLE_CHECK_INTERVAL_S", 0.05)
     async with relay_on(database18, limits={"idle_timeout_s": 1.0}) as url, Client(url) as idle, Client(url) as busy:
         await busy.send("REQ", "s", {"limit": 0})
         await busy.next("EOSE")

@@ -161,7 +161,7 @@ async def test_a_connection_beyond_those_of_its_network_is_refused(database18: d
 async def test_an_idle_connection_is_told_why_it_ends(
     database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.gateway.listener._UPKEEP_S", 0.05)
+    monkeypatch.setattr("relay.gateway.listener._IDLE_CHECK_INTERVAL_S", 0.05)
     async with relay_on(database18, limits={"idle_timeout_s": 0.2}) as url, Client(url) as client:
         text = "closed: nothing was sent or subscribed to for a while; reconnect"
         assert await client.next("NOTICE") == [text]

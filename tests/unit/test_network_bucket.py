@@ -23,44 +23,46 @@ def make(*proxies: str) -> NetworkBuckets:
 )
 def test_a_bucket_is_a_network_of_24_or_48_bits(one: str, other: str, same: bool) -> None:
     buckets = make()
-    assert (buckets.find(one, "", 0.0) == buckets.find(other, "", 0.0)) is same
+    assert (buckets.find_bucket(one, "", 0.0) == buckets.find_bucket(other, "", 0.0)) is same
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.77.13.9", "::1", "::ffff:127.0.0.1", "", "not an address"])
 def test_clients_on_this_machine_have_no_bucket(peer: str) -> None:
-    assert make().find(peer, "", 0.0) is None
+    assert make().find_bucket(peer, "", 0.0) is None
 
 
 def test_a_forwarding_header_of_a_stranger_is_not_read() -> None:
     buckets = make("10.0.0.0/8")
-    assert buckets.find("203.0.113.7", "198.51.100.1", 0.0) == buckets.find("203.0.113.7", "", 0.0)
+    assert buckets.find_bucket("203.0.113.7", "198.51.100.1", 0.0) == buckets.find_bucket("203.0.113.7", "", 0.0)
 
 
 def test_behind_listed_proxies_the_last_hop_that_is_none_of_them_counts() -> None:
     buckets = make("127.0.0.0/8", "10.0.0.0/8")
-    client = buckets.find("198.51.100.1", "", 0.0)
-    assert buckets.find("127.0.0.1", "198.51.100.1", 0.0) == client
+    client = buckets.find_bucket("198.51.100.1", "", 0.0)
+    assert buckets.find_bucket("127.0.0.1", "198.51.100.1", 0.0) == client
     # What stands further left is the client's own claim.
-    assert buckets.find("127.0.0.1", "192.0.2.9, 198.51.100.1, 10.1.2.3", 0.0) == client
-    assert buckets.find("127.0.0.1", "198.51.100.1:4711", 0.0) == client
-    assert buckets.find("127.0.0.1", "[2001:db8:1::1]:4711", 0.0) == buckets.find("2001:db8:1::2", "", 0.0)
-    assert buckets.find("127.0.0.1", "", 0.0) is None
-    assert buckets.find("127.0.0.1", "garbage", 0.0) is None
+    assert buckets.find_bucket("127.0.0.1", "192.0.2.9, 198.51.100.1, 10.1.2.3", 0.0) == client
+    assert buckets.find_bucket("127.0.0.1", "198.51.100.1:4711", 0.0) == client
+    assert buckets.find_bucket("127.0.0.1", "[2001:db8:1::1]:4711", 0.0) == buckets.find_bucket(
+        "2001:db8:1::2", "", 0.0
+    )
+    assert buckets.find_bucket("127.0.0.1", "", 0.0) is None
+    assert buckets.find_bucket("127.0.0.1", "garbage", 0.0) is None
 
 
 def test_after_an_hour_the_same_network_has_another_bucket() -> None:
     buckets = make()
-    before = buckets.find("203.0.113.7", "", 0.0)
-    assert buckets.find("203.0.113.7", "", 3600.0) == before
-    assert buckets.find("203.0.113.7", "", 3601.0) != before
+    before = buckets.find_bucket("203.0.113.7", "", 0.0)
+    assert buckets.find_bucket("203.0.113.7", "", 3600.0) == before
+    assert buckets.find_bucket("203.0.113.7", "", 3601.0) != before
 
 
 def test_two_processes_give_one_network_different_buckets() -> None:
-    assert make().find("203.0.113.7", "", 0.0) != make().find("203.0.113.7", "", 0.0)
+    assert make().find_bucket("203.0.113.7", "", 0.0) != make().find_bucket("203.0.113.7", "", 0.0)
 
 
 def test_a_bucket_does_not_hold_the_address() -> None:
-    bucket = make().find("203.0.113.7", "", 0.0)
+    bucket = make().find_bucket("203.0.113.7", "", 0.0)
     assert bucket is not None
     assert len(bucket) == 32
     assert bytes([203, 0, 113]) not in bucket

@@ -32,7 +32,7 @@ PAGES = PayPages("A relay", RELAY_URL, 0)
 
 
 def render(status: PayStatus | None, accept: str = HTML, pages: PayPages = PAGES) -> Page:
-    return pages.render(status, accept, NOW)
+    return pages.render_pay_page(status, accept, NOW)
 
 
 def text_of(page: Page) -> str:
@@ -165,7 +165,7 @@ def test_an_expired_invoice_is_answered_as_an_unknown_token_is(accept: str) -> N
     assert unknown.status is HTTPStatus.NOT_FOUND
     for expires_at in (NOW, NOW - 1, 0):
         assert render(replace(OPEN, expires_at=expires_at), accept) == unknown
-    assert PAGES.render(None, accept, NOW + 1000) == unknown
+    assert PAGES.render_pay_page(None, accept, NOW + 1000) == unknown
     # What was paid is not unknown, however long ago the invoice would have expired.
     assert render(replace(PAID, expires_at=NOW - 1), accept).status is not HTTPStatus.NOT_FOUND
 
@@ -190,8 +190,8 @@ def test_the_accept_header_chooses_the_form(accept: str, type_: str) -> None:
 def test_a_hostile_name_or_path_stays_text() -> None:
     hostile = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}"
     pages = PayPages(hostile, RELAY_URL, 0)
-    shown = [pages.render(replace(status, tier=hostile), HTML, NOW) for status in STATES]
-    shown += [pages.render(None, HTML, NOW), pages.render_tiers([TierLine(hostile, 1, 0, 1, 1)])]
+    shown = [pages.render_pay_page(replace(status, tier=hostile), HTML, NOW) for status in STATES]
+    shown += [pages.render_pay_page(None, HTML, NOW), pages.render_tiers([TierLine(hostile, 1, 0, 1, 1)])]
     for page in shown:
         text = text_of(page)
         assert "<img" not in text
@@ -279,7 +279,7 @@ def test_a_code_is_drawn_once_however_often_its_page_is_asked_for(monkeypatch: p
 def test_a_relay_that_sells_nothing_speaks_of_no_payment() -> None:
     page = PAGES.render_tiers([TierLine("/", 0, 16, 1_024, 256)]).body.decode()
     main = page[page.index("<main") :]
-    assert "There is no account." in main
+    assert "There are no accounts." in main
     assert "16 bits of proof of work" in main
     for word in ("invoice", "wallet", "Pay ", "paid"):
         assert word not in main

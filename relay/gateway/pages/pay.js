@@ -1,109 +1,109 @@
 "use strict";
-// Count down to the invoice's expiry, copy it, and follow the state of the note. The texts are the relay's: where the state
-// has changed, this asks for the page again and takes over its middle.
+// Count down to the invoice's expiry, copy the invoice, and follow the state of the note. The relay writes all texts: when the
+// state changes, this script fetches the page again and replaces its middle part.
 (() => {
-  const EVERY_MS = 2500;
-  const SELDOM_MS = 60000;
-  const PATIENCE_MS = 10000;
-  // A payment that was under way when its invoice expired may still be found: so many more looks are about an hour and a half.
-  const LAST_LOOKS = 90;
+  const POLL_INTERVAL_MS = 2500;
+  const MAX_POLL_INTERVAL_MS = 60000;
+  const REQUEST_TIMEOUT_MS = 10000;
+  // A payment that was under way when its invoice expired may still be found. So many more polls take about an hour and a half.
+  const MAX_UNKNOWN_POLLS = 90;
 
-  const find = (id) => document.getElementById(id);
-  let fruitless = 0; // looks in a row that found nothing, or nobody
-  let looking = false;
-  let nextLook = 0;
+  const byId = (id) => document.getElementById(id);
+  let failures = 0; // polls in a row that found no page, or no relay
+  let isPolling = false;
+  let nextPoll = 0;
   let countdown = 0;
 
-  const ask = (type) =>
+  const fetchPage = (type) =>
     fetch(location.href, {
       headers: { Accept: type },
       cache: "no-store",
       credentials: "omit",
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
 
-  function start() {
-    if (find("left")) startCountdown();
-    if (find("copy")) {
-      find("copy").addEventListener("click", copy);
-      find("copy").hidden = false;
+  function startPage() {
+    if (byId("left")) startCountdown();
+    if (byId("copy")) {
+      byId("copy").addEventListener("click", copyInvoice);
+      byId("copy").hidden = false;
     }
   }
 
-  // The reader's clock may be wrong, but it runs: only the seconds that are left come from the relay.
+  // The reader's clock may be wrong, but it runs at the right speed: the relay sends only the seconds that are left.
   function startCountdown() {
-    const end = Date.now() + 1000 * Number(find("left").dataset.seconds);
-    const tick = () => {
+    const end = Date.now() + 1000 * Number(byId("left").dataset.seconds);
+    const updateCountdown = () => {
       const seconds = Math.ceil((end - Date.now()) / 1000);
-      if (seconds <= 0) return expire();
-      find("left").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+      if (seconds <= 0) return expireInvoice();
+      byId("left").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     };
-    countdown = setInterval(tick, 1000);
-    tick();
+    countdown = setInterval(updateCountdown, 1000);
+    updateCountdown();
   }
 
-  // Nobody should pay it any more, even where the relay cannot be reached and the page stays as it is.
-  function expire() {
+  // Nobody should pay the invoice now, even if the relay cannot be reached and the page stays as it is.
+  function expireInvoice() {
     clearInterval(countdown);
-    find("state").textContent = find("left").dataset.expired;
-    find("left").parentElement.remove();
-    find("payable").remove();
-    look();
+    byId("state").textContent = byId("left").dataset.expired;
+    byId("left").parentElement.remove();
+    byId("payable").remove();
+    pollState();
   }
 
-  async function copy() {
-    const button = find("copy");
-    const invoice = find("invoice");
-    let told = button.dataset.copied;
+  async function copyInvoice() {
+    const button = byId("copy");
+    const invoice = byId("invoice");
+    let outcome = button.dataset.copied;
     try {
       await navigator.clipboard.writeText(invoice.textContent);
     } catch {
-      // Without TLS there is no clipboard (a relay on an onion address): the older way, or the reader's own keys.
+      // Without TLS, as on an onion address, there is no clipboard: use the older way, or let the reader copy by hand.
       getSelection().selectAllChildren(invoice);
-      if (!document.execCommand("copy")) told = button.dataset.selected;
+      if (!document.execCommand("copy")) outcome = button.dataset.selected;
     }
-    find("copied").textContent = told;
+    byId("copied").textContent = outcome;
   }
 
-  async function look() {
-    if (looking) return;
-    clearTimeout(nextLook);
-    looking = true;
+  async function pollState() {
+    if (isPolling) return;
+    clearTimeout(nextPoll);
+    isPolling = true;
     try {
-      const answer = await ask("application/json");
+      const answer = await fetchPage("application/json");
       if (![200, 202, 402, 404, 409].includes(answer.status)) throw new Error("the relay has no answer");
       const state = answer.status === 404 ? "unknown" : (await answer.json()).state;
-      if (state !== find("body").dataset.state) await show();
-      find("trouble").hidden = true;
-      fruitless = answer.status === 404 ? fruitless + 1 : 0;
+      if (state !== byId("body").dataset.state) await replaceBody();
+      byId("trouble").hidden = true;
+      failures = answer.status === 404 ? failures + 1 : 0;
     } catch {
-      // Whatever it was, the note is published without this page; ask again, and more and more seldom.
-      fruitless += 1;
-      find("trouble").hidden = fruitless < 2;
+      // Whatever failed, the note is published without this page. Poll again, at longer and longer intervals.
+      failures += 1;
+      byId("trouble").hidden = failures < 2;
     }
-    looking = false;
-    const state = find("body").dataset.state;
-    if (state === "published" || (state === "unknown" && fruitless > LAST_LOOKS)) return;
-    nextLook = setTimeout(look, Math.min(EVERY_MS * 2 ** fruitless, SELDOM_MS));
+    isPolling = false;
+    const state = byId("body").dataset.state;
+    if (state === "published" || (state === "unknown" && failures > MAX_UNKNOWN_POLLS)) return;
+    nextPoll = setTimeout(pollState, Math.min(POLL_INTERVAL_MS * 2 ** failures, MAX_POLL_INTERVAL_MS));
   }
 
-  async function show() {
-    const answer = await ask("text/html");
+  async function replaceBody() {
+    const answer = await fetchPage("text/html");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!page.getElementById("body")) throw new Error("the relay has no page");
     clearInterval(countdown);
-    const focused = find("body").contains(document.activeElement);
+    const focused = byId("body").contains(document.activeElement);
     document.title = page.title;
-    find("body").replaceWith(page.getElementById("body"));
-    find("state").textContent = page.getElementById("state").textContent;
-    if (focused) find("state").focus();
-    start();
+    byId("body").replaceWith(page.getElementById("body"));
+    byId("state").textContent = page.getElementById("state").textContent;
+    if (focused) byId("state").focus();
+    startPage();
   }
 
-  // Whoever comes back from the wallet should not have to wait.
+  // A reader who comes back from the wallet should not have to wait.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && find("body").dataset.state !== "published") look();
+    if (!document.hidden && byId("body").dataset.state !== "published") pollState();
   });
-  start();
-  nextLook = setTimeout(look, EVERY_MS);
+  startPage();
+  nextPoll = setTimeout(pollState, POLL_INTERVAL_MS);
 })();
