@@ -28,7 +28,7 @@ DEFAULT_CONFIG = Path("relay.toml")
 # A requirement of the extra, as an installed package states it: aiohttp<4,>=3.12; extra == 'server'.
 _SERVER_REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+)[^;]*;.*\bextra == ["']server["']""")
 
-Run: TypeAlias = Callable[[argparse.Namespace], int]
+RunCommand: TypeAlias = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; argparse itself exits on --help and on wrong usage."""
     try:
         try:
-            return _run(argv)
+            return _run_command(argv)
         finally:
             # Not left to Python's way out, after --help either: there a full disk can only be complained about.
             if sys.stdout is not None:  # closed from the start, as some supervisors do
@@ -63,15 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        _drop_output()
+        _discard_output()
         return 141
     except OSError as error:
-        _drop_output()
+        _discard_output()
         print(f"ringrelay: cannot read or write: {error.strerror or type(error).__name__}", file=sys.stderr)
         return 1
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run_command(argv: Sequence[str] | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A relay's answer in letters the terminal does not have must not end the program.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -79,7 +79,7 @@ def _run(argv: Sequence[str] | None) -> int:
         sys.stdin = io.TextIOWrapper(io.BytesIO())
     arguments = build_parser().parse_args(argv)
     try:
-        status: int = arguments.run(arguments)
+        status: int = arguments.run_command(arguments)
         return status
     except BadInput as fault:
         # A fault names the file that was given, which may have been the key itself.
@@ -87,7 +87,7 @@ def _run(argv: Sequence[str] | None) -> int:
         return 2
 
 
-def _drop_output() -> None:
+def _discard_output() -> None:
     # Python flushes stdout once more on its way out; let it write to nowhere instead of complaining.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -114,7 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_serve(commands: "Commands") -> None:
-    parser = _add_command(commands, "serve", "run the relay until it is told to stop", _serve)
+    parser = _add_command(commands, "serve", "run the relay until it is told to stop", _run_serve)
     parser.description = (
         "Run the relay until SIGINT or SIGTERM. On SIGHUP the tiers are read again from the configuration."
     )
@@ -122,13 +122,15 @@ def _add_serve(commands: "Commands") -> None:
 
 
 def _add_migrate(commands: "Commands") -> None:
-    parser = _add_command(commands, "migrate", "bring the database's tables up to date", _migrate)
+    parser = _add_command(commands, "migrate", "bring the database's tables up to date", _run_migrate)
     parser.description = "Apply the migrations the database lacks, and print their names. `serve` does so too."
     _add_config_option(parser)
 
 
 def _add_check_config(commands: "Commands") -> None:
-    parser = _add_command(commands, "check-config", "check the configuration and print what is in force", _check_config)
+    parser = _add_command(
+        commands, "check-config", "check the configuration and print what is in force", _run_check_config
+    )
     parser.description = (
         "Check the configuration file and the RELAY_* environment over it, and print what is in force, secrets hidden."
     )
@@ -137,40 +139,40 @@ def _add_check_config(commands: "Commands") -> None:
 
 
 def _add_keygen(commands: "Commands") -> None:
-    keygen.add_arguments(_add_command(commands, "keygen", "make a new key pair", keygen.run))
+    keygen.add_arguments(_add_command(commands, "keygen", "make a new key pair", keygen.run_keygen))
 
 
 def _add_ring(commands: "Commands") -> None:
-    ring.add_arguments(_add_command(commands, "ring", "make a ring file from keys, domains and lists", ring.run))
+    ring.add_arguments(_add_command(commands, "ring", "make a ring file from keys, domains and lists", ring.run_ring))
 
 
 def _add_sign(commands: "Commands") -> None:
-    parser = _add_command(commands, "sign", "make a note signed by one of a ring", sign.run)
+    parser = _add_command(commands, "sign", "make a note signed by one of a ring", sign.run_sign)
     parser.reads = "The message is read from stdin: ringrelay sign --ring ring.txt --key-file me.key < note.txt"
     sign.add_arguments(parser)
 
 
 def _add_publish(commands: "Commands") -> None:
-    parser = _add_command(commands, "publish", "send events to a relay", publish.run)
+    parser = _add_command(commands, "publish", "send events to a relay", publish.run_publish)
     parser.reads = publish.READS
     publish.add_arguments(parser)
 
 
 def _add_subscribe(commands: "Commands") -> None:
-    parser = _add_command(commands, "subscribe", "print a relay's notes, each verified here", subscribe.run)
+    parser = _add_command(commands, "subscribe", "print a relay's notes, each verified here", subscribe.run_subscribe)
     subscribe.add_arguments(parser)
 
 
 def _add_verify(commands: "Commands") -> None:
-    parser = _add_command(commands, "verify", "check a ring-signed note or a ring signature", verify.run)
+    parser = _add_command(commands, "verify", "check a ring-signed note or a ring signature", verify.run_verify)
     parser.reads = "The note is read from stdin: ringrelay verify < note.json"
     verify.add_arguments(parser)
 
 
-def _add_command(commands: "Commands", name: str, summary: str, run: Run) -> Parser:
+def _add_command(commands: "Commands", name: str, summary: str, run_command: RunCommand) -> Parser:
     # No abbreviations: an option added later must not change what somebody's script means.
     parser = commands.add_parser(name, help=summary, allow_abbrev=False)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run_command=run_command)
     return parser
 
 
@@ -217,7 +219,7 @@ def _read_default_config() -> str:
         raise BadInput(str(error)) from None
 
 
-def _serve(arguments: argparse.Namespace) -> int:
+def _run_serve(arguments: argparse.Namespace) -> int:
     _check_server_is_installed()
     loaded = _load_config(arguments.config)
     from relay import serve
@@ -227,7 +229,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     return serve.run(loaded, None if path is None else path.absolute())
 
 
-def _migrate(arguments: argparse.Namespace) -> int:
+def _run_migrate(arguments: argparse.Namespace) -> int:
     _check_server_is_installed()
     loaded = _load_config(arguments.config)
     from relay import serve
@@ -241,7 +243,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_config(arguments: argparse.Namespace) -> int:
+def _run_check_config(arguments: argparse.Namespace) -> int:
     _check_server_is_installed()
     from relay import config
 

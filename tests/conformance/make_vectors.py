@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from tests.conformance.negative import list_negative
@@ -32,7 +32,7 @@ def build() -> str:
 def explain(event: Event) -> str:
     """Return why a note is not valid; fail if it is."""
     try:
-        proof: Any = check_note(event)
+        proof: Any = verify_note(event)
     except Rejected as rejected:
         return str(rejected)
     raise AssertionError(f"a negative vector is valid, over {proof.signed_text!r}")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from relay.client.signing.envelope import mine
+from relay.client.signing.envelope import mine_nonce
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import Dialect, to_ring_id
@@ -121,7 +121,7 @@ def _bound(name: str, tags: list[list[str]], *, ring: Sequence[int] = RING, sign
 def _mined() -> Vector:
     vector = _bound("bound, sag, mined to 10 bits", list_bound_tags(RING))
     event: Event = vector["event"]
-    nonce = mine(event.pubkey, CREATED_AT, event.kind, event.tags, event.content, 10)
+    nonce = mine_nonce(event.pubkey, CREATED_AT, event.kind, event.tags, event.content, 10)
     return {**vector, "event": make_event(event.content, [*event.tags, nonce], event.kind)}
 
 

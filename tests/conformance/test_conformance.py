@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.limits import RingPolicy
 from relay.policy import rules
 from relay.protocol.event import Event, decode_event, encode_event
@@ -43,7 +43,7 @@ def to_event(vector: Json) -> Event:
 def verify_here(event: Event) -> Json:
     """Return what the relay's verifier finds, in the words of the vectors."""
     try:
-        found = check_note(event)
+        found = verify_note(event)
     except Rejected as rejected:
         return {"valid": False, "reason": str(rejected)}
     return {"valid": True, "ring_size": len(found.ring), **{name: getattr(found, name) for name in FIELDS}}

@@ -30,7 +30,7 @@ from nostr_sdk import (
     Timestamp,
 )
 
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.protocol.event import Event, decode_event
 from relay.protocol.refusal import Rejected
 from tests.support.client import as_json, to_json
@@ -177,7 +177,7 @@ async def test_a_ring_note_is_published_and_found_by_id_author_and_ring(database
         for filter_ in ({"ids": [note.id]}, {"authors": [note.pubkey]}, {"tag_R": [ring_id]}):
             found = await reader.fetch(**filter_)
             assert found == [as_json(note)]
-            proof = check_note(decode_event(json.dumps(found[0])))
+            proof = verify_note(decode_event(json.dumps(found[0])))
             assert proof.ring_id == ring_id
 
 
@@ -188,7 +188,7 @@ async def test_a_linkable_note_is_found_by_its_key_image(database18: dict[str, A
         await author.publish_all(first, second, make_ring_note(scope="poll", signer=3))
         found = await reader.fetch(tag_J=[key_image])
         assert {event["id"] for event in found} == {first.id, second.id}
-        assert {check_note(decode_event(json.dumps(event))).key_image for event in found} == {key_image}
+        assert {verify_note(decode_event(json.dumps(event))).key_image for event in found} == {key_image}
 
 
 async def test_ring_notes_are_found_and_followed_by_a_search(database18: dict[str, Any]) -> None:
@@ -210,7 +210,7 @@ async def test_a_ring_note_is_delivered_live_and_verifies(database18: dict[str, 
         await author.publish_all(note)
         received = await reader.next_new_event()
         assert json.loads(received.as_json()) == as_json(note)
-        check_note(decode_event(received.as_json()))
+        verify_note(decode_event(received.as_json()))
 
 
 async def test_a_note_changed_after_its_ring_signed_it_is_refused_and_does_not_verify(
@@ -222,7 +222,7 @@ async def test_a_note_changed_after_its_ring_signed_it_is_refused_and_does_not_v
         (found,) = await client.fetch()
         changed = sign_again(decode_event(json.dumps({**found, "content": "changed"})), KEYS[30], note.tags)
         with pytest.raises(Rejected):
-            check_note(changed)
+            verify_note(changed)
         assert (await client.publish(changed)).startswith("invalid: ")
 
 

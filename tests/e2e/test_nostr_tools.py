@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.protocol.event import Event, decode_event
 from tests.support import npm
 from tests.support.client import as_json, to_json
@@ -161,7 +161,7 @@ async def test_a_ring_note_is_published_and_found_by_id_author_and_ring(database
         for filter_ in ({"ids": [note.id]}, {"authors": [note.pubkey]}, {"#R": [ring_id]}):
             assert await client.fetch(filter_) == [as_json(note)]
         (found,) = (await client.ask("poolFetch", filter={"#R": [ring_id]}))["events"]
-        proof = check_note(decode_event(json.dumps(found)))
+        proof = verify_note(decode_event(json.dumps(found)))
         assert proof.ring_id == ring_id
 
 
@@ -172,7 +172,7 @@ async def test_a_linkable_note_is_found_by_its_key_image(database18: dict[str, A
         await client.publish_all(first, second, make_ring_note(scope="poll", signer=3))
         found = await client.fetch({"#J": [key_image]})
         assert set(list_ids(found)) == {first.id, second.id}
-        assert {check_note(decode_event(json.dumps(event))).key_image for event in found} == {key_image}
+        assert {verify_note(decode_event(json.dumps(event))).key_image for event in found} == {key_image}
 
 
 async def test_a_ring_note_is_delivered_live_over_another_connection(database18: dict[str, Any], node: str) -> None:
@@ -182,7 +182,7 @@ async def test_a_ring_note_is_delivered_live_over_another_connection(database18:
         assert await client.ask("poolPublish", event=as_json(note)) == {"ok": True, "reason": ""}
         received = await client.next_event("live")
         assert received == as_json(note)
-        check_note(decode_event(json.dumps(received)))
+        verify_note(decode_event(json.dumps(received)))
 
 
 async def test_a_refused_publish_is_rejected_with_our_reason(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.client.commands.publish_signed import MAX_ROUNDS
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.client.terminal.anonymity_notice import PAYMENT
 from relay.pricing.offer import Offer, encode_offer
 from relay.protocol import nip19
@@ -188,7 +188,7 @@ async def test_work_is_done_as_it_rises_and_then_the_note_is_paid_for(signing: t
     first, _, last = (decode_event(json.dumps(event)) for event in relay.events)
     assert (done.status, done.out) == (0, f"{last.id} accepted\n")
     assert count_leading_zero_bits(last.id) >= 11
-    assert check_note(last).signed_id == check_note(first).signed_id
+    assert verify_note(last).signed_id == verify_note(first).signed_id
     assert done.err.count(BOLT11) == 1
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.protocol import nip19
 from relay.protocol.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.client import Client
@@ -109,7 +109,7 @@ async def test_notes_in_the_forms_of_other_readers_are_published_and_verify(
         event = await fetch_only(url)
     assert done.status == 0
     assert "the ring signs the words only" in done.err
-    proof = check_note(decode_event(json.dumps(event)))
+    proof = verify_note(decode_event(json.dumps(event)))
     assert (proof.form, proof.signed_text) == (form, "said by one of us")
 
 

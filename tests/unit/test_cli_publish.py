@@ -16,8 +16,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 
-from relay.client.network.send import MAX_SHOWN_NOTICES
-from relay.client.signing.padding import FRAME_SIZES, encode_padded
+from relay.client.network.relay_connection import MAX_SHOWN_NOTICES
+from relay.client.signing.padding import PADDED_SIZES, encode_padded
 from relay.client.terminal.notices import to_printable
 from relay.protocol.event import Event, encode_event
 from tests.support.tls import make_tls
@@ -142,7 +142,7 @@ async def test_what_travels_has_one_of_four_sizes() -> None:
     events = [make_event(number, "é" * size) for number, size in enumerate((0, 3_000, 20_000, 100_000), start=1)]
     async with run_relay(answer_with(True, "")) as relay:
         await publish(relay.url, to_lines(*events))
-    assert [len(frame.encode()) for frame in relay.frames] == list(FRAME_SIZES)
+    assert [len(frame.encode()) for frame in relay.frames] == list(PADDED_SIZES)
 
 
 async def test_padding_can_be_left_out_with_a_warning() -> None:
@@ -152,12 +152,12 @@ async def test_padding_can_be_left_out_with_a_warning() -> None:
     assert "size" in finished.err
 
 
-@pytest.mark.parametrize("size", FRAME_SIZES)
+@pytest.mark.parametrize("size", PADDED_SIZES)
 def test_a_frame_that_just_fits_is_not_padded_further(size: int) -> None:
     bare = len(encode_padded(make_event(content=""), is_padded=False))
     assert len(encode_padded(make_event(content="x" * (size - bare)))) == size
     larger = encode_padded(make_event(content="x" * (size - bare + 1)))
-    assert len(larger) == (4 * size if size < FRAME_SIZES[-1] else size + 1)
+    assert len(larger) == (4 * size if size < PADDED_SIZES[-1] else size + 1)
 
 
 async def test_a_refusal_is_reported_and_explained_once_and_the_status_is_1() -> None:
@@ -286,7 +286,7 @@ async def test_a_note_that_padding_made_too_big_may_be_sent_without() -> None:
     async with run_relay(close_as_too_big) as relay:
         finished = await publish(relay.url, to_lines(make_event(1), make_event(2)))
     bare = len(encode_padded(make_event(), is_padded=False))
-    assert finished.err.count(f"try --no-padding, which sends {bare} bytes, not {FRAME_SIZES[0]}") == 1
+    assert finished.err.count(f"try --no-padding, which sends {bare} bytes, not {PADDED_SIZES[0]}") == 1
 
 
 @pytest.mark.parametrize(("size", "options"), [(300_000, ()), (10, ("--no-padding",))])
@@ -299,7 +299,7 @@ async def test_a_note_too_big_by_itself_is_to_be_shortened(size: int, options: t
 
 async def test_a_message_beyond_the_largest_size_is_warned_about() -> None:
     async with run_relay(answer_with(True, "")) as relay:
-        finished = await publish(relay.url, to_lines(make_event(content="x" * FRAME_SIZES[-1])))
+        finished = await publish(relay.url, to_lines(make_event(content="x" * PADDED_SIZES[-1])))
     assert finished.status == 0
     assert "are not padded" in finished.err
 

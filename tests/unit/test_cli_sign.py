@@ -16,8 +16,8 @@ from relay.cli import main
 from relay.client.commands.sign import MAX_MESSAGE_BYTES
 from relay.client.commands.sign_options import HOUR_S, MAX_BACKDATE_S, pick_time
 from relay.client.signing import keys
-from relay.client.signing.verify_event import check_note
-from relay.client.terminal.anonymity_notice import STILL_GIVES_YOU_AWAY
+from relay.client.signing.verify_event import verify_note
+from relay.client.terminal.anonymity_notice import ANONYMITY_NOTICE
 from relay.client.terminal.bad_input import BadInput
 from relay.protocol import nip19
 from relay.protocol.event import Event, count_leading_zero_bits, decode_event, find_tag
@@ -94,7 +94,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
 
 
 def prove(note: Event) -> RingProof:
-    return check_note(note)
+    return verify_note(note)
 
 
 def test_the_note_proves_that_one_of_the_ring_wrote_it(sign: Sign) -> None:
@@ -437,7 +437,7 @@ def test_a_secret_key_typed_anywhere_else_is_not_repeated(
 def test_what_still_gives_an_author_away_is_explained_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["sign", "--explain"])
-    assert capsys.readouterr().out == STILL_GIVES_YOU_AWAY
+    assert capsys.readouterr().out == ANONYMITY_NOTICE
 
 
 @pytest.mark.parametrize(("options", "is_shown"), [((), True), (("--quiet",), False)])
@@ -452,7 +452,7 @@ def test_at_a_terminal_what_gives_an_author_away_is_shown_before_each_note(
         shown = b""
         while b"the end" not in shown:
             shown += os.read(ours, 4096)
-        assert (STILL_GIVES_YOU_AWAY.splitlines()[0].encode() in shown) is is_shown
+        assert (ANONYMITY_NOTICE.splitlines()[0].encode() in shown) is is_shown
         assert decode_event(done.stdout).content == "hello"
     os.close(ours)
     os.close(theirs)

@@ -26,7 +26,7 @@ def test_the_refusals_known_by_their_words_are_this_relays() -> None:
 
 @pytest.mark.parametrize("prefix", list(Prefix))
 def test_every_standard_prefix_is_explained(prefix: Prefix) -> None:
-    assert advice.advise(f"{prefix}: because")
+    assert advice.find_advice(f"{prefix}: because")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_every_standard_prefix_is_explained(prefix: Prefix) -> None:
     ],
 )
 def test_the_author_of_an_answer_or_a_text_is_told_what_this_program_can_do(text: str, said: str) -> None:
-    assert said in str(advice.advise(text))
+    assert said in str(advice.find_advice(text))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,6 @@ def test_the_author_of_an_answer_or_a_text_is_told_what_this_program_can_do(text
     ],
 )
 def test_the_bits_that_a_refusal_asks_for_are_found(reason: str, bits: int | None) -> None:
-    assert advice.find_bits(reason) == bits
+    assert advice.find_pow_bits(reason) == bits
     if bits is not None:
-        assert f"--pow {bits}" in str(advice.advise(reason))
+        assert f"--pow {bits}" in str(advice.find_advice(reason))

@@ -10,7 +10,7 @@ from relay.client.commands.publish_signed import MAX_UNASKED_S
 from relay.client.signing.bound_form import make_bound_note
 from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import USUAL_POW_BITS, estimate_work_s, sign_event_again
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.policy.tiers import DEFAULT_TIERS
 from relay.protocol.event import Event, count_leading_zero_bits
 from tests.support.events import KEYS, make_ring_note, pubkey_of
@@ -26,7 +26,7 @@ def test_a_note_mined_again_is_the_same_to_its_ring() -> None:
     assert [tag for tag in again.tags if tag[0] != "nonce"] == [tag for tag in note.tags if tag[0] != "nonce"]
     assert sum(tag[0] == "nonce" for tag in again.tags) == 1
     assert again.pubkey == pubkey_of(author)
-    assert check_note(again).signed_id == check_note(note).signed_id
+    assert verify_note(again).signed_id == verify_note(note).signed_id
 
 
 def test_the_work_done_unasked_is_less_for_a_long_note() -> None:
@@ -48,7 +48,7 @@ def test_sixteen_bits_for_a_ring_of_a_hundred_take_seconds_and_leave_what_the_ri
         assert count_leading_zero_bits(mined.id) >= 16
         assert [tag[0] for tag in mined.tags].index("nonce") == len(mined.tags) - 1
         assert mined.tags[:-1] == note.tags
-        assert check_note(mined).signed_id == check_note(note).signed_id
+        assert verify_note(mined).signed_id == verify_note(note).signed_id
     assert statistics.median(seconds) < SIXTEEN_BITS_S
 
 

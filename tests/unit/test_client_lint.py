@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.client.signing.lint import SMALL_RING, lint
+from relay.client.signing.lint import SMALL_RING, lint_ring
 from relay.client.signing.ring_file import NEVER, Entry
 
 OWN = bytes([1]) * 32
@@ -15,22 +15,22 @@ def make_ring(own: str | None, *others: str | None) -> list[Entry]:
 
 
 def test_a_ring_of_ten_of_whom_nothing_is_known_is_let_pass() -> None:
-    assert lint(make_ring(None)[:SMALL_RING], OWN) == []
+    assert lint_ring(make_ring(None)[:SMALL_RING], OWN) == []
 
 
 def test_a_ring_of_fewer_than_ten_is_small() -> None:
-    (warning,) = lint(make_ring(None)[: SMALL_RING - 1], OWN)
+    (warning,) = lint_ring(make_ring(None)[: SMALL_RING - 1], OWN)
     assert "a ring of 9 hides you among 8 other members only" in warning
 
 
 def test_a_ring_of_one_is_no_ring() -> None:
-    (warning,) = lint(make_ring(None)[:1])
+    (warning,) = lint_ring(make_ring(None)[:1])
     assert "a ring of one hides nobody" in warning
 
 
 @pytest.mark.parametrize(("others", "said"), [((NEVER,), "1 of the ring's"), ((NEVER, NEVER), "2 of the ring's")])
 def test_keys_that_were_never_seen_are_counted_without_the_signers(others: tuple[str, ...], said: str) -> None:
-    (warning,) = lint(make_ring(NEVER, *others, "2021-Q1"), OWN)
+    (warning,) = lint_ring(make_ring(NEVER, *others, "2021-Q1"), OWN)
     assert warning.startswith(said)
     assert "hides nobody" in warning
 
@@ -44,7 +44,7 @@ def test_keys_that_were_never_seen_are_counted_without_the_signers(others: tuple
     ],
 )
 def test_a_signers_key_that_stands_out_is_warned_about(own: str, others: tuple[str, ...], said: str) -> None:
-    assert any(said in warning for warning in lint(make_ring(own, *others), OWN))
+    assert any(said in warning for warning in lint_ring(make_ring(own, *others), OWN))
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_a_signers_key_that_stands_out_is_warned_about(own: str, others: tuple[s
     [("2024-Q1", ("2024-Q1",)), ("2021-Q1", ("2024-Q1", "2020-Q4")), (None, ("2021-Q1",)), ("2024-Q1", (None,))],
 )
 def test_a_signers_key_that_does_not_stand_out_is_let_pass(own: str | None, others: tuple[str | None, ...]) -> None:
-    assert lint(make_ring(own, *others), OWN) == []
+    assert lint_ring(make_ring(own, *others), OWN) == []
 
 
 def test_without_the_signers_key_nothing_is_said_of_it() -> None:
-    assert lint(make_ring("2024-Q1", "2021-Q1")) == []
+    assert lint_ring(make_ring("2024-Q1", "2021-Q1")) == []

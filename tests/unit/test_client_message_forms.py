@@ -11,7 +11,7 @@ from coincurve import PrivateKey
 from relay.client.signing import keys
 from relay.client.signing.draft import Draft
 from relay.client.signing.message_forms import make_message_note
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.protocol import nip19
 from relay.protocol.event import Event, count_leading_zero_bits, find_tag
 from relay.protocol.refusal import Rejected
@@ -72,7 +72,7 @@ def test_the_ring_signed_the_words(form: Form, scheme: Scheme, scope: str | None
 @pytest.mark.parametrize("form", MESSAGE_FORMS)
 @pytest.mark.parametrize(("scheme", "scope"), [(Scheme.SAG, None), (Scheme.BLSAG, "poll")])
 def test_a_reader_of_the_form_finds_what_was_signed(form: Form, scheme: Scheme, scope: str | None) -> None:
-    proof = check_note(make(form, scheme=scheme, scope=scope))
+    proof = verify_note(make(form, scheme=scheme, scope=scope))
     assert (proof.form, proof.scheme, proof.scope, proof.binding) == (form, scheme, scope, "message")
     assert (proof.signed_text, list(proof.ring)) == (WORDS, MEMBERS)
 
@@ -109,7 +109,7 @@ def test_a_text_that_readers_would_strip_is_not_signed_in_the_text_form(content:
 )
 def test_a_text_that_is_mistaken_for_its_ring_is_found_out_by_reading_it_back(content: str) -> None:
     try:
-        proof = check_note(make(Form.TEXT, content=content))
+        proof = verify_note(make(Form.TEXT, content=content))
     except Rejected:
         return
     assert proof.signed_text == content

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.client.signing import keys
-from relay.client.signing.ring_file import NEVER, Entry, read_ring, write_line
+from relay.client.signing.ring_file import NEVER, Entry, format_entry, read_ring
 from relay.client.terminal.bad_input import BadInput
 
 # The example of NIP-19.
@@ -86,10 +86,10 @@ def test_a_missing_or_binary_ring_file_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_known_of_a_member_is_read_back_as_it_was_written(tmp_path: Path, entry: Entry) -> None:
-    assert read_ring(write(tmp_path / "ring.txt", write_line(entry))) == (entry,)
+    assert read_ring(write(tmp_path / "ring.txt", format_entry(entry))) == (entry,)
 
 
 def test_a_strangers_name_can_neither_steer_a_terminal_nor_end_the_line() -> None:
-    line = write_line(Entry(make_key(1), "x\x1b[31m\n" + NPUB))
+    line = format_entry(Entry(make_key(1), "x\x1b[31m\n" + NPUB))
     assert "\x1b" not in line
     assert "\n" not in line

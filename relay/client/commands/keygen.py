@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the secret key to this new file, mode 0600")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_keygen(arguments: argparse.Namespace) -> int:
     """Make a key pair and hand both halves out. Raises BadInput."""
     secret = keys.make_secret_key()
     npub = nip19.encode_npub(keys.to_public_key(secret))

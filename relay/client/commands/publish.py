@@ -14,12 +14,12 @@ from relay.client.commands import sign_options
 from relay.client.commands.publish_signed import sign_and_publish
 from relay.client.network import pay, route
 from relay.client.network.connect import NOT_A_URL, check_url
-from relay.client.network.deliver import Reporter, find_status, send_all, warn_of_size
-from relay.client.network.send import Destination
+from relay.client.network.deliver import Reporter, find_exit_status, send_events, warn_of_size
+from relay.client.network.relay_connection import Destination
 from relay.client.signing import keys
 from relay.client.terminal import anonymity_notice
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import tell, warn
+from relay.client.terminal.notices import print_notice, print_warning
 from relay.protocol.event import Event, decode_event
 
 MAX_LINE_BYTES = 16 * 2**20
@@ -65,7 +65,7 @@ exit status: 0 all accepted, or with --invoice-only accepted or priced; 1 some r
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ringrelay publish`."""
     parser.description = _DESCRIPTION
-    parser.epilog = anonymity_notice.STILL_GIVES_YOU_AWAY
+    parser.epilog = anonymity_notice.ANONYMITY_NOTICE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("url", metavar="URL", help="the relay's address, ws://... or wss://...")
     parser.add_argument("--no-padding", action="store_true", help="for relays that refuse padded messages as too long")
@@ -76,12 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sign_options.add_note_arguments(note, is_ring_required=False)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_publish(arguments: argparse.Namespace) -> int:
     """Send what stdin holds: events, or with --ring the words of a note to sign. Raises BadInput."""
     destination = _read_destination(arguments)
     terms = pay.read_terms(arguments)
     if arguments.no_padding:
-        warn("--no-padding shows the size of the note to whoever watches the line")
+        print_warning("--no-padding shows the size of the note to whoever watches the line")
     if arguments.ring is not None:
         return sign_and_publish(arguments, destination, terms)
     _check_no_note_options(arguments)
@@ -108,10 +108,10 @@ def _publish_events(destination: Destination, terms: pay.PaymentTerms) -> int:
     if not events:
         raise BadInput("no event on stdin: pipe one in, for example from `ringrelay sign`")
     if len(events) > 1:
-        warn("the relay sees that these events come from one place; to keep notes apart, publish one a run")
+        print_warning("the relay sees that these events come from one place; to keep notes apart, publish one a run")
     warn_of_size(events)
-    answers = asyncio.run(send_all(destination, events, terms, Reporter(terms.is_invoice_only).report))
-    return max(find_status(answers), 0 if is_clean else 1)
+    answers = asyncio.run(send_events(destination, events, terms, Reporter(terms.is_invoice_only).report_result))
+    return max(find_exit_status(answers), 0 if is_clean else 1)
 
 
 def _read_events() -> tuple[list[Event], bool]:
@@ -133,9 +133,9 @@ def _read_events() -> tuple[list[Event], bool]:
         except BadInput as fault:
             faults += 1
             if faults <= _MAX_SHOWN_FAULTS:
-                tell(f"line {number}: {fault}")
+                print_notice(f"line {number}: {fault}")
     if faults > _MAX_SHOWN_FAULTS:
-        tell(f"{faults - _MAX_SHOWN_FAULTS} more lines: not sent")
+        print_notice(f"{faults - _MAX_SHOWN_FAULTS} more lines: not sent")
     return events, faults == 0
 
 

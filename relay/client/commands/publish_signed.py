@@ -11,16 +11,16 @@ from coincurve import PrivateKey
 
 from relay.client.commands.sign import read_message
 from relay.client.commands.sign_options import read_draft
-from relay.client.network.deliver import Reporter, find_status, send_all, warn_of_size
+from relay.client.network.deliver import Reporter, find_exit_status, send_events, warn_of_size
 from relay.client.network.pay import PaymentTerms
-from relay.client.network.send import Destination, PublishResult
-from relay.client.signing.advice import find_bits
+from relay.client.network.relay_connection import Destination, PublishResult
+from relay.client.signing.advice import find_pow_bits
 from relay.client.signing.compose import make_note
 from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import MAX_POW_BITS, describe_work, estimate_work_s, sign_event_again
 from relay.client.terminal import anonymity_notice
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import tell
+from relay.client.terminal.notices import print_notice
 from relay.protocol.event import Event, count_leading_zero_bits, decode_event
 from relay.verify.message_only import TEXT_NOTE
 
@@ -32,28 +32,28 @@ MAX_ROUNDS = 4
 
 def sign_and_publish(arguments: argparse.Namespace, destination: Destination, terms: PaymentTerms) -> int:
     """Sign the words on stdin, send the note, mine and send again if the relay asks for it, and pay. Raises BadInput."""
-    anonymity_notice.show(arguments.quiet)
+    anonymity_notice.print_anonymity_notice(arguments.quiet)
     author = PrivateKey()
     draft = read_draft(arguments, read_message)
-    _refuse_signed(draft)
+    _refuse_signed_event(draft)
     note = make_note(draft, author)
     warn_of_size([note])
-    answer = _send(destination, note, terms)
+    answer = _send_note(destination, note, terms)
     retry_budget_s = MAX_UNASKED_S
     for _ in range(MAX_ROUNDS):
         bits = _find_asked_bits(answer, note)
         if bits is None or estimate_work_s(note.content, bits) > retry_budget_s:
             break
         retry_budget_s -= estimate_work_s(note.content, bits)
-        tell(f"the relay asks for {bits} bits of proof of work: mining, {describe_work(note.content, bits)}")
+        print_notice(f"the relay asks for {bits} bits of proof of work: mining, {describe_work(note.content, bits)}")
         note = sign_event_again(note, author, bits)
         # Another connection, and through Tor another circuit: none stands open, waiting, while this machine mines.
-        answer = _send(destination, note, terms)
-    _report(note, answer, Reporter(terms.is_invoice_only))
-    return find_status([answer])
+        answer = _send_note(destination, note, terms)
+    _report_result(note, answer, Reporter(terms.is_invoice_only))
+    return find_exit_status([answer])
 
 
-def _refuse_signed(draft: Draft) -> None:
+def _refuse_signed_event(draft: Draft) -> None:
     """Refuse to sign an event's JSON as words, which could not be taken back; in other kinds it may belong. Raises BadInput."""
     if draft.kind != TEXT_NOTE:
         return
@@ -64,14 +64,14 @@ def _refuse_signed(draft: Draft) -> None:
     raise BadInput("what stdin holds is signed already: leave --ring out, and it is sent as it is")
 
 
-def _send(destination: Destination, note: Event, terms: PaymentTerms) -> PublishResult:
-    (answer,) = asyncio.run(send_all(destination, [note], terms, lambda _, __: None))
+def _send_note(destination: Destination, note: Event, terms: PaymentTerms) -> PublishResult:
+    (answer,) = asyncio.run(send_events(destination, [note], terms, lambda _, __: None))
     return answer
 
 
 def _find_asked_bits(answer: PublishResult, note: Event) -> int | None:
     """Return how many bits of work more than the note has the relay asks for, None where mining is no answer."""
-    bits = find_bits(answer.text) if answer.outcome == "refused" else None
+    bits = find_pow_bits(answer.text) if answer.outcome == "refused" else None
     return bits if bits is not None and bits > _count_committed_bits(note) else None
 
 
@@ -81,16 +81,16 @@ def _count_committed_bits(note: Event) -> int:
     return min(*targets, count_leading_zero_bits(note.id)) if targets else 0
 
 
-def _report(note: Event, answer: PublishResult, reporter: Reporter) -> None:
+def _report_result(note: Event, answer: PublishResult, reporter: Reporter) -> None:
     asked = _find_asked_bits(answer, note)
     if asked is not None and asked <= MAX_POW_BITS:
         reporter.print_line(note, answer)
-        tell(
+        print_notice(
             f"pow: so much work is not done unasked: add --pow {asked}, {describe_work(note.content, asked)}, or try another relay"
         )
         return
-    reporter.report(note, answer)
+    reporter.report_result(note, answer)
     if answer.outcome == "unanswered":
-        tell(
+        print_notice(
             f"the relay may have kept it: ask with `ringrelay subscribe URL --stored --id {note.id}` before you sign anew"
         )

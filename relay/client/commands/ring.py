@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from relay.client.network import key_age, lists, nip05, route
-from relay.client.network.connect import check_url, connect
-from relay.client.network.request import MAX_MESSAGE_BYTES
+from relay.client.network.connect import check_url, open_websocket
 from relay.client.network.route import Tor
+from relay.client.network.subscription import MAX_MESSAGE_BYTES
 from relay.client.signing import keys, ring_file
-from relay.client.signing.lint import lint
+from relay.client.signing.lint import lint_ring
 from relay.client.signing.ring_file import Entry
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import tell, to_printable, warn
+from relay.client.terminal.notices import print_notice, print_warning, to_printable
 from relay.verify.claim import MAX_RING
 
 # A list of faults that is longer tells nobody more.
@@ -39,26 +39,26 @@ exit status: 0 done, 1 some keys were left out, 2 wrong usage, or a source that 
 
 
 @dataclass
-class _Ring:
+class _RingBuilder:
     """Gather members and faults; the first that says a thing of a key is believed."""
 
     entries: dict[bytes, Entry] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
-    def add(self, entry: Entry) -> None:
+    def add_entry(self, entry: Entry) -> None:
         known = self.entries.get(entry.key, entry)
         self.entries[entry.key] = replace(known, name=known.name or entry.name, seen=known.seen or entry.seen)
         if len(self.entries) > MAX_RING:
             raise BadInput(f"the ring has more than {MAX_RING} members: take fewer sources")
 
-    def add_text(self, text: object, name: str, where: str) -> None:
+    def add_key(self, text: object, name: str, where: str) -> None:
         """Add a key as a stranger wrote it."""
         try:
             key = keys.parse_public_key(text if isinstance(text, str) else "")
         except BadInput as fault:
             self.faults.append(f"{where}: {fault}")
         else:
-            self.add(Entry(key, name))
+            self.add_entry(Entry(key, name))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,97 +94,99 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     route.add_arguments(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_ring(arguments: argparse.Namespace) -> int:
     """Gather, check, warn, print. Raises BadInput."""
     tor, timeout_s = route.read_tor(arguments), route.read_timeout(arguments)
-    wanted = _read_wanted(arguments, tor)
-    ring = _Ring()
+    addresses = _read_list_addresses(arguments, tor)
+    ring = _RingBuilder()
     for source in arguments.sources:
         _add_source(ring, source)
-    for place in [nip05.parse_place(text) for text in arguments.from_nip05]:
-        _add_names(ring, place, timeout_s, tor)
-    for url, which in wanted:
-        _add_list(ring, url, which, timeout_s, tor)
-    _tell_faults(ring.faults)
+    for identifier in [nip05.parse_identifier(text) for text in arguments.from_nip05]:
+        _add_names(ring, identifier, timeout_s, tor)
+    for url, address in addresses:
+        _add_list(ring, url, address, timeout_s, tor)
+    _print_faults(ring.faults)
     if not ring.entries:
         raise BadInput("no keys: name npubs, files or sources, as `ringrelay ring --help` shows")
     if arguments.check_on is not None:
-        _check(ring, arguments.check_on, timeout_s, tor)
+        _add_key_ages(ring, arguments.check_on, timeout_s, tor)
     members = [ring.entries[key] for key in sorted(ring.entries)]
-    for weakness in lint(members):
-        warn(weakness)
-    print("\n".join(map(ring_file.write_line, members)))
+    for weakness in lint_ring(members):
+        print_warning(weakness)
+    print("\n".join(map(ring_file.format_entry, members)))
     return 1 if ring.faults else 0
 
 
-def _read_wanted(arguments: argparse.Namespace, tor: Tor | None) -> list[tuple[str, lists.ListAddress]]:
+def _read_list_addresses(arguments: argparse.Namespace, tor: Tor | None) -> list[tuple[str, lists.ListAddress]]:
     """Return all lists to ask relays for; whatever is wrong with the options is said before anybody is asked."""
     asked = [(url, npub, str(lists.FOLLOWS)) for url, npub in arguments.from_follows] + arguments.from_list
-    wanted = [(url, lists.parse_wanted(npub, kind)) for url, npub, kind in asked]
-    for url in [*(url for url, _ in wanted), *([arguments.check_on] if arguments.check_on is not None else [])]:
+    addresses = [(url, lists.parse_list_address(npub, kind)) for url, npub, kind in asked]
+    for url in [*(url for url, _ in addresses), *([arguments.check_on] if arguments.check_on is not None else [])]:
         check_url(url, tor)
-    return wanted
+    return addresses
 
 
-def _add_source(ring: _Ring, source: str) -> None:
+def _add_source(ring: _RingBuilder, source: str) -> None:
     if source == "-":
         _add_lines(ring, ring_file.read_ring_stdin(), "stdin")
     elif keys.could_be_key(source):
-        ring.add_text(source, "", "a key on the command line")
+        ring.add_key(source, "", "a key on the command line")
     elif "@" in source and not Path(source).exists():
         raise BadInput(f"{source}: no such file; for the key that a domain gives a name: --from-nip05 {source}")
     else:
         _add_lines(ring, keys.read_ring_text(Path(source)), source)
 
 
-def _add_lines(ring: _Ring, text: str, where: str) -> None:
+def _add_lines(ring: _RingBuilder, text: str, where: str) -> None:
     for number, entry in ring_file.parse_ring(text):
         if isinstance(entry, BadInput):
             ring.faults.append(f"{where}, line {number}: {entry}")
         else:
-            ring.add(entry)
+            ring.add_entry(entry)
 
 
-def _add_names(ring: _Ring, place: nip05.Place, timeout_s: float, tor: Tor | None) -> None:
-    names = nip05.fetch_names(place, timeout_s, tor)
+def _add_names(ring: _RingBuilder, identifier: nip05.Identifier, timeout_s: float, tor: Tor | None) -> None:
+    names = nip05.fetch_names(identifier, timeout_s, tor)
     if not names:
-        raise BadInput(f"{place.domain} knows no such name: check it, or leave it out to take all names")
+        raise BadInput(f"{identifier.domain} knows no such name: check it, or leave it out to take all names")
     for name, key in names.items():
         # What is no name of NIP-05 might look like something this program writes behind a key.
-        comment = f"{name}@{place.domain}" if nip05.is_name(name) else ""
-        ring.add_text(key, comment, f"{to_printable(name)}@{place.domain}")
-    tell(f"{len(names)} {'name' if len(names) == 1 else 'names'} from {place.domain}")
+        comment = f"{name}@{identifier.domain}" if nip05.is_name(name) else ""
+        ring.add_key(key, comment, f"{to_printable(name)}@{identifier.domain}")
+    print_notice(f"{len(names)} {'name' if len(names) == 1 else 'names'} from {identifier.domain}")
 
 
-def _add_list(ring: _Ring, url: str, wanted: lists.ListAddress, timeout_s: float, tor: Tor | None) -> None:
-    async def fetch() -> list[str]:
-        connection = await connect(url, timeout_s, tor, MAX_MESSAGE_BYTES)
+def _add_list(ring: _RingBuilder, url: str, address: lists.ListAddress, timeout_s: float, tor: Tor | None) -> None:
+    async def fetch_keys() -> list[str]:
+        connection = await open_websocket(url, timeout_s, tor, MAX_MESSAGE_BYTES)
         try:
-            return lists.list_keys(await lists.fetch_list(connection, wanted, timeout_s))
+            return lists.list_keys(await lists.fetch_list(connection, address, timeout_s))
         finally:
             await connection.close()
 
-    found = asyncio.run(fetch())
+    found = asyncio.run(fetch_keys())
     for number, key in enumerate(found, start=1):
-        ring.add_text(key, "", f"the list from the relay, entry {number}")
-    tell(f"{len(found)} keys from a list of kind {wanted.kind}")
+        ring.add_key(key, "", f"the list from the relay, entry {number}")
+    print_notice(f"{len(found)} keys from a list of kind {address.kind}")
 
 
-def _check(ring: _Ring, url: str, timeout_s: float, tor: Tor | None) -> None:
-    async def find() -> dict[bytes, str]:
-        connection = await connect(url, timeout_s, tor, MAX_MESSAGE_BYTES)
+def _add_key_ages(ring: _RingBuilder, url: str, timeout_s: float, tor: Tor | None) -> None:
+    async def fetch_ages() -> dict[bytes, str]:
+        connection = await open_websocket(url, timeout_s, tor, MAX_MESSAGE_BYTES)
         try:
-            return await key_age.find_sightings(connection, list(ring.entries), int(time.time()), timeout_s)
+            return await key_age.find_key_ages(connection, list(ring.entries), int(time.time()), timeout_s)
         finally:
             await connection.close()
 
-    warn("--check-on shows this ring to the relay: do not publish a note of it there soon, nor from this address")
-    for key, seen in asyncio.run(find()).items():
+    print_warning(
+        "--check-on shows this ring to the relay: do not publish a note of it there soon, nor from this address"
+    )
+    for key, seen in asyncio.run(fetch_ages()).items():
         ring.entries[key] = replace(ring.entries[key], seen=seen)
 
 
-def _tell_faults(faults: list[str]) -> None:
+def _print_faults(faults: list[str]) -> None:
     for fault in faults[:_MAX_SHOWN_FAULTS]:
-        tell(f"left out: {fault}")
+        print_notice(f"left out: {fault}")
     if len(faults) > _MAX_SHOWN_FAULTS:
-        tell(f"left out: {len(faults) - _MAX_SHOWN_FAULTS} more")
+        print_notice(f"left out: {len(faults) - _MAX_SHOWN_FAULTS} more")

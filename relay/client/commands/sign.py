@@ -43,15 +43,15 @@ or a poll with --open for all to answer, and read the numbers ring by ring. A po
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ringrelay sign`."""
     parser.description = _DESCRIPTION
-    parser.epilog = anonymity_notice.STILL_GIVES_YOU_AWAY
+    parser.epilog = anonymity_notice.ANONYMITY_NOTICE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_note_arguments(parser, is_ring_required=True)
     anonymity_notice.add_arguments(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_sign(arguments: argparse.Namespace) -> int:
     """Sign, check what was signed, print it. Raises BadInput."""
-    anonymity_notice.show(arguments.quiet)
+    anonymity_notice.print_anonymity_notice(arguments.quiet)
     note = make_note(read_draft(arguments, read_message), PrivateKey())
     sys.stdout.buffer.write(encode_event(note) + b"\n")
     return 0

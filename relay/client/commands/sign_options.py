@@ -14,7 +14,7 @@ from relay.client.signing.envelope import MAX_POW_BITS, USUAL_POW_BITS
 from relay.client.signing.ring_file import read_ring
 from relay.client.signing.risks import check_ring, check_words
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import warn
+from relay.client.terminal.notices import print_warning
 from relay.protocol.event import MAX_TIMESTAMP
 from relay.protocol.ring_terms import MAX_FLAG_BYTES, Form, Scheme
 from relay.verify.message_only import TEXT_NOTE
@@ -110,7 +110,7 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     content = arguments.message if arguments.message is not None else read_message()
     check_words(content, arguments.kind, tags, arguments.scope, secret)
     if "\r\n" in content:
-        warn(
+        print_warning(
             "the message has line ends as Windows writes them, which tell of your machine: take them out (tr -d '\\r')"
         )
     created_at = _choose_time(arguments.created_at, arguments.now)
@@ -140,7 +140,7 @@ def _choose_time(given: int | None, is_now: bool) -> int:
     if given is not None:
         return given
     if is_now:
-        warn("--now puts the true time on the note: whoever knows when you were at the keyboard can use it")
+        print_warning("--now puts the true time on the note: whoever knows when you were at the keyboard can use it")
         return int(time.time())
     return pick_time(int(time.time()))
 
@@ -175,7 +175,7 @@ def _check_form(form: Form, kind: int) -> None:
         return
     if kind != TEXT_NOTE:
         raise BadInput(f"--form {form} is for text notes: leave --kind out, or sign a bound note")
-    warn(
+    print_warning(
         f"with --form {form} the ring signs the words only: whoever re-posts them can change kind, key, time and tags. "
         "Where the reader knows bound notes, leave --form out"
     )

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from relay.client.commands import subscribe_options
 from relay.client.network import route
-from relay.client.network.connect import check_url, connect
-from relay.client.network.request import Signal, listen
+from relay.client.network.connect import check_url, open_websocket
 from relay.client.network.route import Tor
-from relay.client.signing.verify_event import check_event
+from relay.client.network.subscription import Signal, stream_events
+from relay.client.signing.verify_event import verify_event
 from relay.client.terminal import format_note
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import tell
+from relay.client.terminal.notices import print_notice
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 
@@ -45,51 +45,51 @@ exit status: 0 all were genuine, 1 some were not, 2 wrong usage, no connection, 
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class _Printer:
     """How events are shown, and count those that are not, by reason."""
 
-    wanted: list["AskedFilter"]
+    asked: list["AskedFilter"]
     is_json: bool
     shows_plain: bool
     refused: Counter[str] = field(default_factory=Counter)
     hidden: Counter[str] = field(default_factory=Counter)
 
-    def take(self, found: Event | Signal) -> None:
+    def print_event(self, found: Event | Signal) -> None:
         """Verify an event and print it, or count it."""
         try:
-            shown = self._judge(found)
+            shown = self._format_event(found)
         except Rejected as rejected:
-            self._refuse(rejected.reason)
+            self._count_refused(rejected.reason)
             return
         if shown is not None:
             print(shown, flush=True)
 
-    def _judge(self, found: Event | Signal) -> str | None:
+    def _format_event(self, found: Event | Signal) -> str | None:
         """Return the line to print, None where there is none. Raises Rejected."""
-        from relay.client.network.subscribe_filter import is_wanted
+        from relay.client.network.subscribe_filter import is_asked_for
 
         if not isinstance(found, Event):
-            self._refuse(_NOT_AN_EVENT)
+            self._count_refused(_NOT_AN_EVENT)
             return None
-        proof = check_event(found)
-        if not is_wanted(self.wanted, found, proof):
-            self._refuse(_NOT_ASKED_FOR)
+        proof = verify_event(found)
+        if not is_asked_for(self.asked, found, proof):
+            self._count_refused(_NOT_ASKED_FOR)
             return None
         if proof is None and not self.shows_plain:
             self.hidden["plain events (--plain shows them)"] += 1
             return None
-        return format_note.write_json(found, proof) if self.is_json else format_note.write_columns(found, proof)
+        return format_note.format_json(found, proof) if self.is_json else format_note.format_columns(found, proof)
 
-    def _refuse(self, reason: str) -> None:
+    def _count_refused(self, reason: str) -> None:
         # The reasons are constants: nothing that a relay sends is repeated, and there are not many.
         self.refused[reason] += 1
         if self.refused[reason] == 1:
-            tell(f"not shown: {reason}")
+            print_notice(f"not shown: {reason}")
 
-    def summarise(self) -> None:
+    def print_summary(self) -> None:
         """Say on stderr what was not shown, and how often."""
         for reason, count in [*self.refused.items(), *self.hidden.items()]:
-            tell(f"{count} not shown: {reason}")
+            print_notice(f"{count} not shown: {reason}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,42 +106,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     route.add_arguments(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_subscribe(arguments: argparse.Namespace) -> int:
     """Subscribe and print until the end. Raises BadInput."""
     # Imported here: it knows a relay's limits, which are slow to load and of no use to other commands.
-    from relay.client.network.subscribe_filter import read_wanted
+    from relay.client.network.subscribe_filter import parse_asked_filter
 
     tor = route.read_tor(arguments)
     check_url(arguments.url, tor)
     timeout_s = route.read_timeout(arguments)
-    wanted = [read_wanted(filter_) for filter_ in subscribe_options.read_filters(arguments)]
+    asked = [parse_asked_filter(filter_) for filter_ in subscribe_options.read_filters(arguments)]
     is_json = not arguments.columns and (arguments.json or sys.stdout is None or not sys.stdout.isatty())
-    view = _View(wanted, is_json, arguments.plain)
+    printer = _Printer(asked, is_json, arguments.plain)
     if not is_json:
-        print(format_note.write_head(), flush=True)
+        print(format_note.format_header(), flush=True)
     try:
-        asyncio.run(_follow(arguments.url, view, timeout_s, tor, is_live=not arguments.stored))
+        asyncio.run(_follow_subscription(arguments.url, printer, timeout_s, tor, is_live=not arguments.stored))
     finally:
-        view.summarise()
-    return 1 if view.refused else 0
+        printer.print_summary()
+    return 1 if printer.refused else 0
 
 
-async def _follow(url: str, view: _View, timeout_s: float, tor: Tor | None, *, is_live: bool) -> None:
-    connection = await connect(url, timeout_s, tor, MAX_NOTE_BYTES)
+async def _follow_subscription(
+    url: str, printer: _Printer, timeout_s: float, tor: Tor | None, *, is_live: bool
+) -> None:
+    connection = await open_websocket(url, timeout_s, tor, MAX_NOTE_BYTES)
     try:
         async with (
-            asyncio.timeout(timeout_s) as patience,
-            aclosing(listen(connection, [one.sent for one in view.wanted])) as incoming,
+            asyncio.timeout(timeout_s) as deadline,
+            aclosing(stream_events(connection, [one.sent for one in printer.asked])) as incoming,
         ):
             async for found in incoming:
                 if found is not Signal.END_OF_STORED:
-                    view.take(found)
+                    printer.print_event(found)
                 elif not is_live:
                     return
                 else:
-                    patience.reschedule(None)
-                if patience.when() is not None:
-                    patience.reschedule(asyncio.get_running_loop().time() + timeout_s)
+                    deadline.reschedule(None)
+                if deadline.when() is not None:
+                    deadline.reschedule(asyncio.get_running_loop().time() + timeout_s)
     except TimeoutError:
         raise BadInput(f"the relay sent nothing for {timeout_s:g} s, nor the end of its stored notes") from None
     finally:

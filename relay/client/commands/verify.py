@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from relay.client.signing import keys
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.format_note import describe_proof
 from relay.client.terminal.stdin import read_stdin
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--signature", metavar="SIG", help="ringA..., or JSON with c0 and s; - reads it from stdin")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_verify(arguments: argparse.Namespace) -> int:
     """Verify and print the result. Raises BadInput on wrong usage."""
     given = [arguments.message_hex, arguments.ring, arguments.signature]
     if any(part is not None for part in given) and any(part is None for part in given):
@@ -71,7 +71,7 @@ def _verify_stdin() -> Result:
         event = decode_event(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Rejected(Prefix.INVALID, f"not one event's JSON: {error}") from None
-    return {"valid": True, **describe_proof(check_note(event))}
+    return {"valid": True, **describe_proof(verify_note(event))}
 
 
 def _verify_raw(arguments: argparse.Namespace) -> Result:

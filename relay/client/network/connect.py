@@ -15,7 +15,7 @@ from relay.client.network.route import (
     is_onion,
 )
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import to_printable, warn
+from relay.client.terminal.notices import print_warning, to_printable
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -39,13 +39,13 @@ _BAD_URL = "this is not a relay's URL: it looks like wss://relay.example.com"
 
 def check_url(url: str, tor: Tor | None) -> None:
     """Refuse what is no relay's URL, and warn where strangers could read along. Raises BadInput."""
-    scheme, host, port = _split(url)
+    scheme, host, port = _split_url(url)
     choose_proxy(scheme, host, port, tor)
     if tor and scheme == "ws" and not is_onion(host):
-        warn("without TLS (wss://) whoever runs the last Tor relay can read and change what is said")
+        print_warning("without TLS (wss://) whoever runs the last Tor relay can read and change what is said")
 
 
-def _split(url: str) -> tuple[str, str, int]:
+def _split_url(url: str) -> tuple[str, str, int]:
     """Return the scheme, host and port of a relay's URL, as the connection will take them. Raises BadInput."""
     from websockets.exceptions import InvalidURI
     from websockets.uri import parse_uri
@@ -59,7 +59,7 @@ def _split(url: str) -> tuple[str, str, int]:
     return "wss" if place.secure else "ws", place.host, place.port
 
 
-async def connect(
+async def open_websocket(
     url: str, timeout_s: float, tor: Tor | None = None, max_message_bytes: int = MAX_ANSWER_BYTES
 ) -> "ClientConnection":
     """Open a connection that says nothing about this program. Raises BadInput, which says what to do.
@@ -76,7 +76,7 @@ async def connect(
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc
 
-    proxy = choose_proxy(*_split(url), tor)
+    proxy = choose_proxy(*_split_url(url), tor)
     try:
         # Compression is off for the padding to count, and no header tells what program this is.
         return await Connect(

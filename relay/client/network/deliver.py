@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relay.client.network.connect import TOO_BIG, explain_close, is_closed_here
-from relay.client.network.pay import PaymentTerms, settle
-from relay.client.network.send import Demand, Destination, Outcome, PublishResult, open_line
-from relay.client.signing.advice import advise
-from relay.client.signing.padding import FRAME_SIZES, encode_padded
-from relay.client.terminal.notices import tell, warn
+from relay.client.network.pay import PaymentTerms, settle_payment
+from relay.client.network.relay_connection import Destination, Outcome, PaymentDemand, PublishResult, open_connection
+from relay.client.signing.advice import find_advice
+from relay.client.signing.padding import PADDED_SIZES, encode_padded
+from relay.client.terminal.notices import print_notice, print_warning
 from relay.protocol.event import Event
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ class Reporter:
     is_invoice_only: bool = False
     explained: set[str] = field(default_factory=set)
 
-    def report(self, event: Event, answer: PublishResult) -> None:
+    def report_result(self, event: Event, answer: PublishResult) -> None:
         """Print the line of one event, and what can be done about it."""
         self.print_line(event, answer)
-        advice = advise(answer.text) if answer.outcome == "refused" else None
+        advice = find_advice(answer.text) if answer.outcome == "refused" else None
         if advice is not None and advice not in self.explained:
             self.explained.add(advice)
-            tell(f"{answer.text.partition(':')[0]}: {advice}")
+            print_notice(f"{answer.text.partition(':')[0]}: {advice}")
 
     def print_line(self, event: Event, answer: PublishResult) -> None:
         """Print what became of an event: its id, the outcome, the relay's text; or its invoice alone."""
@@ -43,21 +43,21 @@ class Reporter:
         elif answer.outcome == "priced":
             print(answer.text, flush=True)
         else:
-            tell(f"{line} (without payment)" if answer.outcome == "accepted" else line)
+            print_notice(f"{line} (without payment)" if answer.outcome == "accepted" else line)
 
 
-def find_status(answers: Iterable[PublishResult]) -> int:
+def find_exit_status(answers: Iterable[PublishResult]) -> int:
     """Return the exit status that says what became of all events."""
     return max(_STATUS[answer.outcome] for answer in answers)
 
 
 def warn_of_size(events: Sequence[Event]) -> None:
     """Warn of events whose messages are beyond the largest size that padding makes."""
-    if any(len(encode_padded(event).encode()) > FRAME_SIZES[-1] for event in events):
-        warn(f"messages of more than {FRAME_SIZES[-1]} bytes are not padded, and many relays refuse them")
+    if any(len(encode_padded(event).encode()) > PADDED_SIZES[-1] for event in events):
+        print_warning(f"messages of more than {PADDED_SIZES[-1]} bytes are not padded, and many relays refuse them")
 
 
-async def send_all(
+async def send_events(
     destination: Destination,
     events: Sequence[Event],
     terms: PaymentTerms,
@@ -69,38 +69,44 @@ async def send_all(
     """
     from websockets.exceptions import ConnectionClosed
 
-    line = await open_line(destination)
+    connection = await open_connection(destination)
     answers: list[PublishResult] = []
     closed: str | None = None
     try:
         for event in events:
             if closed is None:
                 try:
-                    heard = await line.send(event)
-                    answer = await settle(line, event, heard, terms) if isinstance(heard, Demand) else heard
+                    heard = await connection.send_event(event)
+                    answer = (
+                        await settle_payment(connection, event, heard, terms)
+                        if isinstance(heard, PaymentDemand)
+                        else heard
+                    )
                 except ConnectionClosed as error:
                     closed = explain_close(error)
-                    _advise_on_size(error, event, destination.is_padded)
+                    _print_size_advice(error, event, destination.is_padded)
             if closed is not None:
                 answer = PublishResult("unanswered", closed)
             report(event, answer)
             answers.append(answer)
     finally:
-        await line.close()
+        await connection.close()
     return answers
 
 
-def _advise_on_size(error: "ConnectionClosed", event: Event, is_padded: bool) -> None:
+def _print_size_advice(error: "ConnectionClosed", event: Event, is_padded: bool) -> None:
     """Say what to do where the event was too big for the relay, or probably was."""
     if is_closed_here(error):
         return
     bare, sent = (len(encode_padded(event, padded).encode()) for padded in (False, is_padded))
     if error.rcvd is None:
         # Some servers hang up without a word on what is too big for them.
-        if sent > FRAME_SIZES[-1]:
-            tell(f"a message of {sent} bytes is more than many relays take: shorten the note")
+        if sent > PADDED_SIZES[-1]:
+            print_notice(f"a message of {sent} bytes is more than many relays take: shorten the note")
     elif error.rcvd.code == TOO_BIG:
         if sent > bare:
-            tell(f"too big: try --no-padding, which sends {bare} bytes, not {sent}; if that fails, shorten the note")
+            print_notice(
+                f"too big: try --no-padding, which sends {bare} bytes, not {sent}; if that fails, shorten the note"
+            )
         else:
-            tell(f"too big: shorten the note, its message has {sent} bytes")
+            print_notice(f"too big: shorten the note, its message has {sent} bytes")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from relay.client.network.request import fetch_stored
+from relay.client.network.subscription import fetch_stored
 from relay.client.signing.ring_file import NEVER
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _PAUSE_S = 0.1
 _FIRST_YEAR = 2020
 
 
-async def find_sightings(
+async def find_key_ages(
     connection: "ClientConnection", keys: Sequence[bytes], now: int, timeout_s: float
 ) -> dict[bytes, str]:
     """Return the quarter, such as "2023-Q2", in which a relay first has an event of each 32-byte key, or NEVER.
@@ -42,7 +42,7 @@ async def find_sightings(
                     return found
                 requests += 1
                 await asyncio.sleep(_PAUSE_S)
-                seen = await _ask(connection, unseen, end, timeout_s)
+                seen = await _fetch_known_authors(connection, unseen, end, timeout_s)
                 found |= {bytes.fromhex(key): quarter for key in seen}
                 unseen -= seen
                 if not seen:
@@ -51,7 +51,9 @@ async def find_sightings(
     return found
 
 
-async def _ask(connection: "ClientConnection", authors: set[str], until: int | None, timeout_s: float) -> set[str]:
+async def _fetch_known_authors(
+    connection: "ClientConnection", authors: set[str], until: int | None, timeout_s: float
+) -> set[str]:
     """Return which of these authors a relay has an event of, up to a time."""
     filter_: dict[str, Any] = {"authors": sorted(authors), "limit": _MAX_EVENTS}
     if until is not None:

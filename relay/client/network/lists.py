@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from relay.client.network.request import fetch_stored
+from relay.client.network.subscription import fetch_stored
 from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
 from relay.protocol.event import Event, KindClass, classify, find_tag
@@ -28,7 +28,7 @@ class ListAddress:
     d: str | None = None
 
 
-def parse_wanted(author: str, kind_and_d: str) -> ListAddress:
+def parse_list_address(author: str, kind_and_d: str) -> ListAddress:
     """Read an npub and `KIND` or `KIND:D`, for example 30000:board. Raises BadInput."""
     key = keys.parse_public_key(author)
     found = _KIND.fullmatch(kind_and_d)
@@ -42,20 +42,20 @@ def parse_wanted(author: str, kind_and_d: str) -> ListAddress:
     return ListAddress(key, kind, found["d"] or "")
 
 
-async def fetch_list(connection: "ClientConnection", wanted: ListAddress, timeout_s: float) -> Event:
+async def fetch_list(connection: "ClientConnection", address: ListAddress, timeout_s: float) -> Event:
     """Return the newest version of a list that a relay has and its author signed. Raises BadInput."""
-    filter_: dict[str, Any] = {"kinds": [wanted.kind], "authors": [wanted.author.hex()], "limit": _MAX_VERSIONS}
-    if wanted.d is not None:
-        filter_["#d"] = [wanted.d]
-    found = pick_newest(await fetch_stored(connection, filter_, timeout_s, _MAX_VERSIONS), wanted)
+    filter_: dict[str, Any] = {"kinds": [address.kind], "authors": [address.author.hex()], "limit": _MAX_VERSIONS}
+    if address.d is not None:
+        filter_["#d"] = [address.d]
+    found = pick_newest(await fetch_stored(connection, filter_, timeout_s, _MAX_VERSIONS), address)
     if found is None:
         raise BadInput("the relay has no such list: check the npub, the kind and its name, or ask another relay")
     return found
 
 
-def pick_newest(events: Iterable[Event], wanted: ListAddress) -> Event | None:
+def pick_newest(events: Iterable[Event], address: ListAddress) -> Event | None:
     """Return the version that replaces the others, of those that are what was asked for (NIP-01)."""
-    fitting = [event for event in events if _fits(event, wanted)]
+    fitting = [event for event in events if _is_version_of(event, address)]
     # NIP-01: with equal created_at the lowest id is kept.
     return min(fitting, key=lambda event: (-event.created_at, event.id), default=None)
 
@@ -65,7 +65,7 @@ def list_keys(event: Event) -> list[str]:
     return [tag[1] for tag in event.tags if tag[0] == "p" and len(tag) > 1]
 
 
-def _fits(event: Event, wanted: ListAddress) -> bool:
-    if event.pubkey != wanted.author.hex() or event.kind != wanted.kind:
+def _is_version_of(event: Event, address: ListAddress) -> bool:
+    if event.pubkey != address.author.hex() or event.kind != address.kind:
         return False
-    return wanted.d is None or (find_tag(event, "d") or "") == wanted.d
+    return address.d is None or (find_tag(event, "d") or "") == address.d

@@ -29,7 +29,7 @@ _NAME = re.compile(r"[a-z0-9._-]{1,64}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Identifier:
     """Where a nostr.json is, and whose name is wanted; "" wants all names."""
 
     name: str
@@ -48,7 +48,7 @@ class _Document(msgspec.Struct):
     names: dict[str, object]
 
 
-def parse_place(text: str) -> Place:
+def parse_identifier(text: str) -> Identifier:
     """Read `example.org` or `ann@example.org`; http:// is for loopback only. Raises BadInput."""
     name, separator, domain = text.rpartition("@")
     found = _DOMAIN.fullmatch(domain)
@@ -62,26 +62,28 @@ def parse_place(text: str) -> Place:
     port = int(found["port"] or (443 if is_secure else 80))
     if not 0 < port < 65_536:
         raise BadInput("--from-nip05: the port must be from 1 to 65535")
-    return Place(name, host, port, is_secure)
+    return Identifier(name, host, port, is_secure)
 
 
-def fetch_names(place: Place, timeout_s: float, tor: Tor | None) -> dict[str, object]:
+def fetch_names(identifier: Identifier, timeout_s: float, tor: Tor | None) -> dict[str, object]:
     """Return what a domain says of its names: each should be a key in hex, and may be anything. Raises BadInput."""
     try:
-        raw = _fetch(place, timeout_s, tor)
+        raw = _fetch_document(identifier, timeout_s, tor)
     except TimeoutError:
-        raise BadInput(f"{place.domain} did not answer within {timeout_s:g} s: try again later") from None
+        raise BadInput(f"{identifier.domain} did not answer within {timeout_s:g} s: try again later") from None
     except (OSError, http.client.HTTPException) as error:
         reason = to_printable(str(error)) or type(error).__name__
-        raise BadInput(f"no nostr.json from {place.domain} ({reason}): check the domain, or try again later") from None
+        raise BadInput(
+            f"no nostr.json from {identifier.domain} ({reason}): check the domain, or try again later"
+        ) from None
     try:
         names = msgspec.json.decode(raw, type=_Document).names
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise BadInput(f"{place.domain}: its nostr.json is none (NIP-05): it cannot be a source") from None
-    if not place.name:
+        raise BadInput(f"{identifier.domain}: its nostr.json is none (NIP-05): it cannot be a source") from None
+    if not identifier.name:
         return names
     # NIP-05: names are in lower case; people write their own as they like.
-    return {name: key for name, key in names.items() if name.lower() == place.name.lower()}
+    return {name: key for name, key in names.items() if name.lower() == identifier.name.lower()}
 
 
 def is_name(text: str) -> bool:
@@ -89,15 +91,15 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def _fetch(place: Place, timeout_s: float, tor: Tor | None) -> bytes:
+def _fetch_document(identifier: Identifier, timeout_s: float, tor: Tor | None) -> bytes:
     deadline = time.monotonic() + timeout_s
-    opened = _open(place, timeout_s, tor)
+    opened = _open_socket(identifier, timeout_s, tor)
     # A timeout of the socket counts from each byte anew: a server that drips would hold us for days.
-    watch = threading.Timer(max(deadline - time.monotonic(), 0), _shut_down, [opened])
+    watch = threading.Timer(max(deadline - time.monotonic(), 0), _shut_socket, [opened])
     watch.daemon = True
     watch.start()
     try:
-        raw = _ask(place, opened)
+        raw = _request_document(identifier, opened)
         if time.monotonic() >= deadline:
             raise TimeoutError
         return raw
@@ -110,25 +112,27 @@ def _fetch(place: Place, timeout_s: float, tor: Tor | None) -> bytes:
         opened.close()
 
 
-def _open(place: Place, timeout_s: float, tor: Tor | None) -> socket.socket:
-    opened = route.open_socket("https" if place.is_secure else "http", place.host, place.port, timeout_s, tor)
-    if not place.is_secure:
+def _open_socket(identifier: Identifier, timeout_s: float, tor: Tor | None) -> socket.socket:
+    opened = route.open_socket(
+        "https" if identifier.is_secure else "http", identifier.host, identifier.port, timeout_s, tor
+    )
+    if not identifier.is_secure:
         return opened
     # The handshake is left for later, when the watch runs.
     context = ssl.create_default_context()
-    return context.wrap_socket(opened, server_hostname=place.host, do_handshake_on_connect=False)
+    return context.wrap_socket(opened, server_hostname=identifier.host, do_handshake_on_connect=False)
 
 
-def _ask(place: Place, opened: socket.socket) -> bytes:
-    connection = http.client.HTTPConnection(place.host, place.port)
+def _request_document(identifier: Identifier, opened: socket.socket) -> bytes:
+    connection = http.client.HTTPConnection(identifier.host, identifier.port)
     if isinstance(opened, ssl.SSLSocket):
         opened.do_handshake()
     connection.sock = opened
     try:
         # Static hosts pass the query over. No header tells what program asks.
-        query = f"?name={quote(place.name.lower())}" if place.name else ""
+        query = f"?name={quote(identifier.name.lower())}" if identifier.name else ""
         connection.putrequest("GET", _PATH + query, skip_host=True)
-        connection.putheader("Host", place.domain)
+        connection.putheader("Host", identifier.domain)
         connection.endheaders()
         response = connection.getresponse()
         # NIP-05: redirects must not be followed.
@@ -142,7 +146,7 @@ def _ask(place: Place, opened: socket.socket) -> bytes:
         connection.close()
 
 
-def _shut_down(opened: socket.socket) -> None:
+def _shut_socket(opened: socket.socket) -> None:
     try:
         # Not SSLSocket's own, which would take the TLS away from under a read.
         socket.socket.shutdown(opened, socket.SHUT_RDWR)

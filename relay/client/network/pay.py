@@ -7,11 +7,11 @@ import argparse
 import asyncio
 from dataclasses import dataclass
 
-from relay.client.network.send import Demand, Line, PublishResult
+from relay.client.network.relay_connection import PaymentDemand, PublishResult, RelayConnection
 from relay.client.terminal.anonymity_notice import PAYMENT
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import tell
-from relay.client.terminal.qr import draw
+from relay.client.terminal.notices import print_notice
+from relay.client.terminal.qr import print_qr
 from relay.pricing.bolt11 import read_amount_msat
 from relay.pricing.offer import Offer, read_offer
 from relay.protocol.event import Event
@@ -65,31 +65,35 @@ def read_terms(arguments: argparse.Namespace) -> PaymentTerms:
     return PaymentTerms(arguments.max_sat, arguments.wait, arguments.invoice_only)
 
 
-async def settle(line: Line, event: Event, demand: Demand, terms: PaymentTerms) -> PublishResult:
+async def settle_payment(
+    connection: RelayConnection, event: Event, demand: PaymentDemand, terms: PaymentTerms
+) -> PublishResult:
     """Show what a relay asks for an event, and wait until it has published it.
 
     Calls the relay again where the connection is lost. The answer is "unpaid" where that takes longer than `terms` say.
     """
     try:
-        offer = judge(demand.text, terms.max_sat)
+        offer = read_payable_offer(demand.text, terms.max_sat)
     except NotPayable as reason:
         return PublishResult("refused", f"here: {reason}")
     if terms.is_invoice_only:
-        tell(f"{offer.amount_sat:,} sat for {event.id}, to be paid at {offer.pay_url} or to the invoice on stdout")
+        print_notice(
+            f"{offer.amount_sat:,} sat for {event.id}, to be paid at {offer.pay_url} or to the invoice on stdout"
+        )
         return PublishResult("priced", offer.bolt11)
-    _show(offer, terms.wait_s)
+    _print_offer(offer, terms.wait_s)
     try:
         async with asyncio.timeout(terms.wait_s):
-            return await _wait(line, event, offer)
+            return await _wait_for_payment(connection, event, offer)
     except TimeoutError:
-        tell(f"no payment was reported within {terms.wait_s:g} s: {_STILL_PUBLISHES}")
+        print_notice(f"no payment was reported within {terms.wait_s:g} s: {_STILL_PUBLISHES}")
         return PublishResult("unpaid", offer.pay_url)
     except asyncio.CancelledError:
-        tell(f"no longer waiting: {_STILL_PUBLISHES}")
+        print_notice(f"no longer waiting: {_STILL_PUBLISHES}")
         raise
 
 
-def judge(text: str, max_sat: int | None) -> Offer:
+def read_payable_offer(text: str, max_sat: int | None) -> Offer:
     """Return the offer that a relay makes, if it can be shown to somebody who may pay. Raises NotPayable."""
     offer = read_offer(text)
     if offer is None:
@@ -107,11 +111,11 @@ def judge(text: str, max_sat: int | None) -> Offer:
     return offer
 
 
-def _show(offer: Offer, wait_s: float) -> None:
-    tell(f"the relay publishes this note once {offer.amount_sat:,} sat are paid to this invoice:\n")
+def _print_offer(offer: Offer, wait_s: float) -> None:
+    print_notice(f"the relay publishes this note once {offer.amount_sat:,} sat are paid to this invoice:\n")
     # In upper case, which QR codes hold in less room (BOLT 11 allows it).
-    draw(f"lightning:{offer.bolt11}".upper())
-    tell(
+    print_qr(f"lightning:{offer.bolt11}".upper())
+    print_notice(
         f"{offer.bolt11}\n\n"
         f"or pay at {offer.pay_url}\n"
         "That page sees the address of who opens it: open it with Tor Browser.\n"
@@ -120,7 +124,7 @@ def _show(offer: Offer, wait_s: float) -> None:
     )
 
 
-async def _wait(line: Line, event: Event, offer: Offer) -> PublishResult:
+async def _wait_for_payment(connection: RelayConnection, event: Event, offer: Offer) -> PublishResult:
     """Return what became of an event whose invoice is shown.
 
     Waits without end while the relay is silent or away. Another invoice is never shown: somebody may have paid the first.
@@ -130,39 +134,39 @@ async def _wait(line: Line, event: Event, offer: Offer) -> PublishResult:
     pause_s = _FIRST_PAUSE_S
     is_lost = False
     while True:
-        heard: PublishResult | Demand | None = None
+        heard: PublishResult | PaymentDemand | None = None
         try:
             if is_lost:
-                await line.renew()
+                await connection.reconnect()
                 # NIP-01: the same event is the same note. It is answered as published, or with the same invoice.
-                heard = await line.send(event)
+                heard = await connection.send_event(event)
             else:
-                heard = await line.listen(event)
+                heard = await connection.wait_for_ok(event)
         except (ConnectionClosed, BadInput):
             pass  # The relay is away, or the way to it: what was shown can be paid all the same.
-        if isinstance(heard, Demand) and _find_invoice(heard) == offer.bolt11:
+        if isinstance(heard, PaymentDemand) and _find_invoice(heard) == offer.bolt11:
             is_lost = False
             continue
         if isinstance(heard, PublishResult) and heard.outcome == "accepted":
             return heard
         if (final := _find_refusal(heard)) is not None:
-            tell(f"{final}. If you have paid, pay nothing else: the page above says how it stands")
+            print_notice(f"{final}. If you have paid, pay nothing else: the page above says how it stands")
             return PublishResult("unpaid", offer.pay_url)
         if not is_lost:
-            tell("the relay is away, or busy: calling it again. What is paid meanwhile counts")
+            print_notice("the relay is away, or busy: calling it again. What is paid meanwhile counts")
         is_lost = True
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _MAX_PAUSE_S)
 
 
-def _find_invoice(demand: Demand) -> str | None:
+def _find_invoice(demand: PaymentDemand) -> str | None:
     offer = read_offer(demand.text)
     return None if offer is None else offer.bolt11
 
 
-def _find_refusal(heard: PublishResult | Demand | None) -> str | None:
+def _find_refusal(heard: PublishResult | PaymentDemand | None) -> str | None:
     """Return what a relay says in place of publishing, None where it may do so later."""
-    if isinstance(heard, Demand):
+    if isinstance(heard, PaymentDemand):
         return "the relay asks with another invoice now, which is not shown"
     if heard is None or heard.outcome != "refused" or heard.text.partition(":")[0] in _PASSING:
         return None

@@ -26,7 +26,7 @@ class AskedFilter:
     filter: Filter
 
 
-def read_wanted(raw: Mapping[str, Any]) -> AskedFilter:
+def parse_asked_filter(raw: Mapping[str, Any]) -> AskedFilter:
     """Read a filter. Raises BadInput for one that is wrong; fields and words it does not know are the relay's alone."""
     known = {name: value for name, value in raw.items() if _KNOWN.fullmatch(name)}
     if isinstance(known.get("search"), str):
@@ -38,7 +38,7 @@ def read_wanted(raw: Mapping[str, Any]) -> AskedFilter:
         raise BadInput(f"the filter is wrong: {rejected.reason}") from None
 
 
-def is_wanted(wanted: Sequence[AskedFilter], event: Event, proof: RingProof | None) -> bool:
+def is_asked_for(asked: Sequence[AskedFilter], event: Event, proof: RingProof | None) -> bool:
     """Return whether one of the filters asks for a verified event."""
     facts = find_facts(event, proof)
-    return any(matches_filter(one.filter, facts) for one in wanted)
+    return any(matches_filter(one.filter, facts) for one in asked)

@@ -108,10 +108,10 @@ _CASES = (
 _BITS = re.compile(r"(?<![0-9A-Za-z-])([0-9]{1,3})(?![0-9])")
 
 
-def advise(reason: str) -> str | None:
+def find_advice(reason: str) -> str | None:
     """Return what an author can do about a refusal, such as "pow: ...", None where its prefix says nothing."""
     prefix, _, text = reason.partition(":")
-    bits = find_bits(reason)
+    bits = find_pow_bits(reason)
     if bits is not None and bits > MAX_POW_BITS:
         return f"more than {MAX_POW_BITS} bits take this program days: try another relay"
     if bits is not None:
@@ -122,7 +122,7 @@ def advise(reason: str) -> str | None:
     return next((case.advice for case in _CASES if case.prefix == prefix and case.words in text), None)
 
 
-def advise_on_closed(reason: str) -> str:
+def find_closed_advice(reason: str) -> str:
     """Return what a reader can do about a subscription that a relay refused, "" where nothing is known."""
     return {
         "auth-required": "do not log in: that would tell the relay who reads. Try another relay",
@@ -135,7 +135,7 @@ def advise_on_closed(reason: str) -> str:
     }.get(reason.partition(":")[0], "")
 
 
-def find_bits(reason: str) -> int | None:
+def find_pow_bits(reason: str) -> int | None:
     """Return how many bits of proof of work a refusal asks for, None where it asks for none or does not say."""
     prefix, _, text = reason.partition(":")
     found = _BITS.search(text) if prefix == "pow" else None

@@ -7,9 +7,9 @@ from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import describe_work, estimate_work_s
 from relay.client.signing.message_forms import make_message_note
 from relay.client.signing.risks import warn_of_refusal
-from relay.client.signing.verify_event import check_note
+from relay.client.signing.verify_event import verify_note
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import tell
+from relay.client.terminal.notices import print_notice
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
@@ -32,7 +32,7 @@ def make_note(draft: Draft, author: PrivateKey) -> Event:
 
 def _sign_draft(draft: Draft, author: PrivateKey) -> Event:
     if draft.pow_bits and estimate_work_s(draft.content, draft.pow_bits) > _LONG_S:
-        tell(f"mining {draft.pow_bits} bits of proof of work: {describe_work(draft.content, draft.pow_bits)}")
+        print_notice(f"mining {draft.pow_bits} bits of proof of work: {describe_work(draft.content, draft.pow_bits)}")
     if draft.form is Form.BOUND:
         return make_bound_note(draft, author)
     return make_message_note(draft, author)
@@ -41,7 +41,7 @@ def _sign_draft(draft: Draft, author: PrivateKey) -> Event:
 def _check_result(note: Event, draft: Draft) -> None:
     """Verify the note as a relay will: a signature spoilt by a fault of the machine can give the secret key away."""
     try:
-        found = check_note(note)
+        found = verify_note(note)
         is_misread = draft.form is not Form.BOUND and found.signed_text != draft.content
         if found.form is not draft.form or is_misread:
             raise Rejected(Prefix.INVALID, "a reader would take other words for the signed ones")

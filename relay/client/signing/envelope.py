@@ -22,7 +22,7 @@ def sign_event(
     """Return the event with that many bits of proof of work (NIP-13), signed by `author`."""
     pubkey = author.public_key.format()[1:].hex()
     if pow_bits:
-        tags += (mine(pubkey, created_at, kind, tags, content, pow_bits),)
+        tags += (mine_nonce(pubkey, created_at, kind, tags, content, pow_bits),)
     event_id = compute_id(pubkey, created_at, kind, tags, content)
     # coincurve draws fresh auxiliary randomness (BIP-340) for each signature.
     sig = author.sign_schnorr(bytes.fromhex(event_id)).hex()
@@ -35,7 +35,7 @@ def sign_event_again(note: Event, author: PrivateKey, pow_bits: int) -> Event:
     return sign_event(author, note.created_at, note.kind, tags, note.content, pow_bits)
 
 
-def mine(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, bits: int) -> Tag:
+def mine_nonce(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, bits: int) -> Tag:
     """Return the `nonce` tag which, put last, gives the event an id of `bits` leading zero bits (NIP-13).
 
     1 <= bits <= 256. The tag's third value commits to the target. Each bit doubles the work; about a second for 19.

@@ -115,7 +115,7 @@ def read_secret_file(path: Path) -> bytes:
             "--key-file takes the name of a file, not a key. If that was your secret key, it is in your shell's "
             "history now: delete it there, and move to a new key if others use this machine"
         )
-    text, mode = _read(path, MAX_SECRET_FILE_BYTES)
+    text, mode = _read_file(path, MAX_SECRET_FILE_BYTES)
     if stat.S_ISREG(mode) and mode & 0o077:
         print(f"warning: others on this machine can read {path}: run `chmod 600 {path}`", file=sys.stderr)
     lines = [entry for _, entry in _list_entries(text)]
@@ -136,7 +136,7 @@ def read_ring_text(path: Path) -> str:
     """Return what a ring file holds. Raises BadInput."""
     if could_be_key(path.name):
         raise BadInput("--ring takes the name of a file that holds the keys, one a line")
-    return _read(path, MAX_RING_FILE_BYTES)[0]
+    return _read_file(path, MAX_RING_FILE_BYTES)[0]
 
 
 def list_lines(text: str) -> list[tuple[int, str, str]]:
@@ -149,7 +149,7 @@ def _list_entries(text: str) -> list[tuple[int, str]]:
     return [(number, entry) for number, entry, _ in list_lines(text)]
 
 
-def _read(path: Path, max_bytes: int) -> tuple[str, int]:
+def _read_file(path: Path, max_bytes: int) -> tuple[str, int]:
     """Return a file's text and mode, the mode being that of the very file that was read."""
     try:
         with path.open("rb") as file:

@@ -11,7 +11,7 @@ _ASKED = " of those that a relay was asked about"
 _UNUSED = "a key nobody uses hides nobody"
 
 
-def lint(ring: Sequence[Entry], own: bytes | None = None) -> list[str]:
+def lint_ring(ring: Sequence[Entry], own: bytes | None = None) -> list[str]:
     """Return a warning for each weakness of a ring. `own` is the signer's key, one of the ring's, where it is known."""
     return [*_lint_size(ring), *_lint_unused(ring, own), *_lint_own(ring, own)]
 

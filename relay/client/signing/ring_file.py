@@ -64,7 +64,7 @@ def parse_ring(text: str) -> list[tuple[int, Entry | BadInput]]:
     return [(number, _parse_entry(key, comment)) for number, key, comment in keys.list_lines(text)]
 
 
-def write_line(entry: Entry) -> str:
+def format_entry(entry: Entry) -> str:
     """Return an entry as a line of a ring file."""
     seen = {None: "", NEVER: "never seen"}.get(entry.seen, f"first seen {entry.seen}")
     comment = ", ".join(part for part in (to_printable(entry.name), seen) if part)

@@ -31,7 +31,7 @@ def sign_sag(
     """
     if dialect is Dialect.RELEASE:
         raise ValueError("this dialect is of the other scheme")
-    _require_two(ring)
+    _require_two_members(ring)
     place, key = find_signer(ring, secret)
     state = start_sag(message, ring, dialect)
     curve = Curve()
@@ -39,11 +39,11 @@ def sign_sag(
     responses = [_draw_scalar() for _ in ring]
     challenges = [0] * len(ring)
     challenge = next_challenge(state, _multiply_base(nonce))
-    for index in _walk(place, len(ring)):
+    for index in _list_places(place, len(ring)):
         challenges[index] = challenge
         if index != place:
-            challenge = next_challenge(state, _link(curve, responses[index], challenge, ring[index]))
-    responses[place] = _close(nonce, challenges[place], key)
+            challenge = next_challenge(state, _compute_link(curve, responses[index], challenge, ring[index]))
+    responses[place] = _close_ring(nonce, challenges[place], key)
     return RingSignature(Scheme.SAG, _to_bytes(challenges[0]), tuple(map(_to_bytes, responses)))
 
 
@@ -58,33 +58,33 @@ def sign_blsag(
         raise ValueError("this dialect cannot make such a signature")
     if flag is not None and not is_flag(flag):
         raise ValueError("the flag must be 1 to 128 bytes of UTF-8")
-    _require_two(ring)
+    _require_two_members(ring)
     place, key = find_signer(ring, secret)
     flag_bytes = to_flag_bytes(flag, dialect)
     bases = [hash_to_point(member.point, flag_bytes) for member in ring]
-    key_image = _multiply(bases[place], key)
+    key_image = _multiply_point(bases[place], key)
     state = start_blsag(message)
     curve = Curve()
-    image = _parse(curve, key_image)
+    image = _parse_point(curve, key_image)
     nonce = _draw_scalar()
     responses = [_draw_scalar() for _ in ring]
     challenges = [0] * len(ring)
-    challenge = next_challenge(state, _multiply_base(nonce) + _multiply(bases[place], nonce))
-    for index in _walk(place, len(ring)):
+    challenge = next_challenge(state, _multiply_base(nonce) + _multiply_point(bases[place], nonce))
+    for index in _list_places(place, len(ring)):
         challenges[index] = challenge
         if index != place:
-            left = _link(curve, responses[index], challenge, ring[index])
-            base = _parse(curve, bases[index])
+            left = _compute_link(curve, responses[index], challenge, ring[index])
+            base = _parse_point(curve, bases[index])
             right = curve.add_pair(_to_bytes(responses[index]), base, _to_bytes(challenge), image)
-            challenge = next_challenge(state, left + _require(right))
-    responses[place] = _close(nonce, challenges[place], key)
+            challenge = next_challenge(state, left + _require_point(right))
+    responses[place] = _close_ring(nonce, challenges[place], key)
     return RingSignature(Scheme.BLSAG, _to_bytes(challenges[0]), tuple(map(_to_bytes, responses)), key_image, flag)
 
 
 def compute_key_image(member: Member, secret: bytes, flag: str | None, dialect: Dialect = Dialect.CANONICAL) -> bytes:
     """Return the key image (33 bytes) that a member's signatures with this flag all have. Raises ValueError."""
     _, key = find_signer([member], secret)
-    return _multiply(hash_to_point(member.point, to_flag_bytes(flag, dialect)), key)
+    return _multiply_point(hash_to_point(member.point, to_flag_bytes(flag, dialect)), key)
 
 
 def find_signer(ring: Sequence[Member], secret: bytes) -> tuple[int, int]:
@@ -99,17 +99,17 @@ def find_signer(ring: Sequence[Member], secret: bytes) -> tuple[int, int]:
     raise ValueError("the secret key's public key is not in the ring")
 
 
-def _require_two(ring: Sequence[Member]) -> None:
+def _require_two_members(ring: Sequence[Member]) -> None:
     if len({member.point[1:] for member in ring}) < max(2, len(ring)):
         raise ValueError("the ring must hold two or more distinct keys")
 
 
-def _walk(place: int, size: int) -> Iterator[int]:
+def _list_places(place: int, size: int) -> Iterator[int]:
     """Go once around the ring from behind the signer, and end at the signer."""
     return ((place + step) % size for step in range(1, size + 1))
 
 
-def _close(nonce: int, challenge: int, key: int) -> int:
+def _close_ring(nonce: int, challenge: int, key: int) -> int:
     """Return the signer's response: with it s*G + c*P is the nonce's point."""
     response = (nonce - challenge * key) % ORDER
     if response == 0:
@@ -130,19 +130,19 @@ def _multiply_base(scalar: int) -> bytes:
     return PrivateKey(_to_bytes(scalar)).public_key.format()
 
 
-def _multiply(point: bytes, scalar: int) -> bytes:
+def _multiply_point(point: bytes, scalar: int) -> bytes:
     return PublicKey(point).multiply(_to_bytes(scalar)).format()
 
 
-def _link(curve: Curve, response: int, challenge: int, member: Member) -> bytes:
-    return _require(curve.add(response, challenge, member.point))
+def _compute_link(curve: Curve, response: int, challenge: int, member: Member) -> bytes:
+    return _require_point(curve.add(response, challenge, member.point))
 
 
-def _parse(curve: Curve, point: bytes) -> bytes:
-    return _require(curve.parse_point(point))
+def _parse_point(curve: Curve, point: bytes) -> bytes:
+    return _require_point(curve.parse_point(point))
 
 
-def _require(point: bytes | None) -> bytes:
+def _require_point(point: bytes | None) -> bytes:
     if point is None:
         raise ValueError("a ring member is not a point on the curve")
     return point

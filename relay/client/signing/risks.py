@@ -4,12 +4,12 @@ import time
 from collections.abc import Sequence
 
 from relay.client.signing import keys
-from relay.client.signing.advice import find_bits
-from relay.client.signing.lint import lint
+from relay.client.signing.advice import find_pow_bits
+from relay.client.signing.lint import lint_ring
 from relay.client.signing.padding import encode_padded
 from relay.client.signing.ring_file import Entry
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import warn
+from relay.client.terminal.notices import print_warning
 from relay.protocol.event import Event, find_tag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.verify.answers import REACTION, find_answer
@@ -29,8 +29,8 @@ def check_ring(ring: Sequence[Entry], secret: bytes) -> None:
     own = keys.to_public_key(secret)
     if own not in members:
         raise BadInput("your key is not in the ring: add your npub to the ring file, or use another key or ring")
-    for weakness in lint(ring, own):
-        warn(weakness)
+    for weakness in lint_ring(ring, own):
+        print_warning(weakness)
 
 
 def check_words(message: str, kind: int, tags: Sequence[Sequence[str]], scope: str | None, secret: bytes) -> None:
@@ -63,9 +63,9 @@ def warn_of_refusal(note: Event) -> None:
         rules.check_policy(note, claim, ring, AcceptPolicy())
         rules.check_cost(note, claim, ring)
     except Rejected as rejected:
-        bits = find_bits(str(rejected))
+        bits = find_pow_bits(str(rejected))
         remedy = "" if bits is None else f": add --pow {bits}; `ringrelay publish --ring` mines where it is asked to"
-        warn(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}{remedy}")
+        print_warning(f"many relays, ringrelay by default, refuse such a note: {rejected.reason}{remedy}")
     else:
         _warn_of_uncounted(note, claim)
 
@@ -75,7 +75,7 @@ def _warn_of_uncounted(note: Event, claim: Claim | None) -> None:
     if note.kind != REACTION or find_answer(note, claim) is not None:
         return
     target = find_tag(note, "e") or "ID"
-    warn(
+    print_warning(
         f"no relay counts this reaction as a member's: for that, sign with one --tag e={target} and with "
         f"--scheme blsag --scope 7:{target}; without them it cannot be linked, which hides you better"
     )

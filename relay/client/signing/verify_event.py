@@ -6,28 +6,28 @@ from relay.verify import proof, schnorr
 from relay.verify.claim import RingProof
 
 
-def check_note(event: Event) -> RingProof:
+def verify_note(event: Event) -> RingProof:
     """Check all that a ring-signed event claims, and return what its ring signature proves.
 
     Raises Rejected, for an event that claims none too.
     """
-    proved = check_event(event)
+    proved = verify_event(event)
     if proved is None:
         raise Rejected(Prefix.INVALID, "no ring signature: this is an ordinary event, signed by its pubkey alone")
     return proved
 
 
-def check_event(event: Event) -> RingProof | None:
+def verify_event(event: Event) -> RingProof | None:
     """Check id and signature, and the ring signature of an event that claims one: return what that proves.
 
     Raises Rejected.
     """
-    check_signed(event)
+    verify_id_and_signature(event)
     claim = proof.detect_claim(event)
     return None if claim is None else proof.verify_claim(claim)
 
 
-def check_signed(event: Event) -> None:
+def verify_id_and_signature(event: Event) -> None:
     """Raise Rejected unless the id is the event's and the signature its author's."""
     if compute_id(event.pubkey, event.created_at, event.kind, event.tags, event.content) != event.id:
         raise Rejected(Prefix.INVALID, "the id is not the hash of the event: it was changed after it was signed")
@@ -37,7 +37,7 @@ def check_signed(event: Event) -> None:
 def is_signed(event: Event) -> bool:
     """Return whether id and signature are right."""
     try:
-        check_signed(event)
+        verify_id_and_signature(event)
     except Rejected:
         return False
     return True

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 PAYMENT = "your wallet's provider sees whom you pay, how much, and when"
-STILL_GIVES_YOU_AWAY = f"""\
+ANONYMITY_NOTICE = f"""\
 what a ring signature does not hide:
   words     your style, your language, your habits, and facts only a few people know
   ring      a ring of people who could not all have written this; a ring only you would put together
@@ -19,16 +19,14 @@ what a ring signature does not hide:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare --explain and --quiet."""
     # argparse's "version" action is the one that prints a text and exits before anything is required.
-    parser.add_argument(
-        "--explain", action="version", version=STILL_GIVES_YOU_AWAY, help="what still gives an author away"
-    )
+    parser.add_argument("--explain", action="version", version=ANONYMITY_NOTICE, help="what still gives an author away")
     parser.add_argument("--quiet", action="store_true", help="do not show that on the terminal before signing")
 
 
-def show(is_quiet: bool) -> None:
+def print_anonymity_notice(is_quiet: bool) -> None:
     """Show the list to whoever sits at a terminal, each time.
 
     Once would need a file that remembers it: one that tells whoever finds it that this program was used here.
     """
     if sys.stderr is not None and sys.stderr.isatty() and not is_quiet:
-        print(STILL_GIVES_YOU_AWAY, file=sys.stderr)
+        print(ANONYMITY_NOTICE, file=sys.stderr)

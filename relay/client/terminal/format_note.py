@@ -12,31 +12,31 @@ from relay.protocol.event import Event
 from relay.verify.claim import RingProof
 
 _WIDTHS = (16, 5, 10, 6, 5, 9)
-_HEAD = ("time (UTC)", "kind", "form", "scheme", "ring", "ring id", "words")
+_HEADER = ("time (UTC)", "kind", "form", "scheme", "ring", "ring id", "words")
 # The last second that Python's calendar knows; an event may claim a later one.
 _LAST_SECOND = 253_402_300_799
 
 
-def write_json(event: Event, proof: RingProof | None) -> str:
+def format_json(event: Event, proof: RingProof | None) -> str:
     """Return {"event": ..., "proof": ...}; the proof is null for a plain event."""
     # Escaped to ASCII: nothing in it can steer a terminal.
     return json.dumps({"event": msgspec.to_builtins(event), "proof": None if proof is None else describe_proof(proof)})
 
 
-def write_head() -> str:
+def format_header() -> str:
     """Return the names of the columns."""
-    return _write_row(_HEAD)
+    return _format_row(_HEADER)
 
 
-def write_columns(event: Event, proof: RingProof | None) -> str:
+def format_columns(event: Event, proof: RingProof | None) -> str:
     """Return time, kind, form, scheme, ring size, the ring id's first digits, and the first line of the words."""
     time = datetime.fromtimestamp(min(event.created_at, _LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
     if proof is None:
-        return _write_row((time, str(event.kind), "plain", "-", "-", "-", _pick_line(event.content)))
+        return _format_row((time, str(event.kind), "plain", "-", "-", "-", _get_first_line(event.content)))
     # What the ring signed: in some forms the content holds keys and a signature, too.
     words = event.content if proof.binding == "event" else proof.signed_text
     ring = (str(len(proof.ring)), proof.ring_id[:8])
-    return _write_row((time, str(event.kind), proof.form, proof.scheme, *ring, _pick_line(words)))
+    return _format_row((time, str(event.kind), proof.form, proof.scheme, *ring, _get_first_line(words)))
 
 
 def describe_proof(proof: RingProof) -> dict[str, Any]:
@@ -55,12 +55,12 @@ def describe_proof(proof: RingProof) -> dict[str, Any]:
     }
 
 
-def _pick_line(words: str) -> str:
+def _get_first_line(words: str) -> str:
     lines = words.strip().splitlines()
     return to_printable(lines[0]) if lines else ""
 
 
-def _write_row(cells: tuple[str, ...]) -> str:
+def _format_row(cells: tuple[str, ...]) -> str:
     row = " ".join([*(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=False)), cells[-1]])
     width = shutil.get_terminal_size().columns
     return row if len(row) <= width else row[: max(width - 1, 1)] + "…"

@@ -14,13 +14,13 @@ def to_printable(text: str) -> str:
     return "".join(char if safe else " " for char, safe in zip(text, is_safe, strict=False)).strip()
 
 
-def tell(text: str) -> None:
+def print_notice(text: str) -> None:
     """Say something to the person, on stderr."""
     # Closed from the start, it is None, and print would take stdout, which is for programs.
     if sys.stderr is not None:
         print(text, file=sys.stderr)
 
 
-def warn(text: str) -> None:
+def print_warning(text: str) -> None:
     """Say what is risky, on stderr."""
-    tell(f"warning: {text}")
+    print_notice(f"warning: {text}")

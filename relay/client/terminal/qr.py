@@ -3,7 +3,7 @@
 import os
 import sys
 
-from relay.client.terminal.notices import tell
+from relay.client.terminal.notices import print_notice
 
 # White around the code, in modules: without it no camera finds it (ISO/IEC 18004 asks for 4).
 _QUIET_MODULES = 4
@@ -12,7 +12,7 @@ _USUAL_COLUMNS = 80
 _HALF_BLOCKS = "▀▄█"
 
 
-def draw(text: str) -> None:
+def print_qr(text: str) -> None:
     """Draw a text on stderr, where that is a terminal with the letters and the room for it."""
     if sys.stderr is None or not sys.stderr.isatty() or not _has_half_blocks(sys.stderr.encoding):
         return
@@ -22,7 +22,7 @@ def draw(text: str) -> None:
     code = segno.make_qr(text, error="l")
     width, _ = code.symbol_size(border=_QUIET_MODULES)
     if width > (os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS):
-        tell(f"(a terminal of {width} columns would show a QR code here)\n")
+        print_notice(f"(a terminal of {width} columns would show a QR code here)\n")
         return
     code.terminal(out=sys.stderr, border=_QUIET_MODULES, compact=True)
 

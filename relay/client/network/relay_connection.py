@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from relay.client.network.connect import connect
+from relay.client.network.connect import open_websocket
 from relay.client.network.route import Tor
 from relay.client.signing.padding import encode_padded
-from relay.client.terminal.notices import tell, to_printable
+from relay.client.terminal.notices import print_notice, to_printable
 from relay.pricing.offer import PAYMENT_REQUIRED
 from relay.protocol.event import Event
 
@@ -30,7 +30,7 @@ class PublishResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class PaymentDemand:
     """The text with which a relay asks for payment, as it came: not to be printed, as it may name a false invoice."""
 
     text: str
@@ -47,60 +47,60 @@ class Destination:
 
 
 @dataclass(slots=True)
-class Line:
+class RelayConnection:
     """Send events one after the other and read what the relay says to each."""
 
     destination: Destination
     _connection: "ClientConnection"
     _notices: int = 0
 
-    async def send(self, event: Event) -> PublishResult | Demand:
+    async def send_event(self, event: Event) -> PublishResult | PaymentDemand:
         """Send one event and wait for its OK. Raises ConnectionClosed."""
         retry_budget_s = self.destination.timeout_s
         try:
             async with asyncio.timeout(retry_budget_s):
                 await self._connection.send(encode_padded(event, self.destination.is_padded))
-                return await self.listen(event)
+                return await self.wait_for_ok(event)
         except TimeoutError:
             return PublishResult("unanswered", f"no answer within {retry_budget_s:g} s")
 
-    async def listen(self, event: Event) -> PublishResult | Demand:
+    async def wait_for_ok(self, event: Event) -> PublishResult | PaymentDemand:
         """Wait for an OK to an event that was sent, without end: that the relay is there, pings find out.
 
         Raises ConnectionClosed.
         """
         while True:
             found = _read_message(await self._connection.recv(decode=False), event.id)
-            if isinstance(found, PublishResult | Demand):
+            if isinstance(found, PublishResult | PaymentDemand):
                 return found
             if found is not None:
-                self._show(found)
+                self._print_notice(found)
 
-    async def renew(self) -> None:
+    async def reconnect(self) -> None:
         """Put a new connection in the place of this one, through Tor on a new circuit. Raises BadInput."""
         await self._connection.close()
-        self._connection = await _connect(self.destination)
+        self._connection = await _open_websocket(self.destination)
 
     async def close(self) -> None:
         """Close the connection, if it is open."""
         await self._connection.close()
 
-    def _show(self, notice: str) -> None:
+    def _print_notice(self, notice: str) -> None:
         self._notices += 1
         if self._notices <= MAX_SHOWN_NOTICES:
-            tell(f"the relay says: {to_printable(notice)}")
+            print_notice(f"the relay says: {to_printable(notice)}")
 
 
-async def open_line(destination: Destination) -> Line:
+async def open_connection(destination: Destination) -> RelayConnection:
     """Connect to a relay. Raises BadInput."""
-    return Line(destination, await _connect(destination))
+    return RelayConnection(destination, await _open_websocket(destination))
 
 
-async def _connect(destination: Destination) -> "ClientConnection":
-    return await connect(destination.url, destination.timeout_s, destination.tor)
+async def _open_websocket(destination: Destination) -> "ClientConnection":
+    return await open_websocket(destination.url, destination.timeout_s, destination.tor)
 
 
-def _read_message(raw: bytes, event_id: str) -> PublishResult | Demand | str | None:
+def _read_message(raw: bytes, event_id: str) -> PublishResult | PaymentDemand | str | None:
     """Return the OK to the event, the text of a NOTICE as it came, or None for anything else."""
     try:
         message = msgspec.json.decode(raw)
@@ -111,7 +111,7 @@ def _read_message(raw: bytes, event_id: str) -> PublishResult | Demand | str | N
         case ["OK", str(answered), bool(is_accepted), *rest] if answered == event_id:
             text = rest[0] if rest and isinstance(rest[0], str) else ""
             if not is_accepted and text.startswith(PAYMENT_REQUIRED):
-                return Demand(text)
+                return PaymentDemand(text)
             return PublishResult("accepted" if is_accepted else "refused", to_printable(text))
         case ["NOTICE", str(text), *_]:
             return text

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from relay.client.network.connect import explain_close
-from relay.client.signing.advice import advise_on_closed
+from relay.client.signing.advice import find_closed_advice
 from relay.client.signing.verify_event import is_signed
 from relay.client.terminal.bad_input import BadInput
-from relay.client.terminal.notices import tell, to_printable
+from relay.client.terminal.notices import print_notice, to_printable
 from relay.protocol.event import Event
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Signal(Enum):
     NO_EVENT = "not an event"
 
 
-async def listen(
+async def stream_events(
     connection: "ClientConnection", filters: Sequence[Mapping[str, Any]]
 ) -> AsyncGenerator[Event | Signal]:
     """Subscribe, and give each event as it comes, unverified; END_OF_STORED once what was stored is through.
@@ -66,7 +66,7 @@ async def fetch_stored(
     events: list[Event] = []
     left_out = 0
     try:
-        async with asyncio.timeout(timeout_s), aclosing(listen(connection, [filter_])) as incoming:
+        async with asyncio.timeout(timeout_s), aclosing(stream_events(connection, [filter_])) as incoming:
             async for found in incoming:
                 if found is Signal.END_OF_STORED or len(events) + left_out >= max_events:
                     break
@@ -77,7 +77,7 @@ async def fetch_stored(
     except TimeoutError:
         raise BadInput(f"the relay did not answer within {timeout_s:g} s: try again later, or another relay") from None
     if left_out:
-        tell(f"{left_out} of the relay's events do not verify and are left out")
+        print_notice(f"{left_out} of the relay's events do not verify and are left out")
     return events
 
 
@@ -98,8 +98,8 @@ def _read_message(raw: bytes, subscription: str) -> Event | Signal | None:
         case ["CLOSED", str(name), *rest] if name == subscription:
             reason = to_printable(rest[0]) if rest and isinstance(rest[0], str) else ""
             raise BadInput(
-                f"the relay closed the subscription ({reason or 'no reason given'}): {advise_on_closed(reason) or 'try another'}"
+                f"the relay closed the subscription ({reason or 'no reason given'}): {find_closed_advice(reason) or 'try another'}"
             )
         case ["NOTICE", str(text), *_]:
-            tell(f"the relay says: {to_printable(text)}")
+            print_notice(f"the relay says: {to_printable(text)}")
     return None
