@@ -23,12 +23,15 @@ from relay.metrics import Metrics
 from relay.policy.tiers import Tiers
 from relay.postgres.open import Database, open_database
 from relay.pricing.lightning import open_backend
-from relay.pricing.node_report import NodeReport
+from relay.pricing.node_report import NodeReport, ReportedBackend
 from relay.pricing.payments import Payments
+from relay.pricing.sources import Sources
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
+from relay.storage.ledger import Ledger
 from relay.storage.note import Note
-from relay.storage.payments.pay_status import PayStatus
+from relay.storage.payments.pay_status import PayStatus, find_pay_status
+from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.publish_clock import keep_publishing
 from relay.storage.reader import Store
 from relay.storage.retention import keep_deleting, list_note_rules
@@ -77,24 +80,18 @@ class Relay:
         if backend is None:
             return None
         self.metrics.payments.name_tiers(self._config.tiers)
+        terms = PaymentTerms(self._config.invoices, self._config.privacy.publish_every_s)
         return Payments(
-            self._config.invoices,
-            self._config.privacy.publish_every_s,
-            backend,
-            self._database.writers,
-            self._database.lookups,
-            self._database.readers,
-            self._writer,
+            terms,
+            ReportedBackend(backend, NodeReport(self.metrics.payments, self._log)),
+            Ledger(self._database.writers, self._database.lookups, self._writer, terms, unix_now),
             self.metrics.payments,
-            find_url=self._find_web_url,
-            report=NodeReport(self.metrics.payments, self._log).report,
-            now=unix_now,
-            clock=time.monotonic,
-            report_error=self._report_database,
+            self._find_web_url,
+            Sources(unix_now, time.monotonic),
         )
 
     async def _publish(self, notes: Iterable[Note]) -> None:
-        await self._fanout.publish(notes if self._payments is None else self._payments.pass_on(notes))
+        await self._fanout.publish(notes if self._payments is None else self._payments.announce_notes(notes))
 
     def _build_services(self) -> Services:
         limits = self._config.limits
@@ -116,7 +113,7 @@ class Relay:
             req=ReqHandler(limits, self._store, unix_now),
             count=CountHandler(limits, self._store, unix_now),
             subscriptions=self._subscriptions,
-            payment_listeners=None if self._payments is None else self._payments.payment_listeners,
+            payment_listeners=None if self._payments is None else self._payments.listeners,
             metrics=self.metrics,
             report_error=self._report_error,
         )
@@ -140,11 +137,11 @@ class Relay:
         return self.find_url().replace("ws", "http", 1)
 
     async def _find_pay_status(self, token: bytes) -> PayStatus | None:
-        return None if self._payments is None else await self._payments.find_pay_status(token)
+        return None if self._payments is None else await find_pay_status(self._database.readers, token)
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay does; the caller owns the tasks."""
-        payments = [] if self._payments is None else [self._payments.run()]
+        payments = [] if self._payments is None else [self._payments.keep_collecting(self._report_database)]
         return [
             *payments,
             self._pool.keep_verifying(),

@@ -1,26 +1,77 @@
-"""What an operator hears of the Lightning node: each request counted, each new kind of trouble logged once. Knows no invoice."""
+"""What an operator is told of the Lightning node: each request is counted, each new failure logged once. Knows no invoice."""
+
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
+from typing import TypeVar
 
 from relay.log import Log, LogEvent
-from relay.pricing.lightning.backend import BackendError
+from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Payment, SettlementHint
 from relay.pricing.payment_metrics import PaymentMetrics
+
+T = TypeVar("T")
 
 
 class NodeReport:
-    """Count the requests to the node, and say when it is in trouble and when it is back."""
+    """The requests to the node in metrics and log: when it becomes unavailable, and when it has recovered."""
 
     def __init__(self, metrics: PaymentMetrics, log: Log) -> None:
         self._metrics = metrics
         self._log = log
-        self._trouble = ""
+        self._last_advice = ""
 
-    def report(self, operation: str, error: BackendError | None) -> None:
-        """Take the outcome of one request; what an error says is one of a closed list of texts."""
+    def report_request(self, operation: str, error: BackendError | None) -> None:
+        """Report the outcome of one request; what an error says is one of a closed list of texts."""
         self._metrics.report_backend(operation, error is None)
-        trouble = "" if error is None else str(error)
-        if trouble == self._trouble:
+        advice = "" if error is None else str(error)
+        if advice == self._last_advice:
             return
-        self._trouble = trouble
-        if trouble:
-            self._log.write(LogEvent.LIGHTNING_UNAVAILABLE, advice=trouble)
+        self._last_advice = advice
+        if advice:
+            self._log.write(LogEvent.LIGHTNING_UNAVAILABLE, advice=advice)
         else:
             self._log.write(LogEvent.LIGHTNING_RECOVERED)
+
+
+class ReportedBackend:
+    """A backend whose every request is reported."""
+
+    def __init__(self, backend: Backend, report: NodeReport) -> None:
+        self.name = backend.name
+        self.lookups_per_s = backend.lookups_per_s
+        self._backend = backend
+        self._report = report
+
+    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Make an invoice."""
+        return await self._report_outcome("create", self._backend.create(reference, amount_msat, memo, expiry_s))
+
+    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask what became of an invoice."""
+        return await self._report_outcome("lookup", self._backend.lookup(reference, payment_hash))
+
+    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Cancel an invoice."""
+        return await self._report_outcome("cancel", self._backend.cancel(reference, payment_hash))
+
+    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
+        """Yield what is paid after a cursor; that the stream breaks is reported."""
+        try:
+            async with aclosing(self._backend.settlements(cursor)) as stream:
+                async for hint in stream:
+                    yield hint
+        except BackendError as error:
+            self._report.report_request("stream", error)
+            raise
+
+    async def close(self) -> None:
+        """Close the connections to the node."""
+        await self._backend.close()
+
+    async def _report_outcome(self, operation: str, request: Awaitable[T]) -> T:
+        try:
+            result = await request
+        except BackendError as error:
+            self._report.report_request(operation, error)
+            raise
+        self._report.report_request(operation, None)
+        return result

@@ -278,12 +278,12 @@ async def test_the_work_that_an_invoice_takes_rises_with_those_that_are_open_and
         async with Client(sold.cheap) as client:
             # The second has the work that is asked for where half are open, should the relay have counted them already.
             offers = [await order(client, make_ring_note(pow_bits=bits)) for bits in (0, 8)]
-            await payments.collector.clean()
+            await payments.collector.delete_forgotten()
             assert payments.checkout.pow_bits == 16
             for offer in offers:
                 await sold.node.pay(offer.bolt11)
                 assert (await client.next("OK"))[1]
-        await payments.collector.clean()
+        await payments.collector.delete_forgotten()
         assert payments.checkout.pow_bits == 0
 
 

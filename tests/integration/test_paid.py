@@ -201,7 +201,7 @@ async def test_nobody_is_asked_to_raise_a_note_that_was_deleted(database18: dict
         await root.publish_all(note)
         offer = await order(payer, note)
         await root.publish_all(make_event(key=KEYS[9], kind=5, content="", tags=(("e", note.id),)))
-        await sold.relay._payments.collector.clean()
+        await sold.relay._payments.collector.delete_forgotten()
         assert (await read_pay_page(offer.pay_url))[0] == 404
         await until(lambda: sold.node.made[0].cancelled)
 
@@ -381,7 +381,7 @@ async def test_the_pay_page_follows_the_note_until_it_is_forgotten(database18: d
         assert (status, page["note"]) == (200, note.id)
         assert "bolt11" not in page
         await run(database18, "UPDATE invoices SET forget_at = 1")
-        await sold.relay._payments.collector.clean()
+        await sold.relay._payments.collector.delete_forgotten()
         unknown = await read_pay_page(f"{sold.url}/pay/{'0' * 32}")
         assert await read_pay_page(offer.pay_url) == unknown
         assert unknown[0] == 404
@@ -428,7 +428,7 @@ async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, An
         await order(author, make_ring_note("waits"))
         await sold.node.pay(offer.bolt11, more_msat=1)
         await author.next("OK")
-        await sold.relay._payments.collector.clean()
+        await sold.relay._payments.collector.delete_forgotten()
         for name, value in (
             ('ringrelay_settled_msat_total{tier="/1k"}', 1_000_001),
             ('ringrelay_settled_msat_total{tier="/10k"}', 0),

@@ -11,7 +11,6 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,9 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from relay.pricing.checkout import Charged
 from relay.pricing.lightning.backend import BackendError
-from relay.pricing.settlement import SettlementTerms, to_due
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.insert import insert_batch
+from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.row import SaveResult
 from tests.support.events import to_ring_note
 from tests.support.killable import Killed, Process
@@ -284,7 +283,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             "delete": partial(process.send, DELETIONS[note], TIERS[0]),
             "follow": process.follow,
             "look_up": process.look_up,
-            "clean": process.payments.collector.clean,
+            "clean": process.payments.collector.delete_forgotten,
             "tick": process.tick,
             "expire": process.expire,
         }
@@ -302,11 +301,11 @@ class PaymentsMachine(RuleBasedStateMachine):
 
     async def _try(self, note: int, tier: int) -> SaveResult:
         """Return what would become of a note that is paid for now."""
-        paid = replace(to_ring_note(NOTES[note]), price_paid_msat=TIERS[tier].price_msat)
         transaction = self._bench.watcher.transaction()
         await transaction.start()
         try:
-            due = to_due(paid, SettlementTerms(self._processes[0].publish_every_s, POLICY.forget_after_s))
+            terms = PaymentTerms(POLICY, self._processes[0].publish_every_s)
+            due = terms.to_due(to_ring_note(NOTES[note]), TIERS[tier].price_msat)
             return (await insert_batch(self._bench.watcher, [due])).saved[0]
         finally:
             await transaction.rollback()

@@ -15,10 +15,13 @@ from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, Rin
 from relay.policy.tiers import Tier
 from relay.pricing.checkout import Charged, PaymentRequired
 from relay.pricing.payments import Payments
+from relay.pricing.sources import Sources
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
+from relay.storage.ledger import Ledger
 from relay.storage.note import Note
+from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.reader import Store
 from relay.storage.retention import delete_expired
@@ -94,21 +97,14 @@ class Process:
             report=lambda _: None,
             max_held=10,
         )
+        terms = PaymentTerms(self.policy, self.publish_every_s)
         self.payments = Payments(
-            self.policy,
-            self.publish_every_s,
+            terms,
             ScriptedBackend(self.node, self.life.step),
-            self.pool,
-            self.pool,
-            self.pool,
-            self.writer,
+            Ledger(self.pool, self.pool, self.writer, terms, self.now),
             Observer(),
-            find_url=lambda: "http://relay.example",
-            now=self.now,
-            clock=lambda: self.clock_s,
-            report=lambda *_: None,
-            report_error=lambda _: None,
-            token_bytes=self.token_bytes,
+            lambda: "http://relay.example",
+            Sources(self.now, lambda: self.clock_s, self.token_bytes),
         )
         self.handler = EventHandler(
             LIMITS,
@@ -163,7 +159,7 @@ class Process:
 
     async def follow(self) -> None:
         """Take all that the node's stream tells."""
-        await self.payments.collector._follow()
+        await self.payments.collector.follow_stream()
 
     async def look_up(self) -> None:
         """Make one pass, in which everything has its turn."""
@@ -181,10 +177,10 @@ class Process:
         def tell(saved: SaveResult) -> None:
             self.told.append((charged.note_id, charged.price_msat, saved))
 
-        self.payments.payment_listeners.listen(charged.note_id, charged.price_msat, self, tell)
+        self.payments.listeners.listen(charged.note_id, charged.price_msat, self, tell)
 
     async def _publish(self, notes: Iterable[Note]) -> None:
-        for note in self.payments.pass_on(notes):
+        for note in self.payments.announce_notes(notes):
             self.published[bytes.fromhex(note.event.id), note.previous_price_msat] += 1
 
 

@@ -12,7 +12,7 @@ import asyncpg
 
 
 class InvoiceState(StrEnum):
-    """Name the states of an invoice."""
+    """The states of an invoice."""
 
     CREATING = "creating"
     OPEN = "open"
@@ -22,7 +22,7 @@ class InvoiceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An invoice to be made: who it is for, what for, until when (Unix seconds), and when its row goes."""
+    """An invoice to be made: for which note and tier, until when (Unix seconds), and when its row is deleted."""
 
     reference: bytes
     token: bytes
@@ -56,7 +56,7 @@ class Settled:
 
 
 async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at: int) -> None:
-    """Note that an invoice is being made, before the node is asked; one that expired takes its place no longer."""
+    """Record that an invoice is being made, before the node is asked; an expired one of its tier is closed."""
     await connection.execute(
         "UPDATE invoices SET state = 'closed' WHERE note_id = $1 AND tier = $2 AND state IN ('creating', 'open')",
         order.note_id,
@@ -78,7 +78,7 @@ async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at
 
 
 async def open_invoice(connection: asyncpg.Connection, order: Order, payment_hash: bytes, bolt11: str) -> bool:
-    """Note what the node made, and answer whether it is still asked for: its note may have been withdrawn meanwhile."""
+    """Record what the node made; return whether it is still asked for: its note may be withdrawn meanwhile."""
     state: str | None = await connection.fetchval(
         """
         UPDATE invoices SET payment_hash = $2, bolt11 = $3, expires_at = $4,
@@ -94,7 +94,7 @@ async def open_invoice(connection: asyncpg.Connection, order: Order, payment_has
 
 
 async def drop_invoice(connection: asyncpg.Connection, reference: bytes) -> None:
-    """Forget an invoice that nobody can pay, or that nobody has paid when its time has come."""
+    """Forget an invoice that nobody can pay, or that is unpaid when its time has come."""
     await connection.execute("DELETE FROM invoices WHERE reference = $1 AND state <> 'settled'", reference)
 
 
@@ -104,9 +104,9 @@ async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> Non
 
 
 async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forget_at: int) -> Settled | None:
-    """Note that an invoice is paid, and return what for; None where that was known, or the row is gone.
+    """Record that an invoice is paid, and return what for; None where that was known, or the row is gone.
 
-    From then on its row holds no time but that at which it goes: by its expiry it would say when the note came.
+    From then on its row holds no time but that of its deletion: its expiry would say when the note came.
     """
     record = await connection.fetchrow(
         """
@@ -120,7 +120,7 @@ async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forge
 
 
 async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> None:
-    """Ask no longer for what would not raise a note that has been paid for."""
+    """Ask no longer for prices that a paid note has reached."""
     await connection.execute(
         "UPDATE invoices SET state = 'closed' WHERE note_id = $1 AND price_msat <= $2 AND state IN ('creating', 'open')",
         note_id,
@@ -129,7 +129,7 @@ async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msa
 
 
 async def close_orphans(connection: asyncpg.Connection) -> None:
-    """Ask no longer for notes that are not here any more: deleted, displaced, expired, or refused when they were paid for."""
+    """Ask no longer for notes that are gone: deleted, replaced, expired, or refused when they were paid for."""
     await connection.execute(
         """
         UPDATE invoices i SET state = 'closed' WHERE state IN ('creating', 'open')
@@ -140,11 +140,11 @@ async def close_orphans(connection: asyncpg.Connection) -> None:
     )
 
 
-async def count_others_of(connection: asyncpg.Connection, note_id: bytes, tier: str) -> int:
-    """Return for how many other tiers a note is asked to be paid.
+async def count_others(connection: asyncpg.Connection, note_id: bytes, tier: str) -> int:
+    """Return for how many other tiers a note has an invoice that is asked for.
 
-    Not those that expired: where a node cannot cancel they are watched for a day, and anybody can have them made for a public
-    note, which its author could not buy meanwhile.
+    Not those that expired: where a node cannot cancel they are watched for a day, and anybody can have them made for a
+    public note, which its author could not buy meanwhile.
     """
     count: int = await connection.fetchval(
         "SELECT count(*) FROM invoices WHERE note_id = $1 AND tier <> $2 AND state IN ('creating', 'open')",
@@ -176,12 +176,12 @@ async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
     ]
 
 
-async def forget(connection: asyncpg.Connection, now: int) -> int:
+async def delete_forgotten(connection: asyncpg.Connection, now: int) -> int:
     """Delete the rows whose time has come (Unix seconds), and those whose making was given up; return how many.
 
-    What is not settled may be paid, and nobody has asked the node since: that goes by `drop_invoice`, after a look-up.
+    One that is not settled may be paid, and the node was not asked since: that is `drop_invoice`'s, after a look-up.
     """
-    gone: list[bytes] = [
+    references: list[bytes] = [
         record["reference"]
         for record in await connection.fetch(
             """
@@ -191,8 +191,8 @@ async def forget(connection: asyncpg.Connection, now: int) -> int:
             now,
         )
     ]
-    await _unlink_unapplied(connection, gone)
-    return len(gone)
+    await _unlink_unapplied(connection, references)
+    return len(references)
 
 
 async def _unlink_unapplied(connection: asyncpg.Connection, references: Sequence[bytes]) -> None:
@@ -211,7 +211,7 @@ async def count_by_state(connection: asyncpg.Connection) -> dict[str, int]:
     return {str(state): counts.get(state, 0) for state in InvoiceState}
 
 
-async def find_by_hash(connection: asyncpg.Connection, payment_hash: bytes) -> bytes | None:
+async def find_reference(connection: asyncpg.Connection, payment_hash: bytes) -> bytes | None:
     """Return the reference of an invoice that could still be paid; the node may have others, which are not ours."""
     reference: bytes | None = await connection.fetchval(
         "SELECT reference FROM invoices WHERE payment_hash = $1 AND state <> 'settled'", payment_hash
@@ -225,8 +225,8 @@ async def read_cursor(connection: asyncpg.Connection, backend: str) -> str:
     return cursor or ""
 
 
-async def keep_cursor(connection: asyncpg.Connection, backend: str, cursor: str) -> None:
-    """Go on after this payment from now on."""
+async def write_cursor(connection: asyncpg.Connection, backend: str, cursor: str) -> None:
+    """Record that a node's stream goes on after this payment."""
     await connection.execute(
         """
         INSERT INTO settlement_cursors (backend, cursor) VALUES ($1, $2)
@@ -237,6 +237,6 @@ async def keep_cursor(connection: asyncpg.Connection, backend: str, cursor: str)
     )
 
 
-async def renew_cursors(connection: asyncpg.Connection) -> None:
-    """Write the cursors anew: the number of their transaction would say which note was stored just before a payment."""
+async def rewrite_cursors(connection: asyncpg.Connection) -> None:
+    """Write the cursors again: the number of their transaction would say which note was stored just before a payment."""
     await connection.execute("UPDATE settlement_cursors SET cursor = cursor")

@@ -1,4 +1,4 @@
-"""What the tables know of a note by its id: is it here and at what price, what was charged for it, what waits to buy it."""
+"""What the tables know of a note by its id: whether it is here, at what price, its invoices, and its unapplied payments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class OpenInvoice:
 
 @dataclass(frozen=True, slots=True)
 class NoteStatus:
-    """What is known of a note: `rank` (msat) where it is stored or waits for the tick, its JSON where an invoice is open.
+    """What is known of a note: its price paid where it is stored or held, its JSON where an invoice is open.
 
     `invoices` are by tier; `unapplied_msat` is what came too late and can buy it.
     """
@@ -30,14 +30,13 @@ class NoteStatus:
     unapplied_msat: int
 
     @property
-    def is_kept(self) -> bool:
-        """Return whether the note is here without being parked."""
+    def is_here(self) -> bool:
+        """Return whether the note is stored or held."""
         return self.price_paid_msat is not None
 
-
-async def find_status(connection: asyncpg.Connection, note_id: bytes) -> NoteStatus:
-    """Return what is known of a note."""
-    return (await find_statuses(connection, [note_id]))[note_id]
+    def is_here_at(self, price_msat: int) -> bool:
+        """Return whether the note is here at this price or a higher one."""
+        return self.price_paid_msat is not None and self.price_paid_msat >= price_msat
 
 
 async def find_statuses(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
@@ -50,7 +49,7 @@ async def find_statuses(connection: asyncpg.Connection, note_ids: Sequence[bytes
                (SELECT coalesce(sum(amount_msat), 0)::bigint FROM unapplied_payments WHERE note_id = asked.id) AS unapplied_msat
         FROM unnest($1::bytea[]) AS asked (id)
             LEFT JOIN LATERAL (
-                -- A stored note that rises at the next tick is in both.
+                -- A stored note that is upgraded with the next batch is in both.
                 SELECT coalesce(price_paid_msat, 0) AS price_paid_msat, event FROM held_notes WHERE id = asked.id
                 UNION ALL SELECT coalesce(price_paid_msat, 0), event FROM notes WHERE id = asked.id
                 LIMIT 1

@@ -1,4 +1,4 @@
-"""What a pay page's token stands for right now. Knows the tables; writes nothing."""
+"""What the token of a pay page stands for now. Knows the tables; writes nothing."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from relay.storage.payments.invoices import InvoiceState
 
 
 class PayState(StrEnum):
-    """Tell how far a note has come that must be paid for."""
+    """How far a note has come that must be paid for."""
 
     OPEN = "open"
     PAID = "paid"
@@ -34,9 +34,12 @@ class PayStatus:
     note_id: str | None
 
 
-async def find_pay_status(connection: asyncpg.Connection, token: bytes) -> PayStatus | None:
-    """Return what is known of a token (16 bytes); None where it is unknown, expired or forgotten."""
-    record = await connection.fetchrow(
+async def find_pay_status(readers: asyncpg.Pool, token: bytes) -> PayStatus | None:
+    """Return what is known of a token (16 bytes); None where it is unknown, expired or forgotten.
+
+    Anybody can ask for pages, as often as they like: they wait with those who read. Raises DATABASE_FAILURES.
+    """
+    record = await readers.fetchrow(
         """
         SELECT i.state, i.tier, i.price_msat, i.bolt11, i.expires_at, i.note_id,
                EXISTS (SELECT FROM notes n WHERE n.id = i.note_id) AS is_published,

@@ -1,18 +1,18 @@
 """Take out of the files what was deleted from the tables of payments. Knows the tables' names and nothing of their rows.
 
-To vacuum is not enough: it frees the place of a deleted row, and the bytes stay in the table's page and its indexes' until
-something else comes there. Who reads the disk would put token, payment and note together again.
+To vacuum is not enough: it frees the place of a deleted row, and the bytes stay in the pages of the table and its indexes
+until something else is written there. Somebody who reads the disk could link token, payment and note again.
 """
 
 import asyncpg
 
 _LINKING = ("invoices", "unapplied_payments", "settlement_cursors")
-# Everybody else waits behind who waits for the whole table, and a backup reads it for minutes.
+# While a VACUUM FULL waits for its lock all others wait behind it, and a backup reads the tables for minutes.
 _LOCK_TIMEOUT_MS = 200
 
 
 async def rewrite_links(connection: asyncpg.Connection) -> bool:
-    """Write the tables that link payments and notes into new files; answer False where others would not let go of one."""
+    """Write the tables that link payments and notes into new files; return False where one stayed locked by others."""
     await connection.execute(f"SET lock_timeout = {_LOCK_TIMEOUT_MS}")
     try:
         for table in _LINKING:
@@ -27,5 +27,5 @@ async def rewrite_links(connection: asyncpg.Connection) -> bool:
 
 
 async def vacuum_unpaid(connection: asyncpg.Connection) -> None:
-    """Free the place of notes that are parked no more. Done again and again, so that the time of the last says nothing."""
+    """Free the place of notes that are unpaid no more. Done again and again, so that the time of the last says nothing."""
     await connection.execute("VACUUM unpaid_notes")

@@ -1,6 +1,6 @@
-"""Money that bought nothing: what came late, twice, short or beyond the price. Knows its table; the caller owns the transaction.
+"""Payments that bought nothing: late, double, short or over the price. Knows their table; the caller owns the transaction.
 
-It is never lost: what is here for a note that is not published buys that note when it is sent again.
+None is lost: what is here for a note that is not published buys that note when it is sent again.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ import asyncpg
 from relay.storage.note import Note
 from relay.storage.row import SaveResult
 
-# What a payment was good for.
+# What a payment buys.
 BOUGHT = frozenset({SaveResult.STORED, SaveResult.UPGRADED, SaveResult.HELD})
 
 
 class Reason(StrEnum):
-    """Tell why a payment, or a part of it, bought nothing."""
+    """Why a payment, or a part of it, bought nothing."""
 
     LATE = "late"
     DOUBLE = "double"
@@ -33,7 +33,7 @@ async def insert_unapplied(
     reason: Reason,
     note_id: bytes | None = None,
 ) -> None:
-    """Keep an amount; `note_id` only where it can still buy that note. A node that tells of no amount has paid none."""
+    """Record an amount; `note_id` only where it can still buy that note. A node that names no amount has received none."""
     if amount_msat <= 0:
         return
     await connection.execute(
@@ -48,7 +48,7 @@ async def insert_unapplied(
 async def record_refused(
     connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[SaveResult], reference: bytes | None = None
 ) -> None:
-    """Keep what was paid for notes that were refused when they were to be published, or were there at that price already."""
+    """Record what was paid for notes that were refused at their publication, or were here at that price already."""
     for note, saved in zip(notes, results, strict=True):
         if note.price_paid_msat and saved not in BOUGHT:
             reason = Reason.DOUBLE if saved is SaveResult.DUPLICATE else Reason.REFUSED
@@ -56,7 +56,7 @@ async def record_refused(
 
 
 async def sum_for_note(connection: asyncpg.Connection, note_id: bytes) -> int:
-    """Return how much (msat) waits to buy a note."""
+    """Return how much (msat) can buy a note."""
     total: int = await connection.fetchval(
         "SELECT coalesce(sum(amount_msat), 0)::bigint FROM unapplied_payments WHERE note_id = $1", note_id
     )
@@ -64,7 +64,7 @@ async def sum_for_note(connection: asyncpg.Connection, note_id: bytes) -> int:
 
 
 async def spend_for_note(connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> None:
-    """Take the price of a note from what waits for it, and keep the rest, which buys nothing any more."""
+    """Take the price of a note from its unapplied payments; the rest buys nothing any more."""
     total: int = await connection.fetchval(
         """
         WITH spent AS (DELETE FROM unapplied_payments WHERE note_id = $1 RETURNING amount_msat)
@@ -77,7 +77,7 @@ async def spend_for_note(connection: asyncpg.Connection, note_id: bytes, price_m
 
 
 async def sum_up_unapplied(connection: asyncpg.Connection) -> None:
-    """Make one row a reason of what names neither payment nor note any more.
+    """Merge what names neither payment nor note any more into one row a reason.
 
     A row of its own has the number of the transaction that also stored a note, and an amount that the node's books hold.
     """

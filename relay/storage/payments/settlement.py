@@ -1,6 +1,6 @@
-"""What a payment does, in one transaction: the invoice settled, the note due, what is too much kept. Knows no node.
+"""What a payment does in one transaction: the invoice is settled, the note is due, and what is too much is recorded.
 
-Whichever process learns of a payment first does it; a second time nothing happens.
+Knows no node. The first process to learn of a payment does it; a second time nothing happens.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from relay.limits import InvoicePolicy
 from relay.protocol.event import is_expired
 from relay.storage.note import Note, read_note
 from relay.storage.payments.invoices import Settled, close_orphans, close_others, settle_invoice
@@ -22,47 +23,62 @@ from relay.storage.payments.unapplied_payments import (
 from relay.storage.payments.unpaid_notes import delete_unpaid, find_unpaid
 from relay.storage.row import SaveResult
 
-_ROUND_S = 3_600
+_HOUR_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class SettlementTerms:
-    """Say when paid notes are published (0: at once) and what links them to a payment is forgotten; in seconds."""
+class PaymentTerms:
+    """The bounds of invoices, and how often held notes are published (seconds; 0: at once)."""
 
+    invoices: InvoicePolicy
     publish_every_s: float
-    forget_after_s: int
 
-    def find_forget_at(self, now: int) -> int:
-        """Return when a payment made now is forgotten: to the hour, so that it says little of when it was made."""
-        due = now + int(self.publish_every_s) + self.forget_after_s
-        return -(-due // _ROUND_S) * _ROUND_S
+    def find_forget_at(self, expires_at: int) -> int:
+        """Return when an invoice that nobody has paid is forgotten; Unix times."""
+        return _round_up(expires_at + self.invoices.grace_s + self.invoices.forget_after_s)
+
+    def find_settled_forget_at(self, now: int) -> int:
+        """Return when a payment made now is forgotten; Unix times."""
+        return _round_up(now + int(self.publish_every_s) + self.invoices.forget_after_s)
+
+    def to_due(self, note: Note, price_msat: int) -> Note:
+        """Return a paid note as it is to be published: ring notes wait for the next batch where there are batches."""
+        is_held = note.claim is not None and self.publish_every_s > 0
+        return Note(note.event, note.encoded, note.claim, is_held=is_held, price_paid_msat=price_msat)
+
+
+def _round_up(at: int) -> int:
+    """Return a time to the hour, so that it says little of when an invoice was made or paid."""
+    return -(-at // _HOUR_S) * _HOUR_S
 
 
 @dataclass(slots=True)
 class Settlement:
-    """Settle one invoice; its methods are what Writer.settle asks for. `now` is Unix time."""
+    """The settlement of one invoice; its methods are what Writer.settle asks for. `now` is Unix time."""
 
     reference: bytes
     received_msat: int
     now: int
-    terms: SettlementTerms
+    terms: PaymentTerms
     settled: Settled | None = None
 
     async def load(self, connection: asyncpg.Connection) -> Sequence[Note]:
         """Return the note that was paid for, if this payment is new and enough."""
-        self.settled = settled = await settle_invoice(connection, self.reference, self.terms.find_forget_at(self.now))
+        forget_at = self.terms.find_settled_forget_at(self.now)
+        self.settled = settled = await settle_invoice(connection, self.reference, forget_at)
         if settled is None:
             return []
-        unapplied = self.received_msat - settled.price_msat
-        if unapplied < 0:
+        excess_msat = self.received_msat - settled.price_msat
+        if excess_msat < 0:
             await insert_unapplied(connection, self.reference, self.received_msat, Reason.SHORT, settled.note_id)
             return []
-        if unapplied > 0:
-            await insert_unapplied(connection, self.reference, unapplied, Reason.OVER)
-        note = await _load(connection, settled, self.terms, self.now)
-        if note is None:
+        if excess_msat > 0:
+            await insert_unapplied(connection, self.reference, excess_msat, Reason.OVER)
+        encoded = await _find_note(connection, settled.note_id)
+        if encoded is None:
             await insert_unapplied(connection, self.reference, settled.price_msat, Reason.LATE, settled.note_id)
             return []
+        note = self.terms.to_due(read_note(encoded), settled.price_msat)
         if is_expired(note.event, self.now):
             await self.conclude(connection, [note], [SaveResult.FAILED])
             return []
@@ -71,7 +87,7 @@ class Settlement:
     async def conclude(
         self, connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[SaveResult]
     ) -> None:
-        """Drop what waited, and keep the payment where the note was refused or was here at that price."""
+        """Drop what waited, and record the payment where the note was refused or was here at that price."""
         if self.settled is None or not results:
             return
         await delete_unpaid(connection, self.settled.note_id)
@@ -82,7 +98,7 @@ class Settlement:
 
 @dataclass(slots=True)
 class Spending:
-    """Buy a note, which was sent again and verified, with what came too late for it; for Writer.settle, too."""
+    """The purchase of a note, which was sent again and verified, with what came too late for it; for Writer.settle, too."""
 
     note: Note
     note_id: bytes = field(init=False)
@@ -91,38 +107,23 @@ class Spending:
         self.note_id = bytes.fromhex(self.note.event.id)
 
     async def load(self, connection: asyncpg.Connection) -> Sequence[Note]:
-        """Return the note if what waits for it is enough."""
+        """Return the note if its unapplied payments are enough."""
         enough = await sum_for_note(connection, self.note_id) >= self.note.price_paid_msat
         return [self.note] if enough else []
 
     async def conclude(self, connection: asyncpg.Connection, _: Sequence[Note], results: Sequence[SaveResult]) -> None:
-        """Spend it, unless the note was refused."""
+        """Spend them, unless the note was refused."""
         if results and results[0] in BOUGHT:
             await spend_for_note(connection, self.note_id, self.note.price_paid_msat)
             await delete_unpaid(connection, self.note_id)
             await close_others(connection, self.note_id, self.note.price_paid_msat)
 
 
-async def _load(connection: asyncpg.Connection, settled: Settled, terms: SettlementTerms, now: int) -> Note | None:
-    """Return the note that was paid for, wherever it is, at the rank that was paid for."""
-    encoded = await find_unpaid(connection, settled.note_id)
+async def _find_note(connection: asyncpg.Connection, note_id: bytes) -> bytes | None:
+    """Return the compact JSON of a note, wherever it is."""
+    encoded = await find_unpaid(connection, note_id)
     if encoded is None:
         encoded = await connection.fetchval(
-            "SELECT event FROM notes WHERE id = $1 UNION ALL SELECT event FROM held_notes WHERE id = $1",
-            settled.note_id,
+            "SELECT event FROM notes WHERE id = $1 UNION ALL SELECT event FROM held_notes WHERE id = $1", note_id
         )
-    if encoded is None:
-        return None
-    note = read_note(encoded, price_paid_msat=settled.price_msat)
-    return to_due(note, terms)
-
-
-def to_due(note: Note, terms: SettlementTerms) -> Note:
-    """Return a paid note as it is to be published: ring notes wait for the tick where there is one."""
-    return Note(
-        note.event,
-        note.encoded,
-        note.claim,
-        is_held=note.claim is not None and terms.publish_every_s > 0,
-        price_paid_msat=note.price_paid_msat,
-    )
+    return encoded

@@ -1,0 +1,194 @@
+"""The transactions of payments: orders are begun and ended, payments settled, and what is over is forgotten.
+
+Owns the connections for that. Knows no node, and not what may be ordered.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from relay.postgres.errors import DATABASE_FAILURES
+from relay.protocol.refusal import Prefix, Rejected
+from relay.storage.batched_lookup import BatchedLookup
+from relay.storage.insert import find_refusal
+from relay.storage.note import Note
+from relay.storage.payments import invoices, scrub, unapplied_payments, unpaid_notes
+from relay.storage.payments.invoices import Order, Settled, Watched
+from relay.storage.payments.note_status import NoteStatus, find_statuses
+from relay.storage.payments.settlement import PaymentTerms, Settlement, Spending
+from relay.storage.payments.unpaid_notes import UnpaidTotals
+from relay.storage.row import SaveResult
+from relay.storage.writer import Writer
+from relay.storage.writer_lock import lock_writers
+
+_GIVE_UP_S = 60
+# What one look-up asks for at most.
+_MAX_LOOKUPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """What the tables say of an order. `refusal` is why the note would be refused if it were paid for now."""
+
+    status: NoteStatus
+    refusal: SaveResult | None
+    unpaid_totals: UnpaidTotals
+    other_invoices: int
+
+
+Decide = Callable[[OrderFacts], SaveResult | None]
+
+
+class Ledger:
+    """The tables of payments, as one process uses them. `now` gives Unix time.
+
+    Every method but `find_status` and `spend_unapplied` raises DATABASE_FAILURES.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, lookups: asyncpg.Pool, writer: Writer, terms: PaymentTerms, now: Callable[[], int]
+    ) -> None:
+        self._pool = pool
+        # Every event on a priced path is looked up, with or without work: not where the writer and the feed would wait.
+        self._lookups = lookups
+        self._writer = writer
+        self._terms = terms
+        self._now = now
+        self._statuses: BatchedLookup[bytes, NoteStatus] = BatchedLookup(self._find_statuses, _MAX_LOOKUPS)
+        self._turn = asyncio.Lock()
+        # What an earlier process deleted may be there still.
+        self._needs_scrub = True
+        # As last counted: by each order, and now and then.
+        self.unpaid_totals = UnpaidTotals(0, 0, 0)
+
+    async def find_status(self, note_id: bytes) -> NoteStatus:
+        """Return what is known of a note. Raises Rejected(error) without a database."""
+        try:
+            return (await self._statuses.look_up(note_id))[note_id]
+        except DATABASE_FAILURES:
+            raise Rejected(Prefix.ERROR, "the database is not available; try again later") from None
+
+    async def _find_statuses(self, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
+        async with self._lookups.acquire() as connection:
+            return await find_statuses(connection, note_ids)
+
+    async def find_facts(self, order: Order, note: Note) -> OrderFacts:
+        """Return what the tables say of an order now; without the lock, so that who asks in vain keeps nobody waiting."""
+        async with self._acquire_in_turn() as connection:
+            return await self._find_facts(connection, order, note)
+
+    async def begin_order(self, order: Order, note: Note, decide: Decide) -> SaveResult | None:
+        """Keep a note until it is paid for and record its invoice, unless `decide` says what becomes of the note instead.
+
+        Under the writer's lock, so that what `decide` is told stays true. Raises what it raises.
+        """
+        async with self._acquire_in_turn() as connection, connection.transaction():
+            await lock_writers(connection)
+            facts = await self._find_facts(connection, order, note)
+            if (result := decide(facts)) is not None:
+                return result
+            if not facts.status.is_here:
+                await unpaid_notes.insert_unpaid(connection, note)
+            await invoices.begin_invoice(connection, order, self._now() + _GIVE_UP_S)
+            self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
+        return None
+
+    async def _find_facts(self, connection: asyncpg.Connection, order: Order, note: Note) -> OrderFacts:
+        status = (await find_statuses(connection, [order.note_id]))[order.note_id]
+        refusal = await find_refusal(connection, note, is_here=status.is_here)
+        self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
+        others = await invoices.count_others(connection, order.note_id, order.tier)
+        return OrderFacts(status, refusal, self.unpaid_totals, others)
+
+    async def open_order(self, order: Order, payment_hash: bytes, bolt11: str) -> bool:
+        """Record what the node made; return whether it is still asked for: its note may be withdrawn meanwhile."""
+        async with self._acquire_in_turn() as connection:
+            return await invoices.open_invoice(connection, order, payment_hash, bolt11)
+
+    async def drop_order(self, order: Order) -> None:
+        """Forget an order for which the node made no invoice."""
+        async with self._acquire_in_turn() as connection, connection.transaction():
+            await lock_writers(connection)
+            await invoices.drop_invoice(connection, order.reference)
+            await unpaid_notes.delete_uninvoiced(connection)
+
+    @asynccontextmanager
+    async def _acquire_in_turn(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection to one order at a time: else the writer of notes would wait behind all who order."""
+        async with self._turn, self._pool.acquire() as connection:
+            yield connection
+
+    async def spend_unapplied(self, note: Note, price_msat: int) -> SaveResult | None:
+        """Publish a verified note with what came too late for it earlier; None where that is not enough."""
+        spending = Spending(self._terms.to_due(note, price_msat))
+        try:
+            results = await self._writer.settle(spending.load, spending.conclude)
+        except DATABASE_FAILURES:
+            return SaveResult.FAILED
+        return results[0] if results else None
+
+    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, SaveResult | None] | None:
+        """Settle a payment that a look-up has confirmed; return what it was for, and what became of the note.
+
+        None where it is settled already; without a result where no note was due.
+        """
+        settlement = Settlement(reference, received_msat, self._now(), self._terms)
+        results = await self._writer.settle(settlement.load, settlement.conclude)
+        if settlement.settled is None:
+            return None
+        return settlement.settled, results[0] if results else None
+
+    async def list_watched(self) -> list[Watched]:
+        """Return the invoices that could still be paid."""
+        async with self._pool.acquire() as connection:
+            return await invoices.list_watched(connection)
+
+    async def close_invoice(self, reference: bytes) -> None:
+        """Ask for an invoice no longer, and keep watching for a late payment."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            await invoices.close_invoice(connection, reference)
+            await unpaid_notes.delete_uninvoiced(connection)
+
+    async def drop_invoice(self, reference: bytes) -> None:
+        """Forget an invoice that a look-up has just found unpaid."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            await invoices.drop_invoice(connection, reference)
+            self._needs_scrub = True
+            await unpaid_notes.delete_uninvoiced(connection)
+
+    async def find_reference(self, payment_hash: bytes) -> bytes | None:
+        """Return the reference of an invoice that could still be paid; the node may have others, which are not ours."""
+        async with self._pool.acquire() as connection:
+            return await invoices.find_reference(connection, payment_hash)
+
+    async def read_cursor(self, backend: str) -> str:
+        """Return where a node's stream of payments goes on, "" at first."""
+        async with self._pool.acquire() as connection:
+            return await invoices.read_cursor(connection, backend)
+
+    async def write_cursor(self, backend: str, cursor: str) -> None:
+        """Record that a node's stream goes on after this payment."""
+        async with self._pool.acquire() as connection:
+            await invoices.write_cursor(connection, backend, cursor)
+
+    async def delete_forgotten(self) -> dict[str, int]:
+        """Delete what links payments to notes when its time has come, and what was given up; count invoices by state."""
+        async with self._pool.acquire() as connection:
+            async with connection.transaction():
+                await lock_writers(connection)
+                await invoices.close_orphans(connection)
+                if await invoices.delete_forgotten(connection, self._now()):
+                    await unapplied_payments.sum_up_unapplied(connection)
+                    await invoices.rewrite_cursors(connection)
+                    self._needs_scrub = True
+                await unpaid_notes.delete_uninvoiced(connection)
+            await scrub.vacuum_unpaid(connection)
+            if self._needs_scrub:
+                self._needs_scrub = not await scrub.rewrite_links(connection)
+            self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
+            return await invoices.count_by_state(connection)
