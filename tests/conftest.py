@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from tests.support.postgres_servers import Directories, PostgresServer, Servers
 
 # The fast ones first: what is wrong shows early.
-_SUITES = "unit references conformance refusals property integration packaging e2e lnd adversity".split()
+_SUITES = [
+    "unit",
+    "references",
+    "conformance",
+    "refusals",
+    "property",
+    "integration",
+    "packaging",
+    "e2e",
+    "lnd",
+    "adversity",
+]
 _TESTS = Path(__file__).parent
 _MORE = os.environ.get("RELAY_TEST_MORE") == "1"
 SERVERS = ["postgres 18", "postgres 16", *(["external"] if os.environ.get("RELAY_TEST_DATABASE_URL") else [])]

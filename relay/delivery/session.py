@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from relay.delivery.subscriptions import Subscription
-from relay.limits import InvoicePolicy, Limits
+from relay.limits import Limits
+from relay.policy.open_orders import OpenOrders
 from relay.policy.rate_limit import TokenBucket
 from relay.protocol.filter import Filter, count_values
 from relay.protocol.refusal import Prefix, Rejected
@@ -21,8 +22,7 @@ class Session:
         self._links = TokenBucket(limits.ring_links_per_s, limits.ring_links_per_s * limits.burst_factor, now_s)
         self.subscriptions: dict[str, Subscription] = {}
         self._held_units = 0
-        self._orders: dict[bytes, int] = {}
-        self._orders_under_way = 0
+        self.orders = OpenOrders()
 
     def take_read_delay(self, size: int, now_s: float) -> float:
         """Return how many seconds reading must pause after a frame of `size` characters."""
@@ -74,33 +74,6 @@ class Session:
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.max_subscriptions} COUNTs at the same time; wait and try again",
             )
-
-    @contextmanager
-    def hold_order(self, now: int, invoices: InvoicePolicy) -> Iterator[None]:
-        """Count an invoice while it is being made. `now` is Unix time in seconds.
-
-        Raises Rejected if this connection would have too many open invoices.
-        """
-        self._orders = {note_id: expires_at for note_id, expires_at in self._orders.items() if expires_at > now}
-        if len(self._orders) + self._orders_under_way >= invoices.max_open_per_connection:
-            raise Rejected(
-                Prefix.RATE_LIMITED,
-                f"at most {invoices.max_open_per_connection} unpaid invoices per connection; "
-                "pay one, or wait until one has expired",
-            )
-        self._orders_under_way += 1
-        try:
-            yield
-        finally:
-            self._orders_under_way -= 1
-
-    def keep_order(self, note_id: bytes, expires_at: int) -> None:
-        """Count an invoice as open until a Unix time."""
-        self._orders[note_id] = expires_at
-
-    def end_order(self, note_id: bytes) -> None:
-        """Stop counting an invoice that was paid."""
-        self._orders.pop(note_id, None)
 
     @contextmanager
     def hold_verification(self, units: int, max_units: int) -> Iterator[None]:

@@ -19,7 +19,7 @@ from relay.handlers.req import ReqHandler
 from relay.limits import Limits
 from relay.metrics import Metrics
 from relay.policy.tiers import Tier, Tiers
-from relay.pricing.checkout import Charged, PaymentRequired
+from relay.pricing.offer import PaymentRequired
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.protocol import messages
 from relay.protocol.event import Event
@@ -210,35 +210,36 @@ class Connection:
             # Sent again: what it is answered now is the answer.
             self._stop_listening(bytes.fromhex(event.id))
         try:
-            saved = await self._services.event.take(event, self._find_tier(), self._session, self._loop.time())
-        except PaymentRequired as required:
-            if not await self._is_paid_meanwhile(event.id, required.charged):
-                raise
-            return
+            answer = await self._services.event.save_event(event, self._find_tier(), self._session, self._loop.time())
+            if isinstance(answer, PaymentRequired) and await self._is_paid_meanwhile(event.id, answer):
+                return
         finally:
             self._event_slots.release()
-        self._answer_saved(event.id, saved)
+        if isinstance(answer, PaymentRequired):
+            self._send_ok(event.id, False, answer.text)
+        else:
+            self._answer_saved(event.id, answer)
 
     def _answer_saved(self, event_id: str, saved: SaveResult) -> None:
         self._send_ok(event_id, saved.accepted, self._services.event.describe(saved))
 
-    async def _is_paid_meanwhile(self, event_id: str, charged: Charged) -> bool:
+    async def _is_paid_meanwhile(self, event_id: str, required: PaymentRequired) -> bool:
         """Listen for the payment, and answer whether its OK is sent already: it may have come since the note was looked up."""
         payment_listeners = self._services.payment_listeners
         if payment_listeners is None or self._is_closing:
             return False
 
         def tell(saved: SaveResult) -> None:
-            self._unpaid.discard(charged.note_id)
-            self._session.end_order(charged.note_id)
+            self._unpaid.discard(required.note_id)
+            self._session.orders.end_order(required.note_id)
             self._answer_saved(event_id, saved)
 
-        payment_listeners.listen(charged.note_id, charged.price_msat, self, tell)
-        self._unpaid.add(charged.note_id)
-        is_bought = await self._services.event.is_bought(charged)
-        if is_bought and charged.note_id in self._unpaid:
-            payment_listeners.tell(charged.note_id, charged.price_msat, SaveResult.DUPLICATE)
-        return charged.note_id not in self._unpaid
+        payment_listeners.listen(required.note_id, required.price_msat, self, tell)
+        self._unpaid.add(required.note_id)
+        is_bought = await self._services.event.is_bought(required)
+        if is_bought and required.note_id in self._unpaid:
+            payment_listeners.tell(required.note_id, required.price_msat, SaveResult.DUPLICATE)
+        return required.note_id not in self._unpaid
 
     def _stop_listening(self, note_id: bytes) -> None:
         if note_id in self._unpaid and self._services.payment_listeners is not None:

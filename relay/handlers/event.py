@@ -1,7 +1,6 @@
 """An EVENT's way from the wire to the OK: checked, verified, stored or offered for its price. Knows no socket."""
 
 import asyncio
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -9,8 +8,9 @@ from relay.delivery.session import Session
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy import rules
 from relay.policy.tiers import Tier
-from relay.pricing.checkout import Charged, Checkout, PaymentRequired
-from relay.protocol.event import Event, count_leading_zero_bits, encode_event
+from relay.pricing.checkout import Checkout
+from relay.pricing.offer import PaymentRequired
+from relay.protocol.event import Event, encode_event
 from relay.storage.note import Note
 from relay.storage.reader import Store
 from relay.storage.row import SaveResult
@@ -29,7 +29,7 @@ _CHARS_PER_VALUE = 64
 
 @dataclass(frozen=True, slots=True)
 class EventHandler:
-    """Take events from any connection. Without a till no tier has a price."""
+    """Take events from any connection. Without a checkout no tier has a price."""
 
     limits: Limits
     ring: RingPolicy
@@ -42,10 +42,12 @@ class EventHandler:
     now: Callable[[], int]
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def take(self, event: Event, tier: Tier, session: Session, now_s: float) -> SaveResult:
-        """Check, verify and store an event, and return what became of it. Cheapest first, the ring last.
+    async def save_event(
+        self, event: Event, tier: Tier, session: Session, now_s: float
+    ) -> SaveResult | PaymentRequired:
+        """Check, verify and store an event, and return what became of it, or what is asked for it. Cheapest first.
 
-        `now_s` is monotonic. Raises Rejected, and PaymentRequired where it is kept once it is paid for.
+        `now_s` is monotonic. Raises Rejected.
         """
         rules.check_event(event, self.now(), self.limits)
         if named := rules.find_bare_deletion(event):
@@ -57,7 +59,11 @@ class EventHandler:
                 note, _ = await self._verify(event, tier, session, now_s)
                 return await self.writer.save(replace(note, price_paid_msat=price_paid_msat))
         if tier.price_msat and self.checkout is not None:
-            return await self._take_priced(event, tier, self.checkout, session, now_s)
+
+            async def verify() -> Note:
+                return (await self._verify(event, tier, session, now_s))[0]
+
+            return await self.checkout.offer(event, tier, session.orders, verify)
         rules.check_proof_of_work(event, tier.pow_bits)
         if await self.store.is_stored(event.id):
             # Before any curve operation: to send a note again must cost less than to verify it.
@@ -68,40 +74,9 @@ class EventHandler:
         is_held = note.claim is not None and self.privacy.publish_every_s > 0
         return await self.writer.save(replace(note, content_key=content_key, is_held=is_held))
 
-    async def _take_priced(
-        self, event: Event, tier: Tier, checkout: Checkout, session: Session, now_s: float
-    ) -> SaveResult:
-        """Offer an event for its tier's price, unless it is paid for. An invoice is made only for what was verified."""
-        if count_leading_zero_bits(event.id) < checkout.invoices.pow_bits:
-            # What was ordered before had this much at least, so this is new, and costs not even a look-up.
-            rules.check_proof_of_work(event, checkout.pow_bits)
-        status = await checkout.look_up(event.id)
-        if status.price_paid_msat is not None and status.price_paid_msat >= tier.price_msat:
-            return SaveResult.DUPLICATE
-        is_bought = status.unapplied_msat >= tier.price_msat
-        charged = None if is_bought else checkout.find_open(status, encode_event(event), tier)
-        if charged is None:
-            if is_bought:
-                note, _ = await self._verify(event, tier, session, now_s)
-                saved = await checkout.spend_unapplied(note, tier)
-                if saved is not None:
-                    return saved
-            rules.check_lasts(event, self.now() + checkout.invoices.expiry_s + math.ceil(self.privacy.publish_every_s))
-            rules.check_proof_of_work(event, checkout.pow_bits)
-            # All that bounds orders comes before any curve operation, which would be for nothing.
-            with session.hold_order(self.now(), checkout.invoices):
-                checkout.check_rate()
-                note, _ = await self._verify(event, tier, session, now_s)
-                charged_or_saved = await checkout.charge(note, tier)
-                if isinstance(charged_or_saved, SaveResult):
-                    return charged_or_saved
-                charged = charged_or_saved
-                session.keep_order(charged.note_id, charged.expires_at)
-        raise PaymentRequired(charged)
-
-    async def is_bought(self, charged: Charged) -> bool:
+    async def is_bought(self, required: PaymentRequired) -> bool:
         """Return whether a note that was to be paid for is here at its price by now. Raises Rejected(error)."""
-        return self.checkout is not None and await self.checkout.is_here(charged)
+        return self.checkout is not None and await self.checkout.is_bought(required)
 
     def describe(self, saved: SaveResult) -> str:
         """Return what an author is told of a note that was taken or refused."""

@@ -4,17 +4,18 @@ A note comes here twice: as it arrives, when what is known of its id decides, an
 in the database before the node is asked, so that a crash loses neither a note nor a payment.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 
-from relay.limits import InvoicePolicy
+from relay.policy import rules
+from relay.policy.open_orders import OpenOrders
 from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError
-from relay.pricing.offer import Offer, encode_offer
+from relay.pricing.offer import Offer, PaymentRequired
 from relay.pricing.sources import Sources
+from relay.protocol.event import Event, count_leading_zero_bits, encode_event
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.ledger import Ledger, OrderFacts
 from relay.storage.note import Note
@@ -31,22 +32,8 @@ _UNAVAILABLE = "invoices are unavailable, try again later"
 _MIB = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Charged:
-    """What a note's author is asked to pay, and when that ends (Unix seconds)."""
-
-    offer: Offer
-    note_id: bytes
-    price_msat: int
-    expires_at: int
-
-
-class PaymentRequired(Rejected):
-    """Refuse a note until it is paid for, and say where."""
-
-    def __init__(self, charged: Charged) -> None:
-        super().__init__(Prefix.RESTRICTED, encode_offer(charged.offer).removeprefix(f"{Prefix.RESTRICTED}: "))
-        self.charged = charged
+# Verifies an event, and returns it as a note. Raises Rejected.
+Verify = Callable[[], Awaitable[Note]]
 
 
 class Checkout:
@@ -65,29 +52,44 @@ class Checkout:
         self._rate = TokenBucket(per_s, per_s * _BURST_S, sources.monotonic())
 
     @property
-    def invoices(self) -> InvoicePolicy:
-        """Return the bounds that hold."""
-        return self._invoices
-
-    @property
     def pow_bits(self) -> int:
         """Return the bits of proof of work that an invoice takes now: they rise with how many are open."""
         invoices = self._invoices
-        return (
-            invoices.pow_bits
-            + invoices.pow_bits_when_full * self._ledger.unpaid_totals.open_invoices // invoices.max_open
-        )
+        open_invoices = self._ledger.unpaid_totals.open_invoices
+        return invoices.pow_bits + invoices.pow_bits_when_full * open_invoices // invoices.max_open
 
-    async def look_up(self, note_id: str) -> NoteStatus:
-        """Return what is known of a note before it is verified. Raises Rejected(error) without a database."""
-        return await self._ledger.find_status(bytes.fromhex(note_id))
+    async def offer(self, event: Event, tier: Tier, orders: OpenOrders, verify: Verify) -> SaveResult | PaymentRequired:
+        """Publish an event with what was paid for it earlier, or offer it for its tier's price. Raises Rejected.
 
-    async def is_here(self, charged: Charged) -> bool:
-        """Return whether a note is here at the price that it was charged. Raises Rejected(error) without a database."""
-        status = await self._ledger.find_status(charged.note_id)
-        return status.is_here_at(charged.price_msat)
+        `verify` is called after all that is cheaper; an invoice is made only for what was verified.
+        """
+        if count_leading_zero_bits(event.id) < self._invoices.pow_bits:
+            # What was ordered before had this much at least, so this is new, and costs not even a look-up.
+            rules.check_proof_of_work(event, self.pow_bits)
+        status = await self._ledger.find_status(bytes.fromhex(event.id))
+        if status.is_here_at(tier.price_msat):
+            return SaveResult.DUPLICATE
+        if status.unapplied_msat >= tier.price_msat:
+            result = await self._ledger.spend_unapplied(await verify(), tier.price_msat)
+            if result is not None:
+                return result
+        elif (required := self._find_offer(status, encode_event(event), tier)) is not None:
+            return required
+        rules.check_lasts(event, self._terms.find_published_by(self._sources.now()))
+        rules.check_proof_of_work(event, self.pow_bits)
+        # All that bounds orders comes before any curve operation, which would be for nothing.
+        with orders.hold_order(self._sources.now(), self._invoices):
+            self._check_rate()
+            answer = await self._order_invoice(await verify(), tier)
+            if isinstance(answer, PaymentRequired):
+                orders.add_order(answer.note_id, answer.expires_at)
+        return answer
 
-    def check_rate(self) -> None:
+    async def is_bought(self, required: PaymentRequired) -> bool:
+        """Return whether a note is here at the price that was asked for it. Raises Rejected(error) without a database."""
+        return (await self._ledger.find_status(required.note_id)).is_here_at(required.price_msat)
+
+    def _check_rate(self) -> None:
         """Refuse an order that would come too fast, before its note is verified: a flood of them costs others nothing then.
 
         It counts once its note is verified, else invalid ones would keep the valid ones out. Raises Rejected.
@@ -98,26 +100,22 @@ class Checkout:
                 f"at most {self._invoices.per_s:g} invoices a second are made here; wait and try again",
             )
 
-    def find_open(self, status: NoteStatus, encoded: bytes, tier: Tier) -> Charged | None:
-        """Return what this very event was charged on this path and can still be paid.
+    def _find_offer(self, status: NoteStatus, encoded: bytes, tier: Tier) -> PaymentRequired | None:
+        """Return what this very event was offered for on this path, where that can still be paid.
 
-        All of it is compared, as the id alone will be public: who knows the pay page has shown the whole event.
+        All of it is compared, as the id alone will be public: what the pay page is shown for is the whole event.
         """
         invoice = status.invoices.get(tier.path)
         if invoice is None or status.encoded is None or not compare_digest(encoded, status.encoded):
             return None
         if invoice.bolt11 is None or invoice.expires_at <= self._sources.now():
             return None
-        return self._charge(status.note_id, invoice.price_msat, invoice.token, invoice.bolt11, invoice.expires_at)
+        return self._make_offer(status.note_id, invoice.price_msat, invoice.token, invoice.bolt11, invoice.expires_at)
 
-    async def spend_unapplied(self, note: Note, tier: Tier) -> SaveResult | None:
-        """Publish a verified note with what came too late for it earlier; None where that is not enough."""
-        return await self._ledger.spend_unapplied(note, tier.price_msat)
+    async def _order_invoice(self, note: Note, tier: Tier) -> PaymentRequired | SaveResult:
+        """Keep a verified note unpaid and have an invoice made; or return why that is not needed, or would buy nothing.
 
-    async def charge(self, note: Note, tier: Tier) -> Charged | SaveResult:
-        """Park a verified note and make an invoice for it, or return why it is not needed, or would buy nothing.
-
-        Raises Rejected where too much is parked or asked for, or without a node or a database.
+        Raises Rejected where too many notes are unpaid or ordered, or without a node or a database.
         """
         order = self._make_order(note, tier)
 
@@ -128,7 +126,7 @@ class Checkout:
             # First without what all share, the rate and the lock: who asks in vain keeps nobody from asking.
             if (result := decide(await self._ledger.find_facts(order, note))) is not None:
                 return result
-            self.check_rate()
+            self._check_rate()
             self._rate.try_take(self._sources.monotonic())
             return await self._ledger.begin_order(order, note, decide) or await self._create_invoice(order)
         except DATABASE_FAILURES:
@@ -180,7 +178,7 @@ class Checkout:
         ):
             raise Rejected(Prefix.ERROR, "too many notes wait to be paid for; try again in some minutes")
 
-    async def _create_invoice(self, order: Order) -> Charged:
+    async def _create_invoice(self, order: Order) -> PaymentRequired:
         """Ask the node for the invoice, and record it. Raises Rejected(error), with nothing left behind."""
         try:
             invoice = await self._backend.create(order.reference, order.price_msat, MEMO, self._invoices.expiry_s)
@@ -189,8 +187,10 @@ class Checkout:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
         if not await self._ledger.open_order(order, invoice.payment_hash, invoice.bolt11):
             raise Rejected(Prefix.ERROR, _UNAVAILABLE)
-        return self._charge(order.note_id, order.price_msat, order.token, invoice.bolt11, order.expires_at)
+        return self._make_offer(order.note_id, order.price_msat, order.token, invoice.bolt11, order.expires_at)
 
-    def _charge(self, note_id: bytes, price_msat: int, token: bytes, bolt11: str, expires_at: int) -> Charged:
+    def _make_offer(
+        self, note_id: bytes, price_msat: int, token: bytes, bolt11: str, expires_at: int
+    ) -> PaymentRequired:
         pay_url = f"{self._find_url()}/pay/{token.hex()}"
-        return Charged(Offer(price_msat // MSAT_PER_SAT, pay_url, bolt11), note_id, price_msat, expires_at)
+        return PaymentRequired(Offer(price_msat // MSAT_PER_SAT, pay_url, bolt11), note_id, price_msat, expires_at)

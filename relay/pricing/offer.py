@@ -1,4 +1,4 @@
-"""The text that asks for payment in an OK, written and read. Knows neither who asks nor whether the invoice is right."""
+"""What is asked for a note, and the text that says so in an OK, written and read. Knows no invoice but by its text."""
 
 import re
 from dataclasses import dataclass
@@ -23,6 +23,21 @@ class Offer:
     amount_sat: int
     pay_url: str
     bolt11: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequired:
+    """An offer for one note at one price, until a Unix time."""
+
+    offer: Offer
+    note_id: bytes
+    price_msat: int
+    expires_at: int
+
+    @property
+    def text(self) -> str:
+        """Return the text of the OK."""
+        return encode_offer(self.offer)
 
 
 def encode_offer(offer: Offer) -> str:

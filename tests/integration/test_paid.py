@@ -448,18 +448,18 @@ async def test_a_payment_that_comes_while_its_note_is_sent_again_is_heard_of(
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.cheap) as other:
         offer = await order(author, note)
         assert sold.relay._payments is not None
-        checkout = sold.relay._payments.checkout
-        look_up = checkout.look_up
+        ledger = sold.relay._payments.checkout._ledger
+        find_status = ledger.find_status
 
-        async def look_up_in_vain(note_id: str) -> Any:
+        async def find_status_in_vain(note_id: bytes) -> Any:
             """Find the note unpaid, and be told so when it is paid and published."""
-            status = await look_up(note_id)
+            status = await find_status(note_id)
             monkeypatch.undo()
             await sold.node.pay(offer.bolt11)
             assert (await author.next("OK"))[:2] == [note.id, True]
             return status
 
-        monkeypatch.setattr(checkout, "look_up", look_up_in_vain)
+        monkeypatch.setattr(ledger, "find_status", find_status_in_vain)
         assert await other.publish(note) == DUPLICATE
         # Nothing follows.
         assert await other.fetch({}) == [as_json(note)]

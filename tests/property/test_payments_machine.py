@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from relay.pricing.checkout import Charged
 from relay.pricing.lightning.backend import BackendError
+from relay.pricing.offer import PaymentRequired
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.insert import insert_batch
 from relay.storage.payments.settlement import PaymentTerms
@@ -122,10 +122,10 @@ class PaymentsMachine(RuleBasedStateMachine):
             is_kept = before.price_of(IDS[note]) >= TIERS[tier].price_msat
             is_bought = before.unapplied_of(IDS[note]) >= TIERS[tier].price_msat
             # What waits for a note buys it before anybody is asked to pay again.
-            assert not (isinstance(result, Charged) and (is_kept or is_bought))
+            assert not (isinstance(result, PaymentRequired) and (is_kept or is_bought))
             if isinstance(result, Rejected) and "unavailable" in str(result):
                 assert after.unpaid <= before.unpaid
-            if isinstance(result, Charged) and len(after.invoices) > len(before.invoices):
+            if isinstance(result, PaymentRequired) and len(after.invoices) > len(before.invoices):
                 # Nobody is asked to pay for what would be refused if they paid now.
                 assert self._bench.run(self._try(note, tier)) in (
                     SaveResult.STORED,
@@ -176,7 +176,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         """Order a note on one path or two and pay for it; the other process learns of that, perhaps, and perhaps late."""
         with self._step():
             for tier in tiers:
-                if isinstance(self._bench.run(self._do(number, ("send", note, tier))), Charged):
+                if isinstance(self._bench.run(self._do(number, ("send", note, tier))), PaymentRequired):
                     self._pay(0, amount)
             self._now += seconds
             if learns is not None:
@@ -219,7 +219,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         with self._step():
             for event in (FORGED, ALTERED):
                 result = self._bench.run(self._processes[number].send(event, TIERS[tier]))
-                assert not isinstance(result, Charged)
+                assert not isinstance(result, PaymentRequired)
                 # Of a note that is here, nothing else is looked at.
                 assert result is SaveResult.DUPLICATE or (
                     isinstance(result, Rejected) and result.prefix is Prefix.INVALID
@@ -291,7 +291,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             result = await process.live(works[name]())
         except BackendError:
             return None
-        if isinstance(result, Charged):
+        if isinstance(result, PaymentRequired):
             payment_hash = bytes.fromhex(result.offer.bolt11[-64:])
             assert self._node.books[payment_hash].amount_msat == TIERS[tier].price_msat == result.price_msat
             if payment_hash in self._shown:

@@ -13,7 +13,7 @@ from relay.delivery.session import Session
 from relay.handlers.event import EventHandler
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy.tiers import Tier
-from relay.pricing.checkout import Charged, PaymentRequired
+from relay.pricing.offer import PaymentRequired
 from relay.pricing.payments import Payments
 from relay.pricing.sources import Sources
 from relay.protocol.event import Event
@@ -147,15 +147,15 @@ class Process:
             raise TimeoutError
         return task.result()
 
-    async def send(self, event: Event, tier: Tier) -> SaveResult | Charged | Rejected:
+    async def send(self, event: Event, tier: Tier) -> SaveResult | PaymentRequired | Rejected:
         """Send an event on a path as a client does, listen for its payment, and return what came of it."""
         try:
-            return await self.handler.take(event, tier, Session(LIMITS, self.clock_s), self.clock_s)
-        except PaymentRequired as required:
-            self._listen(required.charged)
-            return required.charged
+            answer = await self.handler.save_event(event, tier, Session(LIMITS, self.clock_s), self.clock_s)
         except Rejected as rejected:
             return rejected
+        if isinstance(answer, PaymentRequired):
+            self._listen(answer)
+        return answer
 
     async def follow(self) -> None:
         """Take all that the node's stream tells."""
@@ -173,11 +173,11 @@ class Process:
         async with self.pool.acquire() as connection:
             await delete_expired(connection, self.now())
 
-    def _listen(self, charged: Charged) -> None:
+    def _listen(self, required: PaymentRequired) -> None:
         def tell(saved: SaveResult) -> None:
-            self.told.append((charged.note_id, charged.price_msat, saved))
+            self.told.append((required.note_id, required.price_msat, saved))
 
-        self.payments.listeners.listen(charged.note_id, charged.price_msat, self, tell)
+        self.payments.listeners.listen(required.note_id, required.price_msat, self, tell)
 
     async def _publish(self, notes: Iterable[Note]) -> None:
         for note in self.payments.announce_notes(notes):

@@ -3,6 +3,7 @@
 Knows no node. The first process to learn of a payment does it; a second time nothing happens.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +33,10 @@ class PaymentTerms:
 
     invoices: InvoicePolicy
     publish_every_s: float
+
+    def find_published_by(self, now: int) -> int:
+        """Return when a note that is ordered now is published at the latest, if it is paid for; Unix times."""
+        return now + self.invoices.expiry_s + math.ceil(self.publish_every_s)
 
     def find_forget_at(self, expires_at: int) -> int:
         """Return when an invoice that nobody has paid is forgotten; Unix times."""

@@ -1,0 +1,42 @@
+"""The invoices that one connection has asked for. Knows no node; time is an argument."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from relay.limits import InvoicePolicy
+from relay.protocol.refusal import Prefix, Rejected
+
+
+class OpenOrders:
+    """The unpaid invoices of one connection, and those that are being made."""
+
+    def __init__(self) -> None:
+        self._expires_at: dict[bytes, int] = {}
+        self._under_way = 0
+
+    @contextmanager
+    def hold_order(self, now: int, invoices: InvoicePolicy) -> Iterator[None]:
+        """Account for an invoice that is being made; `now` is Unix time in seconds.
+
+        Raises Rejected when this connection would have more of them open than it may.
+        """
+        self._expires_at = {note_id: expires_at for note_id, expires_at in self._expires_at.items() if expires_at > now}
+        if len(self._expires_at) + self._under_way >= invoices.max_open_per_connection:
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {invoices.max_open_per_connection} unpaid invoices per connection; "
+                "pay one, or wait until one has expired",
+            )
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    def add_order(self, note_id: bytes, expires_at: int) -> None:
+        """Count an invoice as open until a Unix time."""
+        self._expires_at[note_id] = expires_at
+
+    def end_order(self, note_id: bytes) -> None:
+        """Count an invoice no longer: it is paid."""
+        self._expires_at.pop(note_id, None)
