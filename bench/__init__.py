@@ -1,1 +1,1 @@
-"""Benchmarks: what the program's claims of speed rest on. Never run by the tests."""
+"""Benchmarks: the measurements behind the program's claims of speed. The tests never run them."""

@@ -1,7 +1,7 @@
-"""A relay under load: how many events a second it stores, and how many stored events a second it gives back.
+"""A relay under load: how many events it stores per second, and how many stored events it returns per second.
 
-`python -m bench.load [--json]` starts a relay of its own on a temporary directory, with fsync on, sends
-prepared frames over plain sockets on loopback, and counts the answers. The load is bounded in count and in time.
+`python -m bench.load [--json]` starts a relay of its own in a temporary directory, with fsync on. It sends
+prepared frames over plain sockets on loopback and counts the answers. The load is limited in number and time.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    with _relay() as port:
+    with _run_relay() as port:
         figures = {
             "plain_events_per_s": _measure_publish(port, _make_plain(PLAIN_EVENTS)),
             "queries_of_100_events_per_s": _measure_queries(port, 6_000),
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 @contextmanager
-def _relay() -> Iterator[int]:
+def _run_relay() -> Iterator[int]:
     with tempfile.TemporaryDirectory(prefix="ringrelay-bench-", dir="/tmp") as directory:
         Path(directory).chmod(0o711)
         port, private_port = _find_free_port(), _find_free_port()
@@ -88,7 +88,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]") -> None:
         if line.startswith(b"ringrelay is ready"):
             watchdog.cancel()
             return
-    raise SystemExit("the relay did not start; its messages are above")
+    raise SystemExit("the relay did not start; see its messages above")
 
 
 def _find_free_port() -> int:
@@ -128,28 +128,28 @@ def _make_ring_notes(count: int, size: int) -> list[Event]:
 
 
 def _measure_publish(port: int, events: list[Event]) -> float:
-    frames = [_mask(b'["EVENT",' + encode_event(event) + b"]") for event in events]
+    frames = [_frame_text(b'["EVENT",' + encode_event(event) + b"]") for event in events]
     shares = [frames[start::CONNECTIONS] for start in range(CONNECTIONS)]
-    return _measure(port, shares, b',true,""]')
+    return _measure_rate(port, shares, b',true,""]')
 
 
 def _measure_queries(port: int, count: int) -> float:
-    # The same id replaces the subscription before, so a query is never cancelled and never adds a subscription.
-    frame = _mask(b'["REQ","q",{"kinds":[1],"limit":100}]')
+    # The same id replaces the previous subscription, so a query is never cancelled and never adds a subscription.
+    frame = _frame_text(b'["REQ","q",{"kinds":[1],"limit":100}]')
     shares = [[frame] * (count // CONNECTIONS) for _ in range(CONNECTIONS)]
-    return _measure(port, shares, b'["EOSE","q"]', window=1)
+    return _measure_rate(port, shares, b'["EOSE","q"]', window=1)
 
 
-def _measure(port: int, shares: list[list[bytes]], answer: bytes, window: int = 64) -> float:
+def _measure_rate(port: int, shares: list[list[bytes]], answer: bytes, window: int = 64) -> float:
     started_s = time.perf_counter()
     with ThreadPoolExecutor(len(shares)) as executor:
-        for finished in [executor.submit(_drive, port, share, answer, window) for share in shares]:
+        for finished in [executor.submit(_send_frames, port, share, answer, window) for share in shares]:
             finished.result()
     return sum(map(len, shares)) / (time.perf_counter() - started_s)
 
 
-def _drive(port: int, frames: list[bytes], answer: bytes, window: int) -> None:
-    """Send frames, at most `window` of them unanswered, and count answers until there are as many."""
+def _send_frames(port: int, frames: list[bytes], answer: bytes, window: int) -> None:
+    """Send frames with at most `window` unanswered, and count answers until all frames are answered."""
     with socket.create_connection(("127.0.0.1", port), timeout=RUN_TIMEOUT_S) as connection:
         _shake_hands(connection)
         sent = answered = 0
@@ -163,7 +163,7 @@ def _drive(port: int, frames: list[bytes], answer: bytes, window: int) -> None:
             if data == tail:
                 raise SystemExit("the relay closed a connection under load")
             answered += data.count(answer)
-            # What could be the beginning of an answer that the next read completes.
+            # This could be the beginning of an answer that the next read completes.
             tail = data[-(len(answer) - 1) :] if not data.endswith(answer) else b""
 
 
@@ -178,8 +178,8 @@ def _shake_hands(connection: socket.socket) -> None:
         head += connection.recv(1)
 
 
-def _mask(payload: bytes) -> bytes:
-    """Frame a client's text message; a mask of zeros is a mask (RFC 6455 5.3) and leaves the payload as it is."""
+def _frame_text(payload: bytes) -> bytes:
+    """Frame a client's text message. A mask of zeros is valid (RFC 6455 5.3) and does not change the payload."""
     size = len(payload)
     if size < 126:
         head = bytes((0x81, 0x80 | size))

@@ -1,9 +1,9 @@
-"""What verifying a ring signature costs a member, against one libsecp256k1 recovery call measured in the same run.
+"""The cost of verifying a ring signature per member, in libsecp256k1 recovery calls measured in the same run.
 
     python -m bench.verification [--json]
 
-A SAG link is one such call and must stay within 1.3 of them; a bLSAG member is three links' worth and must stay within
-3.5. Rings are new in each round, so that no member's Hp is cached; all figures are medians in microseconds.
+A SAG member costs one such call and must stay below 1.3 calls. A bLSAG member costs three and must stay below 3.5.
+Each round has new rings, so that no member's Hp is cached. All figures are medians in microseconds.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import Dialect, Member
 
 ROUNDS = {10: 40, 100: 12, 1000: 5}
-CALLS_A_ROUND = 200
+CALLS_PER_ROUND = 200
 TARGETS = {Scheme.SAG: 1.3, Scheme.BLSAG: 3.5}
 MESSAGE = b"nostr-ring-note:v1:" + b"5" * 64
 
@@ -33,15 +33,15 @@ def main() -> None:
     """Measure, and print a table or JSON."""
     parser = argparse.ArgumentParser(description="Measure ring verification.")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    result = measure()
+    result = measure_verification()
     if parser.parse_args().json:
         print(json.dumps(result))
     else:
         _print_table(result)
 
 
-def measure() -> dict[str, object]:
-    """Return `call_us`, and for each scheme the microseconds a member by ring size."""
+def measure_verification() -> dict[str, object]:
+    """Return `call_us`, and for each scheme the microseconds per member by ring size."""
     calls: list[float] = []
     recover = _prepare_call()
     schemes: dict[str, dict[str, float]] = {scheme.value: {} for scheme in Scheme}
@@ -49,17 +49,17 @@ def measure() -> dict[str, object]:
         for scheme in Scheme:
             times = []
             for number in range(rounds):
-                members, signature = _sign(scheme, size, number)
-                # Interleaved, so that a change of the processor's clock meets both sides of the ratio.
-                calls.append(_time(recover) / CALLS_A_ROUND)
-                times.append(_time_check(members, signature) / size)
-                calls.append(_time(recover) / CALLS_A_ROUND)
+                members, signature = _sign_with_ring(scheme, size, number)
+                # Interleaved, so that a change of the processor's clock affects both sides of the ratio.
+                calls.append(_time_us(recover) / CALLS_PER_ROUND)
+                times.append(_time_verification(members, signature) / size)
+                calls.append(_time_us(recover) / CALLS_PER_ROUND)
             schemes[scheme.value][str(size)] = round(median(times), 2)
     return {"call_us": round(median(calls), 2), **schemes}
 
 
 def _prepare_call() -> Callable[[], None]:
-    """Return a function that makes CALLS_A_ROUND bare recovery calls."""
+    """Return a function that makes CALLS_PER_ROUND bare recovery calls."""
     context = GLOBAL_CONTEXT.ctx
     digest = hashlib.sha256(MESSAGE).digest()
     compact = PrivateKey(digest).sign_recoverable(digest, hasher=None)
@@ -69,13 +69,13 @@ def _prepare_call() -> Callable[[], None]:
 
     def recover() -> None:
         call = lib.secp256k1_ecdsa_recover
-        for _ in range(CALLS_A_ROUND):
+        for _ in range(CALLS_PER_ROUND):
             call(context, public, signature, digest)
 
     return recover
 
 
-def _sign(scheme: Scheme, size: int, number: int) -> tuple[Sequence[Member], RingSignature]:
+def _sign_with_ring(scheme: Scheme, size: int, number: int) -> tuple[Sequence[Member], RingSignature]:
     secrets = [hashlib.sha256(f"{scheme} {size} {number} {index}".encode()).digest() for index in range(size)]
     members = [ring_equations.lift_x(PrivateKey(secret).public_key.format()[1:]) for secret in secrets]
     if scheme is Scheme.SAG:
@@ -85,12 +85,12 @@ def _sign(scheme: Scheme, size: int, number: int) -> tuple[Sequence[Member], Rin
     return members, signature
 
 
-def _time_check(members: Sequence[Member], signature: RingSignature) -> float:
-    return _time(lambda: ring_equations.verify_ring_signature(MESSAGE, members, signature, (Dialect.CANONICAL,)))
+def _time_verification(members: Sequence[Member], signature: RingSignature) -> float:
+    return _time_us(lambda: ring_equations.verify_ring_signature(MESSAGE, members, signature, (Dialect.CANONICAL,)))
 
 
-def _time(work: Callable[[], object]) -> float:
-    """Return the microseconds one run takes."""
+def _time_us(work: Callable[[], object]) -> float:
+    """Return how many microseconds one run takes."""
     started = time.perf_counter_ns()
     work()
     return (time.perf_counter_ns() - started) / 1000
@@ -104,7 +104,7 @@ def _print_table(result: dict[str, object]) -> None:
         figures = result[scheme.value]
         assert isinstance(figures, dict)
         for size, us in figures.items():
-            print(f"{scheme:6} {size:>5} members: {us:7.1f} us a member, {us / call_us:.2f} calls (target {target})")
+            print(f"{scheme:6} {size:>5} members: {us:7.1f} us per member, {us / call_us:.2f} calls (target {target})")
 
 
 if __name__ == "__main__":
