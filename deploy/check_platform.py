@@ -1,4 +1,4 @@
-"""Say, before anything is installed, whether this machine can run the relay. Runs on any Python 3, imports nothing else."""
+"""Check that this machine can run the relay, before anything is installed. Runs on any Python 3 without packages."""
 
 import platform
 import sys
@@ -9,7 +9,7 @@ def find_problem():
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         return (
             "ringrelay needs Python 3.11, 3.12 or 3.13; this is {}. "
-            "Name another one: make install PYTHON=python3.12".format(platform.python_version())
+            "Choose another one: make install PYTHON=python3.12".format(platform.python_version())
         )
     try:
         import ensurepip  # noqa: F401
@@ -20,7 +20,7 @@ def find_problem():
     if system == "Linux" and machine in ("x86_64", "aarch64"):
         if platform.libc_ver()[0] == "glibc":
             return None
-        return "ringrelay needs a glibc Linux (coincurve and the built-in Postgres have no musl wheels); Alpine will not do"
+        return "ringrelay needs a glibc Linux (coincurve and the built-in Postgres have no musl wheels); Alpine does not work"
     if system == "Darwin" and machine == "arm64":
         return None
     return "ringrelay runs on glibc Linux (x86_64, aarch64) and macOS (arm64); this is {} {}".format(system, machine)
