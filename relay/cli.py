@@ -214,7 +214,7 @@ def _read_default_config() -> str:
     from relay import config
 
     try:
-        return config.default_file()
+        return config.read_default_file()
     except config.ConfigError as error:
         raise BadInput(str(error)) from None
 
@@ -226,7 +226,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
     # By its whole name, as it is read again on SIGHUP.
     path = arguments.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
-    return serve.run(loaded, None if path is None else path.absolute())
+    return serve.run_relay(loaded, None if path is None else path.absolute())
 
 
 def _run_migrate(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The configuration: one TOML file, RELAY_* environment variables over it, defaults under both. Unknown names are errors."""
+"""The configuration: RELAY_* environment variables, then one TOML file, then defaults. Unknown names are errors."""
 
 import json
 import os
@@ -41,11 +41,11 @@ from relay.pricing.settings import LightningSection
 from relay.protocol.hex import is_hex32
 
 PREFIX = "RELAY_"
-# These belong to the tests.
+# Variables of the tests.
 _TEST_PREFIX = "RELAY_TEST_"
-# Read where the command line names no file.
+# Read if the command line names no file.
 _USUAL_FILE = Path("relay.toml")
-# Lists are JSON in the environment; the errors of these keys show how.
+# Lists are JSON in the environment. Errors about these keys show an example.
 _EXAMPLES = {
     "server.trusted_proxies": '["127.0.0.1/32"]',
     "accept.plain_kinds": "[0, 5]",
@@ -55,12 +55,12 @@ _FROM_PYDANTIC = "Value error, "
 
 
 class ConfigError(Exception):
-    """Say which key is wrong and what it should be. The text never repeats a value: it may be a password."""
+    """The key that is wrong, and what it should be. The text never repeats a value, which may be a password."""
 
 
 def _check_host(host: str) -> str:
     if not host.strip():
-        raise ValueError("must not be empty; every address of this machine is 0.0.0.0 or ::")
+        raise ValueError("must not be empty; to listen on every address of this machine write 0.0.0.0 or ::")
     return host
 
 
@@ -77,15 +77,15 @@ def _check_pubkey(pubkey: str) -> str:
 
 
 def _read_directory(value: object) -> object:
-    """Refuse a directory without a name, and expand ~ as a shell would."""
+    """Return the path of a directory, with ~ expanded as a shell does. Raises ValueError for an empty one."""
     if not isinstance(value, str):
         return value
     if not value.strip() or "\0" in value:
-        raise ValueError("must be the path of a directory; the one the relay is started in is '.'")
+        raise ValueError("must be the path of a directory; for the current directory write '.'")
     try:
         return Path(value).expanduser()
     except RuntimeError:
-        raise ValueError("begins with ~, and that user's home is not known; write the whole path") from None
+        raise ValueError("begins with ~, but that user's home is unknown; write the whole path") from None
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -93,7 +93,7 @@ Host = Annotated[str, AfterValidator(_check_host)]
 
 
 class ServerSection(Section):
-    """Where the relay listens."""
+    """The addresses and ports of the relay."""
 
     host: Host = "127.0.0.1"
     port: Port = 7447
@@ -104,7 +104,7 @@ class ServerSection(Section):
 
 
 class InfoSection(Section):
-    """What the info document says of the operator (NIP-11)."""
+    """The operator's part of the info document (NIP-11)."""
 
     name: str = "ringrelay"
     description: str = "A relay for ring-signed notes: it verifies every ring signature before it keeps a note."
@@ -114,7 +114,7 @@ class InfoSection(Section):
 
 
 class MetricsSection(Section):
-    """How coarse the metrics are."""
+    """The interval of the metrics' snapshots."""
 
     snapshot_every_s: NonNegativeSeconds = 15.0
 
@@ -148,7 +148,7 @@ class Config(BaseSettings):
     def _check_prices_can_be_paid(self) -> Self:
         if self.lightning.backend == "none" and any(tier.price_msat for tier in self.tiers):
             raise ValueError(
-                "tiers: a price needs a Lightning node to pay it to: set lightning.backend, or price_sat = 0"
+                "tiers: a price needs a Lightning node that receives it: set lightning.backend, or price_sat = 0"
             )
         return self
 
@@ -161,18 +161,18 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values from the constructor only: `load` is the one place that reads files and the environment."""
+        """Take values from the constructor only. `load_config` is the only place that reads files and the environment."""
         return (init_settings,)
 
 
 def load_config(path: Path | None) -> Config:
     """Read the file, if any, and the environment.
 
-    Raises ConfigError naming every key or variable that is unknown or has a bad value.
+    Raises ConfigError, which lists every key or variable that is unknown or has a bad value.
     """
     _check_variables(os.environ)
     if path is None and _USUAL_FILE.is_symlink() and not _USUAL_FILE.exists():
-        # A link to nowhere is a file that went missing, not the wish for defaults.
+        # A broken link means that the file is missing, not that defaults are wanted.
         path = _USUAL_FILE
     try:
         if path is not None and not path.is_file():
@@ -181,15 +181,15 @@ def load_config(path: Path | None) -> Config:
             )
         in_file = TomlConfigSettingsSource(Config, path)()
         in_environment = EnvSettingsSource(Config)()
-        config = Config(**_merge(in_file, in_environment))
+        config = Config(**_merge_sections(in_file, in_environment))
         config._sources = _list_sources(path)
         return config
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(error, path))) from None
+        raise ConfigError("\n".join(_describe_errors(error, path))) from None
     except SettingsError as error:
-        raise ConfigError(_explain_variable(error)) from None
+        raise ConfigError(_describe_bad_variables(error)) from None
     except (OSError, ValueError) as error:
-        # A TOML error says where the file is wrong and repeats no value.
+        # A TOML error names the place in the file and repeats no value.
         raise ConfigError(f"{path}: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path}: its lists are nested too deeply") from None
@@ -200,8 +200,8 @@ def _list_sources(path: Path | None) -> tuple[str, ...]:
     return (*([str(path.absolute())] if path else []), *variables)
 
 
-def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
-    """Lay one level of sections over another."""
+def _merge_sections(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    """Return the sections of `low`, with the keys of `high` replacing theirs."""
     merged = dict(low)
     for name, value in high.items():
         below = merged.get(name)
@@ -209,8 +209,8 @@ def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain_variable(error: SettingsError) -> str:
-    """Name the variables that pydantic-settings could not decode; its text names their section only."""
+def _describe_bad_variables(error: SettingsError) -> str:
+    """Return which variables pydantic-settings could not decode. Its own text only names their section."""
     section = str(error).partition('"')[2].partition('"')[0]
     variables = {key: _to_variable(key) for key in _EXAMPLES if key == section or key.startswith(f"{section}.")}
     wrong = [
@@ -229,10 +229,10 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _explain(error: ValidationError, path: Path | None) -> Iterator[str]:
+def _describe_errors(error: ValidationError, path: Path | None) -> Iterator[str]:
     for detail in error.errors(include_input=False, include_url=False):
         first, *others = detail["loc"] or ("configuration",)
-        # Of a list of tables, which one it is.
+        # In a list of tables, the number of the table.
         key = f"{first}" + "".join(f", number {part + 1}" if isinstance(part, int) else f".{part}" for part in others)
         unknown = detail["type"] == "extra_forbidden"
         text = "unknown key" if unknown else detail["msg"].removeprefix(_FROM_PYDANTIC)
@@ -252,7 +252,7 @@ def _check_variables(environment: Mapping[str, str]) -> None:
     for name in sorted(environment):
         if name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX) and name not in known:
             raise ConfigError(
-                f"{name}: unknown variable; between levels write two underscores, as in RELAY_DATABASE__URL"
+                f"{name}: unknown variable; write two underscores between levels, as in RELAY_DATABASE__URL"
             )
 
 
@@ -268,14 +268,14 @@ def list_keys() -> list[str]:
 
 
 def describe_config(config: Config) -> str:
-    """Return a line that says what was read, then the effective values as JSON, passwords hidden."""
+    """Return a line with the files and variables that were read, then the values in force as JSON, without passwords."""
     values: dict[str, Any] = config.model_dump(mode="json")
     sources = ", then ".join(config._sources) or "no file and no variable; all values are the defaults"
     return f"read: {sources}\n{json.dumps(values, indent=2)}"
 
 
-def default_file() -> str:
-    """Return the commented example that ships with the relay."""
+def read_default_file() -> str:
+    """Return the commented example that comes with the relay."""
     package = Path(__file__).parent
     for path in (package / "relay.toml", package.parent / "deploy" / "relay.toml"):
         if path.is_file():

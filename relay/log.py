@@ -1,6 +1,6 @@
-"""The log: a closed list of events and of fields. No id, key, filter, content, address or exception text ever gets in.
+"""The log: a closed list of events and fields. It never has an id, key, filter, content, address or exception text.
 
-A line is `event field=value ...` on standard error, without a time: whoever collects the lines adds one if they want it.
+A line is `event field=value ...` on standard error, without a time. A collector of the lines can add one.
 """
 
 import logging
@@ -16,7 +16,7 @@ import structlog
 
 
 class LogEvent(StrEnum):
-    """Name everything that is ever logged."""
+    """The closed list of log events."""
 
     STOPPING = "stopping"
     STOPPED = "stopped"
@@ -36,7 +36,7 @@ FIELDS = frozenset({"name", "advice", "error", "where"})
 
 
 class Log:
-    """Write log lines."""
+    """The writer of log lines."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._logger = structlog.wrap_logger(
@@ -51,12 +51,12 @@ class Log:
         self._logger.msg(str(event), **fields)
 
     def write_error(self, event: LogEvent, error: BaseException, **fields: str | int | float) -> None:
-        """Write where an exception came from: its class, and file and line. Never its text: it can repeat a note."""
+        """Write the class of an exception, and its file and line. Never write its text, which can repeat a note."""
         leaf = _find_leaf(error)
         self.write(event, error=type(leaf).__name__, where=_find_place(leaf.__traceback__), **fields)
 
-    def take_over_unhandled(self) -> None:
-        """Log what nobody caught as class and place; Python's own traceback would print the exception's text."""
+    def log_unhandled_errors(self) -> None:
+        """Log unhandled exceptions as class and place. Python's own traceback would print the exception's text."""
 
         def hook(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
             self.write_error(LogEvent.INTERNAL_ERROR, error)
@@ -66,7 +66,7 @@ class Log:
         sys.unraisablehook = lambda args: hook(args.exc_type, args.exc_value or SystemExit(), args.exc_traceback)
 
     def write_loop_error(self, _: object, context: dict[str, Any]) -> None:
-        """Log what an event loop could not hand to anyone: a task's or a callback's exception."""
+        """Log an exception of a task or callback that nothing handled; this is an event loop's exception handler."""
         error = context.get("exception")
         if isinstance(error, BaseException):
             self.write_error(LogEvent.INTERNAL_ERROR, error)
@@ -84,7 +84,7 @@ def _find_place(trace: TracebackType | None) -> str:
     frames = traceback.extract_tb(trace)
     if not frames:
         return "unknown"
-    # The innermost line of our own is what a reader can act on; below it there are only libraries.
+    # A reader can act on the innermost line of our own code. Below it are only libraries.
     own = [frame for frame in frames if "/relay/" in frame.filename.replace("\\", "/")]
     frame = (own or frames)[-1]
     return f"{frame.filename.replace(chr(92), '/').rpartition('/')[2]}:{frame.lineno}"
@@ -93,6 +93,6 @@ def _find_place(trace: TracebackType | None) -> str:
 def silence_libraries() -> None:
     """Keep libraries from logging: websockets logs addresses and frames, asyncio and stamina the texts of exceptions."""
     stamina.instrumentation.set_on_retry_hooks([])
-    # Whatever logger a library uses tomorrow: nothing passes, and Python's handler of last resort is gone.
+    # Also for loggers that a library may add later, and for Python's handler of last resort.
     logging.disable(logging.CRITICAL)
     logging.lastResort = None

@@ -1,7 +1,7 @@
-"""Every metric: name, help, and its closed set of labels, all there from the start. Knows no note, key or address.
+"""All metrics: names, help texts and closed sets of labels, present from the start. Knows no note, key or address.
 
-Counters that step with each connection or note could date a person to whoever scrapes often enough, so what is served is
-a snapshot taken every `snapshot_every_s` seconds.
+A frequent scraper of counters that change with each connection or note could date a person. So the served text is a
+snapshot, taken every `snapshot_every_s` seconds.
 """
 
 import time
@@ -28,10 +28,10 @@ _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 class Metrics:
-    """The registry of one relay process."""
+    """The metrics of one relay process."""
 
     def __init__(self, snapshot_every_s: float) -> None:
-        # The `_created` series would date the first event of every label set.
+        # The `_created` series would show the time of the first event of every label set.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._snapshot_every_s = snapshot_every_s
@@ -70,7 +70,7 @@ class Metrics:
         )
         self.bytes_out = Counter("ringrelay_sent_bytes", "Bytes written to clients", registry=self._registry)
         self.internal_errors = Counter(
-            "ringrelay_internal_errors", "Messages that failed by a fault of the relay", registry=self._registry
+            "ringrelay_internal_errors", "Messages that failed because of a fault in the relay", registry=self._registry
         )
         for verb in VERBS:
             self._messages.labels(verb)
@@ -120,7 +120,7 @@ class Metrics:
         """Count one answered EVENT by the text of its OK."""
         prefix = text.partition(":")[0]
         if prefix not in _PREFIXES:
-            # What is said of a note that waits is a sentence, and no label.
+            # The text for a held note is a sentence, not a prefix.
             prefix = ""
         self._events.labels("accepted" if accepted else "refused", prefix).inc()
 
@@ -143,7 +143,7 @@ class Metrics:
         self._pool_wait.observe(timing.waited_s)
 
     def render(self) -> bytes:
-        """Return the text exposition: the last snapshot, or a new one when that is `snapshot_every_s` old."""
+        """Return the text exposition: the last snapshot, or a new one if that is `snapshot_every_s` old."""
         now_s = time.monotonic()
         if self._snapshot_s is None or now_s - self._snapshot_s >= self._snapshot_every_s:
             self._snapshot, self._snapshot_s = generate_latest(self._registry), now_s

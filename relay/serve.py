@@ -1,4 +1,4 @@
-"""Run the relay as a process: signals, exit status, and what an operator reads. Builds nothing itself."""
+"""The relay as a process: signals, exit status, and the texts that an operator reads. Builds no parts."""
 
 import asyncio
 import os
@@ -21,21 +21,21 @@ from relay.postgres.open import DatabaseError, migrate_only
 from relay.pricing.settings import LightningConfigError
 from relay.server import ListenError, Relay, end_tasks, in_url, running
 
-# What keeps a relay from starting and is the operator's to mend; the text of each says how.
+# Why a relay cannot start, if the operator can fix it. The text of each says how.
 START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError, LightningConfigError)
-# Database connections, the private port, the log, and what the libraries hold.
+# Database connections, the private port, the log, and files of the libraries.
 _OTHER_OPEN_FILES = 200
 
 
 class ServerEndedError(Exception):
-    """The built-in Postgres ended while the relay was running; the relay has stopped as if it had been told to."""
+    """The end of the built-in Postgres while the relay was running. The relay has stopped in order."""
 
 
-def run(config: Config, path: Path | None = None) -> int:
-    """Run the relay until SIGTERM or SIGINT and return the exit status. On SIGHUP the file's tiers are read again."""
+def run_relay(config: Config, path: Path | None = None) -> int:
+    """Run the relay until SIGTERM or SIGINT, and return the exit status. SIGHUP reloads the tiers of the file."""
     log = Log()
     silence_libraries()
-    log.take_over_unhandled()
+    log.log_unhandled_errors()
     _allow_open_files(config.limits.max_connections, log)
     try:
         uvloop.run(_run_until_signal(config, path, log))
@@ -49,14 +49,16 @@ def run(config: Config, path: Path | None = None) -> int:
 
 
 def _allow_open_files(connections: int, log: Log) -> None:
-    """Raise the soft limit of open files to what the connections need; say so where the hard limit is in the way."""
+    """Raise the soft limit of open files to what the connections need. Log a warning if the hard limit is too low."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHER_OPEN_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         if allowed < wanted:
-            log.write(LogEvent.FEW_OPEN_FILES, advice=f"limits.max_connections needs {wanted} open files: ulimit -Hn")
+            log.write(
+                LogEvent.FEW_OPEN_FILES, advice=f"limits.max_connections needs {wanted} open files: raise ulimit -Hn"
+            )
 
 
 def run_migrations(config: Config) -> list[str]:
@@ -71,20 +73,20 @@ async def _run_until_signal(config: Config, path: Path | None, log: Log) -> None
     loop.set_exception_handler(log.write_loop_error)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stopping.set)
-    # nohup ignores it, as it means that a terminal has closed.
-    is_terminal_of_ours = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
+    # nohup ignores SIGHUP, which then only means that a terminal has closed.
+    has_own_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
 
-    def take_hangup() -> None:
-        """Read the tiers again, or stop where it means what the signal is named after."""
-        (stopping if is_terminal_of_ours and not _has_terminal() else hung_up).set()
+    def handle_hangup() -> None:
+        """Reload the tiers, or stop if the terminal has really hung up."""
+        (stopping if has_own_terminal and not _has_terminal() else hung_up).set()
 
-    loop.add_signal_handler(signal.SIGHUP, take_hangup)
+    loop.add_signal_handler(signal.SIGHUP, handle_hangup)
     started = asyncio.Event()
     serving = asyncio.create_task(_serve_until(stopping, hung_up, started, config, path, log))
     signalled = asyncio.create_task(stopping.wait())
     await asyncio.wait([serving, signalled], return_when=asyncio.FIRST_COMPLETED)
     if not started.is_set():
-        # The signal came while the database was starting or being waited for. Once only: its clean-up must not be cut short.
+        # The signal came while the database was starting. Cancel only once, so that the clean-up is not interrupted.
         serving.cancel()
         await asyncio.wait([serving])
     await end_tasks([signalled])
@@ -94,7 +96,7 @@ async def _run_until_signal(config: Config, path: Path | None, log: Log) -> None
 
 
 def _has_terminal() -> bool:
-    """Return whether there is a terminal that can send signals to this process; one that has closed cannot be opened."""
+    """Return whether this process has a terminal that can send it signals. A closed terminal cannot be opened."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -110,11 +112,11 @@ async def _serve_until(
     path: Path | None,
     log: Log,
 ) -> None:
-    """Raise ServerEndedError, after an orderly stop, where the database ended first, and one of START_ERRORS."""
+    """Run the relay until `stopping` is set. Raises ServerEndedError if the database ended first, or one of START_ERRORS."""
     try:
         async with running(config, log) as relay:
             started.set()
-            _greet(config, relay.find_url())
+            _print_greeting(config, relay.find_url())
             reloading = asyncio.create_task(_keep_reloading(hung_up, relay, path, log))
             try:
                 await _wait_for_end(stopping, relay.server_ended)
@@ -127,22 +129,24 @@ async def _serve_until(
         raise DatabaseError(f"the database was lost ({type(error).__name__}); start again when it is back") from None
     if not stopping.is_set():
         raise ServerEndedError(
-            "the built-in Postgres has ended, and not by the relay: was it killed, or out of memory? What was answered "
-            "with OK is stored. Start the relay again; a supervisor such as systemd or Docker does that by itself"
+            "the built-in Postgres has ended, and the relay did not end it. It may have been killed, or run out of memory. "
+            "Notes that were answered with OK are stored. Start the relay again; systemd or Docker can do that automatically"
         )
 
 
 async def _keep_reloading(hung_up: asyncio.Event, relay: Relay, path: Path | None, log: Log) -> None:
-    """Read the configuration at each SIGHUP, and put its tiers in force; a bad one changes nothing."""
+    """Reload the tiers of the configuration at each SIGHUP. An invalid configuration changes nothing."""
     while True:
         await hung_up.wait()
         hung_up.clear()
         try:
-            is_more = relay.reload(load_config(path))
+            needs_restart = relay.reload(load_config(path))
         except ConfigError as error:
-            log.write(LogEvent.RELOAD_REFUSED, advice=f"{error}; what was in force still is")
+            log.write(LogEvent.RELOAD_REFUSED, advice=f"{error}; correct it and send SIGHUP again, nothing has changed")
         else:
-            advice = "other keys changed, too: start the relay again for those" if is_more else "in force now"
+            advice = (
+                "in force now; restart the relay for the other keys that changed" if needs_restart else "in force now"
+            )
             log.write(LogEvent.TIERS_RELOADED, advice=advice)
 
 
@@ -156,17 +160,18 @@ async def _wait_for_end(stopping: asyncio.Event, server_ended: Callable[[], Coro
         await end_tasks(ends)
 
 
-def _greet(config: Config, url: str) -> None:
+def _print_greeting(config: Config, url: str) -> None:
     server = config.server
     private = f"http://{in_url(server.private_host)}:{server.private_port}/metrics"
-    # As it was called, so that the lines below can be copied.
+    metrics = private if server.private_port else "on a port that the system chose, because server.private_port is 0"
+    # The command as it was called, so that the lines below can be copied.
     called = [sys.argv[0]] if Path(sys.argv[0]).name == "ringrelay" else [sys.executable, "-m", "relay"]
     program = shlex.join(called)
     print(
         f"ringrelay is ready\n"
         f"  relay          {url}\n"
         f"  info document  curl -H 'Accept: application/nostr+json' {shlex.quote(url.replace('ws', 'http', 1))}\n"
-        f"  metrics        {private if server.private_port else 'on a port of the system, as server.private_port is 0'}\n"
+        f"  metrics        {metrics}\n"
         f"  first note     {program} keygen --out my.key >> ring.txt    (then add npubs of others to ring.txt)\n"
         f"                 echo hello | {program} sign --ring ring.txt --key-file my.key "
         f"| {program} publish {shlex.quote(url)}",

@@ -1,4 +1,4 @@
-"""Build the relay and run it: the only place that puts parts together."""
+"""The relay as a whole: build its parts, run them, stop them. The only place that connects them."""
 
 import asyncio
 import time
@@ -41,14 +41,14 @@ from relay.verify.pool import VerifyPool
 
 
 class ListenError(Exception):
-    """Say which address cannot be listened on."""
+    """The address on which the relay cannot listen, and what to do."""
 
 
 _CANCEL_AGAIN_S = 0.2
 
 
 class Relay:
-    """One relay process: its parts, and its connections."""
+    """A relay: its parts and its connections."""
 
     def __init__(self, config: Config, log: Log, database: Database) -> None:
         self._config = config
@@ -75,7 +75,7 @@ class Relay:
         self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
 
     def _build_payments(self) -> Payments | None:
-        """Return what takes payments, None where no Lightning node is configured. Raises LightningConfigError."""
+        """Return the payments, None if no Lightning node is configured. Raises LightningConfigError."""
         backend = open_backend(self._config.lightning)
         if backend is None:
             return None
@@ -120,16 +120,16 @@ class Relay:
 
     @property
     def server_ended(self) -> Callable[[], Coroutine[Any, Any, None]] | None:
-        """Return what waits for the end of the built-in Postgres, None where the database is the operator's own."""
+        """Return what waits for the end of the built-in Postgres, None if the database is the operator's own."""
         return self._database.server_ended
 
     @property
     def port(self) -> int:
-        """Return the public port, also where the configuration left the choice to the system (0)."""
+        """Return the public port, also if the system chose it (port 0)."""
         return self._listener.port
 
     def find_url(self) -> str:
-        """Return the URL that clients use, without a path; where the operator names none it is host and port."""
+        """Return the URL that clients use, without a path. It is made of host and port if the operator set none."""
         server = self._config.server
         return server.url or f"ws://{in_url(server.host)}:{self.port}"
 
@@ -140,7 +140,7 @@ class Relay:
         return None if self._payments is None else await find_pay_status(self._database.readers, token)
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what must run as long as the relay does; the caller owns the tasks."""
+        """Return what must run as long as the relay. The caller owns the tasks."""
         payments = [] if self._payments is None else [self._payments.keep_collecting(self._report_database)]
         return [
             *payments,
@@ -154,27 +154,27 @@ class Relay:
         ]
 
     async def prepare(self) -> None:
-        """Read from the database what must be known before the first client. Raises one of DATABASE_FAILURES."""
+        """Read what the relay must know before the first client connects. Raises one of DATABASE_FAILURES."""
         await self._feed.prepare()
 
     async def listen(self) -> None:
-        """Begin to take connections. Raises OSError where the port is taken."""
+        """Start to accept connections. Raises OSError if the port is in use."""
         await self._listener.listen()
 
     def reload(self, config: Config) -> bool:
-        """Put another configuration's tiers in force; nobody is disconnected, and open invoices stay as they are.
+        """Replace the tiers by those of another configuration. Nobody is disconnected, and open invoices do not change.
 
-        Returns whether it differs in anything else, which takes a restart. Raises ConfigError where a price cannot be paid.
+        Returns whether it differs in anything else, which needs a restart. Raises ConfigError if a price cannot be paid.
         """
         if self._payments is None and any(tier.price_msat for tier in config.tiers):
-            raise ConfigError("tiers: this relay was started without a Lightning node; start it again with [lightning]")
+            raise ConfigError("tiers: this relay was started without a Lightning node; set [lightning] and restart it")
         self._tiers.replace_all(config.tiers)
         if self._payments is not None:
             self.metrics.payments.name_tiers(config.tiers)
         return config.model_dump(exclude={"tiers"}) != self._config.model_dump(exclude={"tiers"})
 
     async def stop(self) -> None:
-        """Take no more connections, answer what is in flight, close every connection with 1001."""
+        """Accept no more connections, answer what is in flight, and close every connection with 1001."""
         await self._listener.stop()
 
     async def is_healthy(self) -> bool:
@@ -194,7 +194,7 @@ class Relay:
 
 
 def in_url(host: str) -> str:
-    """Return a host as URLs have it: an IPv6 address in brackets."""
+    """Return a host as in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -205,15 +205,15 @@ def unix_now() -> int:
 
 @asynccontextmanager
 async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
-    """Run a relay while the context lasts.
+    """Run a relay inside a context.
 
-    Raises EmbeddedError, MigrationError, DatabaseError or OSError where it cannot start.
+    Raises EmbeddedError, MigrationError, DatabaseError or ListenError if it cannot start.
     """
     async with open_database(config.database, config.data_dir, config.limits.query_timeout_s, log) as database:
         relay = Relay(config, log, database)
         await relay.prepare()
-        # Before the task group: what it raises comes out as it is, and an operator reads it.
-        private = await _listen(relay, config)
+        # Before the task group, which would wrap the error that the operator reads.
+        private = await _open_ports(relay, config)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(work) for work in relay.list_background_work()]
@@ -227,7 +227,7 @@ async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks until they end: a connection attempt that fails at that moment swallows a cancellation (asyncpg)."""
+    """Cancel tasks until they end. In asyncpg a connection attempt that fails at that moment swallows a cancellation."""
     pending = set(tasks)
     while pending:
         for task in pending:
@@ -235,7 +235,7 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
 
 
-async def _listen(relay: Relay, config: Config) -> AppRunner:
+async def _open_ports(relay: Relay, config: Config) -> AppRunner:
     server = config.server
     try:
         private = await start_private_web(
@@ -244,7 +244,7 @@ async def _listen(relay: Relay, config: Config) -> AppRunner:
     except OSError as error:
         raise ListenError(
             f"cannot listen on {server.private_host}:{server.private_port} ({error.strerror}); is another relay running? "
-            f"Set server.private_port (RELAY_SERVER__PRIVATE_PORT)"
+            f"Stop it, or set another server.private_port (RELAY_SERVER__PRIVATE_PORT)"
         ) from None
     try:
         await relay.listen()
@@ -252,6 +252,6 @@ async def _listen(relay: Relay, config: Config) -> AppRunner:
         await private.cleanup()
         raise ListenError(
             f"cannot listen on {server.host}:{server.port} ({error.strerror}); is another relay running? "
-            f"Set server.port (RELAY_SERVER__PORT)"
+            f"Stop it, or set another server.port (RELAY_SERVER__PORT)"
         ) from None
     return private

@@ -212,7 +212,7 @@ async def test_a_fault_in_a_migrated_schema_is_reported_without_the_row(
 )
 def test_what_nobody_catches_is_printed_without_its_text(tmp_path: Path, crash: str) -> None:
     script = f"{_LOUD}\nimport asyncio, uvloop\nfrom relay.log import Log, silence_libraries\n"
-    script += f"log = Log()\nsilence_libraries()\nlog.take_over_unhandled()\n{crash}\n"
+    script += f"log = Log()\nsilence_libraries()\nlog.log_unhandled_errors()\n{crash}\n"
     done = _run_python(tmp_path, script)
     assert "canary" not in done.stderr + done.stdout
     assert _check_lines(done.stderr)[0] == "internal_error"

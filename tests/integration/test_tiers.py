@@ -170,8 +170,8 @@ async def test_sighup_reads_the_tiers_again_and_disconnects_nobody(reachable_dir
         for text, logged, answer in (
             ('[[tiers]]\npath = "/"\npow_bits = 1\n', "'in force now'", (False, "pow: 1 bits")),
             ('[[tiers]]\npath = "/other"\n', "reload_refused", (False, "pow: 1 bits")),
-            ("[limits\n", "what was in force still is", (False, "pow: 1 bits")),
-            ('[limits]\nmax_tags = 5\n[[tiers]]\npath = "/"\n', "start the relay again for those", (True, "")),
+            ("[limits\n", "nothing has changed", (False, "pow: 1 bits")),
+            ('[limits]\nmax_tags = 5\n[[tiers]]\npath = "/"\n', "restart the relay for the other keys", (True, "")),
         ):
             file.write_text(text)
             relay.process.send_signal(signal.SIGHUP)
