@@ -1,4 +1,4 @@
-"""How keys and notes are written for people: bech32 (BIP-173) as NIP-19 uses it, both ways. Knows no event and no curve."""
+"""Keys and ids for people to read: bech32 (BIP-173) as in NIP-19, both ways. Knows no event and no curve."""
 
 import re
 
@@ -7,7 +7,7 @@ from bech32 import bech32_decode, bech32_encode, convertbits
 _KEY_BYTES = 32
 # NIP-19: the prefix, the separator, 52 characters of key and 6 of checksum.
 NPUB = r"npub1[02-9ac-hj-np-z]{58}"
-# The look-ahead finds overlapping ones too: the last letters of one may be the "nsec" of the next.
+# The look-ahead also finds overlapping ones: the last letters of one may be the "nsec" of the next.
 NSEC_CANDIDATE = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 # NIP-19, "Shareable identifiers with extra metadata": type, length in one byte, value.
 _ID, _RELAY = 0, 1
@@ -20,7 +20,7 @@ def encode_npub(key: bytes) -> str:
 
 
 def decode_npub(text: str) -> bytes | None:
-    """Return the 32 bytes of an npub, None for anything else. They need not be a point of the curve.
+    """Return the 32 bytes of an npub, None for anything else. They may be off the curve.
 
     BIP-173: all letters in lower case, or all in upper case.
     """
@@ -33,32 +33,32 @@ def encode_nsec(secret: bytes) -> str:
 
 
 def decode_nsec(text: str) -> bytes | None:
-    """Return the 32 bytes of an nsec, None for anything else. They need not be a key's."""
+    """Return the 32 bytes of an nsec, None for anything else. They may be out of range."""
     return _decode_key("nsec", text)
 
 
 def has_nsec_checksum(text: str) -> bool:
-    """Return whether a match of NSEC_CANDIDATE has a right checksum.
+    """Return whether a match of NSEC_CANDIDATE has a correct checksum.
 
-    More lenient than decode_nsec, as somebody may restore the key by hand: letters of both cases, any unused bits.
+    It accepts more than decode_nsec, because a finder may restore the key by hand: letters of both cases, any unused bits.
     """
     prefix, _ = bech32_decode(text.lower())
     return prefix == "nsec"
 
 
 def encode_nevent(note_id: bytes, relay_url: str) -> str:
-    """Return an nevent of a note's id (32 bytes) with one relay to find it on.
+    """Return the nevent of a note's id (32 bytes), with one relay to find it on.
 
     Raises ValueError for a URL that is not ASCII, or longer than 255 bytes.
     """
     relay = relay_url.encode("ascii")
     if len(relay) > _MAX_VALUE_BYTES:
-        raise ValueError(f"a relay's URL in an nevent may have {_MAX_VALUE_BYTES} bytes: use a shorter one")
+        raise ValueError(f"a relay's URL in an nevent has at most {_MAX_VALUE_BYTES} bytes: use a shorter one")
     return _encode_bech32("nevent", bytes([_ID, len(note_id)]) + note_id + bytes([_RELAY, len(relay)]) + relay)
 
 
 def _encode_bech32(prefix: str, data: bytes) -> str:
-    # Of any length: NIP-19 lifts BIP-173's limit of 90 characters.
+    # Of any length: NIP-19 drops BIP-173's limit of 90 characters.
     values = convertbits(data, 8, 5)
     assert values is not None  # noqa: S101 (bytes always convert)
     return bech32_encode(prefix, values)
