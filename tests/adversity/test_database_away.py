@@ -6,6 +6,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,10 +199,14 @@ async def test_no_acknowledged_note_is_lost_or_doubled_when_connections_are_term
 
 async def terminate_while(admin: asyncpg.Connection, posting: list["asyncio.Task[None]"], accepted: set[str]) -> None:
     """Terminate all connections again and again, each time after something was stored."""
+
+    def has_come_to(wanted: int) -> bool:
+        return len(accepted) >= wanted or all(task.done() for task in posting)
+
     while not all(task.done() for task in posting):
         wanted = len(accepted) + 30
         await end_sessions(admin, DATABASE)
-        await until(lambda wanted=wanted: len(accepted) >= wanted or all(task.done() for task in posting))
+        await until(partial(has_come_to, wanted))
 
 
 async def fetch_stored(server: EmbeddedPostgres) -> list[str]:

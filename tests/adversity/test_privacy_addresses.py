@@ -140,8 +140,8 @@ async def _post(client: Client) -> None:
         assert (await client.publish(event))[0]
     deletion = make_event(kind=5, tags=(("e", profile.id),))
     forged = {**to_json(make_ring_note(ring_size=6)), "sig": "00" * 64}
-    for event in (note, deletion, profile, make_event(), forged, {"id": "canary"}, make_event(tags=(("-",),))):
-        await client.publish(event)
+    for sent in (note, deletion, profile, make_event(), forged, {"id": "canary"}, make_event(tags=(("-",),))):
+        await client.publish(sent)
     await client.send("AUTH", make_event(kind=22_242))
     await client.next("OK")
 

@@ -1,7 +1,7 @@
 """What the database holds says neither when a note arrived nor, within a batch, in which order."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
@@ -192,5 +192,5 @@ async def test_a_running_relay_prunes_the_feed_by_itself(
         await connection.close()
 
 
-async def _ignore(_: Sequence[Note]) -> None:
+async def _ignore(_: Iterable[Note]) -> None:
     return

@@ -72,7 +72,13 @@ async def test_no_failure_path_writes_anything_of_what_clients_send(loud: ServeP
     await loud.stop()
     log = loud.log + loud.printed.partition(b"first note")[2].decode() + loud.postgres_log
     assert "canary" not in log
-    for secret in (note.id, note.pubkey, note.sig, pubkey_of(KEYS[2]), dict(tag[:2] for tag in note.tags)["J"]):
+    for secret in (
+        note.id,
+        note.pubkey,
+        note.sig,
+        pubkey_of(KEYS[2]),
+        next(tag[1] for tag in note.tags if tag[0] == "J"),
+    ):
         assert secret not in log
     events = _check_lines(loud.log)
     # The faults did happen, and were logged as class and place.
@@ -142,7 +148,7 @@ async def test_an_event_that_meets_a_fault_of_the_database_is_answered_and_leave
 
 async def _refuse_to_start(directory: Path, **settings: str) -> str:
     """Return what a relay prints that cannot start."""
-    async with started(ServeProcess(directory, prelude=_LOUD, **settings)) as relay:
+    async with started(ServeProcess(directory, prelude=_LOUD, variables={}, **settings)) as relay:
         assert relay.process.stdout is not None
         async with asyncio.timeout(TIMEOUT_S):
             printed = await relay.process.stdout.read()

@@ -33,8 +33,8 @@ async def _make_traffic(relay: Relay) -> None:
     async with Client(to_url(relay)) as client:
         for event in (note, note, linkable, profile, make_event(kind=5, tags=(("e", profile.id),)), profile):
             await client.publish(event)
-        for event in (make_event(), make_event(kind=0, created_at=1), make_event(tags=(("-",),)), {"id": "x"}):
-            await client.publish(event)
+        for refused in (make_event(), make_event(kind=0, created_at=1), make_event(tags=(("-",),)), {"id": "x"}):
+            await client.publish(refused)
         await client.publish(make_event(key=KEYS[1], kind=0))
         forged = make_ring_note(ring_size=6)
         await client.publish({**{name: getattr(forged, name) for name in forged.__struct_fields__}, "sig": "00" * 64})

@@ -207,7 +207,7 @@ async def listening(serve_one: Callable[[asyncio.StreamReader, asyncio.StreamWri
 
 async def fail_to_start(directory: Path, **settings: str) -> str:
     """Start a relay that cannot start, and return what it says."""
-    relay = ServeProcess(directory, **settings)
+    relay = ServeProcess(directory, variables={}, **settings)
     await relay.start()
     try:
         assert await relay.wait_for_end() == 1, relay.log

@@ -1,7 +1,7 @@
 """The notes that are not valid, each for one reason, which its name says. All are near to a valid one."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature
@@ -78,6 +78,7 @@ def _list_bound_tags() -> Iterator[Named]:
     keys = hex_of(*SORTED)
     sag_tags = list_bound_tags(RING, signer=SIGNER)
     blsag_tags = list_bound_tags(RING, "poll", SIGNER)
+    tags: Tags
     for name, tags in (
         ("a ring tag twice", [["ring", *keys], ["ring", *keys]]),
         ("a member in upper case", [["ring", keys[0].upper(), *keys[1:]]]),
@@ -246,7 +247,7 @@ def _list_nostringer() -> Iterator[Named]:
         yield f"nostringer: {name}", make_event(content)
 
 
-def _with_half_pair(good: dict[str, object]) -> str:
+def _with_half_pair(good: Mapping[str, object]) -> str:
     return json.dumps({**good, "message": "\ud83d", "ring_signature": compact(sag("\ufffd", RING, SIGNER))})
 
 

@@ -73,7 +73,8 @@ class Sdk:
         return [json.loads(event.as_json()) for event in events]
 
     async def count(self, **filter_: Any) -> int:
-        return await self._relay.count_events(to_filter(filter_), TIMEOUT)
+        count: int = await self._relay.count_events(to_filter(filter_), TIMEOUT)
+        return count
 
     async def subscribe(self, subscription: str, *filters: Json) -> list[Json]:
         """Open a subscription and return what is stored, as it was sent: in its order, with repeats if there are any."""

@@ -14,7 +14,6 @@ from relay.pricing.lightning.http import REFUSED, UNEXPECTED
 from relay.pricing.lightning.lnd import NOT_READY
 from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, look, make, opened
 from tests.support.lightning_stubs import ClnrestStub, LnbitsStub, LndStub, PhoenixdStub
-from tests.support.lightning_stubs.node import StubNode
 
 
 @pytest_asyncio.fixture
@@ -166,7 +165,9 @@ async def test_fee_that_phoenixd_keeps_is_not_the_payers_fault(phoenixd: Phoenix
 
 
 @pytest.mark.parametrize("kind", [LnbitsStub, PhoenixdStub])
-async def test_amount_that_is_no_whole_sat_is_refused(kind: type[StubNode], tmp_path: Path) -> None:
+async def test_amount_that_is_no_whole_sat_is_refused(
+    kind: type[LnbitsStub] | type[PhoenixdStub], tmp_path: Path
+) -> None:
     async with kind(tmp_path).running() as stub, opened(stub.section) as backend:
         with pytest.raises(BackendError, match="over another amount"):
             await backend.create(secrets.token_bytes(32), AMOUNT_MSAT + 1, MEMO, EXPIRY_S)

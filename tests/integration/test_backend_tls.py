@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
 from relay.pricing.lightning import open_backend
 from relay.pricing.lightning.backend import BackendError
@@ -75,7 +76,7 @@ async def test_unreadable_certificate_is_the_operators_error(content: str | None
     if content is not None:
         (tmp_path / "tls.cert").write_text(content)
     section = LightningSection(
-        backend="lnd", url="https://127.0.0.1:8080", secret="02" * 20, certificate_file=tmp_path / "tls.cert"
+        backend="lnd", url="https://127.0.0.1:8080", secret=SecretStr("02" * 20), certificate_file=tmp_path / "tls.cert"
     )
     with pytest.raises(LightningConfigError, match=said) as caught:
         open_backend(section)

@@ -171,7 +171,7 @@ async def test_columns_hold_nothing_that_steers_a_terminal_and_one_line_a_note()
         done = await subscribe(relay.url, "--columns", COLUMNS="200")
     head, line = done.out.splitlines()
     assert head.startswith("time (UTC)")
-    assert line == f"9999-12-31 23:59 1     bound      sag    5     {find_tag(note, 'R')[:8]}  ]0;x first  line"
+    assert line == f"9999-12-31 23:59 1     bound      sag    5     {str(find_tag(note, 'R'))[:8]}  ]0;x first  line"
     assert "\x1b" not in line
 
 

@@ -1,7 +1,7 @@
 """The feed on real connections that end at bad moments: it goes on with another one, and nothing escapes it."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.support.events import make_ring_note, to_ring_note
 from tests.support.waiting import until
 
 
-async def publish_nothing(notes: Sequence[Note]) -> None:
+async def publish_nothing(notes: Iterable[Note]) -> None:
     return
 
 

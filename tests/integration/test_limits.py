@@ -233,7 +233,10 @@ async def test_a_client_that_sends_too_much_is_read_more_slowly(database18: dict
 
 
 async def test_one_connection_leaves_room_for_the_queries_of_others(database18: dict[str, Any]) -> None:
-    settings = {"limits": {**FAST, "max_queries_running": 1, "query_timeout_s": 30}, "database": {"pool_size": 2}}
+    settings: dict[str, Any] = {
+        "limits": {**FAST, "max_queries_running": 1, "query_timeout_s": 30},
+        "database": {"pool_size": 2},
+    }
     blocker = await asyncpg.connect(**database18)
     async with relay_on(database18, **settings) as url, Client(url) as greedy, Client(url) as other:
         async with blocker.transaction():
@@ -248,7 +251,7 @@ async def test_one_connection_leaves_room_for_the_queries_of_others(database18: 
 
 
 async def test_a_client_with_its_share_of_events_in_flight_is_not_read_from(database18: dict[str, Any]) -> None:
-    settings = {"accept": {"plain": True}, "limits": {**FAST, "max_events_in_flight": 2}}
+    settings: dict[str, Any] = {"accept": {"plain": True}, "limits": {**FAST, "max_events_in_flight": 2}}
     events = [make_event(content=str(number)) for number in range(3)]
     blocker = await asyncpg.connect(**database18)
     async with relay_on(database18, **settings) as url, Client(url) as client, Client(url) as other:
@@ -296,7 +299,7 @@ async def test_an_idle_connection_is_closed_with_a_notice(
 
 
 async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(database18: dict[str, Any]) -> None:
-    sections = {"ring": {"min_size": 3, "max_size": 4}, "accept": {"plain_kinds": [0]}}
+    sections: dict[str, Any] = {"ring": {"min_size": 3, "max_size": 4}, "accept": {"plain_kinds": [0]}}
     info = describe(make_config(database18, **sections))["ring_notes"]
     async with relay_on(database18, **sections) as url, Client(url) as client:
         await client.publish_all(make_ring_note(ring_size=info["max_ring_size"]), make_event(kind=0))
@@ -309,7 +312,7 @@ async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(d
 
 
 async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict[str, Any]) -> None:
-    sections = {"ring": {"min_size": 3, "max_size_message_forms": 4}}
+    sections: dict[str, Any] = {"ring": {"min_size": 3, "max_size_message_forms": 4}}
     info = describe(make_config(database18, **sections))["ring_notes"]
     async with relay_on(database18, **sections) as url, Client(url) as client:
         await client.publish_all(
@@ -320,7 +323,7 @@ async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict
 
 
 async def test_a_note_that_is_dear_to_verify_needs_proof_of_work_in_proportion(database18: dict[str, Any]) -> None:
-    sections = {"ring": {"pow_free_links": 8, "pow_hashes_per_link": 16}}
+    sections: dict[str, Any] = {"ring": {"pow_free_links": 8, "pow_hashes_per_link": 16}}
     info = describe(make_config(database18, **sections))["ring_notes"]
     dear = info["pow_free_links"] + 1
     async with relay_on(database18, **sections) as url, Client(url) as client:

@@ -198,6 +198,7 @@ async def test_the_author_can_withdraw_a_note_before_it_is_paid_for(database18: 
 async def test_nobody_is_asked_to_raise_a_note_that_was_deleted(database18: dict[str, Any], tmp_path: Path) -> None:
     note = make_ring_note(author=KEYS[9])
     async with shop(database18, tmp_path) as sold, Client(sold.url) as root, Client(sold.cheap) as payer:
+        assert sold.relay._payments is not None
         await root.publish_all(note)
         offer = await order(payer, note)
         await root.publish_all(make_event(key=KEYS[9], kind=5, content="", tags=(("e", note.id),)))
@@ -371,6 +372,7 @@ async def test_a_stored_note_rises_at_the_tick_where_there_is_one(database: dict
 async def test_the_pay_page_follows_the_note_until_it_is_forgotten(database18: dict[str, Any], tmp_path: Path) -> None:
     note = make_ring_note()
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        assert sold.relay._payments is not None
         offer = await order(author, note)
         status, page = await read_pay_page(offer.pay_url)
         assert (status, page["state"], page["amount_msat"], page["bolt11"]) == (402, "open", 1_000_000, offer.bolt11)
@@ -424,6 +426,7 @@ async def test_an_operator_hears_once_what_is_wrong_with_the_node(
 
 async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, Any], tmp_path: Path) -> None:
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author:
+        assert sold.relay._payments is not None
         offer = await order(author, make_ring_note())
         await order(author, make_ring_note("waits"))
         await sold.node.pay(offer.bolt11, more_msat=1)

@@ -355,7 +355,8 @@ async def test_what_a_ring_proved_is_stored_beside_the_note(database: dict[str, 
 
 
 def find(event: Any, name: str) -> str:
-    return next(tag[1] for tag in event.tags if tag[0] == name)
+    value: str = next(tag[1] for tag in event.tags if tag[0] == name)
+    return value
 
 
 async def test_a_database_that_fails_in_an_unforeseen_way_still_gets_every_event_its_ok(

@@ -12,7 +12,7 @@ from tests.support.events import KEYS, make_event, pubkey_of
 from tests.support.relays import relay_on
 from tests.support.waiting import until_blocked
 
-PLAIN = {"accept": {"plain": True}, "limits": {"events_per_s": 10_000, "reqs_per_s": 10_000}}
+PLAIN: dict[str, Any] = {"accept": {"plain": True}, "limits": {"events_per_s": 10_000, "reqs_per_s": 10_000}}
 ALICE, BOB = KEYS[0], KEYS[1]
 
 
@@ -77,8 +77,8 @@ async def test_a_tag_value_longer_than_an_index_entry_is_found(database: dict[st
 async def test_an_empty_list_matches_nothing(database18: dict[str, Any]) -> None:
     async with relay_on(database18, **PLAIN) as url, Client(url) as client:
         await client.publish_all(make_event())
-        for empty in ({"ids": []}, {"authors": []}, {"kinds": []}, {"#t": []}):
-            assert await client.fetch(empty) == []
+        for field in ("ids", "authors", "kinds", "#t"):
+            assert await client.fetch({field: []}) == []
 
 
 async def test_an_event_that_matches_two_filters_is_sent_once(database18: dict[str, Any]) -> None:

@@ -194,7 +194,8 @@ async def test_the_greeting_can_be_copied_with_ipv6_hosts_and_a_program_in_a_dir
 
 
 async def test_every_pool_has_its_settings_and_its_size(database: dict[str, Any]) -> None:
-    config = Config(database={"url": to_database_url(database)}, limits={"query_timeout_s": 0.25})
+    sections: dict[str, Any] = {"database": {"url": to_database_url(database)}, "limits": {"query_timeout_s": 0.25}}
+    config = Config(**sections)
     async with open_database(config.database, config.data_dir, config.limits.query_timeout_s, Log()) as opened:
         assert opened.server_ended is None
         assert [pool.get_max_size() for pool in (opened.readers, opened.lookups, opened.writers)] == [10, 1, 4]

@@ -3,6 +3,7 @@
 import json
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,10 @@ async def test_sighup_reads_the_tiers_again_and_disconnects_nobody(reachable_dir
     file.write_text('[[tiers]]\npath = "/"\n')
     unlucky = make_unlucky()
     async with serve(reachable_directory) as relay, Client(relay.url) as client:
+
+        def has_logged(text: str) -> bool:
+            return text in relay.log
+
         for text, logged, answer in (
             ('[[tiers]]\npath = "/"\npow_bits = 1\n', "'in force now'", (False, "pow: 1 bits")),
             ('[[tiers]]\npath = "/other"\n', "reload_refused", (False, "pow: 1 bits")),
@@ -175,7 +180,7 @@ async def test_sighup_reads_the_tiers_again_and_disconnects_nobody(reachable_dir
         ):
             file.write_text(text)
             relay.process.send_signal(signal.SIGHUP)
-            await until(lambda logged=logged: logged in relay.log)
+            await until(partial(has_logged, logged))
             accepted, said = await client.publish(unlucky)
             assert (accepted, said[:11]) == answer
         await relay.stop()

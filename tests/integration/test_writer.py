@@ -1,7 +1,7 @@
 """The writer: one transaction for what waits, each note answered for itself, nothing said before the commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ class Bench:
         feed = Feed(pool, self._publish)
         self.writer = Writer(pool, feed=feed, publish=self._publish, report=self.commits.append)
 
-    async def _publish(self, notes: Sequence[Note]) -> None:
+    async def _publish(self, notes: Iterable[Note]) -> None:
         self.published += [note.event.id for note in notes]
 
     async def save_in_one_batch(self, *events: Event) -> list[SaveResult]:

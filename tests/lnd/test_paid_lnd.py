@@ -46,7 +46,8 @@ class TestPaidAtLnd(PaidNotes):
         connection = await asyncpg.connect(**database18)
 
         async def is_cancelled() -> bool:
-            return await connection.fetchval("SELECT count(*) FROM invoices") == 0
+            count: int = await connection.fetchval("SELECT count(*) FROM invoices")
+            return count == 0
 
         try:
             async with (

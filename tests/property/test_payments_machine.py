@@ -326,8 +326,12 @@ def bench(postgres_server18: PostgresServer) -> Iterator[Bench]:
 
 
 def test_no_payment_is_lost_and_none_buys_twice(bench: Bench) -> None:
+    class OnThisBench(PaymentsMachine):
+        def __init__(self) -> None:
+            super().__init__(bench)
+
     run_state_machine_as_test(
-        partial(PaymentsMachine, bench),
+        OnThisBench,
         settings=settings(
             max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),

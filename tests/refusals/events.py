@@ -1,5 +1,7 @@
 """Refusals of events of any kind."""
 
+from functools import partial
+
 from bech32 import bech32_encode, convertbits
 
 from relay.protocol.event import Event, compute_id
@@ -13,11 +15,21 @@ _ONE_EVENT = {"limits": {"events_per_s": 1e-3, "burst_factor": 1_000}}
 
 
 def _nsec(variant: Variant) -> str:
-    return str(bech32_encode("nsec", convertbits(KEYS[20 + variant.number].secret, 8, 5)))
+    values = convertbits(KEYS[20 + variant.number].secret, 8, 5)
+    assert values is not None
+    return str(bech32_encode("nsec", values))
+
+
+def _misshapen(member: str, variant: Variant) -> Message:
+    return ["EVENT", {**to_json(variant.plain()), member: {variant.word: 1}}]
 
 
 def _lacking(member: str, variant: Variant) -> Message:
     return ["EVENT", {name: value for name, value in to_json(variant.plain()).items() if name != member}]
+
+
+def _tagged(name: str, variant: Variant) -> Event:
+    return variant.plain(tags=((name, variant.word),))
 
 
 def _off_curve(variant: Variant) -> Event:
@@ -55,8 +67,8 @@ EVENTS = [
         "The named member of an event has the wrong type, length or range, or is not there.",
         "Correct that member and sign again.",
         {
-            **{f"a bad {m}": lambda v, m=m: ["EVENT", {**to_json(v.plain()), m: {v.word: 1}}] for m in _MEMBERS},
-            **{f"no {m}": lambda v, m=m: _lacking(m, v) for m in _MEMBERS},
+            **{f"a bad {member}": partial(_misshapen, member) for member in _MEMBERS},
+            **{f"no {member}": partial(_lacking, member) for member in _MEMBERS},
         },
     ),
     Case(
@@ -165,7 +177,7 @@ EVENTS = [
         "invalid: the tags R, J and scope belong to ring-signed notes; post it without them",
         "A plain event has tags by which readers find ring notes.",
         "Leave these tags out.",
-        {f"a plain event with {name}": lambda v, name=name: v.plain(tags=((name, v.word),)) for name in ("R", "scope")},
+        {f"a plain event with {name}": partial(_tagged, name) for name in ("R", "scope")},
     ),
     Case(
         "invalid: pubkey is not a point on the curve: use a real public key",

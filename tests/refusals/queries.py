@@ -1,8 +1,10 @@
 """Refusals of queries, and of frames that are no message."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 
-from tests.refusals.case import Case, Elsewhere, Variant, Way
+from tests.refusals.case import Case, Elsewhere, Message, Variant, Way
 
 _SPECIAL = "tests/refusals/test_circumstances.py"
 _VERBS = ("REQ", "COUNT")
@@ -20,6 +22,11 @@ def _ask(name: str, **filters: object) -> dict[str, Way]:
         return lambda v: [verb, v.word, {field: fill(value, v) for field, value in filters.items()}]
 
     return {f"{verb} {name}": make(verb) for verb in _VERBS}
+
+
+def _both(name: str, send: Callable[[str, Variant], Message | tuple[Message, ...]]) -> dict[str, Way]:
+    """Return what is sent of a REQ, and of a COUNT."""
+    return {f"{verb} {name}": partial(send, verb) for verb in _VERBS}
 
 
 QUERIES = [
@@ -61,32 +68,23 @@ QUERIES = [
         "A REQ or COUNT has no filter, or too many.",
         "Merge filters, or open another subscription.",
         {
-            **{f"{verb} without a filter": lambda v, verb=verb: [verb, v.word] for verb in _VERBS},
-            **{
-                f"{verb} of many filters": lambda v, verb=verb: [verb, v.word, *[{}] * (11 + v.number)]
-                for verb in _VERBS
-            },
+            **_both("without a filter", lambda verb, v: [verb, v.word]),
+            **_both("of many filters", lambda verb, v: [verb, v.word, *[{}] * (11 + v.number)]),
         },
     ),
     Case(
         "invalid: a filter must be a JSON object",
         "An element after the subscription id is not an object.",
         "Send an object: `{}` asks for everything.",
-        {f"{verb} of a word": lambda v, verb=verb: [verb, v.word, v.word] for verb in _VERBS},
+        _both("of a word", lambda verb, v: [verb, v.word, v.word]),
     ),
     Case(
         "unsupported: the filter has a field that this relay does not know; use the fields of NIP-01, and search",
         "A filter has another field than ids, authors, kinds, since, until, limit, search and `#` with one letter.",
         "Leave it out: the relay does not guess what it would mean.",
         {
-            **{
-                f"{verb} by an unknown field": lambda v, verb=verb: [verb, v.word, {v.word: [v.word]}]
-                for verb in _VERBS
-            },
-            **{
-                f"{verb} by a long tag": lambda v, verb=verb: [verb, v.word, {"#" + v.word: [v.word]}]
-                for verb in _VERBS
-            },
+            **_both("by an unknown field", lambda verb, v: [verb, v.word, {v.word: [v.word]}]),
+            **_both("by a long tag", lambda verb, v: [verb, v.word, {"#" + v.word: [v.word]}]),
         },
     ),
     Case(
@@ -167,10 +165,7 @@ QUERIES = [
         "rate-limited: send at most {limits.reqs_per_s} REQs a second; wait and try again",
         "One connection sends REQs and COUNTs faster than the operator allows, beyond a burst.",
         "Wait, then ask again.",
-        {
-            f"{verb} too often": lambda v, verb=verb: (["REQ", "first", {"limit": 0}], [verb, v.word, {"limit": 0}])
-            for verb in _VERBS
-        },
+        _both("too often", lambda verb, v: (["REQ", "first", {"limit": 0}], [verb, v.word, {"limit": 0}])),
         settings={"limits": {"reqs_per_s": 1e-3, "burst_factor": 1_000}},
     ),
     Case(

@@ -147,7 +147,10 @@ async def test_a_connection_beyond_the_maximum_is_refused(database18: dict[str, 
 
 
 async def test_a_connection_beyond_those_of_its_network_is_refused(database18: dict[str, Any]) -> None:
-    sections = {"server": {"trusted_proxies": ["127.0.0.0/8"]}, "limits": {"max_connections_per_network": 1}}
+    sections: dict[str, Any] = {
+        "server": {"trusted_proxies": ["127.0.0.0/8"]},
+        "limits": {"max_connections_per_network": 1},
+    }
     forwarded = {"X-Forwarded-For": "203.0.113.77"}
     async with relay_on(database18, **sections) as url, Client(url, additional_headers=forwarded) as client:
         # It is counted when it is served.

@@ -60,9 +60,9 @@ async def test_a_refusal_is_given_as_the_table_says(database18: dict[str, Any], 
 async def _provoke(url: str, messages: Message | tuple[Message, ...]) -> str:
     """Send one message after another on one connection, and return the text of the last one's answer."""
     if isinstance(messages, Request):
-        answer = await exchange(port_of(url), f"{messages.text}Host: x\r\n\r\n".encode())
-        assert answer.startswith(b"HTTP/1.1 4")
-        return answer.partition(b"\r\n\r\n")[2].decode().rstrip("\n")
+        response = await exchange(port_of(url), f"{messages.text}Host: x\r\n\r\n".encode())
+        assert response.startswith(b"HTTP/1.1 4")
+        return response.partition(b"\r\n\r\n")[2].decode().rstrip("\n")
     answer: list[Any] = []
     async with Client(url) as client:
         for message in messages if isinstance(messages, tuple) else (messages,):
@@ -113,8 +113,9 @@ def test_a_refusal_that_another_test_provokes_is_asserted_there(case: Case) -> N
         node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name
     ]
     assert len(functions) == 1, case.ways.test
-    texts = {node.value for node in ast.walk(functions[0]) if isinstance(node, ast.Constant)}
-    asserted = case.ways.asserts or next(text for text in texts if to_pattern(case.text).fullmatch(str(text)))
+    constants = (node.value for node in ast.walk(functions[0]) if isinstance(node, ast.Constant))
+    texts = {value for value in constants if isinstance(value, str)}
+    asserted = case.ways.asserts or next(text for text in texts if to_pattern(case.text).fullmatch(text))
     assert asserted in texts
     assert asserted in case.text or to_pattern(case.text).fullmatch(asserted)
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import pytest
@@ -172,7 +172,7 @@ class BackendContract:
         section = rig.section.model_copy(update={"secret": secret, "secret_file": None})
         reference, payment_hash = secrets.token_bytes(32), secrets.token_bytes(32)
         async with opened(section) as backend, AsyncExitStack() as stack:
-            calls = {
+            calls: dict[str, Callable[[], Awaitable[object]]] = {
                 "create": lambda: make(backend, reference),
                 "lookup": lambda: backend.lookup(reference, payment_hash),
             }
@@ -198,7 +198,10 @@ class BackendContract:
             await until_paid(backend, reference, paid)
             await rig.stop()
             try:
-                calls = [lambda: make(backend), lambda: backend.lookup(reference, paid.payment_hash)]
+                calls: list[Callable[[], Awaitable[object]]] = [
+                    lambda: make(backend),
+                    lambda: backend.lookup(reference, paid.payment_hash),
+                ]
                 if rig.cancels:
                     calls.append(lambda: backend.cancel(reference, paid.payment_hash))
                 for call in calls:

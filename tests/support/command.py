@@ -35,7 +35,7 @@ async def start(*arguments: str, stdout: int = PIPE, **variables: str) -> Proces
 
 async def run(*arguments: str, stdin: str | bytes = b"", **variables: str) -> Finished:
     """Run `ringrelay` to its end."""
-    process = await start(*arguments, **variables)
+    process = await start(*arguments, stdout=PIPE, **variables)
     async with asyncio.timeout(_BOUND_S):
         out, err = await process.communicate(stdin.encode() if isinstance(stdin, str) else stdin)
     assert process.returncode is not None

@@ -25,6 +25,7 @@ CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF price_paid_msat ON notes
     EXECUTE FUNCTION keep_bought();
 """
 _NOTES = "notes, tags, ring_members, spent_signatures, answers, held_notes, unpaid_notes, feed"
+_PAIRS = ("notes", "held_notes", "unapplied_payments", "bought", "promised", "news")
 _TABLES = f"{_NOTES}, invoices, unapplied_payments, settlement_cursors, bought, promised, seen"
 
 
@@ -119,10 +120,15 @@ async def read_ledger(connection: asyncpg.Connection) -> Ledger:
                array(SELECT id FROM seen) AS seen
         """
     )
+    pairs = {name: [tuple(row) for row in record[name]] for name in _PAIRS}
     return Ledger(
         [Asked(*row) for row in record["invoices"]],
         set(record["unpaid_notes"]),
-        *(dict(map(tuple, record[name])) for name in ("notes", "held_notes")),
-        *([tuple(row) for row in record[name]] for name in ("unapplied_payments", "bought", "promised", "news")),
+        dict(pairs["notes"]),
+        dict(pairs["held_notes"]),
+        pairs["unapplied_payments"],
+        pairs["bought"],
+        pairs["promised"],
+        pairs["news"],
         set(record["seen"]),
     )

@@ -8,8 +8,6 @@ from relay.pricing.settings import LightningSection
 class LightningRig(Protocol):
     """Run a node, pay what it is owed, and let it go down and come up again with all that it knew."""
 
-    # How the relay connects to the node, whole: `open_backend(rig.section)` must work.
-    section: LightningSection
     # As the secret, well formed, of somebody who is not let in.
     wrong_secret: str
     # The node forgets an invoice on demand, so that it can never be paid any more.
@@ -19,6 +17,10 @@ class LightningRig(Protocol):
     replays: bool
     # The node tells how much arrived where that is more than was asked.
     tells_overpayment: bool
+
+    @property
+    def section(self) -> LightningSection:
+        """Return how the relay connects to the node, whole: `open_backend(rig.section)` must work."""
 
     async def pay(self, bolt11: str, more_msat: int = 0) -> None:
         """Pay an invoice, or more than it asks for; return once the payer knows that it is paid. Raises where refused."""

@@ -14,7 +14,11 @@ from tests.support.client import Client
 from tests.support.lightning_stubs import LndStub
 from tests.support.relays import make_config, to_url
 
-TIERS = [{"path": "/"}, {"path": "/1k", "price_sat": 1_000}, {"path": "/10k", "price_sat": 10_000}]
+TIERS: list[dict[str, Any]] = [
+    {"path": "/"},
+    {"path": "/1k", "price_sat": 1_000},
+    {"path": "/10k", "price_sat": 10_000},
+]
 # Tests that are not about it mine nothing, and are not slowed down.
 INVOICES = {"pow_bits": 0, "pow_bits_when_full": 0, "per_s": 1_000.0}
 

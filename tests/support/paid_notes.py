@@ -107,7 +107,7 @@ class PaidNotes:
         self, rig: RealNode, database18: dict[str, Any]
     ) -> None:
         note = make_ring_note("paid in between", pow_bits=POW_BITS)
-        sections = {"lightning": rig.section, "tiers": TIERS}
+        sections: dict[str, Any] = {"lightning": rig.section, "tiers": TIERS}
         async with relay_on(database18, **sections) as url, Client(url + PATH) as author:
             offer = await order(author, note)
         await rig.pay(offer.bolt11)

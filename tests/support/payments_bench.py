@@ -23,7 +23,7 @@ BEGIN = 1_800_000_000
 POLICY = InvoicePolicy(pow_bits=0, pow_bits_when_full=0, per_s=1e6, max_open=4, max_per_note=3, max_unpaid_notes=3)
 TIERS = [Tier(path="/"), Tier(path="/1k", price_sat=1_000), Tier(path="/10k", price_sat=10_000)]
 TARGET = "ab" * 32
-ANSWER = {"kind": 1018, "scope": f"1018:{TARGET}", "created_at": BEGIN}
+ANSWER: dict[str, Any] = {"kind": 1018, "scope": f"1018:{TARGET}", "created_at": BEGIN}
 AUTHORS = KEYS[40:48]
 
 

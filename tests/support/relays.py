@@ -16,7 +16,7 @@ from relay.server import Relay, running
 # Tests that are not about it mine nothing.
 WITHOUT_WORK = [{"path": "/"}]
 # Everything is taken, as fast as it comes.
-OPEN_HOUSE: dict[str, dict[str, Any]] = {
+OPEN_HOUSE: dict[str, Any] = {
     "accept": {"plain": True},
     "limits": {"events_per_s": 100_000, "reqs_per_s": 100_000, "read_bytes_per_s": 1e9},
 }
@@ -25,7 +25,8 @@ OPEN_HOUSE: dict[str, dict[str, Any]] = {
 def to_database_url(arguments: dict[str, Any]) -> str:
     """Return the URL of a test database, as an operator would write it."""
     if "dsn" in arguments:
-        return urlunsplit(urlsplit(arguments["dsn"])._replace(path="/" + arguments["database"]))
+        dsn: str = arguments["dsn"]
+        return urlunsplit(urlsplit(dsn)._replace(path="/" + arguments["database"]))
     where = urlencode({"host": arguments["host"], "port": arguments["port"]})
     return f"postgresql://{arguments['user']}@/{arguments['database']}?{where}"
 

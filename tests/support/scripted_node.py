@@ -4,8 +4,11 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(eq=False)
@@ -100,7 +103,7 @@ class ScriptedBackend:
     async def close(self) -> None:
         pass
 
-    async def _ask(self, operation: str, work: Callable[[], object]) -> object:
+    async def _ask(self, operation: str, work: Callable[[], _Result]) -> _Result:
         self._step()
         # Others have their turn while a request is under way, and while its answer is.
         await asyncio.sleep(0)

@@ -88,7 +88,7 @@ _terms = st.one_of(
     st.builds(Term, st.just("binding"), st.sampled_from(["event", "message"])),
     st.builds(Term, st.just("form"), st.sampled_from(["bound", "nip97", "nostringer", "text"])),
 )
-_searches = st.just(frozenset()) | st.frozensets(_terms, max_size=3)
+_searches: st.SearchStrategy[frozenset[Term]] = st.just(frozenset()) | st.frozensets(_terms, max_size=3)
 
 filters = st.builds(
     Filter,

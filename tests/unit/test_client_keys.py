@@ -87,6 +87,7 @@ def test_what_is_not_a_public_key_is_refused(text: str) -> None:
 def test_an_npub_with_the_checksum_of_bech32m_is_refused() -> None:
     # The checksum constants 1 and 0x2bc830a3 differ: the same data with a bech32m checksum (BIP-350).
     data = bech32.convertbits(bytes.fromhex(NPUB_HEX), 8, 5)
+    assert data is not None
     expanded = bech32.bech32_hrp_expand("npub") + data
     polymod = bech32.bech32_polymod([*expanded, 0, 0, 0, 0, 0, 0]) ^ 0x2BC830A3
     checksum = [(polymod >> 5 * (5 - i)) & 31 for i in range(6)]

@@ -166,7 +166,8 @@ def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -
     loaded = load_config(None)
     assert loaded.database.url is not None
     assert loaded.database.url.get_secret_value() == url
-    expected = Config(database={"url": url}, lightning=lightning)
+    sections: dict[str, Any] = {"database": {"url": url}, "lightning": lightning}
+    expected = Config(**sections)
     assert loaded.model_dump() == expected.model_dump()
 
 

@@ -53,7 +53,12 @@ def test_every_member_could_have_made_this_very_sag(suspect: int, monkeypatch: p
 def test_what_a_signer_draws_depends_on_chance_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """With chance held still, every response is what was drawn but the one that closes the ring, whoever signs."""
     drawn: list[int] = []
-    monkeypatch.setattr("secrets.randbelow", lambda bound: drawn.append(bound) or 4_711)
+
+    def draw(bound: int) -> int:
+        drawn.append(bound)
+        return 4_711
+
+    monkeypatch.setattr("secrets.randbelow", draw)
     for place, key in enumerate(_SIGNERS):
         signature = sign_sag(_MESSAGE, _MEMBERS, key.secret)
         others = [response for index, response in enumerate(signature.responses) if index != place]

@@ -17,6 +17,7 @@ NSEC_KEY = bytes.fromhex("67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e
 def write_bech32(prefix: str, data: bytes, unused_bits: int = 0) -> str:
     """Return data as bech32, with the bits set that stand behind its last byte."""
     values = bech32.convertbits(data, 8, 5)
+    assert values is not None
     return str(bech32.bech32_encode(prefix, [*values[:-1], values[-1] | unused_bits]))
 
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 import pytest
-import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.protocol import OPEN, State
@@ -89,7 +89,7 @@ async def test_drain_waits_for_a_client_that_does_not_read() -> None:
 
 async def test_what_the_outbox_leans_on_is_as_it_was() -> None:
     """websockets is pinned; when the pin moves, these are what to look at first."""
-    assert websockets.__version__.startswith("17.")
+    assert version("websockets").startswith("17.")
     async with connected() as (server, _, __):
         assert server.protocol.state is OPEN is State.OPEN
         assert isinstance(server.transport, asyncio.Transport)

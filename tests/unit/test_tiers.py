@@ -30,8 +30,9 @@ def test_the_default_is_one_free_tier_with_proof_of_work() -> None:
     ],
 )
 def test_tiers_that_do_not_fit_together_are_refused(tiers: list[dict[str, Any]], said: str) -> None:
+    sections: dict[str, Any] = {"tiers": tiers}
     with pytest.raises(ValidationError, match=said):
-        Config(tiers=tiers)
+        Config(**sections)
 
 
 @pytest.mark.parametrize("path", ["", "a", "/a/b", "/a b", "//", "/.", "/..", "/pay", "/a?b", "/ä", "/%2e", "/a\n"])

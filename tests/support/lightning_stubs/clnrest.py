@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class ClnrestStub(StubNode):
             return _fail(1501, "Not authorized: Missing rune", 403)
         if rune != self.secret:
             return _fail(1502, "Not permitted: Not derived from master", 401)
-        commands = {
+        commands: dict[str, Callable[..., Awaitable[web.Response]]] = {
             "invoice": self._invoice,
             "listinvoices": self._list,
             "delinvoice": self._delete,

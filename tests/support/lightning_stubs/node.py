@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from aiohttp import web
 from bech32 import bech32_encode, convertbits
@@ -37,7 +37,9 @@ class Made:
     def __post_init__(self) -> None:
         # A picobitcoin is a tenth of a millisatoshi.
         amount = f"{self.amount_msat * 10}p" if self.amount_msat else ""
-        self.bolt11 = bech32_encode(f"lnbcrt{amount}", convertbits(self.payment_hash, 8, 5))
+        values = convertbits(self.payment_hash, 8, 5)
+        assert values is not None
+        self.bolt11 = bech32_encode(f"lnbcrt{amount}", values)
 
     @property
     def payment_hash(self) -> bytes:
@@ -55,7 +57,7 @@ class Made:
 class StubNode:
     """Be a `LightningRig`; a class beneath it has the routes, and is one kind of node."""
 
-    backend: str
+    backend: Literal["lnd", "clnrest", "lnbits", "phoenixd"]
     cancels = False
     streams = True
     replays = False

@@ -49,7 +49,7 @@ class PhoenixdStub(StubNode):
         if (refusal := self._check(request)) is not None:
             return refusal
         assert request.content_type == "application/x-www-form-urlencoded"
-        form = dict(await request.post())
+        form = {name: str(value) for name, value in (await request.post()).items()}
         self.requests.append((request.method, request.path, form))
         if len(form["description"]) > 128:
             return web.Response(text="Request parameter description is too long (max 128 characters)", status=400)
