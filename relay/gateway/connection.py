@@ -73,7 +73,6 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self._queries: dict[str, asyncio.Task[None]] = {}
         self._counts: set[asyncio.Task[None]] = set()
-        self._unpaid: set[bytes] = set()
         self._waiting_bytes = 0
         self._last_frame_s = self._loop.time()
         self._is_closing = False
@@ -91,8 +90,8 @@ class Connection:
                     task.cancel()
         finally:
             self._close_all_subscriptions()
-            for note_id in list(self._unpaid):
-                self._stop_listening(note_id)
+            if self._services.payment_listeners is not None:
+                self._services.payment_listeners.leave_all(self)
             if self._slow_check is not None:
                 self._slow_check.cancel()
         self._outbox.flush()
@@ -206,9 +205,9 @@ class Connection:
         self._start(self._guard(partial(self._answer_event, event), lambda text: self._send_ok(event.id, False, text)))
 
     async def _answer_event(self, event: Event) -> None:
-        if self._unpaid:
+        if self._services.payment_listeners is not None:
             # Sent again: what it is answered now is the answer.
-            self._stop_listening(bytes.fromhex(event.id))
+            self._services.payment_listeners.leave(bytes.fromhex(event.id), self)
         try:
             answer = await self._services.event.save_event(event, self._find_tier(), self._session, self._loop.time())
             if isinstance(answer, PaymentRequired) and await self._is_paid_meanwhile(event.id, answer):
@@ -224,27 +223,16 @@ class Connection:
         self._send_ok(event_id, saved.accepted, self._services.event.describe(saved))
 
     async def _is_paid_meanwhile(self, event_id: str, required: PaymentRequired) -> bool:
-        """Listen for the payment, and answer whether its OK is sent already: it may have come since the note was looked up."""
-        payment_listeners = self._services.payment_listeners
-        if payment_listeners is None or self._is_closing:
+        """Listen for the payment, and return whether its OK is sent already."""
+        listeners = self._services.payment_listeners
+        if listeners is None or self._is_closing:
             return False
 
         def tell(saved: SaveResult) -> None:
-            self._unpaid.discard(required.note_id)
             self._session.orders.end_order(required.note_id)
             self._answer_saved(event_id, saved)
 
-        payment_listeners.listen(required.note_id, required.price_msat, self, tell)
-        self._unpaid.add(required.note_id)
-        is_bought = await self._services.event.is_bought(required)
-        if is_bought and required.note_id in self._unpaid:
-            payment_listeners.tell(required.note_id, required.price_msat, SaveResult.DUPLICATE)
-        return required.note_id not in self._unpaid
-
-    def _stop_listening(self, note_id: bytes) -> None:
-        if note_id in self._unpaid and self._services.payment_listeners is not None:
-            self._services.payment_listeners.leave(note_id, self)
-            self._unpaid.discard(note_id)
+        return await listeners.listen(required, self, tell)
 
     def _find_tier(self) -> Tier:
         """Return the tier of this connection's path as it is now. Raises Rejected where the operator took it away."""

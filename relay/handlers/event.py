@@ -74,10 +74,6 @@ class EventHandler:
         is_held = note.claim is not None and self.privacy.publish_every_s > 0
         return await self.writer.save(replace(note, content_key=content_key, is_held=is_held))
 
-    async def is_bought(self, required: PaymentRequired) -> bool:
-        """Return whether a note that was to be paid for is here at its price by now. Raises Rejected(error)."""
-        return self.checkout is not None and await self.checkout.is_bought(required)
-
     def describe(self, saved: SaveResult) -> str:
         """Return what an author is told of a note that was taken or refused."""
         if saved is SaveResult.HELD:

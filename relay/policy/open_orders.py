@@ -16,9 +16,9 @@ class OpenOrders:
 
     @contextmanager
     def hold_order(self, now: int, invoices: InvoicePolicy) -> Iterator[None]:
-        """Account for an invoice that is being made; `now` is Unix time in seconds.
+        """Count an invoice while it is being made. `now` is Unix time in seconds.
 
-        Raises Rejected when this connection would have more of them open than it may.
+        Raises Rejected if this connection would have too many open invoices.
         """
         self._expires_at = {note_id: expires_at for note_id, expires_at in self._expires_at.items() if expires_at > now}
         if len(self._expires_at) + self._under_way >= invoices.max_open_per_connection:
@@ -38,5 +38,5 @@ class OpenOrders:
         self._expires_at[note_id] = expires_at
 
     def end_order(self, note_id: bytes) -> None:
-        """Count an invoice no longer: it is paid."""
+        """Stop counting an invoice that was paid."""
         self._expires_at.pop(note_id, None)

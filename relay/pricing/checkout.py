@@ -85,10 +85,6 @@ class Checkout:
                 orders.add_order(answer.note_id, answer.expires_at)
         return answer
 
-    async def is_bought(self, required: PaymentRequired) -> bool:
-        """Return whether a note is here at the price that was asked for it. Raises Rejected(error) without a database."""
-        return (await self._ledger.find_status(required.note_id)).is_here_at(required.price_msat)
-
     def _check_rate(self) -> None:
         """Refuse an order that would come too fast, before its note is verified: a flood of them costs others nothing then.
 

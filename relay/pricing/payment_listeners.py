@@ -1,35 +1,61 @@
-"""Who still listens for their note to be paid for and published. Memory of one process; a connection that ends is forgotten."""
+"""Who is told what becomes of a note that was offered for its price. Memory of one process; who leaves is forgotten."""
 
 from collections.abc import Callable
 
+from relay.pricing.offer import PaymentRequired
+from relay.storage.ledger import Ledger
 from relay.storage.row import SaveResult
 
 Listener = Callable[[SaveResult], None]
 
 
 class PaymentListeners:
-    """Tell connections what became of notes that were paid for after they were sent."""
+    """The listeners for payments, by note and by owner. An owner listens once for a note."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._by_note: dict[bytes, dict[int, tuple[int, Listener]]] = {}
+        self._notes_of: dict[int, set[bytes]] = {}
 
-    def listen(self, note_id: bytes, price_msat: int, owner: object, listener: Listener) -> None:
-        """Call `listener`, once, when the note is kept at this price or a higher one. One owner listens once for a note."""
-        self._by_note.setdefault(note_id, {})[id(owner)] = (price_msat, listener)
+    async def listen(self, required: PaymentRequired, owner: object, listener: Listener) -> bool:
+        """Call `listener`, once, when the note is published or held at this price or a higher one, or is refused after all.
+
+        Returns whether the wait is over already: the payment may have come since the note was looked up. Raises
+        Rejected(error) without a database; who listens does so even then.
+        """
+        note_id = required.note_id
+        self._by_note.setdefault(note_id, {})[id(owner)] = (required.price_msat, listener)
+        self._notes_of.setdefault(id(owner), set()).add(note_id)
+        status = await self._ledger.find_status(note_id)
+        if status.is_here_at(required.price_msat) and self._is_listening(note_id, owner):
+            self.tell(note_id, required.price_msat, SaveResult.DUPLICATE)
+        return not self._is_listening(note_id, owner)
+
+    def _is_listening(self, note_id: bytes, owner: object) -> bool:
+        return note_id in self._notes_of.get(id(owner), ())
 
     def leave(self, note_id: bytes, owner: object) -> None:
-        """Forget an owner who is gone."""
-        listeners = self._by_note.get(note_id, {})
-        listeners.pop(id(owner), None)
-        if not listeners:
-            self._by_note.pop(note_id, None)
+        """Tell an owner of a note no more."""
+        if self._is_listening(note_id, owner):
+            self._remove(note_id, id(owner))
 
-    def tell(self, note_id: bytes, price_paid_msat: int, saved: SaveResult) -> None:
-        """Call those who listen for a note that got this rank (msat)."""
-        listeners = self._by_note.get(note_id, {})
-        for owner, (price_msat, listener) in list(listeners.items()):
-            if price_msat <= price_paid_msat:
-                del listeners[owner]
-                listener(saved)
+    def leave_all(self, owner: object) -> None:
+        """Forget an owner who is gone."""
+        for note_id in list(self._notes_of.get(id(owner), ())):
+            self._remove(note_id, id(owner))
+
+    def tell(self, note_id: bytes, paid_msat: int, result: SaveResult) -> None:
+        """Call those who listen for a note at the price that was paid for it, or at a lower one."""
+        for owner, (price_msat, listener) in list(self._by_note.get(note_id, {}).items()):
+            if price_msat <= paid_msat:
+                self._remove(note_id, owner)
+                listener(result)
+
+    def _remove(self, note_id: bytes, owner: int) -> None:
+        listeners, note_ids = self._by_note[note_id], self._notes_of[owner]
+        del listeners[owner]
+        note_ids.remove(note_id)
         if not listeners:
-            self._by_note.pop(note_id, None)
+            del self._by_note[note_id]
+        if not note_ids:
+            del self._notes_of[owner]

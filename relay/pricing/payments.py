@@ -26,7 +26,7 @@ class Payments:
         sources: Sources,
     ) -> None:
         self._backend = backend
-        self.listeners = PaymentListeners()
+        self.listeners = PaymentListeners(ledger)
         self.checkout = Checkout(terms, backend, ledger, find_url, sources)
         self.collector = Collector(terms.invoices.grace_s, backend, ledger, self.listeners, observer, sources)
 

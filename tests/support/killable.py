@@ -151,10 +151,10 @@ class Process:
         """Send an event on a path as a client does, listen for its payment, and return what came of it."""
         try:
             answer = await self.handler.save_event(event, tier, Session(LIMITS, self.clock_s), self.clock_s)
+            if isinstance(answer, PaymentRequired):
+                await self._listen(answer)
         except Rejected as rejected:
             return rejected
-        if isinstance(answer, PaymentRequired):
-            self._listen(answer)
         return answer
 
     async def follow(self) -> None:
@@ -173,11 +173,11 @@ class Process:
         async with self.pool.acquire() as connection:
             await delete_expired(connection, self.now())
 
-    def _listen(self, required: PaymentRequired) -> None:
+    async def _listen(self, required: PaymentRequired) -> None:
         def tell(saved: SaveResult) -> None:
             self.told.append((required.note_id, required.price_msat, saved))
 
-        self.payments.listeners.listen(required.note_id, required.price_msat, self, tell)
+        await self.payments.listeners.listen(required, self, tell)
 
     async def _publish(self, notes: Iterable[Note]) -> None:
         for note in self.payments.announce_notes(notes):
