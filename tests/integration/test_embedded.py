@@ -28,6 +28,7 @@ from tests.support.processes import exists, has_signal
 from tests.support.waiting import until
 
 IS_ROOT = os.geteuid() == 0
+pytestmark = pytest.mark.xdist_group("embedded")
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as another operating-system user")
 
 # A relay that does nothing but run its Postgres, on the loop that a real one uses, until it is killed.
@@ -35,8 +36,6 @@ RELAY = """
 import asyncio, sys, uvloop
 from pathlib import Path
 from relay.postgres.embedded import EmbeddedPostgres
-
-pytestmark = pytest.mark.xdist_group("embedded")
 
 async def main():
     await EmbeddedPostgres(Path(sys.argv[1]), shared_buffers="16MB").start()
