@@ -31,11 +31,12 @@ help:
 	@echo "  PYTEST='-k name'            options for pytest:"
 	@echo "     -k EXPRESSION            only tests with such names, as -k 'ring and not property'"
 	@echo "     -x                       end with the first failure"
-	@echo "     --lf, --ff               only those that failed last time, or those first"
 	@echo "     --durations=20           show the slowest"
 	@echo "     --timeout=SECONDS        the limit on each test (300; 0 for none)"
 	@echo "     --hypothesis-seed=N      repeat what Hypothesis draws"
 	@echo "     -s, -v, --tb=short       show what tests print, each test's name, shorter tracebacks"
+	@echo "  RELAY_TEST_TIME_FACTOR=3    for a slow machine: stretch every bound on time that a test fails over"
+	@echo "  RELAY_TEST_DATABASE_URL=... run the database tests on this server too"
 
 install: $(STAMP)
 

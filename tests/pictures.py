@@ -23,11 +23,12 @@ from tests.support.events import make_ring_note
 from tests.support.lightning_stubs import LndStub
 from tests.support.paid import order, to_settings
 from tests.support.processes import REPOSITORY, serve
+from tests.support.time_factor import scaled
 
 IMAGES = REPOSITORY / "docs" / "images"
 URL = "ws://127.0.0.1:7447"
 COLUMNS = 118
-BOUND_S = 60.0
+BOUND_S = scaled(60.0)
 PROMPT = "$ "
 # What is typed, and what must be on the screen before the next line is. Echo itself ends each line with \r\n.
 SESSION = (

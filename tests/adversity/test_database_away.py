@@ -25,12 +25,13 @@ from tests.support.events import KEYS, make_event, make_ring_note
 from tests.support.processes import find_free_port
 from tests.support.raw import get
 from tests.support.relays import OPEN_HOUSE, end_sessions, make_config, read_metric, to_url
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.serial
 
-_BOUND_S = 20.0
-_TEST_BOUND_S = 75.0
+_BOUND_S = scaled(20.0)
+_TEST_BOUND_S = scaled(75.0)
 _TRIES = 20
 
 

@@ -21,6 +21,7 @@ from tests.support.client import TIMEOUT_S, Client, to_json
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
 from tests.support.processes import REPOSITORY, ServeProcess, serve, started
 from tests.support.relays import to_database_url
+from tests.support.time_factor import scaled
 
 # Everything that a logger, a debug mode or a warning could print goes to standard error.
 _LOUD = """
@@ -137,7 +138,7 @@ async def test_an_event_that_meets_a_fault_of_the_database_is_answered_and_leave
 ) -> None:
     await _administer(loud, "DROP TABLE notes CASCADE")
     async with Client(loud.url) as client:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(scaled(5)):
             accepted, text = await client.publish(make_ring_note("canary"))
     assert not accepted
     assert text.startswith("error: ")

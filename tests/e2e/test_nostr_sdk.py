@@ -36,8 +36,9 @@ from relay.protocol.refusal import Rejected
 from tests.support.client import as_json, to_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of, sign_again
 from tests.support.relays import relay_on
+from tests.support.time_factor import scaled
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = scaled(20.0)
 TIMEOUT = timedelta(seconds=TIMEOUT_S)
 PLAIN = {"plain": True}
 ODD_CONTENT = "".join(map(chr, range(0x20))) + '\x7f"\\/\u2028\u2029 \u00e9\U0001f600'

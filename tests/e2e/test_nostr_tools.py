@@ -23,9 +23,10 @@ from tests.support import npm
 from tests.support.client import as_json, to_json
 from tests.support.events import make_event, make_ring_note
 from tests.support.relays import relay_on
+from tests.support.time_factor import scaled
 
 FOLDER = Path(__file__).parent / "nostr_tools"
-TIMEOUT_S = 20.0
+TIMEOUT_S = scaled(20.0)
 MAX_LINE_BYTES = 2**24
 PLAIN = {"plain": True}
 NO_FULL_TEXT = (

@@ -19,11 +19,13 @@ from tests.support.chromium import Browser, Tab, chromium
 from tests.support.client import Client
 from tests.support.events import make_ring_note
 from tests.support.paid import order, shop
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 MINUTES_LEFT = 12
 # A page without JavaScript asks again this often, and a little.
-REFRESH_BOUND_S = 30.0
+BOUND_S = scaled(20.0)
+REFRESH_BOUND_S = scaled(30.0)
 # Draws a picture, and gives its size and the brightness of its dots.
 READ_PICTURE = """
 (async () => {
@@ -85,7 +87,7 @@ async def tab(browser: Browser) -> Tab:
     return await browser.open_tab()
 
 
-async def wait_for_heading(tab: Tab, words: str, bound_s: float = 20.0) -> None:
+async def wait_for_heading(tab: Tab, words: str, bound_s: float = BOUND_S) -> None:
     async def is_shown() -> bool:
         return words in await tab.find_text("h1")
 
@@ -191,7 +193,7 @@ async def test_an_invoice_is_taken_away_when_it_expires_though_the_relay_is_sile
     async def is_told() -> bool:
         return "does not answer" in await tab.find_text("#trouble")
 
-    await until(is_told, 40.0)
+    await until(is_told, scaled(40.0))
     assert tab.list_faults() == []
 
 

@@ -17,6 +17,7 @@ from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, make, op
 from tests.support.backend_failures import REFERENCE, expect, expect_of_all, list_calls
 from tests.support.lightning_stubs import STUBS
 from tests.support.lightning_stubs.node import StubNode
+from tests.support.time_factor import scaled
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -116,7 +117,7 @@ async def test_endless_answer_is_given_up(stub: StubNode) -> None:
 @pytest.mark.parametrize("slow", [hang, drip])
 async def test_node_that_is_slow_costs_no_more_than_the_time_out(slow: Answering, stub: StubNode) -> None:
     stub.answer_instead = slow
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(scaled(5)):
         await expect_of_all(TIMED_OUT, stub, timeout_s=0.2)
 
 

@@ -22,6 +22,7 @@ from tests.support.fake_relay import SUBSCRIPTION, answer, run_fake_relay
 from tests.support.raw import port_of
 from tests.support.relays import OPEN_HOUSE, relay_on
 from tests.support.socks import run_socks_proxy
+from tests.support.time_factor import scaled
 
 NOTE = make_ring_note()
 LINKABLE = make_ring_note("+", scope="a poll/1", ring_size=12)
@@ -65,7 +66,7 @@ async def test_notes_are_printed_as_they_come_until_it_is_interrupted(database18
         await client.publish_all(NOTE)
         process = await command.start("subscribe", url)
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(scaled(30)):
             stored = json.loads(await process.stdout.readline())
             await client.publish_all(LINKABLE)
             live = json.loads(await process.stdout.readline())
@@ -206,7 +207,7 @@ async def test_a_reader_that_goes_away_ends_it_without_a_word() -> None:
     async with run_fake_relay(answer(NOTE)) as relay:
         process = await command.start("subscribe", relay.url, stdout=writer)
         os.close(writer)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(scaled(30)):
             _, err = await process.communicate()
     assert (process.returncode, err) == (141, b"")
 

@@ -25,6 +25,7 @@ from relay.postgres.embedded import EmbeddedError, EmbeddedPostgres
 from relay.postgres.embedded.account import INSTALLATIONS, PACKAGE, Account, find_account, find_binaries
 from relay.postgres.privacy_settings import check_privacy_settings
 from tests.support.processes import exists, has_signal
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 IS_ROOT = os.geteuid() == 0
@@ -146,7 +147,7 @@ async def test_a_second_start_is_quick_and_finds_what_was_stored(data: Path, mak
     await server.stop()
     began = time.monotonic()
     await server.start()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < scaled(3)
     assert await run(server, "SELECT value FROM kept") == 7
 
 
@@ -388,7 +389,7 @@ async def test_the_end_of_a_server_that_nobody_stopped_is_noticed(
     for pid in (left, None):  # One that was taken over, and one of its own.
         await server.start()
         assert pid in (None, server.pids()[0])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(scaled(10)):
             watching = asyncio.create_task(server.wait_until_ended())
             assert await run(server, "SELECT 1") == 1
             assert not watching.done()

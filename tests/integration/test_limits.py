@@ -13,6 +13,7 @@ from tests.support.client import Client, publish_many
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, pubkey_of
 from tests.support.raw import connect_silently
 from tests.support.relays import describe, make_config, relay_on
+from tests.support.time_factor import scaled
 
 FAST = {"events_per_s": 10_000, "reqs_per_s": 10_000}
 
@@ -287,7 +288,11 @@ async def test_an_idle_connection_is_closed_with_a_notice(
     database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("relay.gateway.listener._IDLE_CHECK_INTERVAL_S", 0.05)
-    async with relay_on(database18, limits={"idle_timeout_s": 1.0}) as url, Client(url) as idle, Client(url) as busy:
+    async with (
+        relay_on(database18, limits={"idle_timeout_s": scaled(1.0)}) as url,
+        Client(url) as idle,
+        Client(url) as busy,
+    ):
         await busy.send("REQ", "s", {"limit": 0})
         await busy.next("EOSE")
         (text,) = await idle.next("NOTICE")

@@ -13,6 +13,7 @@ from coincurve import PrivateKey
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of, sign_again
 from tests.support.relays import relay_on
+from tests.support.time_factor import scaled
 
 
 async def test_a_ring_note_is_verified_stored_and_given_back_as_it_was(database: dict[str, Any]) -> None:
@@ -229,7 +230,7 @@ async def test_an_expired_note_is_refused_and_an_expiring_one_is_not_given_out_l
         accepted, text = await client.publish(gone)
         assert (accepted, text.partition(":")[0]) == (False, "invalid")
         await client.publish_all(soon)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(scaled(10)):
             while await client.fetch({}) or await client.fetch({"#t": ["x"]}):
                 pass
         await client.send("COUNT", "c", {"#t": ["x"]})

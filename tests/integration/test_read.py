@@ -10,6 +10,7 @@ import pytest
 from tests.support.client import Client, to_json
 from tests.support.events import KEYS, make_event, pubkey_of
 from tests.support.relays import relay_on
+from tests.support.time_factor import scaled
 from tests.support.waiting import until_blocked
 
 PLAIN: dict[str, Any] = {"accept": {"plain": True}, "limits": {"events_per_s": 10_000, "reqs_per_s": 10_000}}
@@ -419,7 +420,7 @@ async def test_what_expires_while_a_slow_client_reads_is_not_sent_to_it(database
         assert [(await author.next("OK"))[1] for _ in events] == [True] * len(events)
         slow.websocket.transport.pause_reading()
         await slow.send("REQ", "s", {})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(scaled(20)):
             while await author.fetch({"limit": 1}):
                 pass
         slow.websocket.transport.resume_reading()

@@ -21,6 +21,7 @@ from relay.postgres.open import open_database
 from tests.support.client import Client
 from tests.support.processes import REPOSITORY, ServeProcess, find_free_port, send_signal, serve, started
 from tests.support.relays import to_database_url
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 
@@ -160,7 +161,7 @@ def run(command: str, directory: Path, **variables: str) -> "subprocess.Complete
         text=True,
         cwd=directory,
         env={**environment, "PYTHONPATH": str(REPOSITORY), "RELAY_SERVER__PORT": "0", **variables},
-        timeout=60,
+        timeout=scaled(60),
         check=False,
     )
 

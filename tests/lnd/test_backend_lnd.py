@@ -9,9 +9,10 @@ from relay.pricing.lightning.http import UNREACHABLE
 from relay.pricing.lightning.lnd import NOT_READY
 from tests.support.backend_contract import BackendContract, look, make, opened
 from tests.support.lnd import LndRig, check_binaries
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
-START_S = 120.0
+START_S = scaled(120.0)
 
 # Where they are not built, one line says so.
 check_binaries()

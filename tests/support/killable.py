@@ -29,10 +29,11 @@ from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
 from tests.support.scripted_node import ScriptedBackend, ScriptedNode
+from tests.support.time_factor import scaled
 
 LIMITS = Limits(ring_links_per_s=1e9)
 # Far more than any test takes.
-BOUND_S = 20.0
+BOUND_S = scaled(20.0)
 
 
 class Killed(BaseException):

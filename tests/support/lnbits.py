@@ -14,10 +14,11 @@ from tests.support.processes import REPOSITORY, find_free_port
 from tests.support.program import Program
 from tests.support.raw import port_of
 from tests.support.rest import call
+from tests.support.time_factor import scaled
 
 ENVIRONMENT = REPOSITORY / ".cache" / "lnbits"
 NEWEST_PYTHON = (3, 12)
-_READY_S = 90.0
+_READY_S = scaled(90.0)
 _BALANCE_SAT = 5_000_000
 # All that would make it ask others: extension lists every ten minutes, exchange rates every five.
 _CALLS_NOBODY = {

@@ -15,10 +15,11 @@ from relay.pricing.settings import LightningSection
 from tests.support.processes import REPOSITORY, find_free_port
 from tests.support.program import Program
 from tests.support.rest import RestError, call
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 BINARIES = REPOSITORY / ".cache" / "lnd"
-_READY_S = 60.0
+_READY_S = scaled(60.0)
 # What the relay needs; invoice.macaroon, which LND makes itself, can also make addresses.
 _INVOICES_ONLY = ("invoices:read", "invoices:write")
 _CHANNEL_SAT = 16_000_000

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.time_factor import scaled
+
 OLDEST_NODE = 20
-VERSION_TIMEOUT_S = 20.0
-INSTALL_TIMEOUT_S = 120.0
+VERSION_TIMEOUT_S = scaled(20.0)
+INSTALL_TIMEOUT_S = scaled(120.0)
 # The install went through if a copy of its lock file lies there; npm ci empties the folder first.
 STAMP = Path("node_modules") / ".package-lock-installed.json"
 # What npm says when the registry, or the way to it, is at fault. A bad lock file (EINTEGRITY, EUSAGE, E404) is ours.

@@ -15,8 +15,9 @@ from relay.protocol.event import encode_event
 from tests.support.bolt11 import make_bolt11
 from tests.support.command import Finished, run, start
 from tests.support.events import make_event
+from tests.support.time_factor import scaled
 
-BOUND_S = 60.0
+BOUND_S = scaled(60.0)
 BOLT11 = make_bolt11("2100n")
 PAY_URL = f"https://relay.example.com/pay/{'0123456789abcdef' * 2}"
 OFFER = encode_offer(Offer(210, PAY_URL, BOLT11))

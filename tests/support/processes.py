@@ -15,13 +15,14 @@ from typing import Any
 
 from relay.postgres.embedded.cluster import DATABASE, PORT, ROLE
 from tests.support.raw import port_of
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Settings for a relay that is to take all it is sent.
 LOAD_SETTINGS = {"ACCEPT__PLAIN": "true", "LIMITS__EVENTS_PER_S": "100000"}
-_READY_S = 60.0
-_STOP_S = 15.0
+_READY_S = scaled(60.0)
+_STOP_S = scaled(15.0)
 # Each process that runs tests begins somewhere else.
 _PORTS = itertools.count(61 * os.getpid())
 

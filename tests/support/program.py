@@ -6,9 +6,10 @@ import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
-_STOP_S = 30.0
+_STOP_S = scaled(30.0)
 
 
 class Program:

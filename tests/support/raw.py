@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.client import TIMEOUT_S, to_json
+from tests.support.time_factor import scaled
 
 _TEXT, _CLOSE = 1, 8
 # A client's first message may wait behind megabytes.
-_SILENT_TIMEOUT_S = 30.0
+_SILENT_TIMEOUT_S = scaled(30.0)
 # A send that does not get on for so long does not get on at all.
-_STUCK_S = 2.0
+_STUCK_S = scaled(2.0)
 
 
 def port_of(url: str) -> int:

@@ -17,6 +17,8 @@ from typing import TypeVar
 import pytest
 from pytest_timeout import Settings
 
+from tests.support.time_factor import scaled
+
 T = TypeVar("T")
 
 _SETTINGS = pytest.StashKey[Settings]()
@@ -28,7 +30,8 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Settings) -> Generator
     """Fail a test that hangs again and again, until it ends."""
     item.stash[_SETTINGS] = settings
     result = yield
-    signal.setitimer(signal.ITIMER_REAL, settings.timeout, settings.timeout)
+    limit_s = scaled(settings.timeout)
+    signal.setitimer(signal.ITIMER_REAL, limit_s, limit_s)
     return result
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
-_TIMEOUT_S = 60.0
+from tests.support.time_factor import scaled
+
+_TIMEOUT_S = scaled(60.0)
 
 
 class RestError(Exception):

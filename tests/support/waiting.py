@@ -7,10 +7,13 @@ from typing import Any
 
 import asyncpg
 
+from tests.support.time_factor import scaled
+
 _POLL_S = 0.01
+_BOUND_S = scaled(20.0)
 
 
-async def until(condition: Callable[[], object], bound_s: float = 20.0) -> None:
+async def until(condition: Callable[[], object], bound_s: float = _BOUND_S) -> None:
     """Wait until something holds, and fail when it takes too long; the condition may be a coroutine function."""
     async with asyncio.timeout(bound_s):
         while True:

@@ -14,8 +14,9 @@ from relay.client.signing.verify_event import verify_note
 from relay.policy.tiers import DEFAULT_TIERS
 from relay.protocol.event import Event, count_leading_zero_bits
 from tests.support.events import KEYS, make_ring_note, pubkey_of
+from tests.support.time_factor import scaled
 
-SIXTEEN_BITS_S = 5.0
+SIXTEEN_BITS_S = scaled(5.0)
 
 
 def test_a_note_mined_again_is_the_same_to_its_ring() -> None:

@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.protocol import OPEN, State
 
 from relay.delivery.outbox import LOW_BUFFER_BYTES, Outbox
+from tests.support.time_factor import scaled
 
 
 @asynccontextmanager
@@ -84,7 +85,7 @@ async def test_drain_waits_for_a_client_that_does_not_read() -> None:
         client.transport.resume_reading()
         for _ in range(200):
             await client.recv()
-        await asyncio.wait_for(draining, 10)
+        await asyncio.wait_for(draining, scaled(10))
 
 
 async def test_what_the_outbox_leans_on_is_as_it_was() -> None:

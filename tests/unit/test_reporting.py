@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.support.processes import REPOSITORY
+from tests.support.time_factor import scaled
 
 HANGING = """
 import asyncio
@@ -61,7 +62,7 @@ def run_pytest(directory: Path, tests: str, *options: str) -> str:
     (directory / "test_of_this_run.py").write_text(tests, "utf-8")
     command = [sys.executable, "-m", "pytest", "-c", str(REPOSITORY / "pyproject.toml"), "-p", "no:cacheprovider"]
     command += ["-p", "tests.support.reporting", *options, str(directory)]
-    run = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True, timeout=60.0)
+    run = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True, timeout=scaled(60.0))
     assert run.returncode == 1, run.stdout
     assert run.stderr == ""
     return run.stdout

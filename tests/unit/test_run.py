@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import REPOSITORY
+from tests.support.time_factor import scaled
 
 PASSES, FAILS, NONE = "assert True", "assert False", ""
 
@@ -18,7 +19,7 @@ def run_tests(directory: Path, shared: str, serial: str) -> tuple[int, str]:
     (directory / "test_of_this_run.py").write_text("import pytest\n" + "".join(tests), "utf-8")
     command = [sys.executable, "-m", "tests.run", "--workers", "0", "-c", str(REPOSITORY / "pyproject.toml")]
     command += ["-p", "no:cacheprovider", str(directory)]
-    run = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True, timeout=60.0)
+    run = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True, timeout=scaled(60.0))
     return run.returncode, run.stdout
 
 
