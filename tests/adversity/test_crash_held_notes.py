@@ -46,7 +46,7 @@ async def is_nothing_waiting(relay: ServeProcess) -> bool:
     return await count_waiting(relay) == 0
 
 
-async def test_every_note_that_waited_is_published_once_after_kills_around_the_tick(reachable_directory: Path) -> None:
+async def test_every_held_note_is_published_once_after_kills_around_the_batch(reachable_directory: Path) -> None:
     seed = random.SystemRandom().randrange(2**32)
     rng = random.Random(seed)
     kept: set[str] = set()

@@ -270,7 +270,7 @@ async def test_one_connection_and_one_note_have_so_many_invoices_and_no_more(
         assert len(sold.node.made) == 2
 
 
-async def test_the_work_that_an_invoice_takes_rises_with_those_that_are_open_and_falls_with_them(
+async def test_the_work_that_an_invoice_takes_grows_with_those_that_are_open_and_falls_with_them(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
     async with shop(database18, tmp_path, invoices={"max_open": 2, "pow_bits_when_full": 16}) as sold:

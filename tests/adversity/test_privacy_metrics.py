@@ -86,7 +86,7 @@ def test_the_labels_and_their_values_are_a_closed_list() -> None:
     assert labels["tier"] == {"/", "/1k"}
 
 
-def test_what_the_metrics_say_of_a_payment_has_no_time_finer_than_the_tick() -> None:
+def test_what_the_metrics_say_of_a_payment_has_no_time_finer_than_the_snapshot() -> None:
     metrics = Metrics(300)
     metrics.payments.report_backend("lookup", True)
     metrics.payments.report_published(437.21)
@@ -110,7 +110,7 @@ async def test_no_series_holds_a_time_of_creation_an_exemplar_or_anything_of_the
     assert {series.partition("_")[0] for series in _list_series(text)} == {"ringrelay"}
 
 
-async def test_two_scrapes_within_a_tick_are_the_same_whatever_happened_between(database18: dict[str, Any]) -> None:
+async def test_two_scrapes_within_a_snapshot_are_the_same_whatever_happened_between(database18: dict[str, Any]) -> None:
     async with _relay(database18, _HOUR_S) as relay:
         before = relay.metrics.render()
         await _make_traffic(relay)
@@ -118,7 +118,7 @@ async def test_two_scrapes_within_a_tick_are_the_same_whatever_happened_between(
             assert relay.metrics.render() == before
 
 
-async def test_the_next_tick_shows_what_happened(database18: dict[str, Any]) -> None:
+async def test_the_next_snapshot_shows_what_happened(database18: dict[str, Any]) -> None:
     async with _relay(database18, 0) as relay:
         before = relay.metrics.render().decode()
         await _make_traffic(relay)

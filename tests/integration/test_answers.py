@@ -131,7 +131,7 @@ async def test_answers_that_came_before_their_target_are_counted_by_what_it_name
         assert await count(client, kinds=[1018], **{"#e": [POLL.id]}) == {"count": 1}
 
 
-async def test_a_tally_is_by_ring_where_no_ring_is_named_so_that_made_up_keys_add_nothing_to_a_true_one(
+async def test_answers_are_counted_by_ring_where_no_ring_is_named_so_that_made_up_keys_add_nothing_to_a_true_one(
     database: dict[str, Any],
 ) -> None:
     five, six = to_ring_id(make_ring(5)), to_ring_id(make_ring(6))
@@ -158,7 +158,7 @@ async def test_a_count_lists_the_largest_rings_and_any_that_is_asked_for(
         assert await count(client, **asked, search=f"ringid:{five}") == {"count": 1, "rings": {five: 1}}
 
 
-async def test_a_tally_above_the_maximum_is_approximate(database18: dict[str, Any]) -> None:
+async def test_an_answer_count_above_the_maximum_is_approximate(database18: dict[str, Any]) -> None:
     async with relay_on(database18, limits={"max_count": 2}) as url, Client(url) as client:
         await client.publish_all(POLL, *(make_answer(POLL.id, signer=signer) for signer in range(3)))
         assert await count(client, kinds=[1018], **{"#e": [POLL.id]}) == {"count": 2, "approximate": True}

@@ -181,7 +181,7 @@ async def test_terms_that_are_none_are_refused_before_the_relay_is_called(option
     assert options[0] in done.err
 
 
-async def test_work_is_done_as_it_rises_and_then_the_note_is_paid_for(signing: tuple[str, ...]) -> None:
+async def test_work_is_done_as_it_grows_and_then_the_note_is_paid_for(signing: tuple[str, ...]) -> None:
     answers = [ok(False, f"pow: {bits} bits of proof of work are needed") for bits in (8, 11)]
     async with run_priced_relay(*answers, in_turn(ok(False, OFFER), ok(True))) as relay:
         done = await publish(relay.url, *signing, "--pow", "0", stdin="said by one of us\n")
@@ -192,7 +192,7 @@ async def test_work_is_done_as_it_rises_and_then_the_note_is_paid_for(signing: t
     assert done.err.count(BOLT11) == 1
 
 
-async def test_work_that_rises_with_each_try_is_not_done_for_ever(signing: tuple[str, ...]) -> None:
+async def test_work_that_grows_with_each_try_is_not_done_for_ever(signing: tuple[str, ...]) -> None:
     answers = [ok(False, f"pow: {bits} bits of proof of work are needed") for bits in range(4, 40)]
     async with run_priced_relay(*answers) as relay:
         done = await publish(relay.url, *signing, "--pow", "0", stdin="said by one of us\n")

@@ -29,7 +29,7 @@ async def held_on(arguments: dict[str, Any], **sections: dict[str, Any]) -> Asyn
         yield relay, to_url(relay)
 
 
-async def tick(relay: Relay) -> None:
+async def publish_batch(relay: Relay) -> None:
     await relay._writer.publish_held(unix_now())
 
 
@@ -41,7 +41,7 @@ async def count_waiting(arguments: dict[str, Any]) -> int:
         await connection.close()
 
 
-async def test_a_ring_note_is_kept_at_once_and_shown_at_the_tick(database: dict[str, Any]) -> None:
+async def test_a_ring_note_is_held_at_once_and_shown_with_the_batch(database: dict[str, Any]) -> None:
     note = make_ring_note()
     async with held_on(database) as (relay, url), Client(url) as author, Client(url) as reader:
         await reader.follow()
@@ -50,7 +50,7 @@ async def test_a_ring_note_is_kept_at_once_and_shown_at_the_tick(database: dict[
         assert await author.fetch({}) == []
         await author.send("COUNT", "c", {})
         assert await author.next("COUNT") == ["c", {"count": 0}]
-        await tick(relay)
+        await publish_batch(relay)
         assert await reader.next("EVENT") == ["live", as_json(note)]
         assert await author.fetch({}) == [as_json(note)]
         assert await author.publish(note) == (True, AGAIN)
@@ -70,7 +70,7 @@ async def test_a_batch_is_shown_and_lies_in_the_order_of_ids_whatever_came_first
         await client.follow()
         for note in notes:
             assert (await client.publish(note))[0]
-        await tick(relay)
+        await publish_batch(relay)
         shown = [(await client.next("EVENT"))[1]["id"] for _ in notes]
         assert shown == sorted(shown)
     connection = await asyncpg.connect(**database18)
@@ -79,7 +79,7 @@ async def test_a_batch_is_shown_and_lies_in_the_order_of_ids_whatever_came_first
     assert lies == shown
 
 
-async def test_what_the_tick_would_refuse_is_refused_when_it_is_sent(database: dict[str, Any]) -> None:
+async def test_what_the_batch_would_refuse_is_refused_when_it_is_sent(database: dict[str, Any]) -> None:
     words = make_words_note()
     copy = make_event(key=KEYS[60], content=words.content, tags=words.tags)
     mined = make_ring_note(author=KEYS[61], pow_bits=1)
@@ -94,11 +94,11 @@ async def test_what_the_tick_would_refuse_is_refused_when_it_is_sent(database: d
         for refused in (copy, again, second):
             accepted, reason = await client.publish(refused)
             assert (accepted, reason.partition(":")[0]) == (False, "duplicate")
-        await tick(relay)
+        await publish_batch(relay)
         assert {note["id"] for note in await client.fetch({})} == {note.id for note in (words, mined, asked, first)}
 
 
-async def test_copies_that_are_sent_together_wait_once(database18: dict[str, Any]) -> None:
+async def test_copies_that_are_sent_at_once_are_held_once(database18: dict[str, Any]) -> None:
     words = make_words_note()
     copies = [make_event(key=key, content=words.content, tags=words.tags) for key in KEYS[40:60]]
     async with held_on(database18) as (relay, url), Client(url) as client:
@@ -106,7 +106,7 @@ async def test_copies_that_are_sent_together_wait_once(database18: dict[str, Any
             await client.send("EVENT", copy)
         answers = [await client.next("OK") for _ in copies]
         assert sorted(accepted for _, accepted, _ in answers) == [False] * 19 + [True]
-        await tick(relay)
+        await publish_batch(relay)
         assert [note["id"] for note in await client.fetch({})] == [id_ for id_, accepted, _ in answers if accepted]
 
 
@@ -118,11 +118,11 @@ async def test_an_author_can_withdraw_what_waits_and_nobody_else_can(database18:
             await client.publish(note)
         await client.publish_all(make_event(key=author, kind=5, tags=(("e", mine.id), ("e", kept.id))))
         assert (await client.publish(mine))[0] is False
-        await tick(relay)
+        await publish_batch(relay)
         assert [note["id"] for note in await client.fetch({"kinds": [1]})] == [kept.id]
 
 
-async def test_what_expires_before_the_tick_is_never_shown(database18: dict[str, Any]) -> None:
+async def test_what_expires_before_the_batch_is_never_shown(database18: dict[str, Any]) -> None:
     note = make_ring_note(tags=(("expiration", str(int(time.time()) + 2)),))
     async with held_on(database18) as (relay, url), Client(url) as client:
         await client.follow()
@@ -140,15 +140,15 @@ async def test_a_note_that_the_database_does_not_take_waits_on_and_fails_no_othe
         for note in (bad, good):
             assert await client.publish(note) == (True, UNPUBLISHED)
         await connection.execute("ALTER TABLE notes ADD CONSTRAINT no_ones CHECK (kind <> 1)")
-        await tick(relay)
+        await publish_batch(relay)
         assert [note["id"] for note in await client.fetch({})] == [good.id]
         await connection.execute("ALTER TABLE notes DROP CONSTRAINT no_ones")
-        await tick(relay)
+        await publish_batch(relay)
         assert {note["id"] for note in await client.fetch({})} == {good.id, bad.id}
     await connection.close()
 
 
-async def test_more_notes_than_may_wait_are_refused_and_taken_after_the_tick(database18: dict[str, Any]) -> None:
+async def test_more_notes_than_may_be_held_are_refused_and_accepted_after_the_batch(database18: dict[str, Any]) -> None:
     privacy = {"publish_every_s": NEVER_S, "max_held": 2}
     async with held_on(database18, privacy=privacy) as (relay, url), Client(url) as client:
         for text in ("one", "two"):
@@ -156,21 +156,23 @@ async def test_more_notes_than_may_wait_are_refused_and_taken_after_the_tick(dat
         third = make_ring_note("three")
         full = "error: too many notes wait to be published; try again after the next batch"
         assert await client.publish(third) == (False, full)
-        await tick(relay)
+        await publish_batch(relay)
         assert await client.publish(third) == (True, UNPUBLISHED)
 
 
-async def test_ticks_come_by_the_clock(database18: dict[str, Any]) -> None:
+async def test_batches_are_published_by_the_clock(database18: dict[str, Any]) -> None:
     notes = [make_ring_note(str(number)) for number in range(3)]
-    async with held_on(database18, privacy={"publish_every_s": 1}) as (_, url), Client(url) as client:
-        await client.follow()
+    held = held_on(database18, privacy={"publish_every_s": 1})
+    async with held as (_, url), Client(url) as author, Client(url) as reader:
+        await reader.follow()
+        # On connections of their own: a batch can be published between two of them.
         for note in notes:
-            assert (await client.publish(note))[0]
-        shown = {(await client.next("EVENT"))[1]["id"] for _ in notes}
+            assert (await author.publish(note))[0]
+        shown = {(await reader.next("EVENT"))[1]["id"] for _ in notes}
         assert shown == {note.id for note in notes}
 
 
-async def test_what_waited_is_published_by_a_relay_without_ticks(database18: dict[str, Any]) -> None:
+async def test_what_was_held_is_published_by_a_relay_without_batches(database18: dict[str, Any]) -> None:
     note = make_ring_note()
     async with held_on(database18) as (_, url), Client(url) as client:
         assert await client.publish(note) == (True, UNPUBLISHED)
@@ -192,7 +194,7 @@ async def test_two_relays_publish_each_note_once(database18: dict[str, Any], tic
         await reader.follow()
         for note in notes:
             assert (await author.publish(note))[0]
-        await asyncio.gather(*(tick(relay) for relay in (one, other)[:ticking]))
+        await asyncio.gather(*(publish_batch(relay) for relay in (one, other)[:ticking]))
         shown = [(await reader.next("EVENT"))[1]["id"] for _ in notes]
         assert sorted(shown) == sorted(note.id for note in notes)
         await reader.send("COUNT", "c", {})

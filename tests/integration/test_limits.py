@@ -327,7 +327,7 @@ async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict
         assert refused == (False, "blocked: rings have at most 4 members in this form; sign with a smaller one")
 
 
-async def test_a_note_that_is_dear_to_verify_needs_proof_of_work_in_proportion(database18: dict[str, Any]) -> None:
+async def test_a_note_that_is_expensive_to_verify_needs_proof_of_work_in_proportion(database18: dict[str, Any]) -> None:
     sections: dict[str, Any] = {"ring": {"pow_free_links": 8, "pow_hashes_per_link": 16}}
     info = describe(make_config(database18, **sections))["ring_notes"]
     dear = info["pow_free_links"] + 1

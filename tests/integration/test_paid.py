@@ -119,7 +119,7 @@ async def test_no_invoice_is_made_for_a_version_that_a_newer_one_has_replaced(
         assert len(sold.node.made) == 1
 
 
-async def test_no_invoice_is_made_for_a_second_answer_while_the_first_waits_for_the_tick(
+async def test_no_invoice_is_made_for_a_second_answer_while_the_first_is_held(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
     poll = make_event(content="which?")
@@ -138,7 +138,7 @@ async def test_no_invoice_is_made_for_a_second_answer_while_the_first_waits_for_
         assert sold.node.made == []
 
 
-async def test_a_stored_note_rises_when_its_price_is_paid(database: dict[str, Any], tmp_path: Path) -> None:
+async def test_a_stored_note_is_upgraded_when_its_price_is_paid(database: dict[str, Any], tmp_path: Path) -> None:
     note = make_ring_note()
     async with shop(database, tmp_path) as sold, Client(sold.url) as root, Client(sold.dear) as dear:
         await root.publish_all(note)
@@ -318,7 +318,9 @@ async def test_two_relays_on_one_database_publish_a_paid_note_once(database18: d
         assert await count(database18, "unapplied_payments") == 0
 
 
-async def test_a_paid_note_waits_for_the_tick_where_there_is_one(database18: dict[str, Any], tmp_path: Path) -> None:
+async def test_a_paid_note_is_held_where_notes_are_published_in_batches(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
     note = make_ring_note()
     privacy = {"publish_every_s": 3_600}
     async with shop(database18, tmp_path, privacy=privacy) as sold, Client(sold.cheap) as author:
@@ -338,7 +340,9 @@ async def test_a_paid_note_waits_for_the_tick_where_there_is_one(database18: dic
         assert (status, page["state"], page["note"]) == (200, "published", note.id)
 
 
-async def test_a_stored_note_rises_at_the_tick_where_there_is_one(database: dict[str, Any], tmp_path: Path) -> None:
+async def test_a_stored_note_is_upgraded_with_the_batch_where_there_is_one(
+    database: dict[str, Any], tmp_path: Path
+) -> None:
     note = make_ring_note()
     privacy = {"publish_every_s": 3_600}
     async with (
@@ -391,7 +395,7 @@ async def test_the_pay_page_follows_the_note_until_it_is_forgotten(database18: d
             assert (await request(port_of(sold.url), f"GET {path} HTTP/1.1\nHost: x"))[0] == 404
 
 
-async def test_an_invoice_takes_proof_of_work_that_rises_with_those_that_are_open(
+async def test_an_invoice_takes_proof_of_work_that_grows_with_those_that_are_open(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
     invoices = {"pow_bits": 2, "pow_bits_when_full": 8, "max_open": 4, "max_open_per_connection": 9}

@@ -312,7 +312,7 @@ async def test_words_can_be_posted_again_when_the_note_that_held_their_place_is_
         await client.publish_all(signed)
 
 
-async def test_of_copies_that_are_stored_together_one_is_kept(database: dict[str, Any]) -> None:
+async def test_of_copies_in_one_batch_one_is_stored(database: dict[str, Any]) -> None:
     signed = make_words_note()
     copies = [make_event(key=key, content=signed.content, tags=signed.tags) for key in KEYS[40:60]]
     async with relay_on(database) as url, Client(url) as client:

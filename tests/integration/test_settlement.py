@@ -72,7 +72,7 @@ async def test_a_deleted_note_cannot_be_paid_for_wherever_it_was(database: dict[
         assert len(sold.node.made) == 2
 
 
-async def test_of_two_payments_for_a_note_that_waits_for_the_tick_the_dearer_buys_and_the_other_is_surplus(
+async def test_of_two_payments_for_a_held_note_the_larger_buys_and_the_other_is_unapplied(
     database: dict[str, Any], tmp_path: Path
 ) -> None:
     note = make_ring_note()

@@ -72,7 +72,7 @@ async def test_each_path_says_what_it_takes(database18: dict[str, Any], tmp_path
 
 
 @pytest.mark.parametrize("filter_", [{}, {"#t": ["x"]}, {"kinds": [1]}, {"search": "minring:3"}, {"limit": 9}])
-async def test_a_path_shows_its_own_notes_and_dearer_ones(database: dict[str, Any], filter_: dict[str, Any]) -> None:
+async def test_a_path_shows_notes_of_its_price_and_above(database: dict[str, Any], filter_: dict[str, Any]) -> None:
     async with running(make_tiered(database), Log()) as relay:
         notes = []
         for place, price_paid_msat in enumerate((FREE, CHEAP, DEAR)):
@@ -86,7 +86,7 @@ async def test_a_path_shows_its_own_notes_and_dearer_ones(database: dict[str, An
                 assert await client.next("COUNT") == ["c", {"count": len(visible)}]
 
 
-async def test_a_note_that_rises_appears_once_where_it_was_not_shown_yet(database: dict[str, Any]) -> None:
+async def test_an_upgraded_note_appears_once_where_it_was_not_shown_yet(database: dict[str, Any]) -> None:
     async with running(make_tiered(database), Log()) as relay, running(make_tiered(database), Log()) as other:
         # Subscribers of another process learn of it, too.
         for url in (to_url(relay), to_url(other)):

@@ -51,7 +51,7 @@ async def bench_on(arguments: dict[str, Any]) -> AsyncIterator[Bench]:
         await pool.close()
 
 
-async def test_what_waits_together_is_one_transaction_and_published_after_it(database: dict[str, Any]) -> None:
+async def test_what_waits_at_once_is_one_transaction_and_published_after_it(database: dict[str, Any]) -> None:
     events = [make_event(content=str(number)) for number in range(50)]
     async with bench_on(database) as bench:
         assert await bench.save_in_one_batch(*events) == [SaveResult.STORED] * 50

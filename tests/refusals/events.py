@@ -239,7 +239,7 @@ EVENTS = [
         "The relay publishes in batches (`privacy.publish_every_s`), and `privacy.max_held` notes wait already.",
         "Send the same event again after the time that the info document states as `published_every_s`.",
         Elsewhere(
-            "tests/integration/test_held_notes.py::test_more_notes_than_may_wait_are_refused_and_taken_after_the_tick"
+            "tests/integration/test_held_notes.py::test_more_notes_than_may_be_held_are_refused_and_accepted_after_the_batch"
         ),
     ),
     Case(

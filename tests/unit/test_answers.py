@@ -75,7 +75,7 @@ def test_what_is_no_ring_id_names_no_ring() -> None:
         ([{"kinds": [7], "#e": [TARGET]}, {"kinds": [1]}], None),
     ],
 )
-def test_a_count_is_a_tally_where_it_asks_for_one_kind_of_answer_to_one_target(
+def test_a_count_is_of_answers_where_it_asks_for_one_kind_of_answer_to_one_target(
     filters: list[dict[str, Any]], target: str | None
 ) -> None:
     assert find_target([parse_filter(filter_, Limits()) for filter_ in filters]) == target

@@ -41,7 +41,7 @@ def test_a_path_is_one_plain_name(path: str) -> None:
         Tier(path=path)
 
 
-def test_a_path_reads_its_own_rank_and_dearer_ones_and_the_root_reads_all() -> None:
+def test_a_path_reads_its_own_price_and_above_and_the_root_reads_all() -> None:
     assert Tier(path="/10k", price_sat=10_000).min_price_msat == 10_000_000
     assert Tier(path="/", price_sat=5).min_price_msat == 0
 
