@@ -173,7 +173,7 @@ def _print_greeting(config: Config, url: str) -> None:
         f"  info document  curl -H 'Accept: application/nostr+json' {shlex.quote(url.replace('ws', 'http', 1))}\n"
         f"  metrics        {metrics}\n"
         f"  first note     {program} keygen --out my.key >> ring.txt    (then add npubs of others to ring.txt)\n"
-        f"                 echo hello | {program} sign --ring ring.txt --key-file my.key "
-        f"| {program} publish {shlex.quote(url)}",
+        # It asks for the words: on the command line they would stay in the shell's history.
+        f"                 {program} publish {shlex.quote(url)} --ring ring.txt --key-file my.key",
         flush=True,
     )
