@@ -15,6 +15,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from relay.handlers.verbs import VERBS
 from relay.pricing.payment_metrics import PaymentMetrics
 from relay.protocol.refusal import Prefix
 from relay.protocol.ring_terms import Scheme
@@ -22,7 +23,7 @@ from relay.storage.reader import QueryTiming
 from relay.storage.writer import Commit
 from relay.verify.pool import Timing
 
-VERBS = ("EVENT", "REQ", "COUNT", "CLOSE", "AUTH", "malformed")
+MALFORMED = "malformed"
 _PREFIXES = ("", *Prefix)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
@@ -72,7 +73,7 @@ class Metrics:
         self.internal_errors = Counter(
             "ringrelay_internal_errors", "Messages that failed because of a fault in the relay", registry=self._registry
         )
-        for verb in VERBS:
+        for verb in (*VERBS, MALFORMED):
             self._messages.labels(verb)
         for outcome in ("accepted", "refused"):
             for prefix in _PREFIXES:
@@ -113,7 +114,7 @@ class Metrics:
         )
 
     def count_message(self, verb: str) -> None:
-        """Count one client message; `verb` is one of VERBS."""
+        """Count one client message; `verb` is one of VERBS, or MALFORMED."""
         self._messages.labels(verb).inc()
 
     def count_event(self, accepted: bool, text: str) -> None:

@@ -11,13 +11,11 @@ from aiohttp.web import AppRunner
 from relay.config import Config, ConfigError
 from relay.delivery.fanout import Fanout
 from relay.delivery.subscriptions import Subscriptions
-from relay.gateway.connection import Services
 from relay.gateway.listener import Listener
 from relay.gateway.private_web import start_private_web
 from relay.gateway.public_web import Web
-from relay.handlers.count import CountHandler
-from relay.handlers.event import EventHandler
-from relay.handlers.req import ReqHandler
+from relay.handlers.context import Services
+from relay.handlers.intake import EventIntake, EventVerifier
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.policy.tiers import Tiers
@@ -71,7 +69,7 @@ class Relay:
         self._payments = self._build_payments()
         self._services = self._build_services()
         web = Web(config, self._tiers, self.find_url, self._find_pay_status)
-        self._listener = Listener(config.server, config.limits, web, self._services)
+        self._listener = Listener(config.server, config.limits, web, self._services, self.metrics)
         self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
 
     def _build_payments(self) -> Payments | None:
@@ -94,27 +92,25 @@ class Relay:
         await self._fanout.publish(notes if self._payments is None else self._payments.announce_notes(notes))
 
     def _build_services(self) -> Services:
-        limits = self._config.limits
-        event = EventHandler(
-            limits,
-            self._config.ring,
-            self._config.accept,
-            self._config.privacy,
+        config, payments = self._config, self._payments
+        intake = EventIntake(
+            config.limits,
+            config.privacy,
             self._store,
-            self._pool,
+            EventVerifier(config.ring, config.accept, self._pool),
             self._writer,
-            None if self._payments is None else self._payments.checkout,
+            None if payments is None else payments.checkout,
             unix_now,
         )
         return Services(
-            limits=limits,
+            limits=config.limits,
             tiers=self._tiers,
-            event=event,
-            req=ReqHandler(limits, self._store, unix_now),
-            count=CountHandler(limits, self._store, unix_now),
+            store=self._store,
+            intake=intake,
+            payment_listeners=None if payments is None else payments.listeners,
             subscriptions=self._subscriptions,
-            payment_listeners=None if self._payments is None else self._payments.listeners,
-            metrics=self.metrics,
+            now=unix_now,
+            report_ok=self.metrics.count_event,
             report_error=self._report_error,
         )
 

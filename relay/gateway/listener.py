@@ -14,11 +14,13 @@ from websockets.http11 import Request, Response
 
 from relay.config import ServerSection
 from relay.delivery.outbox import LOW_BUFFER_BYTES
-from relay.gateway.connection import HARD_FACTOR, Connection, Services
+from relay.gateway.connection import HARD_FACTOR, Connection
 from relay.gateway.network_bucket import NetworkBuckets
 from relay.gateway.public_web import Web, find_path, refuse
 from relay.gateway.websocket import make_bounded_connection
+from relay.handlers.context import Services
 from relay.limits import Limits
+from relay.metrics import Metrics
 from relay.policy.tiers import ROOT
 
 _IDLE_CHECK_INTERVAL_S = 30.0
@@ -31,11 +33,12 @@ _MAX_UNSENT_BYTES = 131_072
 class Listener:
     """The public port and its connections."""
 
-    def __init__(self, section: ServerSection, limits: Limits, web: Web, services: Services) -> None:
+    def __init__(self, section: ServerSection, limits: Limits, web: Web, services: Services, metrics: Metrics) -> None:
         self._section = section
         self._limits = limits
         self._web = web
         self._services = services
+        self._metrics = metrics
         self._buckets = NetworkBuckets(section.trusted_proxies, time.monotonic())
         self._bucket_counts: Counter[bytes] = Counter()
         self._connections: set[Connection] = set()
@@ -77,7 +80,7 @@ class Listener:
             return
         self._server.close(close_connections=False)
         for connection in self._connections:
-            connection.stop()
+            connection.stop_reading()
         try:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self._server.wait_closed()
@@ -113,16 +116,16 @@ class Listener:
             websocket.request.headers.clear()
             websocket.protocol.origin = None
         _keep_kernel_buffer_small(websocket)
-        connection = Connection(websocket, self._services, path)
+        connection = Connection(websocket, self._services, self._metrics, path)
         self._connections.add(connection)
-        self._services.metrics.connections.inc()
+        self._metrics.connections.inc()
         if bucket is not None:
             self._bucket_counts[bucket] += 1
         try:
-            await connection.run()
+            await connection.serve_client()
         finally:
             self._connections.discard(connection)
-            self._services.metrics.connections.dec()
+            self._metrics.connections.dec()
             if bucket is not None:
                 self._bucket_counts[bucket] -= 1
                 if not self._bucket_counts[bucket]:

@@ -1,22 +1,32 @@
 """A COUNT (NIP-45): how many stored notes match, or how many ring members answered."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
-from relay.limits import Limits
-from relay.protocol.messages import Count, encode_count
-from relay.storage.reader import Store
+from relay.handlers.context import Client, Services
+from relay.protocol.filter import Filter, with_min_price
+from relay.protocol.messages import Count, encode_closed, encode_count
+from relay.protocol.refusal import Rejected
 
 
-@dataclass(frozen=True, slots=True)
-class CountHandler:
-    """Answer COUNTs."""
+async def handle_count(message: Count, client: Client, services: Services) -> None:
+    """Answer in a task; above `max_count` the answer is marked approximate."""
+    query_id = message.subscription_id
+    refuse = partial(refuse_count, query_id, client=client, services=services)
+    try:
+        filters = with_min_price(message.filters, client.find_tier().min_price_msat)
+        client.session.check_req_rate(client.now_s)
+        client.session.check_can_count(client.queries_under_way)
+    except Rejected as rejected:
+        refuse(str(rejected))
+        return
+    client.start_query(partial(_answer_count, query_id, filters, client, services), refuse)
 
-    limits: Limits
-    store: Store
-    now: Callable[[], int]
 
-    async def answer(self, message: Count) -> bytes:
-        """Return the COUNT reply; above `max_count` it is marked approximate. Raises Rejected when it takes too long."""
-        counted = await self.store.count(message.filters, self.limits.max_count, self.now())
-        return encode_count(message.subscription_id, counted)
+def refuse_count(query_id: str, text: str, client: Client, services: Services) -> None:
+    """Answer with CLOSED (NIP-45). A REQ of the same id stays open: it is another query."""
+    client.outbox.send(encode_closed(query_id, text))
+
+
+async def _answer_count(query_id: str, filters: tuple[Filter, ...], client: Client, services: Services) -> None:
+    counted = await services.store.count(filters, services.limits.max_count, services.now())
+    client.outbox.send(encode_count(query_id, counted))

@@ -1,101 +1,74 @@
-"""An EVENT's way from the wire to the OK: checked, verified, stored or offered for its price. Knows no socket."""
+"""An EVENT (NIP-01): answered by an OK, and by a second one when a note that was offered for its price is paid for."""
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from functools import partial
 
-from relay.delivery.session import Session
-from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
-from relay.policy import rules
-from relay.policy.tiers import Tier
-from relay.pricing.checkout import Checkout
+from relay.handlers.context import Client, Services
 from relay.pricing.offer import PaymentRequired
-from relay.protocol.event import Event, encode_event
-from relay.storage.note import Note
-from relay.storage.reader import Store
+from relay.protocol.event import Event
+from relay.protocol.messages import Publish, encode_ok
+from relay.protocol.refusal import Rejected
 from relay.storage.row import SaveResult
-from relay.storage.writer import Writer
-from relay.verify import proof as ring_proof
-from relay.verify.claim import Claim, RingProof
-from relay.verify.pool import VerifyPool, count_units
-
-# One connection may fill at most this part of the verification queue, so that others always find room.
-_QUEUE_SHARE = 4
-# To read a claim takes 2 ms for a ring of 1,024, and up to 9 for a text. Hundreds that one look-up had let go on at once
-# kept everybody else waiting for a second; one a turn of the loop: 0.2 s.
-_LARGE_CHARS = 16_384
-_CHARS_PER_VALUE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class EventHandler:
-    """Take events from any connection. Without a checkout no tier has a price."""
+async def handle_event(message: Publish, client: Client, services: Services) -> None:
+    """Answer in a task. A client that has as many events in flight as it may waits here, and is not read from."""
+    event = message.event
+    refuse = partial(refuse_event, event.id, client=client, services=services)
+    try:
+        client.session.check_event_rate(client.now_s)
+    except Rejected as rejected:
+        refuse(str(rejected))
+        return
+    await client.event_slots.acquire()
+    client.start_task(partial(_answer_event, event, client, services), refuse)
 
-    limits: Limits
-    ring: RingPolicy
-    accept: AcceptPolicy
-    privacy: PrivacyPolicy
-    store: Store
-    pool: VerifyPool
-    writer: Writer
-    checkout: Checkout | None
-    now: Callable[[], int]
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def save_event(
-        self, event: Event, tier: Tier, session: Session, now_s: float
-    ) -> SaveResult | PaymentRequired:
-        """Check, verify and store an event, and return what became of it, or what is asked for it. Cheapest first.
+def refuse_event(event_id: str, text: str, client: Client, services: Services) -> None:
+    """Answer that an event is not accepted."""
+    _send_ok(event_id, False, text, client, services)
 
-        `now_s` is monotonic. Raises Rejected.
-        """
-        rules.check_event(event, self.now(), self.limits)
-        if named := rules.find_bare_deletion(event):
-            if await self.store.is_stored(event.id):
-                # What it was free for is gone, and nobody pays to send it again.
-                return SaveResult.DUPLICATE
-            price_paid_msat = await self.store.find_price_of_own(event.pubkey, named)
-            if price_paid_msat is not None:
-                note, _ = await self._verify(event, tier, session, now_s)
-                return await self.writer.save(replace(note, price_paid_msat=price_paid_msat))
-        if tier.price_msat and self.checkout is not None:
 
-            async def verify() -> Note:
-                return (await self._verify(event, tier, session, now_s))[0]
+def leave_events(client: Client, services: Services) -> None:
+    """Forget what a client that is gone has waited for."""
+    if services.payment_listeners is not None:
+        services.payment_listeners.leave_all(client)
 
-            return await self.checkout.offer(event, tier, session.orders, verify)
-        rules.check_proof_of_work(event, tier.pow_bits)
-        if await self.store.is_stored(event.id):
-            # Before any curve operation: to send a note again must cost less than to verify it.
-            return SaveResult.DUPLICATE
-        note, proof = await self._verify(event, tier, session, now_s)
-        # Posting costs next to nothing here, so a copy of somebody's words would crowd out others for nothing.
-        content_key = None if proof is None else proof.content_key
-        is_held = note.claim is not None and self.privacy.publish_every_s > 0
-        return await self.writer.save(replace(note, content_key=content_key, is_held=is_held))
 
-    def describe(self, saved: SaveResult) -> str:
-        """Return what an author is told of a note that was taken or refused."""
-        if saved is SaveResult.HELD:
-            return f"{saved.text}, within {self.privacy.publish_every_s:g} seconds"
-        return saved.text
+async def _answer_event(event: Event, client: Client, services: Services) -> None:
+    if services.payment_listeners is not None:
+        # Sent again: what it is answered now is the answer.
+        services.payment_listeners.leave(bytes.fromhex(event.id), client)
+    try:
+        answer = await services.intake.save_event(event, client.find_tier(), client.session, client.now_s)
+        if isinstance(answer, PaymentRequired) and await _is_paid_meanwhile(event.id, answer, client, services):
+            return
+    finally:
+        client.event_slots.release()
+    if isinstance(answer, PaymentRequired):
+        refuse_event(event.id, answer.text, client, services)
+    else:
+        _send_result(event.id, answer, client, services)
 
-    async def _verify(self, event: Event, tier: Tier, session: Session, now_s: float) -> tuple[Note, RingProof | None]:
-        """Return the event as a note whose signatures hold, and what its ring proved. Raises Rejected."""
-        claim = await self._read_claim(event)
-        rules.check_policy(event, claim, self.ring, self.accept)
-        rules.check_tier(event, claim, tier)
-        rules.check_cost(event, claim, self.ring)
-        units = count_units(claim)
-        session.check_ring_rate(units - 1, now_s)
-        with session.hold_verification(units, self.pool.max_queued_units // _QUEUE_SHARE):
-            proof = await self.pool.verify(event, claim)
-        return Note(event, encode_event(event), claim), proof
 
-    async def _read_claim(self, event: Event) -> Claim | None:
-        """Read what a note claims by its ring signature, of one large note a turn of the loop. Raises Rejected."""
-        if len(event.content) + _CHARS_PER_VALUE * sum(map(len, event.tags)) < _LARGE_CHARS:
-            return ring_proof.detect_claim(event, self.ring.max_size_message_forms)
-        async with self._turn:
-            await asyncio.sleep(0)
-            return ring_proof.detect_claim(event, self.ring.max_size_message_forms)
+async def _is_paid_meanwhile(event_id: str, required: PaymentRequired, client: Client, services: Services) -> bool:
+    """Listen for the payment of a note, and return whether its OK is sent already."""
+    if services.payment_listeners is None or client.is_closing:
+        return False
+
+    def tell(result: SaveResult) -> None:
+        client.session.orders.end_order(required.note_id)
+        _send_result(event_id, result, client, services)
+
+    return await services.payment_listeners.listen(required, client, tell)
+
+
+def _send_result(event_id: str, result: SaveResult, client: Client, services: Services) -> None:
+    text = result.text
+    if result is SaveResult.HELD:
+        text += f", within {services.intake.privacy.publish_every_s:g} seconds"
+    _send_ok(event_id, result.accepted, text, client, services)
+
+
+def _send_ok(event_id: str, accepted: bool, text: str, client: Client, services: Services) -> None:
+    services.report_ok(accepted, text)
+    client.outbox.send(encode_ok(event_id, accepted, text))

@@ -1,49 +1,60 @@
-"""A REQ: stored notes page by page, EOSE, then what arrived meanwhile, then live. Closes the gap between stored and live."""
+"""A REQ (NIP-01): stored notes page by page, EOSE, then what arrived meanwhile, then live. Nothing is missed in between."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 from relay.delivery.outbox import Outbox
 from relay.delivery.subscriptions import Subscription
-from relay.limits import Limits
+from relay.handlers.context import Client, Services
 from relay.protocol.event import is_expired
-from relay.protocol.messages import encode_eose, encode_event_prefix
-from relay.storage.reader import Store
+from relay.protocol.filter import with_min_price
+from relay.protocol.messages import Req, encode_closed, encode_eose, encode_event_prefix
+from relay.protocol.refusal import Rejected
 
 # A stored note can reach this process's feed this much later than the query that already sent it.
 _REMEMBER_SENT_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class ReqHandler:
-    """Send stored notes to subscriptions."""
+async def handle_req(message: Req, client: Client, services: Services) -> None:
+    """Open a subscription; its notes are sent in a task."""
+    try:
+        filters = with_min_price(message.filters, client.find_tier().min_price_msat)
+        client.session.check_req_rate(client.now_s)
+        client.session.check_can_open(message.subscription_id, filters)
+    except Rejected as rejected:
+        refuse_req(message.subscription_id, str(rejected), client, services)
+        return
+    send_stored = partial(_send_stored, outbox=client.outbox, services=services)
+    client.open_subscription(message.subscription_id, filters, send_stored)
 
-    limits: Limits
-    store: Store
-    now: Callable[[], int]
 
-    async def send_stored(self, subscription: Subscription, outbox: Outbox) -> None:
-        """Send what is stored, EOSE, and what came live meanwhile. The subscription was added to the index before.
+def refuse_req(subscription_id: str, text: str, client: Client, _: Services) -> None:
+    """Answer with CLOSED, never NOTICE (NIP-01); the subscription that had this id is closed."""
+    client.close_subscription(subscription_id)
+    client.outbox.send(encode_closed(subscription_id, text))
 
-        Raises Rejected when the query takes too long.
-        """
-        prefix = encode_event_prefix(subscription.id)
-        # NIP-01: `limit: 0` asks for live events only.
-        filters = [filter_ for filter_ in subscription.filters if filter_.limit != 0]
-        if filters:
-            async for page in self.store.read_pages(filters, self.limits.default_limit, self.now):
-                for row in page:
-                    subscription.sent.add(row.id)
-                    outbox.send(prefix, row.encoded, b"]")
-                # A slow reader waits here, and holds no database connection.
-                await outbox.drain()
-        outbox.send(encode_eose(subscription.id))
-        # From here to the end nothing is awaited, so that no live event can come in between.
-        subscription.loading = False
-        now = self.now()
-        for note in subscription.pending:
-            if bytes.fromhex(note.event.id) not in subscription.sent and not is_expired(note.event, now):
-                outbox.send(prefix, note.encoded, b"]")
-        subscription.pending.clear()
-        asyncio.get_running_loop().call_later(_REMEMBER_SENT_S, subscription.sent.clear)
+
+async def _send_stored(subscription: Subscription, outbox: Outbox, services: Services) -> None:
+    """Send what is stored, EOSE, and what came live meanwhile. The subscription was added to the index before.
+
+    Raises Rejected when the query takes too long.
+    """
+    prefix = encode_event_prefix(subscription.id)
+    # NIP-01: `limit: 0` asks for live events only.
+    filters = [filter_ for filter_ in subscription.filters if filter_.limit != 0]
+    if filters:
+        async for page in services.store.read_pages(filters, services.limits.default_limit, services.now):
+            for row in page:
+                subscription.sent.add(row.id)
+                outbox.send(prefix, row.encoded, b"]")
+            # A slow reader waits here, and holds no database connection.
+            await outbox.drain()
+    outbox.send(encode_eose(subscription.id))
+    # From here to the end nothing is awaited, so that no live event can come in between.
+    subscription.loading = False
+    now = services.now()
+    for note in subscription.pending:
+        if bytes.fromhex(note.event.id) not in subscription.sent and not is_expired(note.event, now):
+            outbox.send(prefix, note.encoded, b"]")
+    subscription.pending.clear()
+    asyncio.get_running_loop().call_later(_REMEMBER_SENT_S, subscription.sent.clear)

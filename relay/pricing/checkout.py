@@ -5,6 +5,7 @@ in the database before the node is asked, so that a crash loses neither a note n
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from hmac import compare_digest
 
 from relay.policy import rules
@@ -114,13 +115,15 @@ class Checkout:
         Raises Rejected where too many notes are unpaid or ordered, or without a node or a database.
         """
         order = self._make_order(note, tier)
+        # A copy of words that are here already can be bought.
+        note = replace(note, content_key=None)
 
         def decide(facts: OrderFacts) -> SaveResult | None:
             return self._decide_order(order, len(note.encoded), facts)
 
         try:
             # First without what all share, the rate and the lock: who asks in vain keeps nobody from asking.
-            if (result := decide(await self._ledger.find_facts(order, note))) is not None:
+            if (result := decide(await self._ledger.find_facts(note))) is not None:
                 return result
             self._check_rate()
             self._rate.try_take(self._sources.monotonic())
@@ -151,7 +154,9 @@ class Checkout:
         if facts.refusal is not None:
             return facts.refusal
         self._check_room(size, facts.unpaid_totals)
-        if facts.other_invoices >= self._invoices.max_per_note:
+        # Not those that expired: where a node cannot cancel they are watched for a day, and anybody can have them made for
+        # a public note, which its author could not buy meanwhile.
+        if len(facts.status.invoices.keys() - {order.tier}) >= self._invoices.max_per_note:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",

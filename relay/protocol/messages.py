@@ -1,6 +1,7 @@
 """The messages of NIP-01, NIP-42 and NIP-45: parse what a client sends, encode what the relay answers."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,26 +61,20 @@ class CountResult:
 
 ClientMessage = Publish | Req | Count | Close | Auth
 
+# The members of a frame that follow its verb.
+Parts = Sequence[msgspec.Raw]
+
 
 class Malformed(Rejected):
     """The refusal of a frame that is not a message, and what the refusal is about.
 
-    With an event_id the answer is an OK, with a subscription_id a CLOSED, with neither a NOTICE.
+    `subject` is the id of the event or of the query, None where that is not known.
     """
 
-    def __init__(
-        self,
-        prefix: Prefix,
-        reason: str,
-        *,
-        event_id: str | None = None,
-        subscription_id: str | None = None,
-        verb: str = "",
-    ) -> None:
+    def __init__(self, prefix: Prefix, reason: str, *, verb: str = "", subject: str | None = None) -> None:
         super().__init__(prefix, reason)
-        self.event_id = event_id
-        self.subscription_id = subscription_id
         self.verb = verb
+        self.subject = subject
 
 
 # What msgspec raises for bad JSON: wrong shape, bad UTF-8 or lone surrogates, nesting deeper than the interpreter allows.
@@ -94,11 +89,8 @@ _event_id = re.compile(r'"id"\s*:\s*"([^"\\]{1,64})"')
 _MAX_ECHOED_ID_CHARS = 64
 
 
-def parse_message(frame: str | bytes, limits: Limits) -> ClientMessage:
-    """Parse one text frame.
-
-    Raises Malformed, which knows how to answer, for anything that is not a message this relay knows.
-    """
+def split_frame(frame: str | bytes) -> tuple[str, Parts]:
+    """Split a text frame into its verb and the rest; the verb is "" where there is none. Raises Malformed."""
     try:
         parts = _frame_decoder.decode(frame)
         verb = msgspec.json.decode(parts[0]) if parts else None
@@ -106,37 +98,52 @@ def parse_message(frame: str | bytes, limits: Limits) -> ClientMessage:
         raise _attribute_refusal(
             frame, 'a message must be a JSON array of Unicode text, such as ["REQ", "id", {}]'
         ) from None
-    match verb:
-        case "EVENT" | "AUTH":
-            event = _parse_event(verb, parts[1:])
-            return Publish(event) if verb == "EVENT" else Auth(event)
-        case "REQ" | "COUNT":
-            subscription_id, filters = _parse_query(verb, parts[1:], limits)
-            return Req(subscription_id, filters) if verb == "REQ" else Count(subscription_id, filters)
-        case "CLOSE":
-            return Close(_parse_subscription_id(parts[1:], limits))
-        case _:
-            raise Malformed(Prefix.INVALID, "unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH")
+    return (verb if isinstance(verb, str) else ""), parts[1:]
+
+
+def parse_publish(parts: Parts, _: Limits) -> Publish:
+    """Parse what follows the verb EVENT. Raises Malformed, as all parsers do."""
+    return Publish(_parse_event("EVENT", parts))
+
+
+def parse_auth(parts: Parts, _: Limits) -> Auth:
+    """Parse what follows the verb AUTH."""
+    return Auth(_parse_event("AUTH", parts))
+
+
+def parse_req(parts: Parts, limits: Limits) -> Req:
+    """Parse what follows the verb REQ."""
+    return Req(*_parse_query("REQ", parts, limits))
+
+
+def parse_count(parts: Parts, limits: Limits) -> Count:
+    """Parse what follows the verb COUNT."""
+    return Count(*_parse_query("COUNT", parts, limits))
+
+
+def parse_close(parts: Parts, limits: Limits) -> Close:
+    """Parse what follows the verb CLOSE."""
+    return Close(_parse_subscription_id(parts, limits))
 
 
 def _attribute_refusal(frame: str | bytes, reason: str) -> Malformed:
     """Return the refusal of a frame that cannot be parsed, attributed by the frame's beginning to an event or a query."""
     text = frame.decode(errors="replace") if isinstance(frame, bytes) else frame
     if (query := _query_start.match(text)) is not None:
-        return Malformed(Prefix.INVALID, reason, subscription_id=query[2], verb=query[1])
+        return Malformed(Prefix.INVALID, reason, verb=query[1], subject=query[2])
     if (start := _event_start.match(text)) is not None and (event_id := _event_id.search(text)) is not None:
-        return Malformed(Prefix.INVALID, reason, event_id=event_id[1], verb=start[1])
+        return Malformed(Prefix.INVALID, reason, verb=start[1], subject=event_id[1])
     return Malformed(Prefix.INVALID, reason)
 
 
-def _parse_event(verb: str, parts: list[msgspec.Raw]) -> Event:
+def _parse_event(verb: str, parts: Parts) -> Event:
     if len(parts) != 1:
         raise Malformed(Prefix.INVALID, f"{verb} takes exactly one event: send one per message")
     try:
         return decode_event(parts[0])
     except _BAD_JSON as error:
         raise Malformed(
-            Prefix.INVALID, _describe_bad_event(error), event_id=_find_event_id(parts[0]), verb=verb
+            Prefix.INVALID, _describe_bad_event(error), verb=verb, subject=_find_event_id(parts[0])
         ) from None
 
 
@@ -158,14 +165,14 @@ def _find_event_id(raw: msgspec.Raw) -> str | None:
     return text if isinstance(text, str) and len(text) <= _MAX_ECHOED_ID_CHARS else None
 
 
-def _parse_query(verb: str, parts: list[msgspec.Raw], limits: Limits) -> tuple[str, tuple[Filter, ...]]:
+def _parse_query(verb: str, parts: Parts, limits: Limits) -> tuple[str, tuple[Filter, ...]]:
     subscription_id = _parse_subscription_id(parts[:1], limits)
     try:
         if not 1 <= len(parts) - 1 <= limits.max_filters:
             raise Rejected(Prefix.INVALID, f"send from 1 to {limits.max_filters} filters")
         return subscription_id, tuple(parse_filter(_decode_filter(part), limits) for part in parts[1:])
     except Rejected as rejected:
-        raise Malformed(rejected.prefix, rejected.reason, subscription_id=subscription_id, verb=verb) from None
+        raise Malformed(rejected.prefix, rejected.reason, verb=verb, subject=subscription_id) from None
 
 
 def _decode_filter(part: msgspec.Raw) -> Any:
@@ -175,7 +182,7 @@ def _decode_filter(part: msgspec.Raw) -> Any:
         raise Rejected(Prefix.INVALID, "a filter must be a JSON object") from None
 
 
-def _parse_subscription_id(parts: list[msgspec.Raw], limits: Limits) -> str:
+def _parse_subscription_id(parts: Parts, limits: Limits) -> str:
     try:
         subscription_id = msgspec.json.decode(parts[0], type=str) if parts else ""
     except _BAD_JSON:

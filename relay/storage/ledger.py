@@ -31,12 +31,11 @@ _MAX_LOOKUPS = 100
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """What the tables say of an order. `refusal` is why the note would be refused if it were paid for now."""
+    """What the tables say of a note that is ordered. `refusal` is why it would be refused if it were paid for now."""
 
     status: NoteStatus
     refusal: SaveResult | None
     unpaid_totals: UnpaidTotals
-    other_invoices: int
 
 
 Decide = Callable[[OrderFacts], SaveResult | None]
@@ -75,10 +74,10 @@ class Ledger:
         async with self._lookups.acquire() as connection:
             return await find_statuses(connection, note_ids)
 
-    async def find_facts(self, order: Order, note: Note) -> OrderFacts:
-        """Return what the tables say of an order now; without the lock, so that who asks in vain keeps nobody waiting."""
+    async def find_facts(self, note: Note) -> OrderFacts:
+        """Return what the tables say of a note now; without the lock, so that who asks in vain keeps nobody waiting."""
         async with self._acquire_in_turn() as connection:
-            return await self._find_facts(connection, order, note)
+            return await self._find_facts(connection, note)
 
     async def begin_order(self, order: Order, note: Note, decide: Decide) -> SaveResult | None:
         """Keep a note until it is paid for and record its invoice, unless `decide` says what becomes of the note instead.
@@ -87,7 +86,7 @@ class Ledger:
         """
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            facts = await self._find_facts(connection, order, note)
+            facts = await self._find_facts(connection, note)
             if (result := decide(facts)) is not None:
                 return result
             if not facts.status.is_here:
@@ -96,12 +95,12 @@ class Ledger:
             self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
         return None
 
-    async def _find_facts(self, connection: asyncpg.Connection, order: Order, note: Note) -> OrderFacts:
-        status = (await find_statuses(connection, [order.note_id]))[order.note_id]
+    async def _find_facts(self, connection: asyncpg.Connection, note: Note) -> OrderFacts:
+        note_id = bytes.fromhex(note.event.id)
+        status = (await find_statuses(connection, [note_id]))[note_id]
         refusal = await find_refusal(connection, note, is_here=status.is_here)
         self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
-        others = await invoices.count_others(connection, order.note_id, order.tier)
-        return OrderFacts(status, refusal, self.unpaid_totals, others)
+        return OrderFacts(status, refusal, self.unpaid_totals)
 
     async def open_order(self, order: Order, payment_hash: bytes, bolt11: str) -> bool:
         """Record what the node made; return whether it is still asked for: its note may be withdrawn meanwhile."""

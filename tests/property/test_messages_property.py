@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from relay.handlers.verbs import parse_message
 from relay.limits import Limits
 from relay.protocol.event import Event
 from relay.protocol.filter import Filter
@@ -17,7 +18,6 @@ from relay.protocol.messages import (
     Malformed,
     Publish,
     Req,
-    parse_message,
 )
 from relay.protocol.refusal import Rejected
 from tests.support.client_messages import encode_client_message
@@ -35,7 +35,7 @@ verbs = st.sampled_from(["EVENT", "REQ", "CLOSE", "COUNT", "AUTH", "NEG-OPEN", "
 
 def is_message_or_refusal(frame: str | bytes) -> bool:
     try:
-        message = parse_message(frame, LIMITS)
+        _, message = parse_message(frame, LIMITS)
     except Rejected as rejected:
         return isinstance(rejected, Malformed)
     return isinstance(message, ClientMessage)
@@ -78,7 +78,7 @@ def test_an_event_with_any_member_replaced_gives_a_message_or_a_refusal(
 @settings(max_examples=500)
 def test_what_is_encoded_is_read_back_as_it_was(message: ClientMessage) -> None:
     try:
-        assert parse_message(encode_client_message(message), LIMITS) == message
+        assert parse_message(encode_client_message(message), LIMITS)[1] == message
     except Malformed:
         # Values of #e and #p that are no ids cannot be asked for.
         assert has_bad_reference(message)
@@ -94,3 +94,10 @@ def has_bad_reference(message: ClientMessage) -> bool:
 def test_nesting_of_any_depth_is_refused_and_costs_nothing_else(depth: int) -> None:
     assert is_message_or_refusal('["REQ","s",' + '{"a":' * depth)
     assert is_message_or_refusal("[" * depth + "]" * depth)
+
+
+@pytest.mark.parametrize("frame", ["[]", '["NEG-OPEN"]', "[[]]", '[{"EVENT":1}]', "[null]"])
+def test_a_frame_without_a_known_verb_is_told_those_that_are(frame: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        parse_message(frame, LIMITS)
+    assert str(caught.value) == "invalid: unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH"

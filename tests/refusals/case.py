@@ -13,6 +13,9 @@ from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
 
 # A value that is filled in: the name of a setting, or of what the text speaks of.
 _FILLED_IN = re.compile(r"\\\{[A-Za-z_.\\]+\\\}")
+_VALUE = r"[A-Za-z0-9_.#-]+"
+# What lists several values.
+_LISTED = {r"\{verbs\}": r"[A-Z]+(?:, [A-Z]+)* and [A-Z]+"}
 
 # 64 hex digits that are the x coordinate of no point of secp256k1.
 OFF_CURVE = f"{5:064x}"
@@ -112,7 +115,7 @@ class Case:
 
 def to_pattern(text: str) -> re.Pattern[str]:
     """Return what a text looks like when its values are filled in."""
-    return re.compile(_FILLED_IN.sub(r"[A-Za-z0-9_.#-]+", re.escape(text)))
+    return re.compile(_FILLED_IN.sub(lambda found: _LISTED.get(found[0], _VALUE), re.escape(text)))
 
 
 def list_filled_in(text: str) -> list[str]:

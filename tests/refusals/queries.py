@@ -42,7 +42,7 @@ QUERIES = [
         },
     ),
     Case(
-        "invalid: unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH",
+        "invalid: unknown message; this relay knows {verbs}",
         "The array does not begin with a verb that this relay knows.",
         "Use one of these.",
         {"an unknown verb": lambda v: [v.word], "an empty array": lambda _: []},

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from relay.delivery.session import Session
-from relay.handlers.event import EventHandler
+from relay.handlers.intake import EventIntake, EventVerifier
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy.tiers import Tier
 from relay.pricing.offer import PaymentRequired
@@ -107,13 +107,11 @@ class Process:
             lambda: "http://relay.example",
             Sources(self.now, lambda: self.clock_s, self.token_bytes),
         )
-        self.handler = EventHandler(
+        self.intake = EventIntake(
             LIMITS,
-            RingPolicy(),
-            AcceptPolicy(plain=True),
             PrivacyPolicy(publish_every_s=self.publish_every_s, max_held=10),
             Store(self.pool, self.pool, lambda *_: None),
-            self.verify_pool,
+            EventVerifier(RingPolicy(), AcceptPolicy(plain=True), self.verify_pool),
             self.writer,
             self.payments.checkout,
             self.now,
@@ -151,7 +149,7 @@ class Process:
     async def send(self, event: Event, tier: Tier) -> SaveResult | PaymentRequired | Rejected:
         """Send an event on a path as a client does, listen for its payment, and return what came of it."""
         try:
-            answer = await self.handler.save_event(event, tier, Session(LIMITS, self.clock_s), self.clock_s)
+            answer = await self.intake.save_event(event, tier, Session(LIMITS, self.clock_s), self.clock_s)
             if isinstance(answer, PaymentRequired):
                 await self._listen(answer)
         except Rejected as rejected:

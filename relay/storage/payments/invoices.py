@@ -140,20 +140,6 @@ async def close_orphans(connection: asyncpg.Connection) -> None:
     )
 
 
-async def count_others(connection: asyncpg.Connection, note_id: bytes, tier: str) -> int:
-    """Return for how many other tiers a note has an invoice that is asked for.
-
-    Not those that expired: where a node cannot cancel they are watched for a day, and anybody can have them made for a
-    public note, which its author could not buy meanwhile.
-    """
-    count: int = await connection.fetchval(
-        "SELECT count(*) FROM invoices WHERE note_id = $1 AND tier <> $2 AND state IN ('creating', 'open')",
-        note_id,
-        tier,
-    )
-    return count
-
-
 async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
     """Return the invoices that could still be paid."""
     records = await connection.fetch(

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import asyncpg
 
+from relay.protocol.event import to_address
 from relay.storage.note import Note
-from relay.storage.row import to_row
+from relay.storage.row import hash_address
 
 
 class UnpaidTotals(NamedTuple):
@@ -32,16 +33,16 @@ async def count_unpaid(connection: asyncpg.Connection) -> UnpaidTotals:
 
 async def insert_unpaid(connection: asyncpg.Connection, note: Note) -> None:
     """Keep a note until it is paid for; it may be there for another tier already."""
-    row = to_row(note)
+    address = to_address(note.event)
     await connection.execute(
         """
         INSERT INTO unpaid_notes (id, pubkey, address, created_at, event) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (id) DO NOTHING
         """,
-        row.id,
-        row.pubkey,
-        row.address,
-        row.event.created_at,
+        bytes.fromhex(note.event.id),
+        bytes.fromhex(note.event.pubkey),
+        None if address is None else hash_address(address),
+        note.event.created_at,
         note.encoded,
     )
 

@@ -1,0 +1,99 @@
+"""An event's way through the checks to what becomes of it: refused, stored, held, or offered for a price. Knows no socket."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from relay.delivery.session import Session
+from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
+from relay.policy import rules
+from relay.policy.tiers import Tier
+from relay.pricing.checkout import Checkout
+from relay.pricing.offer import PaymentRequired
+from relay.protocol.event import Event, encode_event
+from relay.storage.note import Note
+from relay.storage.reader import Store
+from relay.storage.row import SaveResult
+from relay.storage.writer import Writer
+from relay.verify import proof as ring_proof
+from relay.verify.claim import Claim
+from relay.verify.pool import VerifyPool, count_units
+
+# One connection may fill at most this part of the verification queue, so that others always find room.
+_QUEUE_SHARE = 4
+# Reading a claim takes 2 ms for a ring of 1,024, and up to 9 for a text. Hundreds that one look-up released at once kept
+# all others waiting for a second; with one a turn of the loop it is 0.2 s.
+_LARGE_CHARS = 16_384
+_CHARS_PER_VALUE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class EventVerifier:
+    """The verification of events, and the rules about what they claim."""
+
+    ring: RingPolicy
+    accept: AcceptPolicy
+    pool: VerifyPool
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def verify_event(self, event: Event, tier: Tier, session: Session, now_s: float) -> Note:
+        """Return the event as a note whose signatures hold, with its content key. `now_s` is monotonic. Raises Rejected."""
+        claim = await self._detect_claim(event)
+        rules.check_policy(event, claim, self.ring, self.accept)
+        rules.check_tier(event, claim, tier)
+        rules.check_cost(event, claim, self.ring)
+        units = count_units(claim)
+        session.check_ring_rate(units - 1, now_s)
+        with session.hold_verification(units, self.pool.max_queued_units // _QUEUE_SHARE):
+            proof = await self.pool.verify(event, claim)
+        return Note(event, encode_event(event), claim, None if proof is None else proof.content_key)
+
+    async def _detect_claim(self, event: Event) -> Claim | None:
+        """Read what a note claims by its ring signature, of one large note a turn of the loop. Raises Rejected."""
+        if len(event.content) + _CHARS_PER_VALUE * sum(map(len, event.tags)) < _LARGE_CHARS:
+            return ring_proof.detect_claim(event, self.ring.max_size_message_forms)
+        async with self._turn:
+            await asyncio.sleep(0)
+            return ring_proof.detect_claim(event, self.ring.max_size_message_forms)
+
+
+@dataclass(frozen=True, slots=True)
+class EventIntake:
+    """What takes in events from all connections. Without a checkout no tier has a price."""
+
+    limits: Limits
+    privacy: PrivacyPolicy
+    store: Store
+    verifier: EventVerifier
+    writer: Writer
+    checkout: Checkout | None
+    now: Callable[[], int]
+
+    async def save_event(
+        self, event: Event, tier: Tier, session: Session, now_s: float
+    ) -> SaveResult | PaymentRequired:
+        """Check, verify and store an event, and return what became of it, or what is asked for it. Cheapest first.
+
+        `now_s` is monotonic. Raises Rejected.
+        """
+        rules.check_event(event, self.now(), self.limits)
+        deleted_ids = rules.find_bare_deletion(event)
+        if deleted_ids and await self.store.is_stored(event.id):
+            # What it was free for is gone, and nobody pays to send it again.
+            return SaveResult.DUPLICATE
+        deleted_msat = await self.store.find_price_of_own(event.pubkey, deleted_ids) if deleted_ids else None
+        if deleted_msat is None:
+            if tier.price_msat and self.checkout is not None:
+                verify = partial(self.verifier.verify_event, event, tier, session, now_s)
+                return await self.checkout.offer(event, tier, session.orders, verify)
+            rules.check_proof_of_work(event, tier.pow_bits)
+            if await self.store.is_stored(event.id):
+                # Before any curve operation: to send a note again must cost less than to verify it.
+                return SaveResult.DUPLICATE
+        note = await self.verifier.verify_event(event, tier, session, now_s)
+        if deleted_msat is not None:
+            return await self.writer.save(replace(note, content_key=None, price_paid_msat=deleted_msat))
+        # Posting costs next to nothing here, so a copy of somebody's words would crowd out others for nothing.
+        is_held = note.claim is not None and self.privacy.publish_every_s > 0
+        return await self.writer.save(replace(note, is_held=is_held))
