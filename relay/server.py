@@ -32,7 +32,7 @@ from relay.storage.payments.pay_status import PayStatus, find_pay_status
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.publish_clock import keep_publishing
 from relay.storage.reader import Store
-from relay.storage.retention import keep_deleting, list_note_rules
+from relay.storage.retention import keep_deleting, list_rules
 from relay.storage.stats_masking import keep_masking
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
@@ -138,13 +138,15 @@ class Relay:
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay. The caller owns the tasks."""
         payments = [] if self._payments is None else [self._payments.keep_collecting(self._report_database)]
+        forget = None if self._payments is None else self._payments.collector.delete_forgotten
+        rules = list_rules(self._database.writers, self._feed, forget, unix_now)
         return [
             *payments,
             self._pool.keep_verifying(),
             self._writer.keep_committing(),
             self._feed.keep_following(),
             self._listener.keep_closing_idle(),
-            keep_deleting(self._database.writers, list_note_rules(self._feed, unix_now), self._report_database),
+            keep_deleting(rules, self._report_database),
             keep_masking(self._database.writers),
             keep_publishing(self._writer.publish_held, self._config.privacy.publish_every_s, self._report_database),
         ]

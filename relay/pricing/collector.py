@@ -27,7 +27,6 @@ _LONGEST_LOOKUP_S = 15.0
 _SLOWER = 1.25
 # A payment that comes after all that is rare, and stays unapplied.
 _CLOSED_LOOKUP_S = 300.0
-_CLEAN_S = 15.0
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
 
@@ -80,7 +79,6 @@ class Collector:
         async with asyncio.TaskGroup() as group:
             group.create_task(_keep_repeating(self.follow_stream, _FIRST_RETRY_S, report))
             group.create_task(_keep_repeating(self.look_up_due, _PASS_S, report))
-            group.create_task(_keep_repeating(self.delete_forgotten, _CLEAN_S, report))
 
     async def follow_stream(self) -> None:
         """Follow the hints of the node's stream until it breaks. Raises BackendError and DATABASE_FAILURES."""

@@ -16,8 +16,11 @@ from relay.storage.writer_lock import lock_writers
 
 _EXPIRED_EVERY_S = 30.0
 _FEED_EVERY_S = 30.0
+_FORGOTTEN_EVERY_S = 15.0
 # The writer waits meanwhile: 1.3 ms for each note over a ring of 1,000.
 _BATCH = 200
+
+Work = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +28,34 @@ class RetentionRule:
     """How often something is deleted, and how."""
 
     every_s: float
-    apply: Callable[[asyncpg.Connection], Awaitable[object]]
+    apply: Work
 
 
-def list_note_rules(feed: Feed, now: Callable[[], int]) -> list[RetentionRule]:
-    """Return the rules for notes that expired and for rows of the feed; `now` is Unix time."""
-    return [
-        RetentionRule(_EXPIRED_EVERY_S, lambda connection: delete_expired(connection, now())),
-        RetentionRule(_FEED_EVERY_S, lambda connection: feed.prune(connection, time.monotonic())),
-    ]
+def list_rules(
+    pool: asyncpg.Pool, feed: Feed, delete_forgotten: Work | None, now: Callable[[], int]
+) -> list[RetentionRule]:
+    """Return a rule for expired notes, one for the feed, and one for payments, where there are any; `now` is Unix time."""
+
+    async def delete_expired_notes() -> None:
+        async with pool.acquire() as connection:
+            await delete_expired(connection, now())
+
+    async def prune_feed() -> None:
+        async with pool.acquire() as connection:
+            await feed.prune(connection, time.monotonic())
+
+    rules = [RetentionRule(_EXPIRED_EVERY_S, delete_expired_notes), RetentionRule(_FEED_EVERY_S, prune_feed)]
+    return rules if delete_forgotten is None else [*rules, RetentionRule(_FORGOTTEN_EVERY_S, delete_forgotten)]
 
 
-async def keep_deleting(
-    pool: asyncpg.Pool, rules: Sequence[RetentionRule], report: Callable[[BaseException], None]
-) -> None:
-    """Apply each rule when it is due until cancelled, one at a time; a database that is away is reported."""
-    due = {rule: time.monotonic() + rule.every_s for rule in rules}
+async def keep_deleting(rules: Sequence[RetentionRule], report: Callable[[BaseException], None]) -> None:
+    """Apply each rule at once and when it is due again, until cancelled. A database that is away is reported."""
+    due = {rule: time.monotonic() for rule in rules}
     while True:
         rule = min(due, key=lambda rule: due[rule])
         await asyncio.sleep(due[rule] - time.monotonic())
         try:
-            async with pool.acquire() as connection:
-                await rule.apply(connection)
+            await rule.apply()
         except DATABASE_FAILURES as error:
             report(error)
         due[rule] = time.monotonic() + rule.every_s
