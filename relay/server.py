@@ -31,7 +31,7 @@ from relay.storage.note import Note
 from relay.storage.payments.pay_status import PayStatus, find_pay_status
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.publish_clock import keep_publishing
-from relay.storage.reader import Store
+from relay.storage.reader import Reader
 from relay.storage.retention import keep_deleting, list_rules
 from relay.storage.stats_masking import keep_masking
 from relay.storage.writer import Writer
@@ -56,7 +56,7 @@ class Relay:
         self._tiers = Tiers(config.tiers)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
-        self._store = Store(database.readers, database.lookups, self.metrics.observe_query)
+        self._reader = Reader(database.readers, database.lookups, self.metrics.observe_query)
         self._pool = VerifyPool(self.metrics.observe_verification)
         self._feed = Feed(database.writers, self._publish)
         self._writer = Writer(
@@ -96,7 +96,7 @@ class Relay:
         intake = EventIntake(
             config.limits,
             config.privacy,
-            self._store,
+            self._reader,
             EventVerifier(config.ring, config.accept, self._pool),
             self._writer,
             None if payments is None else payments.checkout,
@@ -105,7 +105,7 @@ class Relay:
         return Services(
             limits=config.limits,
             tiers=self._tiers,
-            store=self._store,
+            reader=self._reader,
             intake=intake,
             payment_listeners=None if payments is None else payments.listeners,
             subscriptions=self._subscriptions,
@@ -178,7 +178,7 @@ class Relay:
     async def is_healthy(self) -> bool:
         """Return whether the database answers."""
         try:
-            await self._store.check_database()
+            await self._reader.check_database()
         except Rejected:
             return False
         return True

@@ -13,7 +13,7 @@ from relay.limits import Limits
 from relay.policy.tiers import Tier, Tiers
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.protocol.filter import Filter
-from relay.storage.reader import Store
+from relay.storage.reader import Reader
 
 Work = Callable[[], Awaitable[None]]
 Refuse = Callable[[str], None]
@@ -26,7 +26,7 @@ class Services:
 
     limits: Limits
     tiers: Tiers
-    store: Store
+    reader: Reader
     intake: EventIntake
     payment_listeners: PaymentListeners | None
     subscriptions: Subscriptions

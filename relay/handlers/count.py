@@ -28,5 +28,5 @@ def refuse_count(query_id: str, text: str, client: Client, services: Services) -
 
 
 async def _answer_count(query_id: str, filters: tuple[Filter, ...], client: Client, services: Services) -> None:
-    counted = await services.store.count(filters, services.limits.max_count, services.now())
+    counted = await services.reader.count(filters, services.limits.max_count, services.now())
     client.outbox.send(encode_count(query_id, counted))

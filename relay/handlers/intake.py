@@ -13,7 +13,7 @@ from relay.pricing.checkout import Checkout
 from relay.pricing.offer import PaymentRequired
 from relay.protocol.event import Event, encode_event
 from relay.storage.note import Note
-from relay.storage.reader import Store
+from relay.storage.reader import Reader
 from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
 from relay.verify import proof as ring_proof
@@ -64,7 +64,7 @@ class EventIntake:
 
     limits: Limits
     privacy: PrivacyPolicy
-    store: Store
+    reader: Reader
     verifier: EventVerifier
     writer: Writer
     checkout: Checkout | None
@@ -79,16 +79,16 @@ class EventIntake:
         """
         rules.check_event(event, self.now(), self.limits)
         deleted_ids = rules.find_bare_deletion(event)
-        if deleted_ids and await self.store.is_stored(event.id):
+        if deleted_ids and await self.reader.is_stored(event.id):
             # What it was free for is gone, and nobody pays to send it again.
             return SaveResult.DUPLICATE
-        deleted_msat = await self.store.find_price_of_own(event.pubkey, deleted_ids) if deleted_ids else None
+        deleted_msat = await self.reader.find_price_of_own(event.pubkey, deleted_ids) if deleted_ids else None
         if deleted_msat is None:
             if tier.price_msat and self.checkout is not None:
                 verify = partial(self.verifier.verify_event, event, tier, session, now_s)
                 return await self.checkout.offer(event, tier, session.orders, verify)
             rules.check_proof_of_work(event, tier.pow_bits)
-            if await self.store.is_stored(event.id):
+            if await self.reader.is_stored(event.id):
                 # Before any curve operation: to send a note again must cost less than to verify it.
                 return SaveResult.DUPLICATE
         note = await self.verifier.verify_event(event, tier, session, now_s)

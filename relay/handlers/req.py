@@ -43,7 +43,7 @@ async def _send_stored(subscription: Subscription, outbox: Outbox, services: Ser
     # NIP-01: `limit: 0` asks for live events only.
     filters = [filter_ for filter_ in subscription.filters if filter_.limit != 0]
     if filters:
-        async for page in services.store.read_pages(filters, services.limits.default_limit, services.now):
+        async for page in services.reader.read_pages(filters, services.limits.default_limit, services.now):
             for row in page:
                 subscription.sent.add(row.id)
                 outbox.send(prefix, row.encoded, b"]")

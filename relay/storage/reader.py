@@ -45,7 +45,7 @@ class StoredEvent(NamedTuple):
     encoded: bytes
 
 
-class Store:
+class Reader:
     """The stored notes, for queries that only read."""
 
     def __init__(
@@ -189,8 +189,8 @@ class Store:
 class _Stream:
     """The results of one filter, page after page."""
 
-    def __init__(self, store: Store, filter_: Filter, default_limit: int, now: Callable[[], int]) -> None:
-        self._store = store
+    def __init__(self, reader: Reader, filter_: Filter, default_limit: int, now: Callable[[], int]) -> None:
+        self._reader = reader
         self._filter = filter_
         self._now = now
         self._remaining = default_limit if filter_.limit is None else filter_.limit
@@ -201,9 +201,9 @@ class _Stream:
         """Load the next page if the last one is used up and there is more."""
         if self.page or self._remaining <= 0:
             return
-        rows = min(self._store.page_rows, self._remaining)
-        query = build_page(self._filter, self._after, rows, self._store.page_bytes, self._now())
-        records = await self._store.fetch(query)
+        rows = min(self._reader.page_rows, self._remaining)
+        query = build_page(self._filter, self._after, rows, self._reader.page_bytes, self._now())
+        records = await self._reader.fetch(query)
         self.page = [StoredEvent(-created_at, id_, event) for created_at, id_, event, _ in records]
         self._remaining -= len(records)
         if not records or (records[0]["candidates"] < rows and len(records) == records[0]["candidates"]):

@@ -14,7 +14,7 @@ from relay.protocol.filter import Filter, find_facts, matches_filter, parse_filt
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
 from relay.storage.query import build_count
-from relay.storage.reader import Store
+from relay.storage.reader import Reader
 from relay.verify.claim import Claim
 from tests.support.client_messages import write_filter
 from tests.support.strategies import PRICES, filters, priced_filters
@@ -98,7 +98,7 @@ def test_the_subscription_index_finds_what_brute_force_finds(
 
 
 async def fill(connection: asyncpg.Connection, wanted: list[Note]) -> list[Note]:
-    """Store notes in an empty database, and return those that are kept, with NIP-01's replacing left out."""
+    """Reader notes in an empty database, and return those that are kept, with NIP-01's replacing left out."""
     await connection.execute("TRUNCATE notes CASCADE")
     distinct = list({note.event.id: note for note in wanted if note.event.kind in (1, 7)}.values())
     async with connection.transaction():
@@ -110,7 +110,7 @@ def test_postgres_finds_what_the_oracle_finds(database_between_loops: dict[str, 
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool(database_between_loops))
         # Pages of two rows, or of one large one: every answer is put together from several.
-        store = Store(pool, pool, lambda _: None, page_rows=2, page_bytes=1000)
+        store = Reader(pool, pool, lambda _: None, page_rows=2, page_bytes=1000)
 
         @given(st.lists(any_notes, max_size=8), st.lists(priced_filters, min_size=1, max_size=3))
         @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -125,7 +125,7 @@ async def open_pool(arguments: dict[str, Any]) -> asyncpg.Pool:
     return await asyncpg.create_pool(**arguments, min_size=1, max_size=2)
 
 
-async def compare(pool: asyncpg.Pool, store: Store, wanted: list[Note], asked: list[Filter]) -> None:
+async def compare(pool: asyncpg.Pool, store: Reader, wanted: list[Note], asked: list[Filter]) -> None:
     async with pool.acquire() as connection:
         stored = await fill(connection, wanted)
         count = await connection.fetchval(*to_call(build_count(asked, 1000, 0)))

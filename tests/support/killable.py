@@ -23,7 +23,7 @@ from relay.storage.ledger import Ledger
 from relay.storage.note import Note
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
-from relay.storage.reader import Store
+from relay.storage.reader import Reader
 from relay.storage.retention import delete_expired
 from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
@@ -110,7 +110,7 @@ class Process:
         self.intake = EventIntake(
             LIMITS,
             PrivacyPolicy(publish_every_s=self.publish_every_s, max_held=10),
-            Store(self.pool, self.pool, lambda *_: None),
+            Reader(self.pool, self.pool, lambda *_: None),
             EventVerifier(RingPolicy(), AcceptPolicy(plain=True), self.verify_pool),
             self.writer,
             self.payments.checkout,
