@@ -1,4 +1,4 @@
-"""The relay and all of its Postgres die between OK and tick, and at the tick: every note is published, and once."""
+"""The relay and all of its Postgres die between OK and batch, and at the batch: every note is published, and once."""
 
 import asyncio
 import random
@@ -66,5 +66,5 @@ async def test_every_held_note_is_published_once_after_kills_around_the_batch(re
         await until(partial(is_nothing_waiting, relay))
         found = await fetch_ids(relay.url, kept)
     assert (len(found), set(found)) == (len(kept), kept), f"seed {seed}"
-    # Else no kill came between an OK and its tick.
+    # Else no kill came between an OK and its batch.
     assert waited > 0, f"seed {seed}"

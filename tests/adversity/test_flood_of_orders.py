@@ -87,13 +87,13 @@ class Other:
 
     async def run(self, flood: "asyncio.Task[Any]") -> None:
         number = 0
-        async with Client(self.served.url) as free, Client(f"{self.served.url}/1k") as dear:
+        async with Client(self.served.url) as free, Client(f"{self.served.url}/1k") as expensive:
             while not flood.done():
                 number += 1
                 note = make_ring_note(f"said meanwhile by {self.name}, {number}", ring_size=3)
                 await self._measure("EVENT on /", free.publish_all(note))
                 await self._measure("REQ on /", free.fetch({"ids": [note.id]}))
-                await self._measure("REQ on /1k", dear.fetch({"limit": 10}))
+                await self._measure("REQ on /1k", expensive.fetch({"limit": 10}))
 
     async def _measure(self, name: str, work: Any) -> None:
         began_s = time.perf_counter()
@@ -256,7 +256,7 @@ async def test_one_connection_and_one_note_have_so_many_invoices_and_no_more(
     caps = {"max_open_per_connection": 2, "max_per_note": 1}
     first, *notes = (make_ring_note(f"{number}") for number in range(4))
     async with shop(database18, tmp_path, invoices=caps) as sold:
-        async with Client(sold.cheap) as client, Client(sold.dear) as other:
+        async with Client(sold.cheap) as client, Client(sold.expensive) as other:
             offer = await order(client, first)
             assert await order(client, first) == offer
             text = "rate-limited: at most 1 invoices a note; pay one of them, or wait until they have expired"

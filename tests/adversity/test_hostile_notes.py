@@ -224,7 +224,7 @@ async def test_a_thousand_of_the_most_expensive_notes_are_bounded_in_what_they_c
         assert verified == 0
     else:
         assert set(refusals) <= {"invalid", "rate-limited", "error"}
-    # An honest author waits behind one dear note on each thread and a few frames, not behind all of them.
+    # An honest author waits behind one expensive note on each thread and a few frames, not behind all of them.
     assert len(delays_s) > 2
     assert median(delays_s) < scaled(1.0)
 

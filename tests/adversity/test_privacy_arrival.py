@@ -20,7 +20,7 @@ from tests.support.client import TIMEOUT_S, Client
 from tests.support.events import KEYS, make_event, make_ring_note, to_note
 from tests.support.relays import make_config, relay_on, to_url
 
-# relay/storage/insert.py takes it for every batch: whoever holds it makes the notes that arrive meanwhile wait for one batch.
+# relay/storage/insert.py takes it for every batch: who holds it makes the notes that arrive meanwhile wait for one batch.
 _WRITER_LOCK = 0x72696E67
 
 
@@ -117,10 +117,10 @@ async def test_a_burst_in_descending_order_lies_in_ascending_order_of_ids(databa
 async def _wait_until_verified(relay: Relay, client: Client, count: int) -> None:
     async with asyncio.timeout(TIMEOUT_S):
         while f"ringrelay_verification_seconds_count {count}.0" not in relay.metrics.render().decode():
-            await client.send("COUNT", "tick", {"ids": []})
+            await client.send("COUNT", "flush", {"ids": []})
             await client.next("COUNT")
     # By the answer to one more question, what was verified has reached the writer.
-    await client.send("COUNT", "tick", {"ids": []})
+    await client.send("COUNT", "flush", {"ids": []})
     await client.next("COUNT")
 
 

@@ -162,7 +162,7 @@ async def test_where_only_the_invoice_is_wanted_stdout_holds_nothing_else() -> N
         (hang_up, (), 2, f"{NOTE.id} unanswered"),
     ],
     # Not by the note's id, which is another in each process that runs tests.
-    ids=["accepted", "refused", "too dear", "another price", "unanswered"],
+    ids=["accepted", "refused", "too expensive", "another price", "unanswered"],
 )
 async def test_where_only_the_invoice_is_wanted_all_else_is_said_on_stderr(
     answer: Answering, options: tuple[str, ...], status: int, said: str

@@ -1,4 +1,4 @@
-"""Ring notes published in batches: kept at once, shown at the tick, together, and each once."""
+"""Ring notes published in batches: held at once, shown with the batch, all at once, and each once."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_words_note
 from tests.support.relays import make_config, relay_on, to_url
 
-# A tick that no test waits for: they let it come when they like.
+# A period that no test waits for: they publish a batch when they like.
 NEVER_S = 86_400
 UNPUBLISHED = "accepted, to be published with others in the next batch, within 86400 seconds"
 AGAIN = "duplicate: already have this event"

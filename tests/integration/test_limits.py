@@ -330,15 +330,15 @@ async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict
 async def test_a_note_that_is_expensive_to_verify_needs_proof_of_work_in_proportion(database18: dict[str, Any]) -> None:
     sections: dict[str, Any] = {"ring": {"pow_free_links": 8, "pow_hashes_per_link": 16}}
     info = describe(make_config(database18, **sections))["ring_notes"]
-    dear = info["pow_free_links"] + 1
+    expensive = info["pow_free_links"] + 1
     async with relay_on(database18, **sections) as url, Client(url) as client:
-        await client.publish_all(make_ring_note(ring_size=dear - 1))
+        await client.publish_all(make_ring_note(ring_size=expensive - 1))
         # 9 links of 16 hashes are 144, and 2^7 = 128 is the most whole bits in them; three times the links make 8.
         text = "pow: 7 bits of proof of work are needed for this note (NIP-13); mine a nonce"
-        assert await client.publish(make_unlucky(ring_size=dear)) == (False, text)
-        assert await client.publish(make_unlucky(ring_size=dear, scope="s")) == (False, text.replace("7", "8"))
-        await client.publish_all(make_ring_note(ring_size=dear, pow_bits=7))
-        await client.publish_all(make_ring_note(ring_size=dear, scope="s", pow_bits=8))
+        assert await client.publish(make_unlucky(ring_size=expensive)) == (False, text)
+        assert await client.publish(make_unlucky(ring_size=expensive, scope="s")) == (False, text.replace("7", "8"))
+        await client.publish_all(make_ring_note(ring_size=expensive, pow_bits=7))
+        await client.publish_all(make_ring_note(ring_size=expensive, scope="s", pow_bits=8))
 
 
 async def test_a_member_may_post_for_a_ring_where_the_operator_lets_them(database18: dict[str, Any]) -> None:

@@ -60,7 +60,7 @@ async def test_a_note_that_is_paid_for_appears_and_its_author_hears_of_it(
     database: dict[str, Any], tmp_path: Path
 ) -> None:
     note = make_ring_note()
-    async with shop(database, tmp_path) as sold, Client(sold.dear) as author, Client(sold.dear) as reader:
+    async with shop(database, tmp_path) as sold, Client(sold.expensive) as author, Client(sold.expensive) as reader:
         await reader.follow()
         offer = await order(author, note)
         assert offer.amount_sat == 10_000
@@ -90,8 +90,8 @@ async def test_the_same_event_gets_the_same_invoice_and_nobody_else_does(
         )
         assert len(sold.node.made) == 1
         # Another tier is another price.
-        async with Client(sold.dear) as dear:
-            assert (await order(dear, note)).amount_sat == 10_000
+        async with Client(sold.expensive) as expensive:
+            assert (await order(expensive, note)).amount_sat == 10_000
 
 
 async def test_no_invoice_is_made_for_what_would_be_refused(database18: dict[str, Any], tmp_path: Path) -> None:
@@ -140,15 +140,15 @@ async def test_no_invoice_is_made_for_a_second_answer_while_the_first_is_held(
 
 async def test_a_stored_note_is_upgraded_when_its_price_is_paid(database: dict[str, Any], tmp_path: Path) -> None:
     note = make_ring_note()
-    async with shop(database, tmp_path) as sold, Client(sold.url) as root, Client(sold.dear) as dear:
+    async with shop(database, tmp_path) as sold, Client(sold.url) as root, Client(sold.expensive) as expensive:
         await root.publish_all(note)
         await root.follow()
-        offer = await order(dear, note)
+        offer = await order(expensive, note)
         assert await count(database, "unpaid_notes") == 0
-        assert await dear.fetch({}) == []
+        assert await expensive.fetch({}) == []
         await sold.node.pay(offer.bolt11)
-        assert await dear.next("OK") == [note.id, True, "the note was here already; it is shown on this path now"]
-        assert await dear.fetch({}) == [as_json(note)]
+        assert await expensive.next("OK") == [note.id, True, "the note was here already; it is shown on this path now"]
+        assert await expensive.fetch({}) == [as_json(note)]
         # Lower tiers take it as known, and those who had it do not get it twice.
         async with Client(sold.cheap) as cheap:
             assert await cheap.publish(note) == DUPLICATE
@@ -223,9 +223,9 @@ async def test_a_payment_that_comes_late_buys_the_note_when_it_is_sent_again(
         await until(is_kept)
         assert await read_unapplied(database) == [(1_000_000, "late", True)]
         assert (await read_pay_page(offer.pay_url))[0] == 409
-        async with Client(sold.dear) as dear:
+        async with Client(sold.expensive) as expensive:
             # It is not enough for another tier.
-            await order(dear, note)
+            await order(expensive, note)
         assert await author.publish(note) == (True, "")
         assert await author.fetch({}) == [as_json(note)]
         assert await read_unapplied(database) == []
@@ -236,11 +236,11 @@ async def test_what_is_paid_beyond_the_price_is_kept_and_buys_no_higher_tier(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
     note = make_ring_note()
-    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.dear) as dear:
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as author, Client(sold.expensive) as expensive:
         offer = await order(author, note)
         await sold.node.pay(offer.bolt11, more_msat=9_500_000)
         assert await author.next("OK") == [note.id, True, ""]
-        assert await dear.fetch({}) == []
+        assert await expensive.fetch({}) == []
         assert await read_unapplied(database18) == [(9_500_000, "over", False)]
 
 
@@ -248,11 +248,11 @@ async def test_two_tiers_paid_for_one_note_publish_it_once_and_raise_it(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
     note = make_ring_note()
-    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as cheap, Client(sold.dear) as dear:
-        cheap_offer, dear_offer = await order(cheap, note), await order(dear, note)
+    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as cheap, Client(sold.expensive) as expensive:
+        cheap_offer, expensive_offer = await order(cheap, note), await order(expensive, note)
         await cheap.follow()
-        await sold.node.pay(dear_offer.bolt11)
-        assert await dear.next("OK") == [note.id, True, ""]
+        await sold.node.pay(expensive_offer.bolt11)
+        assert await expensive.next("OK") == [note.id, True, ""]
         # Who waits for the cheaper tier has what was asked for, too.
         assert [(await cheap.receive())[0] for _ in range(2)] == ["OK", "EVENT"]
         await sold.node.pay(cheap_offer.bolt11)
@@ -262,7 +262,7 @@ async def test_two_tiers_paid_for_one_note_publish_it_once_and_raise_it(
 
         await until(is_kept)
         assert await read_unapplied(database18) == [(1_000_000, "double", False)]
-        assert await dear.fetch({}) == [as_json(note)]
+        assert await expensive.fetch({}) == [as_json(note)]
 
 
 async def test_a_node_that_is_down_parks_nothing(database18: dict[str, Any], tmp_path: Path) -> None:
@@ -348,16 +348,16 @@ async def test_a_stored_note_is_upgraded_with_the_batch_where_there_is_one(
     async with (
         shop(database, tmp_path, privacy=privacy) as sold,
         Client(sold.cheap) as cheap,
-        Client(sold.dear) as dear,
+        Client(sold.expensive) as expensive,
     ):
         assert (await cheap.publish(note))[0] is False
         async with Client(sold.url) as root:
             await root.publish_all(note)
             await sold.relay._writer.publish_held(0)
             assert await root.fetch({}) == [as_json(note)]
-        for client in (cheap, dear):
+        for client in (cheap, expensive):
             await client.follow()
-        for client in (cheap, dear):
+        for client in (cheap, expensive):
             offer = await order(client, note)
             await sold.node.pay(offer.bolt11)
             event_id, accepted, text = await client.next("OK")
@@ -366,7 +366,7 @@ async def test_a_stored_note_is_upgraded_with_the_batch_where_there_is_one(
             assert await client.publish(note) == DUPLICATE
             assert await client.fetch({}) == []
         await sold.relay._writer.publish_held(0)
-        for client in (cheap, dear):
+        for client in (cheap, expensive):
             assert await client.next("EVENT") == ["live", as_json(note)]
             assert await client.fetch({}) == [as_json(note)]
         # What was paid for the lower tier has published nothing: the note was not there yet.

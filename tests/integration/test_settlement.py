@@ -39,7 +39,7 @@ async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_
     node = LndStub(tmp_path)
     await node.start()
     try:
-        async with reopened(database18, node) as sold, Client(sold.dear) as author:
+        async with reopened(database18, node) as sold, Client(sold.expensive) as author:
             offer = await order(author, note)
         await node.pay(offer.bolt11)
         await change(
@@ -47,7 +47,7 @@ async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_
             "UPDATE invoices SET expires_at = expires_at - $1, forget_at = forget_at - $1",
             2 * A_DAY_S,
         )
-        async with reopened(database18, node) as sold, Client(sold.dear) as reader:
+        async with reopened(database18, node) as sold, Client(sold.expensive) as reader:
 
             async def is_shown() -> bool:
                 return await reader.fetch({}) == [as_json(note)]
@@ -60,7 +60,7 @@ async def test_a_payment_is_found_by_a_relay_that_was_away_longer_than_invoices_
 async def test_a_deleted_note_cannot_be_paid_for_wherever_it_was(database: dict[str, Any], tmp_path: Path) -> None:
     keys = [PrivateKey() for _ in range(2)]
     unpaid, stored = (make_ring_note(author=key) for key in keys)
-    async with shop(database, tmp_path) as sold, Client(sold.url) as free, Client(sold.dear) as author:
+    async with shop(database, tmp_path) as sold, Client(sold.url) as free, Client(sold.expensive) as author:
         await free.publish_all(stored)
         for note in (unpaid, stored):
             await order(author, note)
@@ -79,7 +79,7 @@ async def test_of_two_payments_for_a_held_note_the_larger_buys_and_the_other_is_
     async with (
         shop(database, tmp_path, privacy={"publish_every_s": 86_400}) as sold,
         Client(sold.cheap) as one,
-        Client(sold.dear) as other,
+        Client(sold.expensive) as other,
     ):
         offers = [await order(client, note) for client in (one, other)]
         for offer in offers:
@@ -98,9 +98,9 @@ async def test_what_was_paid_short_on_one_path_buys_the_note_on_a_cheaper_one_wh
 ) -> None:
     note = make_ring_note()
     async with shop(database18, tmp_path) as sold, Client(sold.cheap) as again:
-        async with Client(sold.cheap) as cheap, Client(sold.dear) as dear:
+        async with Client(sold.cheap) as cheap, Client(sold.expensive) as expensive:
             await order(cheap, note)
-            offer = await order(dear, note)
+            offer = await order(expensive, note)
         await sold.node.pay(offer.bolt11, more_msat=-5_000_000)
 
         async def is_kept() -> bool:
@@ -129,7 +129,7 @@ async def test_nobody_is_asked_to_pay_for_an_old_version_or_for_a_second_answer_
     async with (
         shop(database18, tmp_path, privacy={"publish_every_s": 86_400}) as sold,
         Client(sold.url) as free,
-        Client(sold.dear) as author,
+        Client(sold.expensive) as author,
     ):
         await free.publish_all(new, first)
         assert await author.publish(old) == (False, SaveResult.SUPERSEDED.text)

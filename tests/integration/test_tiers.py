@@ -23,7 +23,7 @@ from tests.support.raw import port_of, request
 from tests.support.relays import make_config, relay_on, to_url
 from tests.support.waiting import until
 
-FREE, CHEAP, DEAR = 0, 1_000_000, 10_000_000
+FREE, CHEAP, EXPENSIVE = 0, 1_000_000, 10_000_000
 # Nothing is sold in most of these tests, so nobody is ever asked.
 NO_NODE = {"backend": "lnbits", "url": "http://127.0.0.1:1", "secret": "not used"}
 
@@ -75,7 +75,7 @@ async def test_each_path_says_what_it_takes(database18: dict[str, Any], tmp_path
 async def test_a_path_shows_notes_of_its_price_and_above(database: dict[str, Any], filter_: dict[str, Any]) -> None:
     async with running(make_tiered(database), Log()) as relay:
         notes = []
-        for place, price_paid_msat in enumerate((FREE, CHEAP, DEAR)):
+        for place, price_paid_msat in enumerate((FREE, CHEAP, EXPENSIVE)):
             notes.append(make_ring_note(str(price_paid_msat), created_at=5 - place, tags=(("t", "x"),)))
             await keep(relay, notes[-1], price_paid_msat)
         for place, path in enumerate(("/", "/1k", "/10k")):
@@ -91,19 +91,19 @@ async def test_an_upgraded_note_appears_once_where_it_was_not_shown_yet(database
         # Subscribers of another process learn of it, too.
         for url in (to_url(relay), to_url(other)):
             note = make_ring_note(url)
-            async with Client(url) as root, Client(f"{url}/1k") as cheap, Client(f"{url}/10k") as dear:
-                for client in (root, cheap, dear):
+            async with Client(url) as root, Client(f"{url}/1k") as cheap, Client(f"{url}/10k") as expensive:
+                for client in (root, cheap, expensive):
                     await client.follow()
-                for client, price_paid_msat in ((root, FREE), (cheap, CHEAP), (dear, DEAR)):
+                for client, price_paid_msat in ((root, FREE), (cheap, CHEAP), (expensive, EXPENSIVE)):
                     await keep(relay, note, price_paid_msat)
                     assert await client.next("EVENT") == ["live", as_json(note)]
                 # It never falls.
                 assert await keep(relay, note, CHEAP) is SaveResult.DUPLICATE
                 last = make_ring_note(f"{url} last")
-                await keep(relay, last, DEAR)
-                for client in (root, cheap, dear):
+                await keep(relay, last, EXPENSIVE)
+                for client in (root, cheap, expensive):
                     assert await client.next("EVENT") == ["live", as_json(last)]
-                assert as_json(note) in await dear.fetch({})
+                assert as_json(note) in await expensive.fetch({})
 
 
 async def test_ephemeral_events_are_not_sold(database18: dict[str, Any]) -> None:
@@ -135,9 +135,9 @@ async def test_a_bare_deletion_of_what_is_here_is_free_and_shown_where_that_was(
                 assert await reader.next("EVENT") == ["live", as_json(bare)]
                 assert await reader.fetch({"ids": [note.id]}) == []
                 assert await client.publish(bare) == (True, "duplicate: already have this event")
-            async with Client(f"{to_url(relay)}/10k") as dear:
+            async with Client(f"{to_url(relay)}/10k") as expensive:
                 # It was not shown there, and a note that costs nothing is no way in.
-                assert await dear.fetch({"ids": [bare.id]}) == []
+                assert await expensive.fetch({"ids": [bare.id]}) == []
 
 
 async def test_a_path_that_is_taken_away_says_so(database18: dict[str, Any]) -> None:

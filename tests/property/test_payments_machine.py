@@ -51,7 +51,7 @@ Action = tuple[str, int, int]
 notes = st.one_of(st.integers(0, 1), st.integers(0, 1), st.integers(0, len(NOTES) - 1))
 actions = st.one_of(
     st.tuples(st.just("send"), notes, st.integers(0, 2)),
-    st.tuples(st.sampled_from(["follow", "look_up", "clean", "tick", "expire"]), st.just(0), st.just(0)),
+    st.tuples(st.sampled_from(["follow", "look_up", "clean", "publish", "expire"]), st.just(0), st.just(0)),
     st.tuples(st.sampled_from(["send", "delete"]), notes, st.just(0)),
 )
 processes = st.integers(0, 1)
@@ -156,7 +156,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         with self._step():
             self._bench.run(self._do_both(self._do(0, action), self._do(0 if same else 1, other)))
 
-    @rule(first=st.sampled_from(LEARNS), second=st.sampled_from(["follow", "look_up", "clean", "tick"]))
+    @rule(first=st.sampled_from(LEARNS), second=st.sampled_from(["follow", "look_up", "clean", "publish"]))
     def settle_at_once(self, first: str, second: str) -> None:
         """Let both processes learn of the same payments in one moment."""
         with self._step():
@@ -239,7 +239,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         check_caps(ledger, POLICY)
         assert {row.note_id for row in ledger.invoices} <= set(IDS)
         published = sum((process.published for process in self._processes), Counter[tuple[bytes, int]]())
-        # Whoever listened to a process that died hears it from another, which reads the feed.
+        # A client that listened to a process that died hears it from another, which reads the feed.
         assert published <= Counter(ledger.news) if self._has_died else published == Counter(ledger.news)
         check_told(ledger, (told for process in self._processes for told in process.told), RIVALS)
 
@@ -260,7 +260,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             self._bench.run(self._start_again(number))
         for seconds in (0, 5_000, 100_000, 100_000):
             self._now += seconds
-            for name in ("follow", "look_up", "look_up", "tick", "clean"):
+            for name in ("follow", "look_up", "look_up", "publish", "clean"):
                 self._bench.run(self._do(0, (name, 0, 0)))
             self.check()
         paid = {booked.reference for booked in self._node.books.values() if booked.index}
@@ -284,7 +284,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             "follow": process.follow,
             "look_up": process.look_up,
             "clean": process.payments.collector.delete_forgotten,
-            "tick": process.tick,
+            "publish": process.publish_batch,
             "expire": process.expire,
         }
         try:

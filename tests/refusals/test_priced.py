@@ -39,7 +39,7 @@ async def test_a_note_that_is_about_to_expire_is_not_sold(database18: dict[str, 
 async def test_a_connection_has_so_many_invoices_and_no_more(database18: dict[str, Any], tmp_path: Path) -> None:
     invoices = {"max_open_per_connection": 2}
     async with shop(database18, tmp_path, invoices=invoices) as sold:
-        client, other = Client(sold.cheap), Client(sold.dear)
+        client, other = Client(sold.cheap), Client(sold.expensive)
         async with client, other:
             first = make_ring_note("0")
             offer = await order(client, first)
@@ -88,11 +88,11 @@ async def test_notes_that_get_no_invoice_use_up_nothing_of_that_rate(
 async def test_a_note_has_so_many_invoices_and_no_more(database18: dict[str, Any], tmp_path: Path) -> None:
     note = make_ring_note()
     async with shop(database18, tmp_path, invoices={"max_per_note": 1}) as sold:
-        cheap, dear = Client(sold.cheap), Client(sold.dear)
-        async with cheap, dear:
+        cheap, expensive = Client(sold.cheap), Client(sold.expensive)
+        async with cheap, expensive:
             await order(cheap, note)
             text = "rate-limited: at most 1 invoices a note; pay one of them, or wait until they have expired"
-            assert await dear.publish(note) == (False, text)
+            assert await expensive.publish(note) == (False, text)
 
 
 async def test_invoices_that_expired_are_not_in_the_way_of_another(database18: dict[str, Any], tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ _OPTIONS = (
     "--disable-component-update",
     "--no-first-run",
     "--no-default-browser-check",
-    # A page in a tab that is not in front would tick once a second at most.
+    # A page in a tab that is not in front would be timed once a second at most.
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
     # Whatever a page or the browser itself may want, nothing leaves the machine.

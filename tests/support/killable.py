@@ -165,7 +165,7 @@ class Process:
         self.clock_s += 301
         await self.payments.collector.look_up_due()
 
-    async def tick(self) -> None:
+    async def publish_batch(self) -> None:
         await self.writer.publish_held(self.now())
 
     async def expire(self) -> None:

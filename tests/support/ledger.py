@@ -1,11 +1,11 @@
-"""What the tables say of money and of the notes that it bought, read in one moment; and a book of every rank that a note got."""
+"""What the tables say of money and of the notes that it bought, read in one moment; and a book of every price that a note got."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import asyncpg
 
-# A free deletion has the rank of what it deletes, and nobody paid for it.
+# A free deletion has the price of what it deletes, and nobody paid for it.
 _AUDIT = """
 CREATE TABLE bought (id bytea NOT NULL, price_paid_msat bigint NOT NULL);
 CREATE TABLE promised (id bytea NOT NULL, price_paid_msat bigint NOT NULL);

@@ -39,7 +39,7 @@ class Shop:
         return f"{self.url}/1k"
 
     @property
-    def dear(self) -> str:
+    def expensive(self) -> str:
         return f"{self.url}/10k"
 
 

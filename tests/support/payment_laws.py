@@ -10,19 +10,19 @@ from tests.support.scripted_node import Booked
 
 
 def check_money(ledger: Ledger, books: Iterable[Booked], settled: set[bytes], unclaimed: set[bytes]) -> None:
-    """Expect each payment in one place: a publication, what waits for one, surplus, or an invoice that is still looked up.
+    """Expect each payment in one place: a publication, what waits for one, unapplied, or an invoice still looked up.
 
     `settled` are the references of payments that the relay took down, `unclaimed` those that it need not find.
     """
     paid = [booked for booked in books if booked.index]
-    # Both ways: what is at a rank was paid for.
+    # Both ways: what is at a price was paid for.
     assert sum(booked.received_msat for booked in paid if booked.reference in settled) == ledger.spent_msat
     watched = {row.reference for row in ledger.invoices if row.is_watched}
     assert {booked.reference for booked in paid} <= settled | watched | unclaimed
 
 
 def check_publication(ledger: Ledger) -> None:
-    """Expect that a note is published once, and once at each rank."""
+    """Expect that a note is published once, and once at each price."""
     assert max(Counter(ledger.news).values(), default=1) == 1
     assert max(Counter(ledger.bought).values(), default=1) == 1
     # What is published waits only to rise.

@@ -1,4 +1,4 @@
-"""The outer event of a note: mined anew, its ring signature stays what it was."""
+"""The outer event of a note: mined again, its ring signature stays what it was."""
 
 import statistics
 import time

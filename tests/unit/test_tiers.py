@@ -47,9 +47,9 @@ def test_a_path_reads_its_own_price_and_above_and_the_root_reads_all() -> None:
 
 
 def test_tiers_are_listed_cheapest_first_and_can_be_replaced() -> None:
-    root, dear, cheap = Tier(path="/"), Tier(path="/b", price_sat=2), Tier(path="/c", price_sat=1)
-    tiers = Tiers([dear, root, cheap])
-    assert tiers.list_all() == [root, cheap, dear]
+    root, expensive, cheap = Tier(path="/"), Tier(path="/b", price_sat=2), Tier(path="/c", price_sat=1)
+    tiers = Tiers([expensive, root, cheap])
+    assert tiers.list_all() == [root, cheap, expensive]
     tiers.replace_all([root])
     assert tiers.find_tier("/b") is None
     assert tiers.find_tier("/") == root
