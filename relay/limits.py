@@ -1,5 +1,6 @@
 """Every limit and acceptance rule with its default. Configuration, rules and info document all read these."""
 
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -104,3 +105,23 @@ class AcceptPolicy(Section):
 
     plain: bool = False
     plain_kinds: frozenset[Annotated[int, Field(ge=0, le=65535)]] = frozenset({0, 5, 10002})
+
+
+@dataclass(frozen=True, slots=True)
+class InternalLimits:
+    """Intervals and bounds of the relay itself. No operator sets them; a test passes its own."""
+
+    check_idle_every_s: float = 30.0
+    delete_expired_every_s: float = 30.0
+    prune_feed_every_s: float = 30.0
+    forget_payments_every_s: float = 15.0
+    # Old enough that every process has read it, young enough that nobody can tell last week's order from it.
+    keep_feed_s: float = 180.0
+    mask_statistics_every_s: float = 1.0
+    # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
+    max_waiting_notes: int = 20_000
+    # What a COUNT lists at most. A member who looks for a smaller ring names it in the search.
+    max_rings_counted: int = 100
+
+
+INTERNAL_LIMITS = InternalLimits()

@@ -16,6 +16,7 @@ from relay.gateway.private_web import start_private_web
 from relay.gateway.public_web import Web
 from relay.handlers.context import Services
 from relay.handlers.intake import EventIntake, EventVerifier
+from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.policy.tiers import Tiers
@@ -48,23 +49,30 @@ _CANCEL_AGAIN_S = 0.2
 class Relay:
     """A relay: its parts and its connections."""
 
-    def __init__(self, config: Config, log: Log, database: Database) -> None:
+    def __init__(self, config: Config, log: Log, database: Database, internal: InternalLimits) -> None:
         self._config = config
         self._log = log
         self._database = database
+        self._internal = internal
         self.metrics = Metrics(config.metrics.snapshot_every_s)
         self._tiers = Tiers(config.tiers)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
-        self._reader = Reader(database.readers, database.lookups, self.metrics.observe_query)
+        self._reader = Reader(
+            database.readers,
+            database.lookups,
+            self.metrics.observe_query,
+            max_rings_counted=internal.max_rings_counted,
+        )
         self._pool = VerifyPool(self.metrics.observe_verification)
-        self._feed = Feed(database.writers, self._publish)
+        self._feed = Feed(database.writers, self._publish, internal.keep_feed_s)
         self._writer = Writer(
             database.writers,
             feed=self._feed,
             publish=self._publish,
             report=self.metrics.observe_commit,
             max_held=config.privacy.max_held,
+            max_waiting=internal.max_waiting_notes,
         )
         self._payments = self._build_payments()
         self._services = self._build_services()
@@ -139,15 +147,15 @@ class Relay:
         """Return what must run as long as the relay. The caller owns the tasks."""
         payments = [] if self._payments is None else [self._payments.keep_collecting(self._report_database)]
         forget = None if self._payments is None else self._payments.collector.delete_forgotten
-        rules = list_rules(self._database.writers, self._feed, forget, unix_now)
+        rules = list_rules(self._database.writers, self._feed, forget, unix_now, self._internal)
         return [
             *payments,
             self._pool.keep_verifying(),
             self._writer.keep_committing(),
             self._feed.keep_following(),
-            self._listener.keep_closing_idle(),
+            self._listener.keep_closing_idle(self._internal.check_idle_every_s),
             keep_deleting(rules, self._report_database),
-            keep_masking(self._database.writers),
+            keep_masking(self._database.writers, self._internal.mask_statistics_every_s),
             keep_publishing(self._writer.publish_held, self._config.privacy.publish_every_s, self._report_database),
         ]
 
@@ -202,13 +210,13 @@ def unix_now() -> int:
 
 
 @asynccontextmanager
-async def running(config: Config, log: Log) -> AsyncIterator[Relay]:
+async def running(config: Config, log: Log, internal: InternalLimits = INTERNAL_LIMITS) -> AsyncIterator[Relay]:
     """Run a relay inside a context.
 
     Raises EmbeddedError, MigrationError, DatabaseError or ListenError if it cannot start.
     """
     async with open_database(config.database, config.data_dir, config.limits.query_timeout_s, log) as database:
-        relay = Relay(config, log, database)
+        relay = Relay(config, log, database, internal)
         await relay.prepare()
         # Before the task group, which would wrap the error that the operator reads.
         private = await _open_ports(relay, config)

@@ -23,7 +23,6 @@ from relay.limits import Limits
 from relay.metrics import Metrics
 from relay.policy.tiers import ROOT
 
-_IDLE_CHECK_INTERVAL_S = 30.0
 # From SIGTERM to exit are 10 s: this much for clients, the rest for the database.
 _STOP_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 2.0
@@ -131,10 +130,10 @@ class Listener:
                 if not self._bucket_counts[bucket]:
                     del self._bucket_counts[bucket]
 
-    async def keep_closing_idle(self) -> None:
+    async def keep_closing_idle(self, every_s: float) -> None:
         """Close idle connections, and replace the hourly key of the network buckets, until cancelled."""
         while True:
-            await asyncio.sleep(_IDLE_CHECK_INTERVAL_S)
+            await asyncio.sleep(every_s)
             self._buckets.replace_old_key(time.monotonic())
             now_s = asyncio.get_running_loop().time()
             for connection in list(self._connections):

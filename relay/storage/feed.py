@@ -7,22 +7,27 @@ from itertools import takewhile
 
 import asyncpg
 
+from relay.limits import INTERNAL_LIMITS
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.storage.insert import FEED_CHANNEL
 from relay.storage.note import Note, read_note
 
 _POLL_S = 1.0
 _PAGE = 500
-# Old enough that every process has read it, young enough that nobody can tell last week's order from it.
-_KEEP_S = 180.0
 
 
 class Feed:
     """The feed of one process: `prepare` before clients are served, then `keep_following` in a task that the caller owns."""
 
-    def __init__(self, pool: asyncpg.Pool, publish: Callable[[Iterable[Note]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        publish: Callable[[Iterable[Note]], Awaitable[None]],
+        keep_s: float = INTERNAL_LIMITS.keep_feed_s,
+    ) -> None:
         self._pool = pool
         self._publish = publish
+        self._keep_s = keep_s
         self._last = 0
         self._announced = 0
         self._uncommitted: set[int] = set()
@@ -123,9 +128,9 @@ class Feed:
             )
 
     async def prune(self, connection: asyncpg.Connection, now_s: float) -> None:
-        """Delete rows that were read `_KEEP_S` ago; `now_s` is monotonic. Rows carry no time, so the age is kept here."""
+        """Delete rows that were read `keep_s` ago; `now_s` is monotonic. Rows carry no time, so the age is kept here."""
         self._marks.append((now_s, self._last))
-        if now_s - self._marks[0][0] >= _KEEP_S:
+        if now_s - self._marks[0][0] >= self._keep_s:
             _, seq = self._marks.popleft()
             await connection.execute("DELETE FROM feed WHERE seq <= $1", seq)
             # A deleted row stays in the file, with its place in the order, until it is vacuumed.

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from relay.limits import INTERNAL_LIMITS
 from relay.postgres.errors import DATABASE_AWAY
 from relay.protocol.filter import Filter
 from relay.protocol.messages import CountResult
@@ -21,8 +22,6 @@ from relay.verify.answers import read_named_rings
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.
 _PAGE_ROWS = 100
 _PAGE_BYTES = 262_144
-# What a COUNT lists at most. A member who looks for a smaller ring names it in the search.
-_MAX_RINGS_COUNTED = 100
 # What one look-up asks for at most.
 _MAX_LOOKUPS = 100
 _TOO_SLOW = "the query took too long; narrow the filter (fewer values, a since, a smaller limit)"
@@ -56,6 +55,7 @@ class Reader:
         *,
         page_rows: int = _PAGE_ROWS,
         page_bytes: int = _PAGE_BYTES,
+        max_rings_counted: int = INTERNAL_LIMITS.max_rings_counted,
     ) -> None:
         self._readers = readers
         # Of their own: however long readers' queries take, an EVENT never waits for one.
@@ -63,6 +63,7 @@ class Reader:
         self._report = report
         self.page_rows = page_rows
         self.page_bytes = page_bytes
+        self._max_rings_counted = max_rings_counted
         self._stored: BatchedLookup[bytes, bool] = BatchedLookup(self._find_stored, _MAX_LOOKUPS)
         self._own: BatchedLookup[tuple[bytes, bytes], int] = BatchedLookup(self._find_own, _MAX_LOOKUPS)
 
@@ -109,7 +110,7 @@ class Reader:
     async def _count_answers(self, filter_: Filter, target: str, maximum: int, now: int) -> CountResult:
         records = await self.fetch(build_named_rings(target))
         named = read_named_rings(record[0].decode(errors="replace") for record in records)
-        groups = await self.fetch(build_answer_count(filter_, named, maximum, _MAX_RINGS_COUNTED, now))
+        groups = await self.fetch(build_answer_count(filter_, named, maximum, self._max_rings_counted, now))
         rings = {group["ring_id"].hex(): group["members"] for group in groups if group["ring_id"] is not None}
         if not groups:
             return CountResult(0, rings=None if named else {})

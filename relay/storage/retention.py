@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from relay.limits import InternalLimits
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.storage.feed import Feed
 from relay.storage.writer_lock import lock_writers
 
-_EXPIRED_EVERY_S = 30.0
-_FEED_EVERY_S = 30.0
-_FORGOTTEN_EVERY_S = 15.0
 # The writer waits meanwhile: 1.3 ms for each note over a ring of 1,000.
 _BATCH = 200
 
@@ -32,7 +30,7 @@ class RetentionRule:
 
 
 def list_rules(
-    pool: asyncpg.Pool, feed: Feed, delete_forgotten: Work | None, now: Callable[[], int]
+    pool: asyncpg.Pool, feed: Feed, delete_forgotten: Work | None, now: Callable[[], int], limits: InternalLimits
 ) -> list[RetentionRule]:
     """Return a rule for expired notes, one for the feed, and one for payments, where there are any; `now` is Unix time."""
 
@@ -44,8 +42,13 @@ def list_rules(
         async with pool.acquire() as connection:
             await feed.prune(connection, time.monotonic())
 
-    rules = [RetentionRule(_EXPIRED_EVERY_S, delete_expired_notes), RetentionRule(_FEED_EVERY_S, prune_feed)]
-    return rules if delete_forgotten is None else [*rules, RetentionRule(_FORGOTTEN_EVERY_S, delete_forgotten)]
+    rules = [
+        RetentionRule(limits.delete_expired_every_s, delete_expired_notes),
+        RetentionRule(limits.prune_feed_every_s, prune_feed),
+    ]
+    return (
+        rules if delete_forgotten is None else [*rules, RetentionRule(limits.forget_payments_every_s, delete_forgotten)]
+    )
 
 
 async def keep_deleting(rules: Sequence[RetentionRule], report: Callable[[BaseException], None]) -> None:

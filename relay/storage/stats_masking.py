@@ -11,7 +11,6 @@ import asyncpg
 
 from relay.postgres.errors import DATABASE_FAILURES
 
-_EVERY_S = 1.0
 # A value of each type that no row has.
 _NO_VALUE = {"bytea": "''::bytea", "text": "''::text", "integer": "-1", "bigint": "-1"}
 
@@ -38,11 +37,11 @@ class Statements:
     look_up_indexes: str
 
 
-async def keep_masking(pool: asyncpg.Pool) -> None:
+async def keep_masking(pool: asyncpg.Pool, every_s: float) -> None:
     """Mask the times every second until cancelled. While the database is away, its statistics are too."""
     statements: Statements | None = None
     while True:
-        await asyncio.sleep(_EVERY_S)
+        await asyncio.sleep(every_s)
         try:
             async with pool.acquire() as connection:
                 # Once: tables and indexes change by migrations, before a relay serves.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from relay.limits import INTERNAL_LIMITS
 from relay.postgres.errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.feed import Feed
@@ -24,8 +25,6 @@ _MAX_BATCH = 500
 _MAX_BATCH_ROWS = 2_000
 # Held notes published in one transaction. Nobody waits for it but those who post meanwhile.
 _MAX_PUBLISH_BATCH = 50
-# More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
-_MAX_WAITING = 20_000
 
 
 # These read notes out of other tables, and learn what became of them, inside one transaction.
@@ -59,12 +58,14 @@ class Writer:
         publish: Callable[[Sequence[Note]], Awaitable[None]],
         report: Callable[[Commit], None],
         max_held: int = 0,
+        max_waiting: int = INTERNAL_LIMITS.max_waiting_notes,
     ) -> None:
         self._pool = pool
         self._feed = feed
         self._publish = publish
         self._report = report
         self._max_held = max_held
+        self._max_waiting = max_waiting
         self._waiting: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
 
@@ -73,7 +74,7 @@ class Writer:
 
         Raises Rejected(error) when too much is waiting.
         """
-        if len(self._waiting) >= _MAX_WAITING:
+        if len(self._waiting) >= self._max_waiting:
             raise Rejected(Prefix.ERROR, "too many notes are waiting to be stored; try again later")
         waiting = _Waiting(note, _count_rows(note), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)

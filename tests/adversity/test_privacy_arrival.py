@@ -8,11 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.limits import InternalLimits
 from relay.log import Log
 from relay.protocol.event import encode_event
 from relay.server import Relay, running
-from relay.storage import feed as feed_module
-from relay.storage import retention
 from relay.storage.feed import Feed
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
@@ -174,15 +173,16 @@ async def test_a_row_leaves_the_feed_within_five_minutes_and_not_before_others_r
     assert counts[270] == 0
 
 
-async def test_a_running_relay_prunes_the_feed_by_itself(
-    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_running_relay_prunes_the_feed_by_itself(database18: dict[str, Any]) -> None:
     # Only the times are shorter; what they are is tested above.
-    monkeypatch.setattr(feed_module, "_KEEP_S", 0.01)
-    monkeypatch.setattr(retention, "_FEED_EVERY_S", 0.01)
     connection = await asyncpg.connect(**database18)
     try:
-        async with relay_on(database18, accept={"plain": True}) as url, Client(url) as client:
+        async with (
+            relay_on(
+                database18, internal=InternalLimits(keep_feed_s=0.01, prune_feed_every_s=0.01), accept={"plain": True}
+            ) as url,
+            Client(url) as client,
+        ):
             await client.publish_all(*(_note(number).event for number in range(3)), make_event(kind=20_001))
             async with asyncio.timeout(TIMEOUT_S):
                 while await connection.fetchval("SELECT count(*) FROM feed"):

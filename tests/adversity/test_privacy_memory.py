@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.limits import InternalLimits
 from relay.log import Log
 from relay.server import running
 from tests.support.client import TIMEOUT_S, Client
@@ -72,15 +73,17 @@ def test_a_relay_loads_no_code_that_can_sign_with_a_ring() -> None:
 
 
 async def test_the_last_use_of_every_index_and_table_says_only_that_the_relay_was_running(
-    database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    database: dict[str, Any],
 ) -> None:
-    monkeypatch.setattr("relay.storage.stats_masking._EVERY_S", 0.05)
     connection = await asyncpg.connect(**database)
     if connection.get_server_version().major < 16:
         await connection.close()
         pytest.skip("before Postgres 16 no server keeps such a time")
     try:
-        async with relay_on(database) as url, Client(url) as client:
+        async with (
+            relay_on(database, internal=InternalLimits(mask_statistics_every_s=0.05)) as url,
+            Client(url) as client,
+        ):
             await client.publish_all(make_ring_note(scope="s"))
             # Statistics are flushed once a second: whatever the note left there is older than this.
             posted_at = await connection.fetchval("SELECT clock_timestamp() + interval '2 seconds'")

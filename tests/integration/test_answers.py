@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.limits import InternalLimits
 from relay.protocol.event import Event
 from relay.storage.insert import insert_batch
 from relay.storage.row import SaveResult
@@ -79,13 +80,10 @@ async def test_whoever_deletes_an_answer_withdraws_it_and_cannot_give_another(da
         await connection.close()
 
 
-async def test_whose_answer_has_expired_cannot_give_another(
-    database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("relay.storage.retention._EXPIRED_EVERY_S", 0.05)
+async def test_whose_answer_has_expired_cannot_give_another(database: dict[str, Any]) -> None:
     expires_at = int(time.time()) + 2
     answer = make_answer(POLL.id, tags=(("e", POLL.id), ("expiration", str(expires_at))))
-    async with relay_on(database) as url, Client(url) as client:
+    async with relay_on(database, internal=InternalLimits(delete_expired_every_s=0.05)) as url, Client(url) as client:
         await client.publish_all(POLL, answer)
         connection = await asyncpg.connect(**database)
 
@@ -145,14 +143,11 @@ async def test_answers_are_counted_by_ring_where_no_ring_is_named_so_that_made_u
         assert await count(client, kinds=[1018], **{"#e": ["ab" * 32]}) == {"count": 0, "rings": {}}
 
 
-async def test_a_count_lists_the_largest_rings_and_any_that_is_asked_for(
-    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("relay.storage.reader._MAX_RINGS_COUNTED", 1)
+async def test_a_count_lists_the_largest_rings_and_any_that_is_asked_for(database18: dict[str, Any]) -> None:
     five, six = to_ring_id(make_ring(5)), to_ring_id(make_ring(6))
     answers = [make_answer(OPEN.id), *(make_answer(OPEN.id, ring_size=6, signer=signer) for signer in (4, 5))]
     asked: dict[str, Any] = {"kinds": [1018], "#e": [OPEN.id]}
-    async with relay_on(database18) as url, Client(url) as client:
+    async with relay_on(database18, internal=InternalLimits(max_rings_counted=1)) as url, Client(url) as client:
         await client.publish_all(*answers)
         assert await count(client, **asked) == {"count": 3, "rings": {six: 2}}
         assert await count(client, **asked, search=f"ringid:{five}") == {"count": 1, "rings": {five: 1}}

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from relay.limits import InternalLimits
 from tests.support.client import Client, publish_many
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, pubkey_of
 from tests.support.raw import connect_silently
@@ -284,12 +285,11 @@ async def test_a_connection_beyond_the_maximum_is_refused(database18: dict[str, 
             assert await third.fetch({}) == []
 
 
-async def test_an_idle_connection_is_closed_with_a_notice(
-    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("relay.gateway.listener._IDLE_CHECK_INTERVAL_S", 0.05)
+async def test_an_idle_connection_is_closed_with_a_notice(database18: dict[str, Any]) -> None:
     async with (
-        relay_on(database18, limits={"idle_timeout_s": scaled(1.0)}) as url,
+        relay_on(
+            database18, internal=InternalLimits(check_idle_every_s=0.05), limits={"idle_timeout_s": scaled(1.0)}
+        ) as url,
         Client(url) as idle,
         Client(url) as busy,
     ):

@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 import msgspec
-import pytest
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
@@ -21,12 +20,12 @@ from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to
 class Bench:
     """A writer on a real database, and what it told the rest of the relay."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, **options: int) -> None:
         self.pool = pool
         self.published: list[str] = []
         self.commits: list[Commit] = []
         feed = Feed(pool, self._publish)
-        self.writer = Writer(pool, feed=feed, publish=self._publish, report=self.commits.append)
+        self.writer = Writer(pool, feed=feed, publish=self._publish, report=self.commits.append, **options)
 
     async def _publish(self, notes: Iterable[Note]) -> None:
         self.published += [note.event.id for note in notes]
@@ -39,9 +38,9 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench_on(arguments: dict[str, Any]) -> AsyncIterator[Bench]:
+async def bench_on(arguments: dict[str, Any], **options: int) -> AsyncIterator[Bench]:
     pool = await asyncpg.create_pool(**arguments, min_size=0, max_size=2)
-    bench = Bench(pool)
+    bench = Bench(pool, **options)
     task = asyncio.ensure_future(bench.writer.keep_committing())
     try:
         yield bench
@@ -122,11 +121,8 @@ async def test_notes_behind_large_rings_wait_for_one_of_them_and_not_for_all(dat
         assert bench.published[-2:] == [large[1].event.id, large[2].event.id]
 
 
-async def test_too_much_waiting_is_refused_and_not_lost(
-    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("relay.storage.writer._MAX_WAITING", 2)
-    async with bench_on(database18) as bench:
+async def test_too_much_waiting_is_refused_and_not_lost(database18: dict[str, Any]) -> None:
+    async with bench_on(database18, max_waiting=2) as bench:
         results = await asyncio.gather(
             *(bench.writer.save(to_note(make_event(content=str(n)))) for n in range(4)), return_exceptions=True
         )

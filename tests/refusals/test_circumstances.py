@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import pytest
 
+from relay.limits import InternalLimits
 from relay.log import Log
 from relay.protocol.event import count_leading_zero_bits
 from relay.server import Relay, running
@@ -71,9 +71,8 @@ async def test_a_full_verification_queue_refuses(database18: dict[str, Any]) -> 
         assert await client.publish(make_ring_note()) == (False, text)
 
 
-async def test_a_full_writing_queue_refuses(database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.storage.writer._MAX_WAITING", 0)
-    async with relay_on(database18) as url, Client(url) as client:
+async def test_a_full_writing_queue_refuses(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, internal=InternalLimits(max_waiting_notes=0)) as url, Client(url) as client:
         text = "error: too many notes are waiting to be stored; try again later"
         assert await client.publish(make_ring_note()) == (False, text)
 
@@ -161,11 +160,11 @@ async def test_a_connection_beyond_those_of_its_network_is_refused(database18: d
         assert answer.partition(b"\r\n\r\n")[2].decode() == f"{text}\n"
 
 
-async def test_an_idle_connection_is_told_why_it_ends(
-    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("relay.gateway.listener._IDLE_CHECK_INTERVAL_S", 0.05)
-    async with relay_on(database18, limits={"idle_timeout_s": 0.2}) as url, Client(url) as client:
+async def test_an_idle_connection_is_told_why_it_ends(database18: dict[str, Any]) -> None:
+    async with (
+        relay_on(database18, internal=InternalLimits(check_idle_every_s=0.05), limits={"idle_timeout_s": 0.2}) as url,
+        Client(url) as client,
+    ):
         text = "closed: nothing was sent or subscribed to for a while; reconnect"
         assert await client.next("NOTICE") == [text]
 

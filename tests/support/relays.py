@@ -10,6 +10,7 @@ import asyncpg
 
 from relay.config import Config
 from relay.gateway.info import build_info
+from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log
 from relay.server import Relay, running
 
@@ -47,9 +48,15 @@ def describe(config: Config) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def relay_on(connect_arguments: dict[str, Any], log: Log | None = None, **sections: Any) -> AsyncIterator[str]:
+async def relay_on(
+    connect_arguments: dict[str, Any],
+    log: Log | None = None,
+    *,
+    internal: InternalLimits = INTERNAL_LIMITS,
+    **sections: Any,
+) -> AsyncIterator[str]:
     """Run a relay on a test database and give its URL."""
-    async with running(make_config(connect_arguments, **sections), log or Log()) as relay:
+    async with running(make_config(connect_arguments, **sections), log or Log(), internal) as relay:
         yield to_url(relay)
 
 

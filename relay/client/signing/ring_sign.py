@@ -4,7 +4,7 @@ Python integers take time that depends on their value: sign on a machine whose t
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from coincurve import PrivateKey, PublicKey
 
@@ -22,8 +22,16 @@ from relay.verify.ring_equations import (
 )
 
 
+def _draw_scalar() -> int:
+    return 1 + secrets.randbelow(ORDER - 1)
+
+
 def sign_sag(
-    message: bytes, ring: Sequence[Member], secret: bytes, dialect: Dialect = Dialect.CANONICAL
+    message: bytes,
+    ring: Sequence[Member],
+    secret: bytes,
+    dialect: Dialect = Dialect.CANONICAL,
+    draw: Callable[[], int] = _draw_scalar,
 ) -> RingSignature:
     """Sign so that nobody can tell which member did, nor whether two signatures have one signer.
 
@@ -35,8 +43,8 @@ def sign_sag(
     place, key = find_signer(ring, secret)
     state = start_sag(message, ring, dialect)
     curve = Curve()
-    nonce = _draw_scalar()
-    responses = [_draw_scalar() for _ in ring]
+    nonce = draw()
+    responses = [draw() for _ in ring]
     challenges = [0] * len(ring)
     challenge = next_challenge(state, _multiply_base(nonce))
     for index in _list_places(place, len(ring)):
@@ -48,7 +56,12 @@ def sign_sag(
 
 
 def sign_blsag(
-    message: bytes, ring: Sequence[Member], secret: bytes, flag: str | None, dialect: Dialect = Dialect.CANONICAL
+    message: bytes,
+    ring: Sequence[Member],
+    secret: bytes,
+    flag: str | None,
+    dialect: Dialect = Dialect.CANONICAL,
+    draw: Callable[[], int] = _draw_scalar,
 ) -> RingSignature:
     """Sign so that two signatures with one flag show whether they have one signer, and still not which member.
 
@@ -66,8 +79,8 @@ def sign_blsag(
     state = start_blsag(message)
     curve = Curve()
     image = _parse_point(curve, key_image)
-    nonce = _draw_scalar()
-    responses = [_draw_scalar() for _ in ring]
+    nonce = draw()
+    responses = [draw() for _ in ring]
     challenges = [0] * len(ring)
     challenge = next_challenge(state, _multiply_base(nonce) + _multiply_point(bases[place], nonce))
     for index in _list_places(place, len(ring)):
@@ -116,10 +129,6 @@ def _close_ring(nonce: int, challenge: int, key: int) -> int:
         # As likely as guessing the key. A relay refuses a zero, and it would give the key away.
         raise ValueError("an unlucky draw: sign again")
     return response
-
-
-def _draw_scalar() -> int:
-    return 1 + secrets.randbelow(ORDER - 1)
 
 
 def _to_bytes(scalar: int) -> bytes:
