@@ -1,7 +1,7 @@
-"""The command line `ringrelay`: which subcommands there are, and how their failures end. What they do is elsewhere.
+"""The command line `ringrelay`: its subcommands, and how their failures end. Knows nothing of what they do.
 
-Exit status: 0 done, 1 the answer is no, or it could not be written, 2 wrong usage or configuration; 130 interrupted,
-141 nobody reads the output.
+Exit status: 0 done; 1 the answer is no, or it could not be written; 2 wrong usage or configuration; 130 interrupted;
+141 the reader of the output is gone.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from relay.client.commands import keygen, publish, ring, sign, subscribe, verify
 from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
 
-# The modules of the server are imported where they are used: the author's commands start fast and need no Postgres.
+# The server is imported where it is used: the author's commands start fast and need no Postgres.
 if TYPE_CHECKING:
     from relay.config import Config
 
@@ -32,15 +32,15 @@ RunCommand: TypeAlias = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
-    """Parse arguments, and repeat nothing in an error that could be a secret key.
+    """A parser whose errors repeat nothing that could be a secret key.
 
-    `reads` says what a command takes from stdin; wrong usage is answered with it, as a file named instead is one.
+    `reads` describes what a command takes from stdin. It is part of every error, as a common one is to name a file.
     """
 
     reads: str | None = None
 
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Parse, and refuse what is left over with this command's usage; argparse would show the whole program's."""
+        """Parse, and refuse what is left over with this command's usage, not with the whole program's."""
         parsed, rest = super().parse_known_args(args, namespace)
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _run_command(argv)
         finally:
-            # Not left to Python's way out, after --help either: there a full disk can only be complained about.
+            # Flushed here, after --help too: at exit Python could only complain about a full disk.
             if sys.stdout is not None:  # closed from the start, as some supervisors do
                 sys.stdout.flush()
     except KeyboardInterrupt:
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_command(argv: Sequence[str] | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A relay's answer in letters the terminal does not have must not end the program.
+        # A relay may send letters that the terminal cannot show: that must not end the program.
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.stdin is None:  # closed from the start: then it holds nothing
         sys.stdin = io.TextIOWrapper(io.BytesIO())
@@ -81,14 +81,14 @@ def _run_command(argv: Sequence[str] | None) -> int:
     try:
         status: int = arguments.run_command(arguments)
         return status
-    except BadInput as fault:
-        # A fault names the file that was given, which may have been the key itself.
-        print(f"ringrelay {arguments.command}: {keys.hide_keys(str(fault))}", file=sys.stderr)
+    except BadInput as error:
+        # The text names the file that was given, which may have been the key itself.
+        print(f"ringrelay {arguments.command}: {keys.hide_keys(str(error))}", file=sys.stderr)
         return 2
 
 
 def _discard_output() -> None:
-    # Python flushes stdout once more on its way out; let it write to nowhere instead of complaining.
+    # Python flushes stdout again at exit. Into /dev/null it does so without complaint.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -224,7 +224,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     loaded = _load_config(arguments.config)
     from relay import serve
 
-    # By its whole name, as it is read again on SIGHUP.
+    # An absolute path, as the file is read again on SIGHUP.
     path = arguments.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     return serve.run_relay(loaded, None if path is None else path.absolute())
 

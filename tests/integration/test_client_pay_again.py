@@ -57,7 +57,7 @@ async def test_an_invoice_is_shown_once_however_often_the_relay_names_it() -> No
     ]
     async with run_priced_relay(*answers) as relay:
         process = await start_publishing(relay.url)
-        shown = await read_until(process, "calling it again")
+        shown = await read_until(process, "connecting again")
         paid.set()
         done = await finish(process)
     assert (done.status, done.out) == (0, f"{NOTE.id} accepted\n")

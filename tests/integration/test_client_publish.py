@@ -108,7 +108,7 @@ async def test_notes_in_the_forms_of_other_readers_are_published_and_verify(
         done = await publish(url, *signing, "--form", form)
         event = await fetch_only(url)
     assert done.status == 0
-    assert "the ring signs the words only" in done.err
+    assert "the ring signs the message only" in done.err
     proof = verify_note(decode_event(json.dumps(event)))
     assert (proof.form, proof.signed_text) == (form, "said by one of us")
 

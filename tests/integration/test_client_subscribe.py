@@ -224,7 +224,7 @@ async def test_json_is_ascii_whatever_a_note_holds() -> None:
     ("reason", "said"),
     [
         ("auth-required: who are you", "do not log in"),
-        ("unsupported: search", "leave the options about the ring out"),
+        ("unsupported: search", "leave out the options about the ring"),
         ("", "try another"),
     ],
 )
@@ -255,7 +255,7 @@ async def test_a_message_beyond_the_bound_ends_it() -> None:
     async with run_fake_relay(lambda _: ["x" * (2**21 + 1)]) as relay:
         done = await subscribe(relay.url)
     assert done.status == 2
-    assert "given up here (1009" in done.err
+    assert "this side gave the connection up (1009" in done.err
 
 
 @pytest.mark.parametrize(
@@ -294,4 +294,4 @@ async def test_notes_are_read_through_tor() -> None:
         done = await subscribe("ws://relay.invalid", "--tor-at", tor.address)
     assert read_ids(done) == [NOTE.id]
     assert tor.asked == [("relay.invalid", 80)]
-    assert "read and change what is said" in done.err
+    assert "read and change what is sent" in done.err

@@ -322,7 +322,7 @@ async def test_an_answer_too_big_for_us_is_not_blamed_on_the_note() -> None:
 
     async with run_relay(answer) as relay:
         finished = await publish(relay.url, to_lines(make_event()))
-    assert "given up here (1009" in finished.out[0]
+    assert "this side gave the connection up (1009" in finished.out[0]
     assert finished.err == ""
     assert finished.status == 2
 
@@ -386,7 +386,7 @@ async def test_a_relay_cannot_send_an_author_on_to_another_address() -> None:
             finished = await publish(f"ws://127.0.0.1:{web.port}", to_lines(make_event()))
     assert (finished.status, finished.out) == (2, [])
     assert elsewhere.headers == []
-    assert f"sends you on to {elsewhere.url}/" in finished.err
+    assert f"redirects to {elsewhere.url}/" in finished.err
 
 
 @pytest.mark.parametrize(

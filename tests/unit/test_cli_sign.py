@@ -479,7 +479,7 @@ def test_a_note_for_other_readers_is_a_text_note_and_its_weakness_is_said(
     assert "--kind" in refuse("--message", "x", "--form", form, "--kind", "7")
     assert main(["sign", "--ring", str(ring), "--key-file", str(key), "--message", "hello", "--form", form]) == 0
     captured = capfdbinary.readouterr()
-    assert b"the ring signs the words only" in captured.err
+    assert b"the ring signs the message only" in captured.err
     assert prove(decode_event(captured.out)).signed_text == "hello"
 
 

@@ -50,7 +50,7 @@ def test_a_bad_line_of_a_ring_file_is_named_by_its_number(tmp_path: Path) -> Non
     "line", [f"{NPUB}, {NPUB_HEX}", f"{NPUB} {NPUB_HEX}", f'["{NPUB}", "{NPUB_HEX}"]', f"{NPUB},", f"{NPUB} (Ada)"]
 )
 def test_what_stands_beside_a_key_in_a_ring_file_is_to_be_put_elsewhere(tmp_path: Path, line: str) -> None:
-    with pytest.raises(BadInput, match="line 1: more than a key stands here: write one a line"):
+    with pytest.raises(BadInput, match="line 1: more than one key: write one a line"):
         read_ring(write(tmp_path / "ring.txt", line))
 
 

@@ -1,4 +1,4 @@
-"""`ringrelay keygen`: makes a key pair. The only place where a secret key is printed."""
+"""`ringrelay keygen`: makes a key pair. No other command prints a secret key."""
 
 import argparse
 import os
@@ -12,8 +12,8 @@ from relay.protocol import nip19
 _DESCRIPTION = """\
 Make a new Nostr key pair.
 
-With --out FILE the secret key (nsec) is written to FILE, which must not exist yet and which only you may read, and
-the public key (npub) to stdout, so that `ringrelay keygen --out me.key >> ring.txt` adds you to a ring file.
+With --out FILE the secret key (nsec) is written to a new file that only you may read, and the public key (npub) to
+stdout. So `ringrelay keygen --out me.key >> ring.txt` adds you to a ring file.
 Without --out the nsec goes to stdout and the npub to stderr.
 """
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_keygen(arguments: argparse.Namespace) -> int:
-    """Make a key pair and hand both halves out. Raises BadInput."""
+    """Make a key pair and write both keys out. Raises BadInput."""
     secret = keys.make_secret_key()
     npub = nip19.encode_npub(keys.to_public_key(secret))
     if arguments.out is None:
@@ -40,7 +40,7 @@ def run_keygen(arguments: argparse.Namespace) -> int:
 
 def _write_secret(path: Path, nsec: str) -> None:
     try:
-        # O_EXCL: a key that is overwritten is lost for good, and a link someone else laid there is not followed.
+        # O_EXCL: an overwritten key would be lost, and a link that someone else put there is not followed.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(nsec + "\n")

@@ -1,6 +1,6 @@
-"""`ringrelay publish`: sends events to a relay and says what became of each. Knows nothing of rings.
+"""`ringrelay publish`: sends events to a relay and prints the result of each. Knows nothing of rings.
 
-Stdout holds one line an event, for programs; stderr what a person should know or do. What a relay says is untrusted.
+Stdout holds one line an event, for programs; stderr what a person should know or do. What a relay sends is untrusted.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from relay.client.terminal.notices import print_notice, print_warning
 from relay.protocol.event import Event, decode_event
 
 MAX_LINE_BYTES = 16 * 2**20
-# A list of faults that is longer tells nobody more.
+# A longer list helps no one.
 _MAX_SHOWN_FAULTS = 20
 READS = "The events are read from stdin: ringrelay publish URL < note.json"
 
@@ -31,31 +31,31 @@ _DESCRIPTION = """\
 Send events, read from stdin one JSON object a line, to a relay, and print one line for each:
 
   <id> accepted [text]      the relay keeps it
-  <id> refused <reason>     the relay does not; what to do is explained on stderr ("here: ..." is this program's own reason)
-  <id> unpaid <page>        the relay publishes it once it is paid for, and reported no payment so far
-  <id> unanswered <why>     the relay did not say
+  <id> refused <reason>     it does not; stderr explains what to do ("here: ..." is this program's own reason)
+  <id> unpaid <page>        the relay publishes it once it is paid for, and has reported no payment yet
+  <id> unanswered <why>     the relay gave no answer
 
   ringrelay publish wss://relay.example.com --tor < note.json
 
 With --ring, stdin is a message instead: it is signed as `ringrelay sign` would, and sent. If the relay asks for proof of
-work, it is mined and the note sent again: only the process that signed it can do so.
+work, the program mines it and sends the note again. Only the process that signed a note can do so.
 
   ringrelay publish wss://relay.example.com --tor --ring ring.txt --key-file me.key < note.txt
 
-Where a relay asks for payment, the amount and the invoice are shown on stderr, and no other amount than the invoice's
-own. The relay publishes the note when it is paid, from whatever wallet, whether this program still waits or not; it
-waits for that, --wait seconds at most, and calls again if the connection is lost. --max-sat N takes dearer ones as
-refused. With --invoice-only, stdout holds nothing but the invoice of what is to be paid for, for a program that pays:
+Where a relay asks for payment, stderr shows the invoice and its amount. The relay publishes the note when it is paid,
+from any wallet, even if this program has ended. The program waits for --wait seconds at most, and connects again if
+the connection is lost. With --max-sat N a higher price counts as refused. With --invoice-only, stdout holds the
+invoice alone, for a program that pays:
 
   ringrelay publish wss://relay.example.com/10k --tor --invoice-only --max-sat 10000 < note.json
 
-Stdin is read to its end before the relay is called. All events of one run travel over one connection, which tells
-the relay that they belong together: notes that should not be linked are better published in a run each.
+Stdin is read to its end before the relay is called. All events of one run use one connection, which tells the relay
+that they belong together: publish notes that should not be linked in a run each.
 
-What is sent is padded with white space to 4, 16, 64 or 256 KiB, so that its size says little about it. Neither the
-program's name nor anything else about you is sent along, but the relay sees your address. With --tor it sees Tor's:
-each connection has a circuit of its own, Tor looks the relay's name up, and where there is no Tor nothing is sent.
-Without --tor a proxy in the environment (ALL_PROXY=socks5h://...) is used and never gone around.
+Messages are padded with white space to 4, 16, 64 or 256 KiB, so that their size says little. The program sends
+neither its name nor anything else about you, but the relay sees your address. With --tor it sees Tor's: each
+connection has its own circuit, Tor looks up the relay's name, and without Tor nothing is sent. Without --tor, a proxy
+in the environment (ALL_PROXY=socks5h://...) is always used.
 
 exit status: 0 all accepted, or with --invoice-only accepted or priced; 1 some refused, unpaid or not events;
 2 wrong usage, no connection, or some unanswered; 130 interrupted
@@ -77,11 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_publish(arguments: argparse.Namespace) -> int:
-    """Send what stdin holds: events, or with --ring the words of a note to sign. Raises BadInput."""
+    """Send what stdin holds: events, or with --ring the message of a note to sign. Raises BadInput."""
     destination = _read_destination(arguments)
     terms = pay.read_terms(arguments)
     if arguments.no_padding:
-        print_warning("--no-padding shows the size of the note to whoever watches the line")
+        print_warning("--no-padding shows the size of the note to anyone who watches your connection")
     if arguments.ring is not None:
         return sign_and_publish(arguments, destination, terms)
     _check_no_note_options(arguments)
@@ -97,7 +97,7 @@ def _read_destination(arguments: argparse.Namespace) -> Destination:
 
 
 def _check_no_note_options(arguments: argparse.Namespace) -> None:
-    """Refuse options of a note where none is signed: who gives them believes that they do something."""
+    """Refuse the options of a note where none is signed, as they would do nothing."""
     given = sign_options.list_given(arguments)
     if given:
         raise BadInput(f"{', '.join(given)}: belongs to signing: add --ring FILE, or leave it out")
@@ -115,9 +115,9 @@ def _publish_events(destination: Destination, terms: pay.PaymentTerms) -> int:
 
 
 def _read_events() -> tuple[list[Event], bool]:
-    """Return the events of stdin and whether every line was one; the others are reported by their number.
+    """Return the events of stdin, and whether every line was one. Other lines are reported by their number.
 
-    Raises BadInput where an event is spread over lines, as tools for people print it.
+    Raises BadInput where an event is spread over several lines.
     """
     events: list[Event] = []
     faults = 0
@@ -130,10 +130,10 @@ def _read_events() -> tuple[list[Event], bool]:
             )
         try:
             events.append(_parse_line(line))
-        except BadInput as fault:
+        except BadInput as error:
             faults += 1
             if faults <= _MAX_SHOWN_FAULTS:
-                print_notice(f"line {number}: {fault}")
+                print_notice(f"line {number}: {error}")
     if faults > _MAX_SHOWN_FAULTS:
         print_notice(f"{faults - _MAX_SHOWN_FAULTS} more lines: not sent")
     return events, faults == 0

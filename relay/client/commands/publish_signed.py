@@ -1,6 +1,6 @@
 """`ringrelay publish --ring`: signs and sends in one process, which can mine what the relay asks for.
 
-The throwaway key of the note's outer event lives in this process's memory only: whoever wants more work must sign again.
+The throwaway key of the note's outer event is in this process's memory only. Once it ends, more work needs a new note.
 """
 
 import argparse
@@ -24,14 +24,14 @@ from relay.client.terminal.notices import print_notice
 from relay.protocol.event import Event, count_leading_zero_bits, decode_event
 from relay.verify.message_only import TEXT_NOTE
 
-# What a relay gets without asking the author, all its demands together.
+# The most work that is done for a relay without asking the author, over all rounds.
 MAX_UNASKED_S = 300.0
-# A relay may ask for more while the work for what it asked before is done: invoices take more when many are open.
+# A relay may ask for more while the first bits are mined: an invoice needs more work when many are open.
 MAX_ROUNDS = 4
 
 
 def sign_and_publish(arguments: argparse.Namespace, destination: Destination, terms: PaymentTerms) -> int:
-    """Sign the words on stdin, send the note, mine and send again if the relay asks for it, and pay. Raises BadInput."""
+    """Sign the message on stdin and send the note. Mine and send again if the relay asks for it. Raises BadInput."""
     anonymity_notice.print_anonymity_notice(arguments.quiet)
     author = PrivateKey()
     draft = read_draft(arguments, read_message)
@@ -47,14 +47,14 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination, te
         retry_budget_s -= estimate_work_s(note.content, bits)
         print_notice(f"the relay asks for {bits} bits of proof of work: mining, {describe_work(note.content, bits)}")
         note = sign_event_again(note, author, bits)
-        # Another connection, and through Tor another circuit: none stands open, waiting, while this machine mines.
+        # A new connection, and through Tor a new circuit: none is left open while this machine mines.
         answer = _send_note(destination, note, terms)
     _report_result(note, answer, Reporter(terms.is_invoice_only))
     return find_exit_status([answer])
 
 
 def _refuse_signed_event(draft: Draft) -> None:
-    """Refuse to sign an event's JSON as words, which could not be taken back; in other kinds it may belong. Raises BadInput."""
+    """Refuse to sign an event's JSON as a text note, which could not be undone. Raises BadInput."""
     if draft.kind != TEXT_NOTE:
         return
     try:
@@ -70,7 +70,7 @@ def _send_note(destination: Destination, note: Event, terms: PaymentTerms) -> Pu
 
 
 def _find_asked_bits(answer: PublishResult, note: Event) -> int | None:
-    """Return how many bits of work more than the note has the relay asks for, None where mining is no answer."""
+    """Return how many bits of work the relay asks for, None where the note has them or mining does not help."""
     bits = find_pow_bits(answer.text) if answer.outcome == "refused" else None
     return bits if bits is not None and bits > _count_committed_bits(note) else None
 
@@ -86,11 +86,12 @@ def _report_result(note: Event, answer: PublishResult, reporter: Reporter) -> No
     if asked is not None and asked <= MAX_POW_BITS:
         reporter.print_line(note, answer)
         print_notice(
-            f"pow: so much work is not done unasked: add --pow {asked}, {describe_work(note.content, asked)}, or try another relay"
+            "pow: this much work is not done without asking: "
+            f"add --pow {asked}, {describe_work(note.content, asked)}, or try another relay"
         )
         return
     reporter.report_result(note, answer)
     if answer.outcome == "unanswered":
         print_notice(
-            f"the relay may have kept it: ask with `ringrelay subscribe URL --stored --id {note.id}` before you sign anew"
+            f"the relay may have kept it: ask with `ringrelay subscribe URL --stored --id {note.id}` before you sign again"
         )

@@ -1,4 +1,4 @@
-"""`ringrelay ring`: makes a ring file of keys from anywhere. Knows where keys come from, not how each source is asked."""
+"""`ringrelay ring`: makes a ring file of keys from many sources. Knows which sources there are, not how each is read."""
 
 import argparse
 import asyncio
@@ -17,22 +17,22 @@ from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import print_notice, print_warning, to_printable
 from relay.verify.claim import MAX_RING
 
-# A list of faults that is longer tells nobody more.
+# A longer list helps no one.
 _MAX_SHOWN_FAULTS = 20
 
 _DESCRIPTION = """\
-Print a ring file: one npub a line, sorted by key, each once, from all the sources given. Keys that do not exist are named
-on stderr and left out, and what is weak about the ring is said there, too.
+Print a ring file with the keys of all sources: one npub a line, sorted by key, each once. Keys that do not exist are left
+out and named on stderr, where warnings about the ring are, too.
 
   ringrelay ring --tor --from-nip05 example.org --from-follows wss://relay.example.com npub1... > ring.txt
   ringrelay ring ring.txt npub1... --check-on wss://relay.example.com > checked.txt
 
-A ring of those you follow, or of a list that you made, points at you: take the list of somebody else who knows these people.
+A ring of the people you follow, or of a list you made, points at you: take the list of someone else who knows them.
 
-Whoever is asked for keys learns that somebody asked, and without --tor from which address. --check-on shows the whole
-ring to a relay, so that a note of this ring that comes soon after can be laid to you: use --tor, a relay other than the
-one you will publish on, and an earlier day. What it learns is written behind each key ("first seen 2023-Q2", "never seen")
-and read by `ringrelay sign`, which then warns of keys nobody uses and of a key that stands out, without asking anybody.
+A source learns that someone asks for its keys, and without --tor from which address. --check-on shows the whole ring to a
+relay, which can then link you to a note of this ring that appears soon after. So use --tor and a relay other than the one
+you will publish on, and check on an earlier day. The answer is written behind each key ("first seen 2023-Q2", "never
+seen"). `ringrelay sign` reads it there, and warns of unused keys and of a signer's key that stands out.
 
 exit status: 0 done, 1 some keys were left out, 2 wrong usage, or a source that cannot be read
 """
@@ -40,23 +40,24 @@ exit status: 0 done, 1 some keys were left out, 2 wrong usage, or a source that 
 
 @dataclass
 class _RingBuilder:
-    """Gather members and faults; the first that says a thing of a key is believed."""
+    """The members gathered so far, and what was left out. Of two names or ages of a key the first counts."""
 
     entries: dict[bytes, Entry] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def add_entry(self, entry: Entry) -> None:
+        """Add a member. Raises BadInput where the ring grows too large."""
         known = self.entries.get(entry.key, entry)
         self.entries[entry.key] = replace(known, name=known.name or entry.name, seen=known.seen or entry.seen)
         if len(self.entries) > MAX_RING:
             raise BadInput(f"the ring has more than {MAX_RING} members: take fewer sources")
 
     def add_key(self, text: object, name: str, where: str) -> None:
-        """Add a key as a stranger wrote it."""
+        """Add a key as a stranger wrote it, or note why it is left out."""
         try:
             key = keys.parse_public_key(text if isinstance(text, str) else "")
-        except BadInput as fault:
-            self.faults.append(f"{where}: {fault}")
+        except BadInput as error:
+            self.faults.append(f"{where}: {error}")
         else:
             self.add_entry(Entry(key, name))
 
@@ -80,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         nargs=2,
         metavar=("URL", "NPUB"),
-        help="whom NPUB follows, by the relay at URL (NIP-02); repeatable",
+        help="the keys that NPUB follows, from the relay at URL (NIP-02); repeatable",
     )
     add(
         "--from-list",
@@ -88,14 +89,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         nargs=3,
         metavar=("URL", "NPUB", "KIND[:D]"),
-        help="a public list of NPUB's (NIP-51), for example 30000:board for a follow set; repeatable",
+        help="a public list of NPUB's (NIP-51), such as 30000:board for a follow set; repeatable",
     )
-    add("--check-on", metavar="URL", help="ask this relay since when it has seen each key; it learns the ring")
+    add("--check-on", metavar="URL", help="ask this relay how old each key is; it learns the ring")
     route.add_arguments(parser)
 
 
 def run_ring(arguments: argparse.Namespace) -> int:
-    """Gather, check, warn, print. Raises BadInput."""
+    """Gather the members, check them, warn of what is weak, and print a ring file. Raises BadInput."""
     tor, timeout_s = route.read_tor(arguments), route.read_timeout(arguments)
     addresses = _read_list_addresses(arguments, tor)
     ring = _RingBuilder()
@@ -118,7 +119,7 @@ def run_ring(arguments: argparse.Namespace) -> int:
 
 
 def _read_list_addresses(arguments: argparse.Namespace, tor: Tor | None) -> list[tuple[str, lists.ListAddress]]:
-    """Return all lists to ask relays for; whatever is wrong with the options is said before anybody is asked."""
+    """Return all lists to ask relays for. Wrong options are found before any source is asked. Raises BadInput."""
     asked = [(url, npub, str(lists.FOLLOWS)) for url, npub in arguments.from_follows] + arguments.from_list
     addresses = [(url, lists.parse_list_address(npub, kind)) for url, npub, kind in asked]
     for url in [*(url for url, _ in addresses), *([arguments.check_on] if arguments.check_on is not None else [])]:
@@ -150,7 +151,7 @@ def _add_names(ring: _RingBuilder, identifier: nip05.Identifier, timeout_s: floa
     if not names:
         raise BadInput(f"{identifier.domain} knows no such name: check it, or leave it out to take all names")
     for name, key in names.items():
-        # What is no name of NIP-05 might look like something this program writes behind a key.
+        # Any other text might look like what this program itself writes behind a key.
         comment = f"{name}@{identifier.domain}" if nip05.is_name(name) else ""
         ring.add_key(key, comment, f"{to_printable(name)}@{identifier.domain}")
     print_notice(f"{len(names)} {'name' if len(names) == 1 else 'names'} from {identifier.domain}")

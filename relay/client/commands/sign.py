@@ -1,4 +1,4 @@
-"""`ringrelay sign`: prints one note made of words, a ring and a secret key. Knows no relay, and forgets the throwaway key."""
+"""`ringrelay sign`: prints one note made of a message, a ring and a secret key. Knows no relay."""
 
 import argparse
 import sys
@@ -15,26 +15,26 @@ from relay.protocol.event import encode_event
 MAX_MESSAGE_BYTES = 16 * 2**20
 
 _DESCRIPTION = """\
-Print a note, one line of JSON, that is signed by one member of a ring without saying which. The note itself is
-signed by a key made for it alone and forgotten at once.
+Print a note, one line of JSON, that one member of a ring has signed. It does not show which one. Its outer signature
+is by a throwaway key, which is not kept.
 
 The secret key is read from --key-file (an nsec or 64 hex digits), or from the environment variable
-RINGRELAY_SECRET_KEY. There is no option that takes the key itself: other users of a machine can read arguments.
-The message is what stdin holds, less one final line end:
+RINGRELAY_SECRET_KEY. No option takes the key itself, as other users of the machine can read arguments.
+The message is read from stdin, without its final line end:
 
   ringrelay sign --ring ring.txt --key-file me.key < note.txt > note.json
 
-It can be given with --message instead, but then other users of the machine can read it while the program runs (ps),
+With --message it can be an argument instead. Then other users of the machine can read it while the program runs (ps),
 and your shell's history keeps it.
 
-An answer is a reaction (kind 7) or a poll response (kind 1018) that relays take once from each member of a ring, and count.
-It must be linkable within its target, ID being the target's id:
+An answer is a reaction (kind 7) or a poll response (kind 1018). Relays take one from each member of a ring, and count them.
+It must be linkable within its target, where ID is the target's id:
 
   echo + | ringrelay sign --ring ring.txt --key-file me.key --kind 7 --tag e=ID --scheme blsag --scope 7:ID
   ringrelay sign ... --kind 1018 --tag e=ID --tag response=OPTION --scheme blsag --scope 1018:ID < /dev/null
 
-A target that names a ring in a tag R, as notes of this program do, is answered by members of that ring only; sign a note
-or a poll with --open for all to answer, and read the numbers ring by ring. A poll is of kind 1068 (NIP-88):
+A target with a tag R, as notes of this program have, takes answers of its own ring only. Sign a note or a poll with --open
+if members of any ring may answer; then read the numbers ring by ring. A poll is of kind 1068 (NIP-88):
 
   echo "Who knew?" | ringrelay sign ... --kind 1068 --tag '["option", "y", "The board"]' --tag '["option", "n", "Nobody"]'
 """
@@ -58,8 +58,8 @@ def run_sign(arguments: argparse.Namespace) -> int:
 
 
 def read_message() -> str:
-    """Return what stdin holds, less one final line end. Raises BadInput."""
-    raw = read_stdin(MAX_MESSAGE_BYTES, "Write the message", "no relay takes a message as long, shorten it")
+    """Return what stdin holds without its final line end. Raises BadInput."""
+    raw = read_stdin(MAX_MESSAGE_BYTES, "Write the message", "no relay takes such a long message, shorten it")
     try:
         text = raw.decode()
     except UnicodeDecodeError:

@@ -37,23 +37,28 @@ def _add_ring_arguments(parser: argparse._ActionsContainer, is_ring_required: bo
         required=is_ring_required,
         type=Path,
         metavar="FILE",
-        help="the members: one npub or hex key a line, # comments; `ringrelay ring` makes such files",
+        help="the members: one npub or hex key a line, # comments; `ringrelay ring` makes such a file",
     )
-    add("--key-file", type=Path, metavar="FILE", help="the file that holds your secret key, which is one of the ring's")
+    add(
+        "--key-file",
+        type=Path,
+        metavar="FILE",
+        help="the file that holds your secret key; you are a member of the ring",
+    )
     add(
         "--form",
         choices=[form.value for form in Form],
         default=Form.BOUND.value,
-        help="bound: the ring signs the whole note (default); the others are for other relays' readers: there the ring "
-        "signs the words only, and whoever re-posts them can change kind, key, time and tags",
+        help="bound: the ring signs the whole note (default); the other forms are for readers of other relays: there the "
+        "ring signs the message only, and anyone can post it again with another kind, key, time and tags",
     )
     add(
         "--scheme",
         choices=[scheme.value for scheme in Scheme],
         default=Scheme.SAG.value,
-        help="sag: two notes cannot be tied to one member (default); blsag: notes of one scope by one member can",
+        help="sag: two notes of a member cannot be linked (default); blsag: those of one scope can",
     )
-    add("--scope", metavar="TEXT", help="blsag only: within what notes are linkable, 1 to 128 bytes")
+    add("--scope", metavar="TEXT", help="blsag only: your notes with this text are linkable, 1 to 128 bytes")
 
 
 def _add_event_arguments(parser: argparse._ActionsContainer) -> None:
@@ -66,28 +71,30 @@ def _add_event_arguments(parser: argparse._ActionsContainer) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a tag, such as e=<event id>, or a JSON array where it has more values; repeatable",
+        help="a tag, such as e=<event id>, or a JSON array for several values; repeatable",
     )
-    add("--open", action="store_true", help="leave the tag R out, so that members of any ring may answer this note")
+    add("--open", action="store_true", help="leave the tag R out: members of any ring may answer this note")
     add(
         "--pow",
         type=int,
         default=USUAL_POW_BITS,
         metavar="BITS",
-        help=f"proof of work (NIP-13), by default {USUAL_POW_BITS}, which ringrelays ask for; 0: none",
+        help=f"bits of proof of work (NIP-13), by default {USUAL_POW_BITS}, as a ringrelay asks for; 0: none",
     )
     when = parser.add_mutually_exclusive_group()
-    when.add_argument("--created-at", type=int, metavar="UNIX", help="the note's time, in seconds, exactly as given")
-    when.add_argument("--now", action="store_true", help="the true time, not one up to 48 hours back and rounded")
+    when.add_argument("--created-at", type=int, metavar="UNIX", help="the note's time, in Unix seconds")
+    when.add_argument(
+        "--now", action="store_true", help="the current time, instead of one up to 48 hours back and rounded"
+    )
     add(
         "--message",
         metavar="TEXT",
-        help="the note's content, which others on this machine can then see; stdin is safer",
+        help="the note's content; others on this machine can see it there, so stdin is safer",
     )
 
 
 def list_given(arguments: argparse.Namespace) -> list[str]:
-    """Return which of these options were given a value other than their default."""
+    """Return the options whose value is not their default."""
     probe = argparse.ArgumentParser(add_help=False)
     add_note_arguments(probe, is_ring_required=False)
     defaults = vars(probe.parse_args([]))
@@ -95,9 +102,9 @@ def list_given(arguments: argparse.Namespace) -> list[str]:
 
 
 def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -> Draft:
-    """Check the options and read the files they name; warn of what is risky. Raises BadInput.
+    """Check the options, read the files they name, and warn of what is risky. Raises BadInput.
 
-    `read_message` is asked last, and only if --message is not there: nobody types a note to be told of a wrong option.
+    Without --message, `read_message` is called last: a wrong option is found before somebody types a note.
     """
     scheme, form = Scheme(arguments.scheme), Form(arguments.form)
     _check_numbers(arguments)
@@ -111,7 +118,7 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     check_words(content, arguments.kind, tags, arguments.scope, secret)
     if "\r\n" in content:
         print_warning(
-            "the message has line ends as Windows writes them, which tell of your machine: take them out (tr -d '\\r')"
+            "the message has the line ends of Windows, which say something about your machine: remove them (tr -d '\\r')"
         )
     created_at = _choose_time(arguments.created_at, arguments.now)
     members = tuple(entry.key for entry in ring)
@@ -140,7 +147,7 @@ def _choose_time(given: int | None, is_now: bool) -> int:
     if given is not None:
         return given
     if is_now:
-        print_warning("--now puts the true time on the note: whoever knows when you were at the keyboard can use it")
+        print_warning("--now puts the true time on the note: it helps anyone who knows when you were at the keyboard")
         return int(time.time())
     return pick_time(int(time.time()))
 
@@ -159,7 +166,7 @@ def _check_scope(scheme: Scheme, scope: str | None) -> None:
         raise BadInput("--scope belongs to linkable notes: add --scheme blsag, or leave --scope out")
     if scheme is Scheme.BLSAG and scope is None:
         raise BadInput(
-            "--scheme blsag needs --scope TEXT: without one all your linkable notes could be tied together across "
+            "--scheme blsag needs --scope TEXT: without one all your linkable notes could be linked across "
             "rings, and the rings' intersection would name you"
         )
     if scope is not None and not 1 <= len(scope.encode(errors="surrogatepass")) <= MAX_FLAG_BYTES:
@@ -176,6 +183,6 @@ def _check_form(form: Form, kind: int) -> None:
     if kind != TEXT_NOTE:
         raise BadInput(f"--form {form} is for text notes: leave --kind out, or sign a bound note")
     print_warning(
-        f"with --form {form} the ring signs the words only: whoever re-posts them can change kind, key, time and tags. "
-        "Where the reader knows bound notes, leave --form out"
+        f"with --form {form} the ring signs the message only: anyone can post it again with another kind, key, time and tags. "
+        "If your readers know bound notes, leave --form out"
     )

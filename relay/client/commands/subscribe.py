@@ -1,4 +1,4 @@
-"""`ringrelay subscribe`: prints notes as a relay sends them, each verified here first. The relay is not believed."""
+"""`ringrelay subscribe`: verifies the notes that a relay sends, and prints them. Trusts no relay."""
 
 import argparse
 import asyncio
@@ -23,30 +23,30 @@ from relay.protocol.refusal import Rejected
 if TYPE_CHECKING:
     from relay.client.network.subscribe_filter import AskedFilter
 
-# Room for a ring of some ten thousand; more would hold this process up for seconds.
+# Room for a ring of about ten thousand members; more would block this process for seconds.
 MAX_NOTE_BYTES = 2 * 2**20
 _NOT_AN_EVENT = "not an event"
 _NOT_ASKED_FOR = "not what was asked for (a relay without ring search may send all it has)"
 
 _DESCRIPTION = """\
-Print a relay's notes, those it has and then those that come, until interrupted. Each is verified here: what is forged, or
-not what was asked for, is not printed, but counted on stderr, with the reason.
+Print a relay's notes, first the stored ones, then new ones, until interrupted. Each is verified here. A forged note, or
+one that was not asked for, is not printed: stderr says how many there were, and why.
 
   ringrelay subscribe wss://relay.example.com --tor --min-ring 10
   ringrelay subscribe wss://relay.example.com --stored --kind 1 --limit 20 --json | jq .event.content
 
-On a terminal a note is a line of columns; otherwise, or with --json, it is a JSON object on a line: {"event": ..., "proof":
+On a terminal a note is a line of columns. Otherwise, or with --json, it is a line of JSON: {"event": ..., "proof":
 {"form", "scheme", "dialect", "binding", "ring_size", "ring_id", "key_image", "scope", "signed_text"}}.
 
-Whoever reads is seen by the relay, too: use --tor.
+The relay sees the address of its readers, too: use --tor.
 
-exit status: 0 all were genuine, 1 some were not, 2 wrong usage, no connection, or a lost one; 130 interrupted
+exit status: 0 all notes verify, 1 some do not, 2 wrong usage, no connection, or a lost one; 130 interrupted
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Printer:
-    """How events are shown, and count those that are not, by reason."""
+    """A printer of verified events, with counts of the others by reason."""
 
     asked: list["AskedFilter"]
     is_json: bool
@@ -65,7 +65,7 @@ class _Printer:
             print(shown, flush=True)
 
     def _format_event(self, found: Event | Signal) -> str | None:
-        """Return the line to print, None where there is none. Raises Rejected."""
+        """Return the line to print, None for an event that is only counted. Raises Rejected."""
         from relay.client.network.subscribe_filter import is_asked_for
 
         if not isinstance(found, Event):
@@ -81,13 +81,13 @@ class _Printer:
         return format_note.format_json(found, proof) if self.is_json else format_note.format_columns(found, proof)
 
     def _count_refused(self, reason: str) -> None:
-        # The reasons are constants: nothing that a relay sends is repeated, and there are not many.
+        # The reasons are constants: there are few, and nothing that a relay sends is repeated.
         self.refused[reason] += 1
         if self.refused[reason] == 1:
             print_notice(f"not shown: {reason}")
 
     def print_summary(self) -> None:
-        """Say on stderr what was not shown, and how often."""
+        """Print on stderr how many events were not shown, by reason."""
         for reason, count in [*self.refused.items(), *self.hidden.items()]:
             print_notice(f"{count} not shown: {reason}")
 
@@ -98,17 +98,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("url", metavar="URL", help="the relay's address, ws://... or wss://...")
     subscribe_options.add_arguments(parser)
-    parser.add_argument("--stored", action="store_true", help="end when all that the relay has stored is through")
-    parser.add_argument("--plain", action="store_true", help="print events without a ring signature, too, marked so")
+    parser.add_argument("--stored", action="store_true", help="end after the notes that the relay has stored")
+    parser.add_argument(
+        "--plain", action="store_true", help="print events without a ring signature, too, and mark them"
+    )
     lines = parser.add_mutually_exclusive_group()
-    lines.add_argument("--json", action="store_true", help="JSON on a terminal, too")
-    lines.add_argument("--columns", action="store_true", help="columns where there is no terminal, too")
+    lines.add_argument("--json", action="store_true", help="print JSON on a terminal, too")
+    lines.add_argument("--columns", action="store_true", help="print columns even if stdout is no terminal")
     route.add_arguments(parser)
 
 
 def run_subscribe(arguments: argparse.Namespace) -> int:
-    """Subscribe and print until the end. Raises BadInput."""
-    # Imported here: it knows a relay's limits, which are slow to load and of no use to other commands.
+    """Subscribe, and print notes until the end. Raises BadInput."""
+    # Imported here: a relay's limits are slow to load, and no other command needs them.
     from relay.client.network.subscribe_filter import parse_asked_filter
 
     tor = route.read_tor(arguments)

@@ -1,6 +1,6 @@
-"""What a subscriber asks for, as options turned into filters. Knows no relay's limits, which are slow to load.
+"""The options of a subscription, read into filters (NIP-01). Knows no relay's limits, which are slow to load.
 
-Filters are those of NIP-01; what a ring proves is asked for in their `search` (NIP-50).
+What a ring proves is asked for in a filter's `search` (NIP-50).
 """
 
 import argparse
@@ -19,7 +19,7 @@ _IMAGE = re.compile(r"0[23][0-9a-f]{64}")
 
 
 class _Once(argparse.Action):
-    """Take a value, and refuse a second one: argparse would forget the first without a word."""
+    """An option that may be given once. Of two values argparse would silently drop the first."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
@@ -32,49 +32,58 @@ class _Once(argparse.Action):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that say what is asked for."""
+    """Declare the options that make a filter."""
+    _add_filter_arguments(parser)
+    _add_ring_arguments(parser)
+
+
+def _add_filter_arguments(parser: argparse.ArgumentParser) -> None:
     plain = parser.add_argument_group(
-        "which notes", "all that are given must hold; of --kind, --author, --id or --tag given twice, either"
+        "which notes", "a note must match all options; of two values of --kind, --author, --id or --tag, one"
     ).add_argument
     plain("--kind", type=int, action="append", metavar="N", help="the event's kind")
     plain(
         "--author",
         action="append",
         metavar="KEY",
-        help="the event's own key, an npub or hex; of a ring note: a throwaway",
+        help="the event's own key, an npub or hex; a ring note has a throwaway key",
     )
     plain("--id", action="append", metavar="HEX", help="the event's id")
     plain("--tag", action="append", metavar="LETTER=VALUE", help="a tag of one letter, such as e=<event id>")
-    plain("--since", type=int, action=_Once, metavar="UNIX", help="not earlier than this, in seconds")
-    plain("--until", type=int, action=_Once, metavar="UNIX", help="not later than this, in seconds")
-    plain("--limit", type=int, action=_Once, metavar="N", help="at most so many stored ones, the newest")
+    plain("--since", type=int, action=_Once, metavar="UNIX", help="not before this time, in seconds")
+    plain("--until", type=int, action=_Once, metavar="UNIX", help="not after this time, in seconds")
+    plain("--limit", type=int, action=_Once, metavar="N", help="at most N stored notes, the newest")
     plain(
-        "--filter", action="append", metavar="JSON", help="a filter as NIP-01 writes it, beside the options; repeatable"
+        "--filter",
+        action="append",
+        metavar="JSON",
+        help="a filter as in NIP-01, in addition to the options; repeatable",
     )
+
+
+def _add_ring_arguments(parser: argparse.ArgumentParser) -> None:
     ring = parser.add_argument_group(
-        "what the ring proves", "asked for in a search (NIP-50), which ringrelay answers, and checked here too"
+        "what the ring proves", "sent as a search (NIP-50), which ringrelay answers, and checked here, too"
     ).add_argument
-    ring(
-        "--ring", action="append", metavar="KEY", help="this key is a member, an npub or hex; repeated: all of them are"
-    )
-    ring("--ring-id", action=_Once, metavar="HEX", help="of this very ring")
+    ring("--ring", action="append", metavar="KEY", help="this key is a member, an npub or hex; of two, both are")
+    ring("--ring-id", action=_Once, metavar="HEX", help="signed by this ring")
     ring("--key-image", action=_Once, metavar="HEX", help="linkable notes of one signer")
     ring("--scope", action=_Once, metavar="TEXT", help="linkable within this scope")
     ring(
         "--scheme", action=_Once, choices=[scheme.value for scheme in Scheme], help="sag: not linkable; blsag: linkable"
     )
-    ring("--min-ring", type=int, action=_Once, metavar="N", help="rings of N members or more")
-    ring("--form", action=_Once, choices=[form.value for form in Form], help="how the signature sits in the note")
+    ring("--min-ring", type=int, action=_Once, metavar="N", help="the ring has N members or more")
+    ring("--form", action=_Once, choices=[form.value for form in Form], help="how the note holds the signature")
     ring(
         "--binding",
         action=_Once,
         choices=["event", "message"],
-        help="event: the ring signs all of the note; message: its words only",
+        help="event: the ring signs the whole note; message: its words only",
     )
 
 
 def read_filters(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return what the options and --filter ask for, everything if nothing is given. Raises BadInput."""
+    """Return the filters of the options and of --filter, or one that matches all. Raises BadInput."""
     from_options = _read_options(arguments)
     raw = [_parse_json(text) for text in arguments.filter or []]
     if from_options or not raw:
@@ -122,7 +131,7 @@ def _write_search(arguments: argparse.Namespace) -> str:
     if arguments.key_image is not None:
         terms.append(f"keyimage:{_check_hex('--key-image', arguments.key_image, _IMAGE)}")
     if arguments.scope is not None:
-        # A term ends at white space, so what a scope has of it is written as in a URL.
+        # White space ends a term, so that of a scope is written as in a URL.
         terms.append(f"scope:{quote(arguments.scope)}")
     if arguments.min_ring is not None:
         if arguments.min_ring < 1:

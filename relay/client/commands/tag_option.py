@@ -1,4 +1,4 @@
-"""Tags as an author writes them on the command line. Knows which the signing writes itself."""
+"""The option --tag: a tag as an author writes it. Knows which tags the signing writes itself."""
 
 import re
 
@@ -13,7 +13,7 @@ _HEX_32 = re.compile(r"[0-9a-f]{64}")
 
 
 def parse_tag(text: str) -> Tag:
-    """Return the tag that NAME=VALUE means, or a JSON array of strings, for tags of more values.
+    """Return the tag of NAME=VALUE, or of a JSON array of strings.
 
     Raises BadInput, also for a tag that no reader would understand.
     """
@@ -21,7 +21,7 @@ def parse_tag(text: str) -> Tag:
     if tag[0] in RESERVED_TAGS:
         raise BadInput(f"--tag {tag[0]}: this tag is written by the signing itself: leave it out")
     value = tag[1] if len(tag) > 1 else ""
-    # A secret key there is told by what is said of secret keys.
+    # Another check finds a secret key there, and says so.
     if tag[0] in ("e", "p") and not _HEX_32.fullmatch(value) and not keys.is_like_nsec(value):
         raise BadInput(
             f"--tag {tag[0]}= takes an id or a key as 64 lower-case hex digits, not note1..., nevent1... or npub1...: "

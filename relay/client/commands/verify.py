@@ -1,4 +1,4 @@
-"""`ringrelay verify`: checks a ring-signed note, or a bare ring signature, offline. Knows no relay's policy."""
+"""`ringrelay verify`: checks a ring-signed note or a bare ring signature, offline. Knows no relay's policy."""
 
 import argparse
 import json
@@ -22,19 +22,19 @@ from relay.verify.ring_equations import RELEASE_FLAG, Dialect, Member, to_ring_i
 
 # A ring of MAX_RING members, as tags and as a signature, with room to spare.
 MAX_INPUT_BYTES = 16 * 2**20
-# What is no file's name even without a comma; a ring of one is told why it is refused, and a secret key not repeated.
+# No file's name, even without a comma. So the error for a ring of one names the reason, and repeats no secret key.
 _ONE_KEY = re.compile(r"((npub|nsec)1.*|[0-9a-f]{64,130})?", re.IGNORECASE)
 
 Result = Mapping[str, object]
 
 _DESCRIPTION = """\
-Check a ring signature and print one JSON object: `valid`, and then what was proven, or the `reason`.
+Check a ring signature and print one JSON object: `valid`, and then what is proved, or the `reason`.
 
-Without options, an event is read from stdin, one JSON object: its id, its signature and its ring are checked, in
-whichever form it is signed. `signed_text` is what the ring signed: of the bound form a hash of the whole event; of the
-others their words, and nothing else about the event.
-With --message-hex, --ring and --signature, a bare signature is checked, as Nostringer's tools make them; there the
-ring may hold npubs and keys of 64, 66 or 130 hex digits, in the order that was signed, and every dialect is tried.
+Without options, an event is read from stdin, one JSON object. Its id, its signature and its ring are checked, in each
+form. `signed_text` is what the ring signed: in the bound form a hash of the whole event, in the others the message and
+nothing else about the event.
+With --message-hex, --ring and --signature, a bare signature is checked, as Nostringer's tools make it. Its ring may
+hold npubs and keys of 64, 66 or 130 hex digits, in the signed order. Every dialect is tried.
 
 exit status: 0 valid, 1 not valid, 2 wrong usage
 """
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Verify and print the result. Raises BadInput on wrong usage."""
+    """Verify what is given and print the result. Raises BadInput on wrong usage."""
     given = [arguments.message_hex, arguments.ring, arguments.signature]
     if any(part is not None for part in given) and any(part is None for part in given):
         raise BadInput("--message-hex, --ring and --signature belong together: give all three, or an event on stdin")
@@ -88,7 +88,7 @@ def _verify_raw(arguments: argparse.Namespace) -> Result:
         "ring_size": len(members),
         "ring_id": to_ring_id([member.point[1:] for member in members]),
         "key_image": None if signature.key_image is None else signature.key_image.hex(),
-        # The flag that Nostringer 0.1.8 always hashed separates nothing: it is no scope.
+        # Nostringer 0.1.8 always hashed this flag, so that it separates nothing: it is no scope.
         "scope": None if signature.flag == RELEASE_FLAG else signature.flag,
     }
 
@@ -123,13 +123,13 @@ def _parse_members(entries: Sequence[str]) -> list[Member]:
 
 
 def _parse_member(number: int, entry: str) -> Member:
-    """Read one key of a ring. A secret key there is the user's mistake; a malformed one makes the claim invalid."""
+    """Return one key of a ring. Raises BadInput for a secret key, which is a mistake, Rejected for a malformed one."""
     lowered = entry.lower()
     try:
         if lowered.startswith(("npub1", "nsec1")):
             return ring_equations.lift_x(keys.parse_public_key(entry))
         return ring_equations.parse_member(lowered)
-    except BadInput as fault:
-        raise BadInput(f"--ring, key {number}: {fault}") from None
+    except BadInput as error:
+        raise BadInput(f"--ring, key {number}: {error}") from None
     except Rejected as rejected:
         raise Rejected(rejected.prefix, f"key {number} of the ring: {rejected.reason}") from None

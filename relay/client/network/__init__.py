@@ -1,1 +1,1 @@
-"""Connections that leave the author's machine, and what is believed of the other side: nothing."""
+"""Connections that leave the author's machine. Nothing that the other side sends is trusted."""

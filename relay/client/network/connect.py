@@ -1,4 +1,4 @@
-"""The connection to a relay: opened as anonymously as the caller can, its failures explained. Knows no messages."""
+"""WebSocket connections to a relay: how they are opened, and why they fail. Knows no messages."""
 
 import os
 import ssl
@@ -19,18 +19,19 @@ from relay.client.terminal.notices import print_warning, to_printable
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
+    from websockets.asyncio.client import connect as ClientConnector
     from websockets.exceptions import ConnectionClosed
 
-# An OK, a NOTICE: where more is expected, the caller says so.
+# Enough for an OK or a NOTICE.
 MAX_ANSWER_BYTES = 2**20
 TOO_BIG = 1009  # RFC 6455, 7.4.1: message too big
 NOT_A_URL = "the relay's URL begins with ws:// or wss://"
-# What a relay answers in place of a connection, and what to do then.
+# The HTTP status of a relay that accepts no connection, and what to do then.
 _REFUSALS = {
     401: "it asks for a password or a login, which would tell it who you are: try another relay",
-    403: "it does not take you from where you come: with --tor you come from elsewhere; or try another relay",
-    404: "there is no relay at this path of the URL: check what stands behind the host's name",
-    429: "too many come from your network: try again later; with --tor each try comes from elsewhere",
+    403: "it refuses your address: use --tor, which gives you another one, or try another relay",
+    404: "there is no relay at this path of the URL: check what follows the host's name",
+    429: "it has too many connections from your network: try again later, or with --tor, where addresses change",
     502: "the server in front of the relay does not reach it: try again later",
     503: "it is full, or being restarted: try again later",
 }
@@ -38,11 +39,11 @@ _BAD_URL = "this is not a relay's URL: it looks like wss://relay.example.com"
 
 
 def check_url(url: str, tor: Tor | None) -> None:
-    """Refuse what is no relay's URL, and warn where strangers could read along. Raises BadInput."""
+    """Refuse what is no relay's URL, and warn where others could read along. Raises BadInput."""
     scheme, host, port = _split_url(url)
     choose_proxy(scheme, host, port, tor)
     if tor and scheme == "ws" and not is_onion(host):
-        print_warning("without TLS (wss://) whoever runs the last Tor relay can read and change what is said")
+        print_warning("without TLS (wss://) the operator of the last Tor relay can read and change what is sent")
 
 
 def _split_url(url: str) -> tuple[str, str, int]:
@@ -62,28 +63,22 @@ def _split_url(url: str) -> tuple[str, str, int]:
 async def open_websocket(
     url: str, timeout_s: float, tor: Tor | None = None, max_message_bytes: int = MAX_ANSWER_BYTES
 ) -> "ClientConnection":
-    """Open a connection that says nothing about this program. Raises BadInput, which says what to do.
+    """Open a connection that says nothing about this program. Raises BadInput, whose text says what to do.
 
-    `max_message_bytes` bounds what the relay may send in one message.
+    `max_message_bytes` bounds one message of the relay.
     """
     # Imported here: the commands that need no network start without it.
-    from websockets.asyncio import client
     from websockets.exceptions import WebSocketException
 
-    class Connect(client.connect):
-        """Follow no redirect: else a relay chooses what is looked up, called and told the note from this machine."""
-
-        def process_redirect(self, exc: Exception) -> Exception | str:
-            return exc
-
+    connect = _make_connector()
     proxy = choose_proxy(*_split_url(url), tor)
     try:
-        # Compression is off for the padding to count, and no header tells what program this is.
-        return await Connect(
+        # Compression would undo the padding, and no header names this program.
+        return await connect(
             url,
             compression=None,
             user_agent_header=None,
-            # Chosen here: of itself, websockets passes over ALL_PROXY, which Tor's users set.
+            # Chosen here: websockets itself ignores ALL_PROXY, which users of Tor set.
             proxy=proxy,
             open_timeout=timeout_s,
             close_timeout=5,
@@ -102,6 +97,18 @@ async def open_websocket(
         raise BadInput(_BAD_URL) from None
 
 
+def _make_connector() -> "type[ClientConnector]":
+    from websockets.asyncio import client
+
+    class Connector(client.connect):
+        """A connection attempt that follows no redirect: otherwise a relay chooses which address gets the note."""
+
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            return exc
+
+    return Connector
+
+
 def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
     from websockets.exceptions import InvalidProxy, InvalidStatus, ProxyError
 
@@ -111,15 +118,15 @@ def _describe_failure(url: str, error: Exception, tor: Tor | None) -> str:
         return explain_missing_tor(tor) if tor is not None else MISSING_PROXY
     if isinstance(error, ProxyError) and error.__cause__ is not None:
         return f"no connection to the relay: {explain_proxy(error.__cause__, tor)}: check the URL, or try again later"
-    if isinstance(error, InvalidStatus) and (elsewhere := error.response.headers.get_all("Location")):
+    if isinstance(error, InvalidStatus) and (locations := error.response.headers.get_all("Location")):
         return (
-            f"the relay sends you on to {to_printable(elsewhere[0])}, and nothing was said there: "
+            f"the relay redirects to {to_printable(locations[0])}, and nothing was sent there: "
             "if you trust that address, give it as the URL, which begins with wss:// for https://"
         )
     if isinstance(error, InvalidStatus) and error.response.status_code in _REFUSALS:
         status = error.response.status_code
         return f"the relay takes no connection now (HTTP {status}): {_REFUSALS[status]}"
-    # asyncio writes an error's number and an address into the text of one of the commonest.
+    # asyncio puts the number of this common error and an address into its text.
     text = os.strerror(error.errno) if isinstance(error, ConnectionRefusedError) and error.errno else str(error)
     reason = to_printable(text) or type(error).__name__
     return f"no connection to the relay ({reason}): check that it runs at this URL{_hint_at_scheme(url, error)}"
@@ -135,26 +142,26 @@ def _is_missing_proxy(error: Exception) -> bool:
 
 
 def _hint_at_scheme(url: str, error: Exception) -> str:
-    """Return what to try where one side probably spoke TLS and the other did not, "" where another cause is likelier."""
+    """Return what to try where probably only one side spoke TLS, "" where another cause is likelier."""
     from websockets.exceptions import InvalidMessage, InvalidStatus
 
     is_refused = isinstance(error, ConnectionRefusedError | ssl.SSLCertVerificationError)
     if url.startswith("wss://"):
-        # A plain server takes the TLS greeting for a broken request: it answers in plain text, or hangs up.
+        # To a plain server the TLS greeting is a broken request: it answers in plain text, or hangs up.
         is_mixed = isinstance(error, ssl.SSLError | ConnectionError) and not is_refused
         return (
             "; if it speaks no TLS, as a relay on your own machine may, its URL begins with ws://" if is_mixed else ""
         )
-    # A TLS server answers a plain request with an alert, hangs up, or says 400.
+    # A TLS server answers a plain request with an alert or with 400, or hangs up.
     is_mixed = isinstance(error, InvalidMessage | ConnectionResetError)
     is_mixed |= isinstance(error, InvalidStatus) and error.response.status_code == 400
     return "; if it speaks TLS, its URL begins with wss://" if is_mixed else ""
 
 
 def explain_close(error: "ConnectionClosed") -> str:
-    """Say how a connection ended, in words that are safe to print."""
+    """Return how a connection ended, in words that are safe to print."""
     if is_closed_here(error):
-        return f"the connection was given up here ({error.sent})"
+        return f"this side gave the connection up ({error.sent})"
     frame = error.rcvd
     if frame is None:
         return "the connection broke"

@@ -1,4 +1,4 @@
-"""Events sent one after the other: each answered, paid for, reported, and a refusal explained. Knows no command line."""
+"""Events sent one after the other; each is paid for where the relay asks, and reported. Knows no command line."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,13 +22,13 @@ _STATUS: dict[Outcome, int] = {"accepted": 0, "priced": 0, "refused": 1, "unpaid
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Print what became of each event, and explain each kind of refusal once; of invoices only, if that is asked for."""
+    """A printer of results, which explains each kind of refusal once; or of invoices only."""
 
     is_invoice_only: bool = False
     explained: set[str] = field(default_factory=set)
 
     def report_result(self, event: Event, answer: PublishResult) -> None:
-        """Print the line of one event, and what can be done about it."""
+        """Print the result of one event, and what its author can do."""
         self.print_line(event, answer)
         advice = find_advice(answer.text) if answer.outcome == "refused" else None
         if advice is not None and advice not in self.explained:
@@ -36,7 +36,7 @@ class Reporter:
             print_notice(f"{answer.text.partition(':')[0]}: {advice}")
 
     def print_line(self, event: Event, answer: PublishResult) -> None:
-        """Print what became of an event: its id, the outcome, the relay's text; or its invoice alone."""
+        """Print the id, the outcome and the relay's text; or the invoice alone."""
         line = f"{event.id} {answer.outcome} {answer.text}".rstrip()
         if not self.is_invoice_only:
             print(line, flush=True)
@@ -47,12 +47,12 @@ class Reporter:
 
 
 def find_exit_status(answers: Iterable[PublishResult]) -> int:
-    """Return the exit status that says what became of all events."""
+    """Return the exit status for all events."""
     return max(_STATUS[answer.outcome] for answer in answers)
 
 
 def warn_of_size(events: Sequence[Event]) -> None:
-    """Warn of events whose messages are beyond the largest size that padding makes."""
+    """Warn of events that are larger than any padded size."""
     if any(len(encode_padded(event).encode()) > PADDED_SIZES[-1] for event in events):
         print_warning(f"messages of more than {PADDED_SIZES[-1]} bytes are not padded, and many relays refuse them")
 
@@ -65,7 +65,7 @@ async def send_events(
 ) -> list[PublishResult]:
     """Send the events one after the other, wait where one is to be paid for, and report each.
 
-    Once the connection is gone, the rest is unanswered.
+    After the connection is lost, all further events are unanswered.
     """
     from websockets.exceptions import ConnectionClosed
 
@@ -95,14 +95,14 @@ async def send_events(
 
 
 def _print_size_advice(error: "ConnectionClosed", event: Event, is_padded: bool) -> None:
-    """Say what to do where the event was too big for the relay, or probably was."""
+    """Print what to do where the event was too big for the relay, or probably was."""
     if is_closed_here(error):
         return
     bare, sent = (len(encode_padded(event, padded).encode()) for padded in (False, is_padded))
     if error.rcvd is None:
-        # Some servers hang up without a word on what is too big for them.
+        # Some servers hang up without a reason on what is too big for them.
         if sent > PADDED_SIZES[-1]:
-            print_notice(f"a message of {sent} bytes is more than many relays take: shorten the note")
+            print_notice(f"a message of {sent} bytes is more than many relays accept: shorten the note")
     elif error.rcvd.code == TOO_BIG:
         if sent > bare:
             print_notice(

@@ -1,6 +1,7 @@
-"""Since when a relay has events of a ring's keys, to the quarter of a year. All keys are asked for alike. Knows no files.
+"""The age of a ring's keys: the quarter of a year of their first event on a relay. Knows no files.
 
-The times are what the keys' owners wrote into their events, and a relay may keep things back: a hint, not a proof.
+It is a hint, not a proof: authors choose the times of their events, and a relay may hide some.
+The requests treat all keys alike, so that none stands out.
 """
 
 import asyncio
@@ -14,14 +15,14 @@ from relay.client.signing.ring_file import NEVER
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
-# Few relays take more values in a filter.
+# Few relays accept more values in a filter.
 BATCH = 250
-# What a relay sends at once; one author may have written all of it, so the others are asked for again.
+# In one answer. One author may have written all of them, so the others are asked for again.
 _MAX_EVENTS = 500
 _MAX_REQUESTS = 500
-# Relays refuse those who ask faster.
+# Relays refuse faster requests.
 _PAUSE_S = 0.1
-# Nostr's first events; earlier times are made up.
+# Of Nostr's first events. Earlier times are false.
 _FIRST_YEAR = 2020
 
 
@@ -30,7 +31,7 @@ async def find_key_ages(
 ) -> dict[bytes, str]:
     """Return the quarter, such as "2023-Q2", in which a relay first has an event of each 32-byte key, or NEVER.
 
-    A key of which nothing was learnt within the bounds is left out. Raises BadInput.
+    A key whose age is not found within the bounds is left out. Raises BadInput.
     """
     found: dict[bytes, str] = {}
     requests = 0
@@ -54,7 +55,7 @@ async def find_key_ages(
 async def _fetch_known_authors(
     connection: "ClientConnection", authors: set[str], until: int | None, timeout_s: float
 ) -> set[str]:
-    """Return which of these authors a relay has an event of, up to a time."""
+    """Return the authors of whom a relay has an event up to a time."""
     filter_: dict[str, Any] = {"authors": sorted(authors), "limit": _MAX_EVENTS}
     if until is not None:
         filter_["until"] = until
@@ -67,7 +68,7 @@ def _make_batches(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 def _list_quarters(now: int) -> Iterator[tuple[str, int | None]]:
-    """Give the name and the last second of each quarter up to now; the last has no end, as clocks differ."""
+    """Yield the name and the last second of each quarter up to now. The last has no end, as clocks differ."""
     today = datetime.fromtimestamp(now, UTC)
     last = (today.year, (today.month - 1) // 3 + 1)
     year, quarter = _FIRST_YEAR, 4

@@ -1,4 +1,4 @@
-"""The keys on a list that somebody publishes: a follow list (NIP-02) or a list of NIP-51, asked of a relay."""
+"""The keys of a published list: a follow list (NIP-02) or a list of NIP-51. Knows no ring."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _KIND = re.compile(r"(?P<kind>[0-9]{1,5})(?::(?P<d>.*))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ListAddress:
-    """Which list is wanted: its author's 32-byte key, its kind, its `d` tag; None where the kind has none."""
+    """The address of a list: its author's 32-byte key, its kind, and its `d` tag if the kind has one."""
 
     author: bytes
     kind: int
@@ -29,7 +29,7 @@ class ListAddress:
 
 
 def parse_list_address(author: str, kind_and_d: str) -> ListAddress:
-    """Read an npub and `KIND` or `KIND:D`, for example 30000:board. Raises BadInput."""
+    """Return the address of an npub and `KIND` or `KIND:D`, for example 30000:board. Raises BadInput."""
     key = keys.parse_public_key(author)
     found = _KIND.fullmatch(kind_and_d)
     kind = int(found["kind"]) if found else -1
@@ -43,7 +43,7 @@ def parse_list_address(author: str, kind_and_d: str) -> ListAddress:
 
 
 async def fetch_list(connection: "ClientConnection", address: ListAddress, timeout_s: float) -> Event:
-    """Return the newest version of a list that a relay has and its author signed. Raises BadInput."""
+    """Return a relay's newest version of a list that its author signed. Raises BadInput."""
     filter_: dict[str, Any] = {"kinds": [address.kind], "authors": [address.author.hex()], "limit": _MAX_VERSIONS}
     if address.d is not None:
         filter_["#d"] = [address.d]
@@ -54,14 +54,14 @@ async def fetch_list(connection: "ClientConnection", address: ListAddress, timeo
 
 
 def pick_newest(events: Iterable[Event], address: ListAddress) -> Event | None:
-    """Return the version that replaces the others, of those that are what was asked for (NIP-01)."""
+    """Return the version of the list that replaces the others (NIP-01); events of other lists do not count."""
     fitting = [event for event in events if _is_version_of(event, address)]
     # NIP-01: with equal created_at the lowest id is kept.
     return min(fitting, key=lambda event: (-event.created_at, event.id), default=None)
 
 
 def list_keys(event: Event) -> list[str]:
-    """Return what stands in the `p` tags; entries that their author encrypted are not seen."""
+    """Return the values of the `p` tags. Entries that the author encrypted are not among them."""
     return [tag[1] for tag in event.tags if tag[0] == "p" and len(tag) > 1]
 
 

@@ -1,4 +1,4 @@
-"""The names of a domain (NIP-05): its nostr.json, fetched by the chosen way and read. A domain is untrusted."""
+"""The names of a domain (NIP-05): its nostr.json, fetched and decoded. A domain is untrusted."""
 
 import http.client
 import ipaddress
@@ -24,13 +24,13 @@ _LABEL = "[a-z0-9-]{1,63}"
 _DOMAIN = re.compile(
     rf"(?P<plain>http://)?(?P<host>{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{{1,5}}))?", re.IGNORECASE
 )
-# NIP-05: a-z, 0-9, - _ . in any case; no domain can write anything else into a ring file.
+# NIP-05: a-z, 0-9, - _ . in any case. A domain can write nothing else into a ring file.
 _NAME = re.compile(r"[a-z0-9._-]{1,64}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """Where a nostr.json is, and whose name is wanted; "" wants all names."""
+    """An internet identifier (NIP-05): the place of a nostr.json, and a name in it, "" for all names."""
 
     name: str
     host: str
@@ -39,7 +39,7 @@ class Identifier:
 
     @property
     def domain(self) -> str:
-        """Return the domain as people write it behind the @."""
+        """Return the domain as it is written behind the @."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port in (80, 443) else f"{host}:{self.port}"
 
@@ -49,10 +49,13 @@ class _Document(msgspec.Struct):
 
 
 def parse_identifier(text: str) -> Identifier:
-    """Read `example.org` or `ann@example.org`; http:// is for loopback only. Raises BadInput."""
+    """Return the identifier of `example.org` or `ann@example.org`. Raises BadInput.
+
+    http:// is for loopback only.
+    """
     name, separator, domain = text.rpartition("@")
     found = _DOMAIN.fullmatch(domain)
-    # A key in the place of either would be shown to a name server or to the domain.
+    # A key in either place would be sent to a name server or to the domain.
     is_key = could_be_key(name) or could_be_key(domain)
     if found is None or is_key or (separator and not _NAME.fullmatch(name)):
         raise BadInput("--from-nip05 takes a domain, or NAME@DOMAIN, for example ann@example.org")
@@ -66,7 +69,7 @@ def parse_identifier(text: str) -> Identifier:
 
 
 def fetch_names(identifier: Identifier, timeout_s: float, tor: Tor | None) -> dict[str, object]:
-    """Return what a domain says of its names: each should be a key in hex, and may be anything. Raises BadInput."""
+    """Return the names of a domain and their values, which should be keys in hex. Raises BadInput."""
     try:
         raw = _fetch_document(identifier, timeout_s, tor)
     except TimeoutError:
@@ -79,10 +82,10 @@ def fetch_names(identifier: Identifier, timeout_s: float, tor: Tor | None) -> di
     try:
         names = msgspec.json.decode(raw, type=_Document).names
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise BadInput(f"{identifier.domain}: its nostr.json is none (NIP-05): it cannot be a source") from None
+        raise BadInput(f"{identifier.domain}: its nostr.json is not one of NIP-05: it cannot be a source") from None
     if not identifier.name:
         return names
-    # NIP-05: names are in lower case; people write their own as they like.
+    # NIP-05: names are in lower case. People write theirs in any case.
     return {name: key for name, key in names.items() if name.lower() == identifier.name.lower()}
 
 
@@ -94,7 +97,7 @@ def is_name(text: str) -> bool:
 def _fetch_document(identifier: Identifier, timeout_s: float, tor: Tor | None) -> bytes:
     deadline = time.monotonic() + timeout_s
     opened = _open_socket(identifier, timeout_s, tor)
-    # A timeout of the socket counts from each byte anew: a server that drips would hold us for days.
+    # The socket's timeout starts again with each byte: a slow server could block this program for days.
     watch = threading.Timer(max(deadline - time.monotonic(), 0), _shut_socket, [opened])
     watch.daemon = True
     watch.start()
@@ -118,7 +121,7 @@ def _open_socket(identifier: Identifier, timeout_s: float, tor: Tor | None) -> s
     )
     if not identifier.is_secure:
         return opened
-    # The handshake is left for later, when the watch runs.
+    # The handshake comes later, under the watch.
     context = ssl.create_default_context()
     return context.wrap_socket(opened, server_hostname=identifier.host, do_handshake_on_connect=False)
 
@@ -129,7 +132,7 @@ def _request_document(identifier: Identifier, opened: socket.socket) -> bytes:
         opened.do_handshake()
     connection.sock = opened
     try:
-        # Static hosts pass the query over. No header tells what program asks.
+        # Static hosts ignore the query. No header names this program.
         query = f"?name={quote(identifier.name.lower())}" if identifier.name else ""
         connection.putrequest("GET", _PATH + query, skip_host=True)
         connection.putheader("Host", identifier.domain)
@@ -148,7 +151,7 @@ def _request_document(identifier: Identifier, opened: socket.socket) -> bytes:
 
 def _shut_socket(opened: socket.socket) -> None:
     try:
-        # Not SSLSocket's own, which would take the TLS away from under a read.
+        # Not SSLSocket's own method, which would remove TLS during a read.
         socket.socket.shutdown(opened, socket.SHUT_RDWR)
     except OSError:
         pass  # It was closed in the meantime.

@@ -1,6 +1,6 @@
-"""What an author does about a relay that asks for payment: read, judged, shown, waited for. Knows no wallet.
+"""A relay's demand for payment: checked, shown, and waited for. Knows no wallet.
 
-The relay is untrusted: of its demand only what this file has checked is shown, and only the invoice's own amount counts.
+The relay is untrusted: only what this file has checked is shown, and only the invoice's own amount counts.
 """
 
 import argparse
@@ -17,22 +17,22 @@ from relay.pricing.offer import Offer, read_offer
 from relay.protocol.event import Event
 
 _MAX_WAIT_S = 86_400
-# Between two calls to a relay that is away: twice as long each time.
+# Between two attempts to connect again: twice as long each time.
 _FIRST_PAUSE_S = 1.0
 _MAX_PAUSE_S = 30.0
-# What a relay refuses with these today, it may take in a minute (NIP-01).
+# Prefixes of refusals that may pass in a minute (NIP-01).
 _PASSING = ("rate-limited", "error")
 
-_STILL_PUBLISHES = "paying the invoice still publishes the note, until it expires; its page says how it stands"
+_STILL_PUBLISHES = "paying the invoice still publishes the note, until it expires; its page shows the state"
 
 
 class NotPayable(Exception):
-    """Say, in words of our own, why a demand for payment is not shown."""
+    """A demand for payment that is not shown. The text is the reason, in this program's words."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
-    """What the author is ready to do: pay up to so much (None: whatever is shown), wait so long, or only be told."""
+    """The author's limits: the highest price (None: any), the longest wait, and whether only the invoice is printed."""
 
     max_sat: int | None
     wait_s: float
@@ -41,9 +41,7 @@ class PaymentTerms:
 
 def add_arguments(parser: argparse._ActionsContainer) -> None:
     """Declare --max-sat, --wait and --invoice-only."""
-    parser.add_argument(
-        "--max-sat", type=int, metavar="N", help="take it as refused where a relay asks for more than N sat"
-    )
+    parser.add_argument("--max-sat", type=int, metavar="N", help="count a price of more than N sat as a refusal")
     parser.add_argument(
         "--wait",
         type=float,
@@ -52,7 +50,7 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
         help="how long to wait for a payment (default 900, as long as a ringrelay's invoice is open)",
     )
     parser.add_argument(
-        "--invoice-only", action="store_true", help="print the invoice alone (BOLT 11), and wait for nothing"
+        "--invoice-only", action="store_true", help="print the invoice alone (BOLT 11), and do not wait"
     )
 
 
@@ -70,12 +68,12 @@ async def settle_payment(
 ) -> PublishResult:
     """Show what a relay asks for an event, and wait until it has published it.
 
-    Calls the relay again where the connection is lost. The answer is "unpaid" where that takes longer than `terms` say.
+    Connects again where the connection is lost. The outcome is "unpaid" after the time of `terms`.
     """
     try:
         offer = read_payable_offer(demand.text, terms.max_sat)
-    except NotPayable as reason:
-        return PublishResult("refused", f"here: {reason}")
+    except NotPayable as error:
+        return PublishResult("refused", f"here: {error}")
     if terms.is_invoice_only:
         print_notice(
             f"{offer.amount_sat:,} sat for {event.id}, to be paid at {offer.pay_url} or to the invoice on stdout"
@@ -94,7 +92,7 @@ async def settle_payment(
 
 
 def read_payable_offer(text: str, max_sat: int | None) -> Offer:
-    """Return the offer that a relay makes, if it can be shown to somebody who may pay. Raises NotPayable."""
+    """Return the offer of a relay if it may be shown to the author. Raises NotPayable."""
     offer = read_offer(text)
     if offer is None:
         raise NotPayable("the relay asks for payment in a form that is not ringrelay's: pay nothing, try another relay")
@@ -113,21 +111,21 @@ def read_payable_offer(text: str, max_sat: int | None) -> Offer:
 
 def _print_offer(offer: Offer, wait_s: float) -> None:
     print_notice(f"the relay publishes this note once {offer.amount_sat:,} sat are paid to this invoice:\n")
-    # In upper case, which QR codes hold in less room (BOLT 11 allows it).
+    # In upper case, which makes a smaller QR code (BOLT 11 allows it).
     print_qr(f"lightning:{offer.bolt11}".upper())
     print_notice(
         f"{offer.bolt11}\n\n"
         f"or pay at {offer.pay_url}\n"
-        "That page sees the address of who opens it: open it with Tor Browser.\n"
+        "That page sees your address: open it with Tor Browser.\n"
         f"Remember: {PAYMENT}.\n"
-        f"Waiting for the payment, {wait_s:g} s; Ctrl-C ends the waiting only."
+        f"Waiting for the payment, {wait_s:g} s; Ctrl-C ends only the wait."
     )
 
 
 async def _wait_for_payment(connection: RelayConnection, event: Event, offer: Offer) -> PublishResult:
-    """Return what became of an event whose invoice is shown.
+    """Return the result of an event whose invoice is shown.
 
-    Waits without end while the relay is silent or away. Another invoice is never shown: somebody may have paid the first.
+    Waits without end while the relay is silent or away. A second invoice is never shown, as the first may be paid.
     """
     from websockets.exceptions import ConnectionClosed
 
@@ -138,22 +136,22 @@ async def _wait_for_payment(connection: RelayConnection, event: Event, offer: Of
         try:
             if is_lost:
                 await connection.reconnect()
-                # NIP-01: the same event is the same note. It is answered as published, or with the same invoice.
+                # NIP-01: the same event is the same note. The answer is that it is published, or the same invoice.
                 heard = await connection.send_event(event)
             else:
                 heard = await connection.wait_for_ok(event)
         except (ConnectionClosed, BadInput):
-            pass  # The relay is away, or the way to it: what was shown can be paid all the same.
+            pass  # The relay or the proxy is away. The invoice that was shown can still be paid.
         if isinstance(heard, PaymentDemand) and _find_invoice(heard) == offer.bolt11:
             is_lost = False
             continue
         if isinstance(heard, PublishResult) and heard.outcome == "accepted":
             return heard
         if (final := _find_refusal(heard)) is not None:
-            print_notice(f"{final}. If you have paid, pay nothing else: the page above says how it stands")
+            print_notice(f"{final}. If you have paid, pay nothing else: the page above shows the state")
             return PublishResult("unpaid", offer.pay_url)
         if not is_lost:
-            print_notice("the relay is away, or busy: calling it again. What is paid meanwhile counts")
+            print_notice("the relay is away, or busy: connecting again. A payment in the meantime counts")
         is_lost = True
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _MAX_PAUSE_S)
@@ -165,9 +163,9 @@ def _find_invoice(demand: PaymentDemand) -> str | None:
 
 
 def _find_refusal(heard: PublishResult | PaymentDemand | None) -> str | None:
-    """Return what a relay says in place of publishing, None where it may do so later."""
+    """Return why a relay will not publish the note, None where it may do so later."""
     if isinstance(heard, PaymentDemand):
         return "the relay asks with another invoice now, which is not shown"
     if heard is None or heard.outcome != "refused" or heard.text.partition(":")[0] in _PASSING:
         return None
-    return f"the relay does not take the note any more ({heard.text})"
+    return f"the relay no longer accepts the note ({heard.text})"

@@ -1,4 +1,4 @@
-"""A connection that events are sent over, and what the relay says to each. Knows no command line."""
+"""A connection that publishes events, and the relay's answer to each. Knows no command line."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from relay.protocol.event import Event
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
-# Of a connection. Whoever says more wants to be rid of what stands above it on the terminal.
+# Of a connection. A relay that sends more wants to scroll something off the terminal.
 MAX_SHOWN_NOTICES = 20
 Outcome = Literal["accepted", "refused", "priced", "unpaid", "unanswered"]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """What became of one event; the text is safe to print."""
+    """The result of one event. The text is safe to print."""
 
     outcome: Outcome
     text: str
@@ -31,14 +31,14 @@ class PublishResult:
 
 @dataclass(frozen=True, slots=True)
 class PaymentDemand:
-    """The text with which a relay asks for payment, as it came: not to be printed, as it may name a false invoice."""
+    """A relay's demand for payment, as it came. It may name a false invoice, so it is not printed."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where events go and how: by Tor, padded, with how much patience for each answer."""
+    """A relay, and how events are sent to it."""
 
     url: str
     timeout_s: float
@@ -48,7 +48,7 @@ class Destination:
 
 @dataclass(slots=True)
 class RelayConnection:
-    """Send events one after the other and read what the relay says to each."""
+    """A connection to a relay on which events are sent one after the other."""
 
     destination: Destination
     _connection: "ClientConnection"
@@ -65,7 +65,7 @@ class RelayConnection:
             return PublishResult("unanswered", f"no answer within {retry_budget_s:g} s")
 
     async def wait_for_ok(self, event: Event) -> PublishResult | PaymentDemand:
-        """Wait for an OK to an event that was sent, without end: that the relay is there, pings find out.
+        """Wait for the OK to an event that was sent, without end. Pings detect a lost relay.
 
         Raises ConnectionClosed.
         """
@@ -77,7 +77,7 @@ class RelayConnection:
                 self._print_notice(found)
 
     async def reconnect(self) -> None:
-        """Put a new connection in the place of this one, through Tor on a new circuit. Raises BadInput."""
+        """Replace the connection by a new one, through Tor on a new circuit. Raises BadInput."""
         await self._connection.close()
         self._connection = await _open_websocket(self.destination)
 
@@ -107,7 +107,7 @@ def _read_message(raw: bytes, event_id: str) -> PublishResult | PaymentDemand | 
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     match message:
-        # NIP-01: ["OK", <id>, <true|false>, <message>]. Some relays leave the message out.
+        # NIP-01: ["OK", <id>, <true|false>, <message>]. Some relays omit the message.
         case ["OK", str(answered), bool(is_accepted), *rest] if answered == event_id:
             text = rest[0] if rest and isinstance(rest[0], str) else ""
             if not is_accepted and text.startswith(PAYMENT_REQUIRED):

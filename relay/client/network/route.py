@@ -1,4 +1,4 @@
-"""How connections leave this machine: straight, through the environment's proxy, or through Tor. Knows no protocol."""
+"""How connections leave this machine: directly, through the environment's proxy, or through Tor. Knows no protocol."""
 
 import argparse
 import secrets
@@ -15,12 +15,12 @@ from relay.client.terminal.notices import to_printable
 BAD_PROXY = "the proxy in the environment is no URL such as socks5h://127.0.0.1:9050: correct it"
 MISSING_PROXY = "the proxy in the environment does not answer, and nothing was sent: start it, or correct the variable"
 DEFAULT_TOR = "127.0.0.1:9050"
-# The clocks of sockets and threads end somewhere.
+# Timeouts of sockets and threads have an upper bound.
 _MAX_TIMEOUT_S = 86_400
-# python-socks knows only the names on the right; whether the proxy resolves names is a parameter of its own.
+# python-socks knows only the names on the right. Whether the proxy resolves names is another parameter of it.
 _PROXY_SCHEMES = {"socks5h": "socks5", "socks5": "socks5", "socks4a": "socks4", "socks4": "socks4", "http": "http"}
 _RESOLVES_HERE = frozenset({"socks5", "socks4"})
-# The variables, such as HTTPS_PROXY, that name a proxy for a scheme; the first that is set counts.
+# The variables, such as HTTPS_PROXY, for a scheme. The first that is set counts.
 _VARIABLES = {
     "wss": ("wss", "socks", "https"),
     "ws": ("ws", "socks", "https", "http"),
@@ -31,15 +31,15 @@ _VARIABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Tor:
-    """Where Tor's SOCKS port is; None in its place means no Tor."""
+    """The address of Tor's SOCKS port. None in its place means no Tor."""
 
     host: str
     port: int
 
     def make_proxy_url(self) -> str:
-        """Return the proxy for one connection: Tor resolves the name, and gives the connection a circuit of its own.
+        """Return the proxy for one connection. Tor resolves the name, and gives the connection its own circuit.
 
-        Tor never carries streams of two SOCKS users on one circuit (IsolateSOCKSAuth, on by default).
+        Tor never puts the streams of two SOCKS users on one circuit (IsolateSOCKSAuth, on by default).
         """
         user, password = secrets.token_hex(16), secrets.token_hex(16)
         return f"socks5h://{user}:{password}@{self}"
@@ -49,22 +49,22 @@ class Tor:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare --timeout, and --tor and --tor-at: one with an optional value would take the URL behind it for that."""
+    """Declare --timeout, --tor and --tor-at. One --tor with an optional value would swallow a URL behind it."""
     parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for each answer (default 30)"
     )
     parser.add_argument(
         "--tor",
         action="store_true",
-        help=f"connect through Tor at {DEFAULT_TOR}, on a circuit of its own, and never in another way",
+        help=f"connect through Tor at {DEFAULT_TOR}, on its own circuit, and in no other way",
     )
     parser.add_argument(
-        "--tor-at", metavar="HOST:PORT", help="the same with Tor elsewhere (Tor Browser: 127.0.0.1:9150)"
+        "--tor-at", metavar="HOST:PORT", help="the same with Tor at another address (Tor Browser: 127.0.0.1:9150)"
     )
 
 
 def read_tor(arguments: argparse.Namespace) -> Tor | None:
-    """Return where Tor is if the connection is to go through it. Raises BadInput."""
+    """Return the address of Tor if connections go through it. Raises BadInput."""
     text = arguments.tor_at if arguments.tor_at is not None else DEFAULT_TOR if arguments.tor else None
     if text is None:
         return None
@@ -89,7 +89,7 @@ def read_timeout(arguments: argparse.Namespace) -> float:
 def choose_proxy(scheme: str, host: str, port: int, tor: Tor | None) -> str | None:
     """Return the URL of the proxy for one connection (scheme ws, wss, http or https), None for none.
 
-    Raises BadInput for an onion address that would be looked up here: the question would tell a name server (RFC 7686).
+    Raises BadInput for an onion address that would be looked up here, as a name server would see it (RFC 7686).
     """
     proxy = tor.make_proxy_url() if tor else _find_proxy(scheme, host, port)
     is_looked_up_here = proxy is None or proxy.partition("://")[0] in _RESOLVES_HERE
@@ -99,14 +99,14 @@ def choose_proxy(scheme: str, host: str, port: int, tor: Tor | None) -> str | No
 
 
 def is_onion(host: str) -> bool:
-    """Return whether Tor carries a connection to its very end."""
+    """Return whether a host is reached within Tor only."""
     return host.lower().rstrip(".").endswith(".onion")
 
 
 def _find_proxy(scheme: str, host: str, port: int) -> str | None:
     """Return the proxy that the environment names for a connection, or None.
 
-    ALL_PROXY, which Tor's users set, comes first and is never gone around; the others yield to NO_PROXY.
+    ALL_PROXY, which users of Tor set, comes first and is always used. The others yield to NO_PROXY.
     """
     proxies = getproxies()
     if "all" in proxies:
@@ -114,12 +114,12 @@ def _find_proxy(scheme: str, host: str, port: int) -> str | None:
     if proxy_bypass(f"{host}:{port}"):
         return None
     named = next((proxies[name] for name in _VARIABLES[scheme] if name in proxies), None)
-    # As some systems write their setting for SOCKS.
+    # Some systems write their setting for SOCKS with http://.
     return named.replace("http://", "socks5h://", 1) if named and named == proxies.get("socks") else named
 
 
 def open_socket(scheme: str, host: str, port: int, timeout_s: float, tor: Tor | None) -> socket.socket:
-    """Open a TCP connection by the chosen way. Raises OSError and BadInput."""
+    """Open a TCP connection, directly or through the chosen proxy. Raises OSError and BadInput."""
     proxy = choose_proxy(scheme, host, port, tor)
     if proxy is None:
         return socket.create_connection((host, port), timeout_s)
@@ -133,8 +133,8 @@ def open_socket(scheme: str, host: str, port: int, timeout_s: float, tor: Tor | 
     except ImportError:
         raise BadInput(explain_missing_package()) from None
     try:
-        way = Proxy.from_url(f"{_PROXY_SCHEMES[scheme]}://{rest}", rdns=scheme not in _RESOLVES_HERE)
-        return way.connect(host, port, timeout=timeout_s)
+        chosen = Proxy.from_url(f"{_PROXY_SCHEMES[scheme]}://{rest}", rdns=scheme not in _RESOLVES_HERE)
+        return chosen.connect(host, port, timeout=timeout_s)
     except ProxyConnectionError as error:
         if tor:
             raise BadInput(explain_missing_tor(tor)) from None
@@ -146,13 +146,13 @@ def open_socket(scheme: str, host: str, port: int, timeout_s: float, tor: Tor | 
 
 
 def explain_proxy(error: BaseException, tor: Tor | None) -> str:
-    """Say what a SOCKS proxy answered in place of a connection."""
+    """Return what a SOCKS proxy answered in place of a connection."""
     said = to_printable(str(error)) or type(error).__name__
     return f"{'Tor' if tor else 'the proxy'} could not reach it: {said}"
 
 
 def explain_missing_tor(tor: Tor) -> str:
-    """Say what to do where nothing listens at Tor's address."""
+    """Return what to do where nothing listens at Tor's address."""
     return (
         f"no Tor at {tor}, and nothing was sent: start it (`sudo systemctl start tor`, or open Tor Browser and use "
         "--tor-at 127.0.0.1:9150), then try again"
@@ -160,7 +160,7 @@ def explain_missing_tor(tor: Tor) -> str:
 
 
 def explain_missing_package() -> str:
-    """Say how to install what speaks SOCKS."""
-    # This very Python: what `pip` means elsewhere may be another one.
+    """Return how to install the package for SOCKS."""
+    # With this Python: `pip` alone may belong to another one.
     install = f"{shlex.quote(sys.executable)} -m pip install 'python-socks[asyncio]'"
     return f"connecting through a proxy needs a package that is missing: run `{install}`"

@@ -1,4 +1,4 @@
-"""Whether what a relay sends is what a filter asks for, as this program's own relay reads it. Knows no connection."""
+"""Whether an event is one that a filter asks for, by the rules of this program's relay. Knows no connection."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,24 +13,24 @@ from relay.protocol.refusal import Rejected
 from relay.protocol.search import EXTENSION
 from relay.verify.claim import RingProof
 
-# What is sent is for the relay to bound; here it is only read.
+# A relay has its own limits for the filters it gets. Here they are only read.
 _READING = Limits(max_filter_values=1_000_000, max_filter_letters=52, max_search_terms=1_000)
 _KNOWN = re.compile(r"ids|authors|kinds|since|until|search|#[a-zA-Z]")
 
 
 @dataclass(frozen=True, slots=True)
 class AskedFilter:
-    """One filter: as it is sent, and as what comes is held against it."""
+    """One filter: as it is sent, and as events are matched with it."""
 
     sent: Mapping[str, Any]
     filter: Filter
 
 
 def parse_asked_filter(raw: Mapping[str, Any]) -> AskedFilter:
-    """Read a filter. Raises BadInput for one that is wrong; fields and words it does not know are the relay's alone."""
+    """Return a filter, decoded. Fields and words unknown here are left to the relay. Raises BadInput."""
     known = {name: value for name, value in raw.items() if _KNOWN.fullmatch(name)}
     if isinstance(known.get("search"), str):
-        # Other relays find words, too; this one knows `key:value` only.
+        # Other relays search for words, too; a ringrelay knows `key:value` only.
         known["search"] = " ".join(word for word in known["search"].split() if EXTENSION.fullmatch(word))
     try:
         return AskedFilter(raw, parse_filter(known, _READING))

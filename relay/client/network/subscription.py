@@ -1,6 +1,6 @@
-"""What a relay sends to a subscription: read, bounded, and told apart. A relay is untrusted.
+"""Subscriptions (NIP-01): what a relay sends to one, decoded and bounded. A relay is untrusted.
 
-Knows the messages of NIP-01, and nothing of why somebody asks.
+Knows nothing of what the events are for.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from relay.protocol.event import Event
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
-# The largest message taken from a relay: a follow list of 65,535 keys has 5 MB.
+# The largest message that is read: a follow list of 65,535 keys has 5 MB.
 MAX_MESSAGE_BYTES = 8 * 2**20
 
 
 class Signal(Enum):
-    """Name what comes in place of an event."""
+    """An item of a subscription that is no event."""
 
     END_OF_STORED = "EOSE"
     NO_EVENT = "not an event"
@@ -36,9 +36,9 @@ class Signal(Enum):
 async def stream_events(
     connection: "ClientConnection", filters: Sequence[Mapping[str, Any]]
 ) -> AsyncGenerator[Event | Signal]:
-    """Subscribe, and give each event as it comes, unverified; END_OF_STORED once what was stored is through.
+    """Subscribe, and yield each event as it comes, unverified, and END_OF_STORED after the stored ones.
 
-    Never ends by itself. Raises BadInput when the relay closes the subscription or the connection is gone.
+    Never ends by itself. Raises BadInput when the relay closes the subscription or the connection is lost.
     """
     from websockets.exceptions import ConnectionClosed
 
@@ -59,7 +59,7 @@ async def stream_events(
 async def fetch_stored(
     connection: "ClientConnection", filter_: Mapping[str, Any], timeout_s: float, max_events: int
 ) -> list[Event]:
-    """Return what a relay has stored for a filter, at most `max_events`, of which each verifies.
+    """Return the events that a relay has stored for a filter, at most `max_events`. Each has a valid signature.
 
     Raises BadInput, also when the whole answer takes longer than `timeout_s`.
     """
@@ -82,7 +82,7 @@ async def fetch_stored(
 
 
 def _read_message(raw: bytes, subscription: str) -> Event | Signal | None:
-    """Return what a message says to this subscription, None for anything else; a NOTICE is shown. Raises BadInput."""
+    """Return what a message brings this subscription, None for any other; a NOTICE is printed. Raises BadInput."""
     try:
         message = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

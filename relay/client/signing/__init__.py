@@ -1,1 +1,1 @@
-"""From words, a ring and a key to a signed note, and back to what it proves. Calls nobody."""
+"""From a message, a ring and a key to a signed note, and back to what it proves. Opens no connection."""

@@ -1,4 +1,4 @@
-"""What an author can do about a refusal: by its exact words where the relay is ringrelay, else by its prefix (NIP-01)."""
+"""What an author can do about a refusal: found by its words if it is a ringrelay's, else by its prefix (NIP-01)."""
 
 import re
 from dataclasses import dataclass
@@ -8,15 +8,17 @@ from relay.client.signing.envelope import MAX_POW_BITS
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What to do where a refusal has this prefix, and these words in its text."""
+    """The advice for refusals with this prefix and these words in the text."""
 
     prefix: str
     words: str
     advice: str
 
 
-_CHANGED = "it was changed after it was signed: publish it as it was printed (`ringrelay verify` tells), or sign again"
-# The first that fits is given. The words are ringrelay's own: a test holds them against its source.
+_CHANGED = (
+    "it was changed after it was signed: publish it as it was printed (`ringrelay verify` checks it), or sign again"
+)
+# The first match counts. The words are ringrelay's own: a test compares them with its source.
 _CASES = (
     _Case(
         "duplicate", "a newer version", "the note's kind keeps one version, and the relay has a later one: use --now"
@@ -24,17 +26,17 @@ _CASES = (
     _Case(
         "duplicate",
         "this ring signature is already on another note",
-        "the relay has this very note, or had it and its author deleted it: to say it once more, sign the words again",
+        "the relay has this note, or had it until its author deleted it: to post it once more, sign the message again",
     ),
     _Case(
         "duplicate",
         "this ring member has already answered",
-        "relays take one answer a member, and yours is there, or was and you deleted it: nothing is left to do",
+        "relays take one answer from each member, and yours is there, or you deleted it: nothing is left to do",
     ),
     _Case(
         "blocked",
         "only members of the ring that the target names",
-        "answer with the ring of the note itself, which stands in its ring tag, if a key of yours is in it",
+        "answer with the ring of the note itself (its ring tag), if a key of yours is in it",
     ),
     _Case(
         "invalid",
@@ -44,10 +46,10 @@ _CASES = (
     _Case(
         "invalid",
         "text outside the signed message",
-        "beside what was signed only lines such as Message:, Ring:, Members:, Signature: and --- may stand; "
+        "beside what was signed only lines such as Message:, Ring:, Members:, Signature: and --- are allowed; "
         "`ringrelay sign --form text` writes such a text, and without --form the ring signs everything",
     ),
-    _Case("blocked", "its author has deleted", "sign the words again: a new note has a key that deleted nothing"),
+    _Case("blocked", "its author has deleted", "sign the message again: a new note has a key that deleted nothing"),
     _Case("blocked", "only accepts ring-signed notes", "sign it as one of a ring: `ringrelay sign --help`"),
     _Case(
         "blocked",
@@ -74,9 +76,9 @@ _CASES = (
     _Case(
         "invalid",
         "seconds in the past",
-        "the relay takes no note that old: sign again with a later --created-at, or with --now, which gives the true time",
+        "the relay takes no note that old: sign again with a later --created-at, or with --now for the true time",
     ),
-    _Case("blocked", "texts that look like secret keys", "take the words that begin with nsec1 out, then sign again"),
+    _Case("blocked", "texts that look like secret keys", "remove the words that begin with nsec1, then sign again"),
     _Case("invalid", "the id is not the SHA-256", _CHANGED),
     _Case("invalid", "the event's signature is wrong", _CHANGED),
     _Case("invalid", "the ring signature does not verify", _CHANGED),
@@ -90,16 +92,16 @@ _CASES = (
     _Case(
         "blocked",
         "",
-        "the relay does not take such a note, or not from such a ring: read its terms, or try another relay",
+        "the relay does not accept such a note or such a ring: read its terms, or try another relay",
     ),
     _Case("rate-limited", "", "wait a minute, then publish the refused ones again"),
     _Case(
         "invalid",
         "",
-        "the relay's text names the fault: mend it and sign again (`ringrelay verify` knows no relay's policy)",
+        "the relay's text names the fault: correct it and sign again (`ringrelay verify` knows no relay's policy)",
     ),
-    _Case("restricted", "", "the relay asks for something first: its text says what, and nothing of it was checked"),
-    _Case("mute", "", "the relay took the note and shows it to nobody: try another relay"),
+    _Case("restricted", "", "the relay asks for something first: its text says what, and was not checked here"),
+    _Case("mute", "", "the relay keeps the note and shows it to no one: try another relay"),
     _Case("error", "", "the fault is the relay's: publish the same note again later"),
     _Case("auth-required", "", "do not log in: that would tell the relay who posts. Try another relay"),
     _Case("unsupported", "", "the relay does not know what was asked for: try another relay"),
@@ -109,7 +111,7 @@ _BITS = re.compile(r"(?<![0-9A-Za-z-])([0-9]{1,3})(?![0-9])")
 
 
 def find_advice(reason: str) -> str | None:
-    """Return what an author can do about a refusal, such as "pow: ...", None where its prefix says nothing."""
+    """Return what an author can do about a refusal such as "pow: ...", None for an unknown prefix."""
     prefix, _, text = reason.partition(":")
     bits = find_pow_bits(reason)
     if bits is not None and bits > MAX_POW_BITS:
@@ -117,26 +119,26 @@ def find_advice(reason: str) -> str | None:
     if bits is not None:
         return (
             f"sign again with --pow {bits}; `ringrelay publish URL --ring FILE --key-file FILE < note.txt` signs, and "
-            "mines by itself what the relay asks for"
+            "mines what the relay asks for"
         )
     return next((case.advice for case in _CASES if case.prefix == prefix and case.words in text), None)
 
 
 def find_closed_advice(reason: str) -> str:
-    """Return what a reader can do about a subscription that a relay refused, "" where nothing is known."""
+    """Return what a reader can do about a subscription that a relay closed, "" where nothing is known."""
     return {
         "auth-required": "do not log in: that would tell the relay who reads. Try another relay",
         "restricted": "the relay asks for something first: its text says what",
         "blocked": "the relay does not answer this: try another",
         "rate-limited": "wait a minute, then try again",
-        "unsupported": "the relay does not know a part of the filter: leave the options about the ring out, or ask another",
+        "unsupported": "the relay does not know a part of the filter: leave out the options about the ring, or ask another",
         "invalid": "ask for less, or correct the filter as the relay's text says",
         "error": "the fault is the relay's: try again later",
     }.get(reason.partition(":")[0], "")
 
 
 def find_pow_bits(reason: str) -> int | None:
-    """Return how many bits of proof of work a refusal asks for, None where it asks for none or does not say."""
+    """Return how many bits of proof of work a refusal asks for, None where it names no number."""
     prefix, _, text = reason.partition(":")
     found = _BITS.search(text) if prefix == "pow" else None
     return int(found[1]) if found else None

@@ -19,11 +19,11 @@ _LONG_S = 3.0
 
 
 def make_note(draft: Draft, author: PrivateKey) -> Event:
-    """Sign the draft as one of its ring, and its outer event with the throwaway key `author`. Raises BadInput."""
+    """Sign the draft as a member of its ring, and the outer event with the throwaway key `author`. Raises BadInput."""
     try:
         note = _sign_draft(draft, author)
     except ValueError as error:
-        # Its texts are constants, without the key.
+        # The texts of these errors are constants, without the key.
         raise BadInput(f"the note cannot be signed: {error}") from None
     _check_result(note, draft)
     warn_of_refusal(note)
@@ -39,7 +39,7 @@ def _sign_draft(draft: Draft, author: PrivateKey) -> Event:
 
 
 def _check_result(note: Event, draft: Draft) -> None:
-    """Verify the note as a relay will: a signature spoilt by a fault of the machine can give the secret key away."""
+    """Verify the note as a relay will: a signature that a fault of the machine spoilt can reveal the secret key."""
     try:
         found = verify_note(note)
         is_misread = draft.form is not Form.BOUND and found.signed_text != draft.content

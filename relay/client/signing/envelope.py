@@ -1,4 +1,4 @@
-"""A note's outer event: proof of work mined, id and signature by the throwaway key. Knows nothing of what the ring signs."""
+"""A note's outer event: proof of work, id, and the throwaway key's signature. Knows nothing of what the ring signs."""
 
 import hashlib
 
@@ -7,10 +7,10 @@ from coincurve import PrivateKey
 
 from relay.protocol.event import Event, Tag, compute_id
 
-# A try hashes the nonce and all that follows it, which is the content above all. Rather too slow than too fast.
+# A try hashes the nonce and what follows it, which is mostly the content. Estimates are rather too slow than too fast.
 _TRY_S = 0.7e-6
 _BYTE_S = 2.5e-9
-# What a ringrelay asks for where posting is free, unless its operator has changed it.
+# A ringrelay's default where posting is free.
 USUAL_POW_BITS = 16
 # Every bit doubles the work: 32 take a Python process an hour or more.
 MAX_POW_BITS = 32
@@ -19,7 +19,7 @@ MAX_POW_BITS = 32
 def sign_event(
     author: PrivateKey, created_at: int, kind: int, tags: tuple[Tag, ...], content: str, pow_bits: int = 0
 ) -> Event:
-    """Return the event with that many bits of proof of work (NIP-13), signed by `author`."""
+    """Return the event with `pow_bits` bits of proof of work (NIP-13), signed by `author`."""
     pubkey = author.public_key.format()[1:].hex()
     if pow_bits:
         tags += (mine_nonce(pubkey, created_at, kind, tags, content, pow_bits),)
@@ -30,7 +30,7 @@ def sign_event(
 
 
 def sign_event_again(note: Event, author: PrivateKey, pow_bits: int) -> Event:
-    """Return the same note with more proof of work; what its ring signed has no `nonce` tag in it and stays as it is."""
+    """Return the same note with more proof of work. The ring did not sign the `nonce` tag, so its signature stays valid."""
     tags = tuple(tag for tag in note.tags if tag[0] != "nonce")
     return sign_event(author, note.created_at, note.kind, tags, note.content, pow_bits)
 
@@ -42,7 +42,7 @@ def mine_nonce(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], c
     """
     unmined = (0, pubkey, created_at, kind, (*tags, ("nonce", "", str(bits))), content)
     tail = f'","{bits}"]],'.encode() + msgspec.json.encode(content) + b"]"
-    # All before the nonce is hashed once; only the nonce and what follows it are hashed per try.
+    # What precedes the nonce is hashed once; each try hashes the nonce and what follows it.
     state = hashlib.sha256(msgspec.json.encode(unmined).removesuffix(tail))
     limit = (1 << (256 - bits)).to_bytes(32, "big")
     nonce = 0
@@ -55,12 +55,12 @@ def mine_nonce(pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], c
 
 
 def estimate_work_s(content: str, bits: int) -> float:
-    """Return about how many seconds it takes to mine a note with this content for `bits` bits, on average."""
+    """Return the average time, in seconds, to mine `bits` bits for a note with this content."""
     return 2.0**bits * (_TRY_S + _BYTE_S * len(content.encode()))
 
 
 def describe_work(content: str, bits: int) -> str:
-    """Return the same in words."""
+    """Return that time in words."""
     seconds = estimate_work_s(content, bits)
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size:

@@ -1,4 +1,4 @@
-"""Keys as a person holds them: npub and nsec, hex, and the files they stand in. Knows nothing of notes."""
+"""Keys as a person writes them: npub, nsec or hex, and the files with them. Knows nothing of notes."""
 
 import os
 import re
@@ -48,7 +48,7 @@ def parse_public_key(text: str) -> bytes:
 def parse_secret_key(text: str) -> bytes:
     """Return the 32-byte secret written as nsec (NIP-19) or as 64 hex digits.
 
-    Raises BadInput, whose text and cause hold nothing of what was given.
+    Raises BadInput, whose text and cause repeat nothing of what was given.
     """
     key = bytes.fromhex(text) if _HEX_KEY.match(text) else decode_nsec(text)
     if key is None and text.lower().startswith("npub1"):
@@ -61,7 +61,7 @@ def parse_secret_key(text: str) -> bytes:
 
 
 def make_secret_key() -> bytes:
-    """Return 32 random bytes that are a secret key, from the system's own source."""
+    """Return a new secret key (32 bytes) from the system's random source."""
     return (1 + secrets.randbelow(ORDER - 1)).to_bytes(32, "big")
 
 
@@ -71,17 +71,17 @@ def to_public_key(secret: bytes) -> bytes:
 
 
 def holds_secret_key(text: str) -> bool:
-    """Return whether an nsec with a right checksum stands anywhere in the text, in letters of either case or of both."""
+    """Return whether a text holds an nsec with a right checksum anywhere, in letters of any case."""
     return any(map(has_nsec_checksum, NSEC_CANDIDATE.findall(text)))
 
 
 def hide_keys(text: str) -> str:
-    """Replace whatever could be a secret key, an nsec or 64 hex digits, by a remark."""
+    """Return the text with a remark in place of all that could be a secret key: an nsec, or 64 hex digits."""
     return re.sub(r"(?i)nsec1[0-9a-z]+|(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", "(a key, not repeated here)", text)
 
 
 def is_like_nsec(text: str) -> bool:
-    """Return whether a text begins as a secret key does, whole or not."""
+    """Return whether a text begins like a secret key, complete or not."""
     return _URI.sub("", text).lower().startswith("nsec1")
 
 
@@ -100,17 +100,17 @@ def load_secret(path: Path | None, environment: Mapping[str, str]) -> bytes:
         raise BadInput(f"no secret key: give --key-file FILE, or set {SECRET_VARIABLE}")
     try:
         return parse_secret_key(text)
-    except BadInput as fault:
-        raise BadInput(f"{SECRET_VARIABLE}: {fault}") from None
+    except BadInput as error:
+        raise BadInput(f"{SECRET_VARIABLE}: {error}") from None
 
 
 def read_secret_file(path: Path) -> bytes:
-    """Return the one secret key a file holds; blank lines and `#` comments are skipped.
+    """Return the secret key in a file; blank lines and `#` comments are skipped.
 
     Warns on stderr where others on this machine can read the file. Raises BadInput.
     """
     if could_be_key(path.name):
-        # Whoever pastes the key itself here must neither see it repeated nor believe that it stayed secret.
+        # The key itself, pasted here, must not be repeated, and its owner must not believe that it is still secret.
         raise BadInput(
             "--key-file takes the name of a file, not a key. If that was your secret key, it is in your shell's "
             "history now: delete it there, and move to a new key if others use this machine"
@@ -123,24 +123,24 @@ def read_secret_file(path: Path) -> bytes:
         raise BadInput(f"{path}: must hold one secret key (nsec or 64 hex digits) on one line, and holds {len(lines)}")
     try:
         return parse_secret_key(lines[0])
-    except BadInput as fault:
-        raise BadInput(f"{path}: {fault}") from None
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
 
 
 def list_ring_entries(path: Path) -> list[tuple[int, str]]:
-    """Return (line number, what stands there) for each line of a ring file that holds something. Raises BadInput."""
+    """Return the line number and the entry of each non-empty line of a ring file. Raises BadInput."""
     return _list_entries(read_ring_text(path))
 
 
 def read_ring_text(path: Path) -> str:
-    """Return what a ring file holds. Raises BadInput."""
+    """Return the text of a ring file. Raises BadInput."""
     if could_be_key(path.name):
         raise BadInput("--ring takes the name of a file that holds the keys, one a line")
     return _read_file(path, MAX_RING_FILE_BYTES)[0]
 
 
 def list_lines(text: str) -> list[tuple[int, str, str]]:
-    """Return (line number, what stands there, the `#` comment behind it) for each line that holds something."""
+    """Return the line number, the entry and its `#` comment for each non-empty line."""
     parts = ((number, *line.partition("#")) for number, line in enumerate(text.splitlines(), start=1))
     return [(number, entry.strip(), comment.strip()) for number, entry, _, comment in parts if entry.strip()]
 
@@ -150,7 +150,7 @@ def _list_entries(text: str) -> list[tuple[int, str]]:
 
 
 def _read_file(path: Path, max_bytes: int) -> tuple[str, int]:
-    """Return a file's text and mode, the mode being that of the very file that was read."""
+    """Return the text and the mode of a file, both from one open file."""
     try:
         with path.open("rb") as file:
             raw, mode = file.read(max_bytes + 1), os.fstat(file.fileno()).st_mode

@@ -1,18 +1,18 @@
-"""What is weak about a ring, as far as its file tells. Pure: knows no files, no relay, no way to mend anything."""
+"""What is weak about a ring, by what its file says. Pure: knows no files and no relay."""
 
 from collections.abc import Sequence
 
 from relay.client.signing.ring_file import NEVER, Entry
 
-# With fewer, knowing who these people are is already half of knowing who wrote.
+# In a smaller ring, knowing the members is half of knowing the author.
 SMALL_RING = 10
-# Of the others nothing is known: they may be like the signer's.
+# Other keys of the ring may be like the signer's: no relay was asked.
 _ASKED = " of those that a relay was asked about"
-_UNUSED = "a key nobody uses hides nobody"
+_UNUSED = "an unused key hides nobody"
 
 
 def lint_ring(ring: Sequence[Entry], own: bytes | None = None) -> list[str]:
-    """Return a warning for each weakness of a ring. `own` is the signer's key, one of the ring's, where it is known."""
+    """Return a warning for each weakness of a ring. `own` is the signer's key, where it is known."""
     return [*_lint_size(ring), *_lint_unused(ring, own), *_lint_own(ring, own)]
 
 
@@ -33,7 +33,7 @@ def _lint_unused(ring: Sequence[Entry], own: bytes | None) -> list[str]:
 
 
 def _lint_own(ring: Sequence[Entry], own: bytes | None) -> list[str]:
-    """Warn of what sets the signer's key apart from all others that something is known of."""
+    """Warn of what sets the signer's key apart from all other keys of known age."""
     mine = next((entry.seen for entry in ring if entry.key == own), None)
     others = {entry.seen for entry in ring if entry.key != own} - {None}
     if mine is None or not others:

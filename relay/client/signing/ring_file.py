@@ -1,8 +1,8 @@
-"""The ring file: one key a line, with a comment that says whose it is and since when it has been seen. Knows no network.
+"""The ring file: one key a line, with its owner's name and its age as a comment. Knows no network.
 
     npub1...  # ann@example.org, first seen 2023-Q2
 
-`ringrelay ring` writes what a relay knew of a key; `ringrelay sign` reads it again, and needs no relay for its warnings.
+`ringrelay ring` writes what a relay knows of a key. `ringrelay sign` reads it, and needs no relay for its warnings.
 """
 
 import re
@@ -17,15 +17,16 @@ from relay.protocol import nip19
 
 NEVER = "never"
 _SEEN = re.compile(r"(?:(?P<name>.*), )?(?:first seen (?P<quarter>[0-9]{4}-Q[1-4])|never seen)")
-# What people put between several keys, or between a key and a name.
+# What people write between two keys, or between a key and a name.
 _BESIDE = re.compile(r"[\s,;]")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A member: a 32-byte x-only key, whose it is said to be, and the quarter it was first seen in.
+    """A member: a 32-byte x-only key, its owner's name, and its age.
 
-    `seen` is such as "2023-Q2", NEVER, or None where nobody asked. "2023-Q2" < "2023-Q3" as texts.
+    `seen` is the quarter of its first event, such as "2023-Q2", NEVER, or None where no relay was asked. Quarters sort as
+    texts.
     """
 
     key: bytes
@@ -36,7 +37,7 @@ class Entry:
 def read_ring(path: Path) -> tuple[Entry, ...]:
     """Return a ring file's members in its order: one npub or hex key a line, `#` comments, blank lines.
 
-    Raises BadInput, which names the line; a key that stands there twice names both.
+    Raises BadInput, which names the line; for a duplicate it names both lines.
     """
     lines: dict[bytes, int] = {}
     entries: list[Entry] = []
@@ -51,16 +52,16 @@ def read_ring(path: Path) -> tuple[Entry, ...]:
 
 
 def read_ring_stdin() -> str:
-    """Return a ring file that comes through stdin. Raises BadInput."""
+    """Return the text of a ring file on stdin. Raises BadInput."""
     raw = read_stdin(keys.MAX_RING_FILE_BYTES, "Paste keys, one a line", "check that it is a ring file")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadInput("stdin is no text: pipe a ring file into it") from None
+        raise BadInput("stdin is not text: pipe a ring file into it") from None
 
 
 def parse_ring(text: str) -> list[tuple[int, Entry | BadInput]]:
-    """Return (line number, the member there or what is wrong with it) for each line that holds something."""
+    """Return the line number of each non-empty line, with its member or what is wrong with it."""
     return [(number, _parse_entry(key, comment)) for number, key, comment in keys.list_lines(text)]
 
 
@@ -74,10 +75,10 @@ def format_entry(entry: Entry) -> str:
 def _parse_entry(key: str, comment: str) -> Entry | BadInput:
     try:
         parsed = keys.parse_public_key(key)
-    except BadInput as fault:
+    except BadInput as error:
         if _BESIDE.search(key) is None or keys.is_like_nsec(key):
-            return fault
-        return BadInput("more than a key stands here: write one a line, and # before what is said of it")
+            return error
+        return BadInput("more than one key: write one a line, and # before a comment")
     found = _SEEN.fullmatch(comment)
     if found is None:
         return Entry(parsed, comment)

@@ -1,6 +1,6 @@
 """Ring signatures as authors and tests make them. No server signs: it would have to hold keys.
 
-Python integers take time that depends on their value: sign on a machine whose timing no one else can measure.
+The time of Python's integers depends on their values: sign on a machine whose timing no one else can measure.
 """
 
 import secrets
@@ -33,7 +33,7 @@ def sign_sag(
     dialect: Dialect = Dialect.CANONICAL,
     draw: Callable[[], int] = _draw_scalar,
 ) -> RingSignature:
-    """Sign so that nobody can tell which member did, nor whether two signatures have one signer.
+    """Sign so that no one can tell which member did, nor whether two signatures have one signer.
 
     Raises ValueError when the key (32 bytes) is not in the ring, or a member is not on the curve.
     """
@@ -63,7 +63,7 @@ def sign_blsag(
     dialect: Dialect = Dialect.CANONICAL,
     draw: Callable[[], int] = _draw_scalar,
 ) -> RingSignature:
-    """Sign so that two signatures with one flag show whether they have one signer, and still not which member.
+    """Sign so that two signatures with one flag show whether they have one signer, but not which member.
 
     Without a flag all signatures of a key link, across rings. Raises ValueError as sign_sag does, and for a bad flag.
     """
@@ -101,7 +101,7 @@ def compute_key_image(member: Member, secret: bytes, flag: str | None, dialect: 
 
 
 def find_signer(ring: Sequence[Member], secret: bytes) -> tuple[int, int]:
-    """Return the signer's place in the ring and the key of the very point listed there: negated where that is -dG."""
+    """Return the signer's place in the ring and the key of the point listed there: negated where that is -dG."""
     if not is_scalar(secret):
         raise ValueError("the secret key must be 32 bytes that hold a number in 1..n-1")
     public = PrivateKey(secret).public_key.format()
@@ -118,7 +118,7 @@ def _require_two_members(ring: Sequence[Member]) -> None:
 
 
 def _list_places(place: int, size: int) -> Iterator[int]:
-    """Go once around the ring from behind the signer, and end at the signer."""
+    """Return all places once around the ring, from behind the signer to the signer."""
     return ((place + step) % size for step in range(1, size + 1))
 
 
@@ -126,7 +126,7 @@ def _close_ring(nonce: int, challenge: int, key: int) -> int:
     """Return the signer's response: with it s*G + c*P is the nonce's point."""
     response = (nonce - challenge * key) % ORDER
     if response == 0:
-        # As likely as guessing the key. A relay refuses a zero, and it would give the key away.
+        # As likely as guessing the key. A relay refuses a zero, which would reveal the key.
         raise ValueError("an unlucky draw: sign again")
     return response
 

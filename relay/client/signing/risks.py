@@ -37,7 +37,7 @@ def check_words(message: str, kind: int, tags: Sequence[Sequence[str]], scope: s
     """Refuse an empty message, and words that hold a secret key or are no UTF-8. Raises BadInput."""
     if kind == TEXT_NOTE and not message:
         raise BadInput("the message is empty: give --message TEXT, or write it to stdin")
-    # One text of everything that would be published; keys cannot run across the line ends.
+    # One text of all that would be published. No key crosses a line end.
     words = "\n".join([message, scope or "", *(part for tag in tags for part in tag)])
     if keys.holds_secret_key(words) or secret.hex() in words.lower():
         raise BadInput("the note would publish a secret key: take the key out of it")
@@ -48,8 +48,8 @@ def check_words(message: str, kind: int, tags: Sequence[Sequence[str]], scope: s
 
 
 def warn_of_refusal(note: Event) -> None:
-    """Judge the note by ringrelay's own defaults, which another relay or its operator may have changed: only warn."""
-    # Imported here: no other of the author's commands needs a relay's policy, nor waits for pydantic.
+    """Warn of a note that a ringrelay's defaults refuse. Other relays and operators may accept it."""
+    # Imported here: no other command of the author needs a relay's policy, or waits for pydantic.
     from relay.limits import AcceptPolicy, Limits, RingPolicy
     from relay.policy import rules
     from relay.verify import proof
@@ -71,7 +71,7 @@ def warn_of_refusal(note: Event) -> None:
 
 
 def _warn_of_uncounted(note: Event, claim: Claim | None) -> None:
-    """Warn of a reaction that is stored and never counted; a poll response like that is refused."""
+    """Warn of a reaction that relays store but never count. They refuse such a poll response."""
     if note.kind != REACTION or find_answer(note, claim) is not None:
         return
     target = find_tag(note, "e") or "ID"

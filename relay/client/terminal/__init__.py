@@ -1,1 +1,1 @@
-"""What an author reads and types: notices, columns, QR codes, advice."""
+"""What an author reads and types: notices, columns, QR codes, stdin."""

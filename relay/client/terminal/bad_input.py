@@ -2,4 +2,4 @@
 
 
 class BadInput(ValueError):
-    """Input that a person at the terminal must change. The text holds no key, nor what was typed in place of one."""
+    """Input that a person must change. The text repeats no key, nor what was typed in place of one."""

@@ -13,7 +13,7 @@ from relay.verify.claim import RingProof
 
 _WIDTHS = (16, 5, 10, 6, 5, 9)
 _HEADER = ("time (UTC)", "kind", "form", "scheme", "ring", "ring id", "words")
-# The last second that Python's calendar knows; an event may claim a later one.
+# The last second of Python's calendar. An event may claim a later one.
 _LAST_SECOND = 253_402_300_799
 
 
@@ -29,18 +29,18 @@ def format_header() -> str:
 
 
 def format_columns(event: Event, proof: RingProof | None) -> str:
-    """Return time, kind, form, scheme, ring size, the ring id's first digits, and the first line of the words."""
+    """Return a line: time, kind, form, scheme, ring size, the start of the ring id, and the first line of the words."""
     time = datetime.fromtimestamp(min(event.created_at, _LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
     if proof is None:
         return _format_row((time, str(event.kind), "plain", "-", "-", "-", _get_first_line(event.content)))
-    # What the ring signed: in some forms the content holds keys and a signature, too.
+    # Only what the ring signed: in some forms the content also holds keys and a signature.
     words = event.content if proof.binding == "event" else proof.signed_text
     ring = (str(len(proof.ring)), proof.ring_id[:8])
     return _format_row((time, str(event.kind), proof.form, proof.scheme, *ring, _get_first_line(words)))
 
 
 def describe_proof(proof: RingProof) -> dict[str, Any]:
-    """Return what was proved, as the members of a JSON object."""
+    """Return what is proved, as the members of a JSON object."""
     return {
         "form": proof.form,
         "scheme": proof.scheme,
@@ -50,7 +50,7 @@ def describe_proof(proof: RingProof) -> dict[str, Any]:
         "ring_id": proof.ring_id,
         "key_image": proof.key_image,
         "scope": proof.scope,
-        # Where the ring signs words only, these are the words: the rest of the event is whoever posted it.
+        # In message-only forms this is the message. The rest of the event is its poster's, not the ring's.
         "signed_text": proof.signed_text,
     }
 

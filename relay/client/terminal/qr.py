@@ -1,22 +1,22 @@
-"""A text as a QR code on a terminal. Knows not what it says."""
+"""A text as a QR code on a terminal. Does not know what it means."""
 
 import os
 import sys
 
 from relay.client.terminal.notices import print_notice
 
-# White around the code, in modules: without it no camera finds it (ISO/IEC 18004 asks for 4).
+# The white border in modules: without it no camera finds the code (ISO/IEC 18004 asks for 4).
 _QUIET_MODULES = 4
-# Where the terminal does not say how wide it is.
+# For a terminal that does not report its width.
 _USUAL_COLUMNS = 80
 _HALF_BLOCKS = "▀▄█"
 
 
 def print_qr(text: str) -> None:
-    """Draw a text on stderr, where that is a terminal with the letters and the room for it."""
+    """Print a text as a QR code on stderr, if that is a terminal with these characters and enough room."""
     if sys.stderr is None or not sys.stderr.isatty() or not _has_half_blocks(sys.stderr.encoding):
         return
-    # Imported here: the commands that draw nothing start without it.
+    # Imported here: commands without a QR code start faster.
     import segno
 
     code = segno.make_qr(text, error="l")

@@ -1,4 +1,4 @@
-"""All of stdin, up to a bound. Knows not what it is for."""
+"""All of stdin, up to a bound. Does not know what it is for."""
 
 import sys
 
@@ -6,7 +6,7 @@ from relay.client.terminal.bad_input import BadInput
 
 
 def read_stdin(max_bytes: int, request: str, advice: str) -> bytes:
-    """Return what stdin holds; a person at a terminal is told the request first. Raises BadInput, with advice, for more."""
+    """Return all of stdin, after a request to the person if it is a terminal. Raises BadInput, with advice, for more."""
     if sys.stdin.isatty():
         print(f"{request}; end with Ctrl-D on a line of its own.", file=sys.stderr)
     raw = sys.stdin.buffer.read(max_bytes + 1)
