@@ -82,8 +82,8 @@ async def test_events_are_paid_for_one_after_the_other() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (encode_offer(Offer(210, PAY_URL, make_bolt11("5000n"))), "210 sat and its invoice is over 500 sat"),
-        (encode_offer(Offer(210, PAY_URL, make_bolt11("2100010p"))), "210 sat and its invoice is over 210.001 sat"),
+        (encode_offer(Offer(210, PAY_URL, make_bolt11("5000n"))), "210 sat and its invoice is for 500 sat"),
+        (encode_offer(Offer(210, PAY_URL, make_bolt11("2100010p"))), "210 sat and its invoice is for 210.001 sat"),
         (encode_offer(Offer(210, PAY_URL, make_bolt11(""))), "names no amount"),
         (encode_offer(Offer(210, PAY_URL, make_bolt11("2100n", "ltc"))), "broken"),
         (encode_offer(Offer(210, PAY_URL, BOLT11[:-1] + ("q" if BOLT11[-1] != "q" else "p"))), "broken"),

@@ -110,8 +110,8 @@ def _publish_events(destination: Destination, terms: pay.PaymentTerms) -> int:
     if len(events) > 1:
         print_warning("the relay sees that these events come from one place; to keep notes apart, publish one a run")
     warn_of_size(events)
-    answers = asyncio.run(send_events(destination, events, terms, Reporter(terms.is_invoice_only).report_result))
-    return max(find_exit_status(answers), 0 if is_clean else 1)
+    results = asyncio.run(send_events(destination, events, terms, Reporter(terms.is_invoice_only).report_result))
+    return max(find_exit_status(results), 0 if is_clean else 1)
 
 
 def _read_events() -> tuple[list[Event], bool]:

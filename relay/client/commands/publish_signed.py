@@ -38,19 +38,19 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination, te
     _refuse_signed_event(draft)
     note = make_note(draft, author)
     warn_of_size([note])
-    answer = _send_note(destination, note, terms)
-    retry_budget_s = MAX_UNASKED_S
+    result = _send_note(destination, note, terms)
+    work_budget_s = MAX_UNASKED_S
     for _ in range(MAX_ROUNDS):
-        bits = _find_asked_bits(answer, note)
-        if bits is None or estimate_work_s(note.content, bits) > retry_budget_s:
+        bits = _find_asked_bits(result, note)
+        if bits is None or estimate_work_s(note.content, bits) > work_budget_s:
             break
-        retry_budget_s -= estimate_work_s(note.content, bits)
+        work_budget_s -= estimate_work_s(note.content, bits)
         print_notice(f"the relay asks for {bits} bits of proof of work: mining, {describe_work(note.content, bits)}")
         note = sign_event_again(note, author, bits)
         # A new connection, and through Tor a new circuit: none is left open while this machine mines.
-        answer = _send_note(destination, note, terms)
-    _report_result(note, answer, Reporter(terms.is_invoice_only))
-    return find_exit_status([answer])
+        result = _send_note(destination, note, terms)
+    _report_result(note, result, Reporter(terms.is_invoice_only))
+    return find_exit_status([result])
 
 
 def _refuse_signed_event(draft: Draft) -> None:
@@ -65,13 +65,13 @@ def _refuse_signed_event(draft: Draft) -> None:
 
 
 def _send_note(destination: Destination, note: Event, terms: PaymentTerms) -> PublishResult:
-    (answer,) = asyncio.run(send_events(destination, [note], terms, lambda _, __: None))
-    return answer
+    (result,) = asyncio.run(send_events(destination, [note], terms, lambda _, __: None))
+    return result
 
 
-def _find_asked_bits(answer: PublishResult, note: Event) -> int | None:
+def _find_asked_bits(result: PublishResult, note: Event) -> int | None:
     """Return how many bits of work the relay asks for, None where the note has them or mining does not help."""
-    bits = find_pow_bits(answer.text) if answer.outcome == "refused" else None
+    bits = find_pow_bits(result.text) if result.outcome == "refused" else None
     return bits if bits is not None and bits > _count_committed_bits(note) else None
 
 
@@ -81,17 +81,17 @@ def _count_committed_bits(note: Event) -> int:
     return min(*targets, count_leading_zero_bits(note.id)) if targets else 0
 
 
-def _report_result(note: Event, answer: PublishResult, reporter: Reporter) -> None:
-    asked = _find_asked_bits(answer, note)
+def _report_result(note: Event, result: PublishResult, reporter: Reporter) -> None:
+    asked = _find_asked_bits(result, note)
     if asked is not None and asked <= MAX_POW_BITS:
-        reporter.print_line(note, answer)
+        reporter.print_line(note, result)
         print_notice(
             "pow: this much work is not done without asking: "
             f"add --pow {asked}, {describe_work(note.content, asked)}, or try another relay"
         )
         return
-    reporter.report_result(note, answer)
-    if answer.outcome == "unanswered":
+    reporter.report_result(note, result)
+    if result.outcome == "unanswered":
         print_notice(
             f"the relay may have kept it: ask with `ringrelay subscribe URL --stored --id {note.id}` before you sign again"
         )

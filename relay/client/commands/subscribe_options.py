@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_filter_arguments(parser: argparse.ArgumentParser) -> None:
     plain = parser.add_argument_group(
-        "which notes", "a note must match all options; of two values of --kind, --author, --id or --tag, one"
+        "which notes", "a note must match all of them; two values of --kind, --author, --id or --tag are alternatives"
     ).add_argument
     plain("--kind", type=int, action="append", metavar="N", help="the event's kind")
     plain(

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from relay.client.network.connect import TOO_BIG, explain_close, is_closed_here
 from relay.client.network.pay import PaymentTerms, settle_payment
-from relay.client.network.relay_connection import Destination, Outcome, PaymentDemand, PublishResult, open_connection
+from relay.client.network.relay_connection import (
+    Destination,
+    Outcome,
+    PaymentDemand,
+    PublishResult,
+    RelayConnection,
+    open_connection,
+)
 from relay.client.signing.advice import find_advice
 from relay.client.signing.padding import PADDED_SIZES, encode_padded
 from relay.client.terminal.notices import print_notice, print_warning
@@ -27,28 +34,28 @@ class Reporter:
     is_invoice_only: bool = False
     explained: set[str] = field(default_factory=set)
 
-    def report_result(self, event: Event, answer: PublishResult) -> None:
+    def report_result(self, event: Event, result: PublishResult) -> None:
         """Print the result of one event, and what its author can do."""
-        self.print_line(event, answer)
-        advice = find_advice(answer.text) if answer.outcome == "refused" else None
+        self.print_line(event, result)
+        advice = find_advice(result.text) if result.outcome == "refused" else None
         if advice is not None and advice not in self.explained:
             self.explained.add(advice)
-            print_notice(f"{answer.text.partition(':')[0]}: {advice}")
+            print_notice(f"{result.text.partition(':')[0]}: {advice}")
 
-    def print_line(self, event: Event, answer: PublishResult) -> None:
+    def print_line(self, event: Event, result: PublishResult) -> None:
         """Print the id, the outcome and the relay's text; or the invoice alone."""
-        line = f"{event.id} {answer.outcome} {answer.text}".rstrip()
+        line = f"{event.id} {result.outcome} {result.text}".rstrip()
         if not self.is_invoice_only:
             print(line, flush=True)
-        elif answer.outcome == "priced":
-            print(answer.text, flush=True)
+        elif result.outcome == "priced":
+            print(result.text, flush=True)
         else:
-            print_notice(f"{line} (without payment)" if answer.outcome == "accepted" else line)
+            print_notice(f"{line} (without payment)" if result.outcome == "accepted" else line)
 
 
-def find_exit_status(answers: Iterable[PublishResult]) -> int:
+def find_exit_status(results: Iterable[PublishResult]) -> int:
     """Return the exit status for all events."""
-    return max(_STATUS[answer.outcome] for answer in answers)
+    return max(_STATUS[result.outcome] for result in results)
 
 
 def warn_of_size(events: Sequence[Event]) -> None:
@@ -70,28 +77,30 @@ async def send_events(
     from websockets.exceptions import ConnectionClosed
 
     connection = await open_connection(destination)
-    answers: list[PublishResult] = []
+    results: list[PublishResult] = []
     closed: str | None = None
     try:
         for event in events:
             if closed is None:
                 try:
-                    heard = await connection.send_event(event)
-                    answer = (
-                        await settle_payment(connection, event, heard, terms)
-                        if isinstance(heard, PaymentDemand)
-                        else heard
-                    )
+                    result = await _send_event(connection, event, terms)
                 except ConnectionClosed as error:
                     closed = explain_close(error)
                     _print_size_advice(error, event, destination.is_padded)
             if closed is not None:
-                answer = PublishResult("unanswered", closed)
-            report(event, answer)
-            answers.append(answer)
+                result = PublishResult("unanswered", closed)
+            report(event, result)
+            results.append(result)
     finally:
         await connection.close()
-    return answers
+    return results
+
+
+async def _send_event(connection: RelayConnection, event: Event, terms: PaymentTerms) -> PublishResult:
+    answer = await connection.send_event(event)
+    if isinstance(answer, PaymentDemand):
+        return await settle_payment(connection, event, answer, terms)
+    return answer
 
 
 def _print_size_advice(error: "ConnectionClosed", event: Event, is_padded: bool) -> None:

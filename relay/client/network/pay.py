@@ -101,7 +101,7 @@ def read_payable_offer(text: str, max_sat: int | None) -> Offer:
         raise NotPayable("the relay's invoice is broken or names no amount: pay nothing, try another relay")
     if msat != offer.amount_sat * 1_000:
         raise NotPayable(
-            f"the relay asks for {offer.amount_sat} sat and its invoice is over {msat / 1_000:.15g} sat: "
+            f"the relay asks for {offer.amount_sat} sat and its invoice is for {msat / 1_000:.15g} sat: "
             "pay nothing, try another relay"
         )
     if max_sat is not None and offer.amount_sat > max_sat:
@@ -132,22 +132,22 @@ async def _wait_for_payment(connection: RelayConnection, event: Event, offer: Of
     pause_s = _FIRST_PAUSE_S
     is_lost = False
     while True:
-        heard: PublishResult | PaymentDemand | None = None
+        answer: PublishResult | PaymentDemand | None = None
         try:
             if is_lost:
                 await connection.reconnect()
                 # NIP-01: the same event is the same note. The answer is that it is published, or the same invoice.
-                heard = await connection.send_event(event)
+                answer = await connection.send_event(event)
             else:
-                heard = await connection.wait_for_ok(event)
+                answer = await connection.wait_for_ok(event)
         except (ConnectionClosed, BadInput):
             pass  # The relay or the proxy is away. The invoice that was shown can still be paid.
-        if isinstance(heard, PaymentDemand) and _find_invoice(heard) == offer.bolt11:
+        if isinstance(answer, PaymentDemand) and _find_invoice(answer) == offer.bolt11:
             is_lost = False
             continue
-        if isinstance(heard, PublishResult) and heard.outcome == "accepted":
-            return heard
-        if (final := _find_refusal(heard)) is not None:
+        if isinstance(answer, PublishResult) and answer.outcome == "accepted":
+            return answer
+        if (final := _find_refusal(answer)) is not None:
             print_notice(f"{final}. If you have paid, pay nothing else: the page above shows the state")
             return PublishResult("unpaid", offer.pay_url)
         if not is_lost:
@@ -162,10 +162,10 @@ def _find_invoice(demand: PaymentDemand) -> str | None:
     return None if offer is None else offer.bolt11
 
 
-def _find_refusal(heard: PublishResult | PaymentDemand | None) -> str | None:
+def _find_refusal(answer: PublishResult | PaymentDemand | None) -> str | None:
     """Return why a relay will not publish the note, None where it may do so later."""
-    if isinstance(heard, PaymentDemand):
+    if isinstance(answer, PaymentDemand):
         return "the relay asks with another invoice now, which is not shown"
-    if heard is None or heard.outcome != "refused" or heard.text.partition(":")[0] in _PASSING:
+    if answer is None or answer.outcome != "refused" or answer.text.partition(":")[0] in _PASSING:
         return None
-    return f"the relay no longer accepts the note ({heard.text})"
+    return f"the relay no longer accepts the note ({answer.text})"

@@ -56,13 +56,13 @@ class RelayConnection:
 
     async def send_event(self, event: Event) -> PublishResult | PaymentDemand:
         """Send one event and wait for its OK. Raises ConnectionClosed."""
-        retry_budget_s = self.destination.timeout_s
+        timeout_s = self.destination.timeout_s
         try:
-            async with asyncio.timeout(retry_budget_s):
+            async with asyncio.timeout(timeout_s):
                 await self._connection.send(encode_padded(event, self.destination.is_padded))
                 return await self.wait_for_ok(event)
         except TimeoutError:
-            return PublishResult("unanswered", f"no answer within {retry_budget_s:g} s")
+            return PublishResult("unanswered", f"no answer within {timeout_s:g} s")
 
     async def wait_for_ok(self, event: Event) -> PublishResult | PaymentDemand:
         """Wait for the OK to an event that was sent, without end. Pings detect a lost relay.
