@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 _NO_TESTS = 5
-_OUTCOMES = {0: "passed", 1: "FAILED", _NO_TESTS: "no such tests"}
+_OUTCOMES = {0: "passed", 1: "FAILED", 2: "INTERRUPTED", _NO_TESTS: "no such tests"}
 
 
 def run_round(name: str, marked: str, options: list[str]) -> int:
