@@ -1,1 +1,1 @@
-"""The life of one client message, one file a verb. Handlers do not know each other."""
+"""What each verb of a client does, one file a verb. Handlers do not know each other."""

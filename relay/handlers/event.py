@@ -11,7 +11,7 @@ from relay.storage.row import SaveResult
 
 
 async def handle_event(message: Publish, client: Client, services: Services) -> None:
-    """Answer in a task. A client that has as many events in flight as it may waits here, and is not read from."""
+    """Answer in a task. A client with too many events in flight waits here, and is not read from."""
     event = message.event
     refuse = partial(refuse_event, event.id, client=client, services=services)
     try:
@@ -29,15 +29,15 @@ def refuse_event(event_id: str, text: str, client: Client, services: Services) -
 
 
 def leave_events(client: Client, services: Services) -> None:
-    """Forget what a client that is gone has waited for."""
+    """Remove the listeners of a client that is gone."""
     if services.payment_listeners is not None:
-        services.payment_listeners.leave_all(client)
+        services.payment_listeners.remove_owner(client)
 
 
 async def _answer_event(event: Event, client: Client, services: Services) -> None:
     if services.payment_listeners is not None:
-        # Sent again: what it is answered now is the answer.
-        services.payment_listeners.leave(bytes.fromhex(event.id), client)
+        # The event is sent again: the answer to this one counts.
+        services.payment_listeners.remove_listener(bytes.fromhex(event.id), client)
     try:
         answer = await services.intake.save_event(event, client.find_tier(), client.session, client.now_s)
         if isinstance(answer, PaymentRequired) and await _is_paid_meanwhile(event.id, answer, client, services):
@@ -55,11 +55,11 @@ async def _is_paid_meanwhile(event_id: str, required: PaymentRequired, client: C
     if services.payment_listeners is None or client.is_closing:
         return False
 
-    def tell(result: SaveResult) -> None:
+    def send(result: SaveResult) -> None:
         client.session.orders.end_order(required.note_id)
         _send_result(event_id, result, client, services)
 
-    return await services.payment_listeners.listen(required, client, tell)
+    return await services.payment_listeners.add_listener(required, client, send)
 
 
 def _send_result(event_id: str, result: SaveResult, client: Client, services: Services) -> None:

@@ -1,4 +1,4 @@
-"""Where a note on a priced path is offered for its price: kept unpaid, and an invoice made for it. Knows no socket.
+"""The sale of notes on priced paths: a note is kept unpaid, and an invoice is made for it. Knows no socket.
 
 A note comes here twice: as it arrives, when what is known of its id decides, and once it is verified. What is asked for is
 in the database before the node is asked, so that a crash loses neither a note nor a payment.
@@ -26,7 +26,7 @@ from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import SaveResult
 
-# The same for every note: it stands in the payer's wallet, and in the node's books.
+# The same for every note: the payer's wallet and the node's books contain it.
 MEMO = "note"
 _BURST_S = 4.0
 _UNAVAILABLE = "invoices are unavailable, try again later"
@@ -54,7 +54,7 @@ class Checkout:
 
     @property
     def pow_bits(self) -> int:
-        """Return the bits of proof of work that an invoice takes now: they rise with how many are open."""
+        """Return the bits of proof of work that an invoice needs now: more, the more invoices are open."""
         invoices = self._invoices
         open_invoices = self._ledger.unpaid_totals.open_invoices
         return invoices.pow_bits + invoices.pow_bits_when_full * open_invoices // invoices.max_open
@@ -62,10 +62,10 @@ class Checkout:
     async def offer(self, event: Event, tier: Tier, orders: OpenOrders, verify: Verify) -> SaveResult | PaymentRequired:
         """Publish an event with what was paid for it earlier, or offer it for its tier's price. Raises Rejected.
 
-        `verify` is called after all that is cheaper; an invoice is made only for what was verified.
+        `verify` is called after all cheaper checks; an invoice is made only for a verified note.
         """
         if count_leading_zero_bits(event.id) < self._invoices.pow_bits:
-            # What was ordered before had this much at least, so this is new, and costs not even a look-up.
+            # An event that was ordered before had this much at least. This one is new, and costs not even a look-up.
             rules.check_proof_of_work(event, self.pow_bits)
         status = await self._ledger.find_status(bytes.fromhex(event.id))
         if status.is_here_at(tier.price_msat):
@@ -78,7 +78,7 @@ class Checkout:
             return required
         rules.check_lasts(event, self._terms.find_published_by(self._sources.now()))
         rules.check_proof_of_work(event, self.pow_bits)
-        # All that bounds orders comes before any curve operation, which would be for nothing.
+        # Every bound of orders is checked before any curve operation, which could be in vain.
         with orders.hold_order(self._sources.now(), self._invoices):
             self._check_rate()
             answer = await self._order_invoice(await verify(), tier)
@@ -87,9 +87,9 @@ class Checkout:
         return answer
 
     def _check_rate(self) -> None:
-        """Refuse an order that would come too fast, before its note is verified: a flood of them costs others nothing then.
+        """Refuse an order that comes too fast before its note is verified, so that a flood of orders costs others nothing.
 
-        It counts once its note is verified, else invalid ones would keep the valid ones out. Raises Rejected.
+        An order counts once its note is verified: else invalid ones would keep valid ones out. Raises Rejected.
         """
         if not self._rate.has_tokens(self._sources.monotonic()):
             raise Rejected(
@@ -98,9 +98,9 @@ class Checkout:
             )
 
     def _find_offer(self, status: NoteStatus, encoded: bytes, tier: Tier) -> PaymentRequired | None:
-        """Return what this very event was offered for on this path, where that can still be paid.
+        """Return the offer that was made for this very event on this path, where it can still be paid.
 
-        All of it is compared, as the id alone will be public: what the pay page is shown for is the whole event.
+        The whole event is compared: its id will be public, and is no proof of having it.
         """
         invoice = status.invoices.get(tier.path)
         if invoice is None or status.encoded is None or not compare_digest(encoded, status.encoded):
@@ -110,7 +110,7 @@ class Checkout:
         return self._make_offer(status.note_id, invoice.price_msat, invoice.token, invoice.bolt11, invoice.expires_at)
 
     async def _order_invoice(self, note: Note, tier: Tier) -> PaymentRequired | SaveResult:
-        """Keep a verified note unpaid and have an invoice made; or return why that is not needed, or would buy nothing.
+        """Have an invoice made for a verified note, or return what becomes of the note without one.
 
         Raises Rejected where too many notes are unpaid or ordered, or without a node or a database.
         """
@@ -122,7 +122,7 @@ class Checkout:
             return self._decide_order(order, len(note.encoded), facts)
 
         try:
-            # First without what all share, the rate and the lock: who asks in vain keeps nobody from asking.
+            # First without the rate and the lock, which all share: an order that is refused holds up nobody.
             if (result := decide(await self._ledger.find_facts(note))) is not None:
                 return result
             self._check_rate()
@@ -144,13 +144,13 @@ class Checkout:
         )
 
     def _decide_order(self, order: Order, size: int, facts: OrderFacts) -> SaveResult | None:
-        """Return what would become of a note once it is paid for, where that is nothing new: nobody pays for that.
+        """Return what would become of a paid note where that is nothing new: nobody should pay for that.
 
-        Raises Rejected where it is charged already, or too much is asked for.
+        Raises Rejected where it is ordered already, or too much is.
         """
         if facts.status.is_here_at(order.price_msat):
             return SaveResult.DUPLICATE
-        self._check_not_charged(facts.status, order)
+        self._check_not_ordered(facts.status, order)
         if facts.refusal is not None:
             return facts.refusal
         self._check_room(size, facts.unpaid_totals)
@@ -163,8 +163,8 @@ class Checkout:
             )
         return None
 
-    def _check_not_charged(self, status: NoteStatus, order: Order) -> None:
-        """Refuse what another connection asked for at the same moment. Raises Rejected."""
+    def _check_not_ordered(self, status: NoteStatus, order: Order) -> None:
+        """Refuse what another connection orders at the same moment. Raises Rejected."""
         invoice = status.invoices.get(order.tier)
         if invoice is not None and invoice.expires_at > self._sources.now():
             raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
@@ -182,7 +182,9 @@ class Checkout:
     async def _create_invoice(self, order: Order) -> PaymentRequired:
         """Ask the node for the invoice, and record it. Raises Rejected(error), with nothing left behind."""
         try:
-            invoice = await self._backend.create(order.reference, order.price_msat, MEMO, self._invoices.expiry_s)
+            invoice = await self._backend.create_invoice(
+                order.reference, order.price_msat, MEMO, self._invoices.expiry_s
+            )
         except BackendError:
             await self._ledger.drop_order(order)
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None

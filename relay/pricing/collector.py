@@ -1,7 +1,7 @@
-"""Learn what was paid, and end what was not: follows the node's stream, looks invoices up, cancels, forgets. Knows no client.
+"""The watch over invoices: which are paid, and which are over. Knows no client.
 
-The stream is a hint and can break or be missing; a look-up by payment hash is the truth. Every process of a database does
-all of this, and the first one to settle a payment settles it.
+The node's stream gives hints, and can break or be missing; a look-up by payment hash is the truth. Every process of a
+database watches, and the first one to find a payment settles it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from relay.storage.row import SaveResult
 
 _PASS_S = 1.0
 _LOOKUPS_AT_ONCE = 4
-# A payer who has paid looks at the page for some seconds; one who has not decided yet takes minutes.
+# A payer who has paid watches the page for some seconds; one who has not decided yet takes minutes.
 _FIRST_LOOKUP_S = 1.0
 _LONGEST_LOOKUP_S = 15.0
 _SLOWER = 1.25
@@ -32,7 +32,7 @@ _LONGEST_RETRY_S = 30.0
 
 
 class Observer(Protocol):
-    """What is counted of payments; no name and no note."""
+    """What counts payments. It learns no note and no payer."""
 
     def report_settled(self, tier: str, msat: int) -> None:
         """Count one payment."""
@@ -52,7 +52,7 @@ class _Schedule:
 
 
 class Collector:
-    """The watch over the invoices of one relay process. Start it with `keep_collecting`, in a task that the caller owns."""
+    """The collector of one relay process. Start it with `keep_collecting`, in a task that the caller owns."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Collector:
         self._slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
 
     async def keep_collecting(self, report: Callable[[BaseException], None]) -> None:
-        """Collect until cancelled. Survives that the node or the database is away; the latter is reported."""
+        """Collect until cancelled, also while the node or the database is away; the latter is reported."""
         async with asyncio.TaskGroup() as group:
             group.create_task(_keep_repeating(self.follow_stream, _FIRST_RETRY_S, report))
             group.create_task(_keep_repeating(self.look_up_due, _PASS_S, report))
@@ -83,7 +83,7 @@ class Collector:
     async def follow_stream(self) -> None:
         """Follow the hints of the node's stream until it breaks. Raises BackendError and DATABASE_FAILURES."""
         cursor = await self._ledger.read_cursor(self._backend.name)
-        async with aclosing(self._backend.settlements(cursor)) as stream:
+        async with aclosing(self._backend.stream_settlements(cursor)) as stream:
             async for hint in stream:
                 await self._follow_hint(hint.payment_hash)
                 # After the settlement, which is done once however often the stream repeats it.
@@ -93,7 +93,7 @@ class Collector:
         """Look up what is said to be paid."""
         reference = await self._ledger.find_reference(payment_hash)
         if reference is not None:
-            payment = await self._backend.lookup(reference, payment_hash)
+            payment = await self._backend.look_up_payment(reference, payment_hash)
             if payment.state is PaymentState.PAID:
                 await self._settle_payment(reference, payment.received_msat)
 
@@ -106,7 +106,7 @@ class Collector:
             for reference in watched
         }
         now_s = self._sources.monotonic()
-        # Those that are asked for first: what was closed can wait, however many there are.
+        # Open ones first: closed ones can wait, however many there are.
         due = sorted(
             (not watched[reference].is_open, schedule.next_s, reference)
             for reference, schedule in self._schedules.items()
@@ -123,7 +123,7 @@ class Collector:
         schedule.every_s = min(schedule.every_s * _SLOWER, _LONGEST_LOOKUP_S) if invoice.is_open else _CLOSED_LOOKUP_S
         schedule.next_s = self._sources.monotonic() + schedule.every_s
         async with self._slots:
-            payment = await self._backend.lookup(invoice.reference, invoice.payment_hash)
+            payment = await self._backend.look_up_payment(invoice.reference, invoice.payment_hash)
             if payment.state is PaymentState.PAID:
                 await self._settle_payment(invoice.reference, payment.received_msat)
             elif invoice.is_open:
@@ -136,16 +136,16 @@ class Collector:
                 await self._ledger.drop_invoice(invoice.reference)
 
     def _is_over(self, invoice: Watched, payment: Payment) -> bool:
-        """Return whether the time to pay is over: at once where the node says so, else after the grace."""
+        """Return whether the time to pay is over: at once where the node says so, else after the grace period."""
         grace_s = 0 if payment.state is PaymentState.GONE else self._grace_s
         return invoice.expires_at + grace_s < self._sources.now()
 
     async def _end_invoice(self, invoice: Watched) -> None:
         """Ask for an invoice no longer. Where the node cannot cancel, it is watched until it is forgotten."""
-        if await self._backend.cancel(invoice.reference, invoice.payment_hash):
+        if await self._backend.cancel_invoice(invoice.reference, invoice.payment_hash):
             await self._ledger.drop_invoice(invoice.reference)
             return
-        payment = await self._backend.lookup(invoice.reference, invoice.payment_hash)
+        payment = await self._backend.look_up_payment(invoice.reference, invoice.payment_hash)
         if payment.state is PaymentState.PAID:
             # Settled wins over expired, always.
             await self._settle_payment(invoice.reference, payment.received_msat)
@@ -166,8 +166,8 @@ class Collector:
             self._paid_s[settled.note_id] = began_s
             if result is not SaveResult.HELD:
                 self.mark_published(settled.note_id)
-        # Also that it was refused after all: nobody need wait on.
-        self._listeners.tell(settled.note_id, settled.price_msat, result)
+        # Also where it was refused after all: the wait is over.
+        self._listeners.notify_listeners(settled.note_id, settled.price_msat, result)
 
     def mark_published(self, note_id: bytes) -> None:
         """Count that a note is published, paid for here or elsewhere."""

@@ -1,4 +1,4 @@
-"""What an operator is told of the Lightning node: each request is counted, each new failure logged once. Knows no invoice."""
+"""What an operator hears of the Lightning node: each request is counted, each new failure logged once. Knows no invoice."""
 
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class NodeReport:
-    """The requests to the node in metrics and log: when it becomes unavailable, and when it has recovered."""
+    """The requests to the node in metrics and log."""
 
     def __init__(self, metrics: PaymentMetrics, log: Log) -> None:
         self._metrics = metrics
@@ -20,7 +20,7 @@ class NodeReport:
         self._last_advice = ""
 
     def report_request(self, operation: str, error: BackendError | None) -> None:
-        """Report the outcome of one request; what an error says is one of a closed list of texts."""
+        """Report the outcome of one request. The text of an error is from a closed list."""
         self._metrics.report_backend(operation, error is None)
         advice = "" if error is None else str(error)
         if advice == self._last_advice:
@@ -41,22 +41,24 @@ class ReportedBackend:
         self._backend = backend
         self._report = report
 
-    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+    async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Make an invoice."""
-        return await self._report_outcome("create", self._backend.create(reference, amount_msat, memo, expiry_s))
+        return await self._report_outcome(
+            "create", self._backend.create_invoice(reference, amount_msat, memo, expiry_s)
+        )
 
-    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
+    async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
         """Ask what became of an invoice."""
-        return await self._report_outcome("lookup", self._backend.lookup(reference, payment_hash))
+        return await self._report_outcome("lookup", self._backend.look_up_payment(reference, payment_hash))
 
-    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
+    async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
         """Cancel an invoice."""
-        return await self._report_outcome("cancel", self._backend.cancel(reference, payment_hash))
+        return await self._report_outcome("cancel", self._backend.cancel_invoice(reference, payment_hash))
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
-        """Yield what is paid after a cursor; that the stream breaks is reported."""
+    async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
+        """Yield what is paid after a cursor, and report where the stream breaks."""
         try:
-            async with aclosing(self._backend.settlements(cursor)) as stream:
+            async with aclosing(self._backend.stream_settlements(cursor)) as stream:
                 async for hint in stream:
                     yield hint
         except BackendError as error:

@@ -1,4 +1,4 @@
-"""What is asked for a note, and the text that says so in an OK, written and read. Knows no invoice but by its text."""
+"""The offer of a note for its price, and its text in an OK, written and read. Knows an invoice as a text only."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ PAYMENT_REQUIRED = "restricted: payment required: "
 _OFFER = re.compile(
     # All satoshis there will ever be have 16 digits.
     r"([1-9][0-9]{0,15}) sat, "
-    # An address of the web: host (a name, or an IPv6 address in brackets), perhaps a port, and a token of 128 bits.
+    # A web address: a host (a name, or an IPv6 address in brackets), perhaps a port, and a token of 128 bits.
     r"pay at (https?://(?:[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?/pay/[0-9a-f]{32}) "
     rf"or lightning:([0-9A-Za-z]{{1,{MAX_BOLT11_CHARS}}})"
 )

@@ -1,4 +1,4 @@
-"""Who is told what becomes of a note that was offered for its price. Memory of one process; who leaves is forgotten."""
+"""The listeners that hear what becomes of a note after its payment. In the memory of one process."""
 
 from collections.abc import Callable
 
@@ -10,42 +10,42 @@ Listener = Callable[[SaveResult], None]
 
 
 class PaymentListeners:
-    """The listeners for payments, by note and by owner. An owner listens once for a note."""
+    """The listeners for payments, by note and by owner. An owner has one listener for a note."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._by_note: dict[bytes, dict[int, tuple[int, Listener]]] = {}
         self._notes_of: dict[int, set[bytes]] = {}
 
-    async def listen(self, required: PaymentRequired, owner: object, listener: Listener) -> bool:
+    async def add_listener(self, required: PaymentRequired, owner: object, listener: Listener) -> bool:
         """Call `listener`, once, when the note is published or held at this price or a higher one, or is refused after all.
 
-        Returns whether the wait is over already: the payment may have come since the note was looked up. Raises
-        Rejected(error) without a database; who listens does so even then.
+        Returns whether that happened already: the payment may have come since the note was looked up. Raises
+        Rejected(error) without a database; the listener is added even then.
         """
         note_id = required.note_id
         self._by_note.setdefault(note_id, {})[id(owner)] = (required.price_msat, listener)
         self._notes_of.setdefault(id(owner), set()).add(note_id)
         status = await self._ledger.find_status(note_id)
         if status.is_here_at(required.price_msat) and self._is_listening(note_id, owner):
-            self.tell(note_id, required.price_msat, SaveResult.DUPLICATE)
+            self.notify_listeners(note_id, required.price_msat, SaveResult.DUPLICATE)
         return not self._is_listening(note_id, owner)
 
     def _is_listening(self, note_id: bytes, owner: object) -> bool:
         return note_id in self._notes_of.get(id(owner), ())
 
-    def leave(self, note_id: bytes, owner: object) -> None:
-        """Tell an owner of a note no more."""
+    def remove_listener(self, note_id: bytes, owner: object) -> None:
+        """Remove an owner's listener for a note, if there is one."""
         if self._is_listening(note_id, owner):
             self._remove(note_id, id(owner))
 
-    def leave_all(self, owner: object) -> None:
-        """Forget an owner who is gone."""
+    def remove_owner(self, owner: object) -> None:
+        """Remove all listeners of an owner that is gone."""
         for note_id in list(self._notes_of.get(id(owner), ())):
             self._remove(note_id, id(owner))
 
-    def tell(self, note_id: bytes, paid_msat: int, result: SaveResult) -> None:
-        """Call those who listen for a note at the price that was paid for it, or at a lower one."""
+    def notify_listeners(self, note_id: bytes, paid_msat: int, result: SaveResult) -> None:
+        """Call the listeners for a note at the price that was paid for it, or at a lower one."""
         for owner, (price_msat, listener) in list(self._by_note.get(note_id, {}).items()):
             if price_msat <= paid_msat:
                 self._remove(note_id, owner)

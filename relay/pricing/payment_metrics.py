@@ -1,4 +1,4 @@
-"""What the metrics tell of payments: totals, and closed sets of labels. Knows no note, invoice or payer."""
+"""The metrics of payments: totals, and closed sets of labels. Knows no note, invoice or payer."""
 
 import time
 from bisect import bisect_left
@@ -11,7 +11,7 @@ from relay.storage.payments.invoices import InvoiceState
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 
 OPERATIONS = ("create", "lookup", "cancel", "stream")
-# From a settlement at once to a tick of an hour.
+# From a publication at once to batches an hour apart.
 _LATENCY_S = (0.01, 0.03, 0.1, 0.3, 1.0, 10.0, 60.0, 600.0, 3600.0)
 
 
@@ -44,14 +44,14 @@ class PaymentMetrics:
             self._errors.labels(operation)
 
     def name_tiers(self, tiers: Iterable[Tier]) -> None:
-        """Show every tier from the start, so that the first payment of one is no new line."""
+        """Show every tier from the start, so that the first payment of one adds no line."""
         for tier in tiers:
             self._settled.labels(tier.path)
 
     def report_backend(self, operation: str, is_done: bool) -> None:
         """Count one request to the node."""
         if is_done:
-            # The node is asked no more once the last note is paid for: to the second, this would be when that was.
+            # The node is not asked any more once the last note is paid for: to the second, this would be that time.
             now_s = time.time()
             self._last_success.set(now_s - now_s % self._snapshot_every_s if self._snapshot_every_s else now_s)
         else:
@@ -63,7 +63,7 @@ class PaymentMetrics:
 
     def report_published(self, seconds: float) -> None:
         """Count how long a paid note took to its publication."""
-        # As the bound of its bucket: from the exact sum and the time of the tick would follow when a note was paid for.
+        # As the bound of its bucket: the exact sum and the time of the batch would say when a note was paid for.
         self._latency.observe(_LATENCY_S[min(bisect_left(_LATENCY_S, seconds), len(_LATENCY_S) - 1)])
 
     def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:

@@ -1,4 +1,4 @@
-"""What takes payments, put together: the checkout, the collector and the listeners. None of it where nothing has a price."""
+"""The parts that take payments: the checkout, the collector and the listeners. There are none where nothing has a price."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -31,18 +31,18 @@ class Payments:
         self.collector = Collector(terms.invoices.grace_s, backend, ledger, self.listeners, observer, sources)
 
     async def keep_collecting(self, report: Callable[[BaseException], None]) -> None:
-        """Collect until cancelled, then leave the node. That the database is away is reported."""
+        """Collect until cancelled, then close the connections to the node. A database that is away is reported."""
         try:
             await self.collector.keep_collecting(report)
         finally:
             await self._backend.close()
 
     def announce_notes(self, notes: Iterable[Note]) -> Iterator[Note]:
-        """Yield notes that are being published, and tell their listeners, in whichever process they were paid for."""
+        """Yield notes that are being published, and notify their listeners, whichever process found the payment."""
         for note in notes:
             if note.price_paid_msat:
                 note_id = bytes.fromhex(note.event.id)
                 self.collector.mark_published(note_id)
                 result = SaveResult.STORED if note.previous_price_msat < 0 else SaveResult.UPGRADED
-                self.listeners.tell(note_id, note.price_paid_msat, result)
+                self.listeners.notify_listeners(note_id, note.price_paid_msat, result)
             yield note

@@ -1,4 +1,4 @@
-"""The configuration of the Lightning node: which one, where it is, and the secret it knows us by. Knows no HTTP."""
+"""The configuration of the Lightning node: which one, where it is, and our secret for it. Knows no HTTP."""
 
 import re
 from ipaddress import ip_address
@@ -12,19 +12,19 @@ from relay.limits import Section
 
 # A macaroon or a rune has a few hundred bytes.
 _MAX_SECRET_BYTES = 65_536
-# The first byte of LND's file, which holds the macaroon as bytes; no text begins with it.
+# The first byte of LND's file, which contains the macaroon as bytes. No text begins with it.
 _MACAROON_VERSION = 2
 _EVEN_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 
 
 class LightningConfigError(Exception):
-    """Say in an operator's words what is wrong with a secret or a file. The text never repeats what is in them."""
+    """The fault of a secret or a file, in an operator's words. The text never repeats what is in them."""
 
 
 class LightningSection(Section):
-    """Which Lightning node makes the invoices. `timeout_s` bounds each of its answers."""
+    """The Lightning node that makes the invoices. `timeout_s` bounds each of its answers."""
 
-    # The values that a section was made from hold the secret as plain text.
+    # The values that a section is made from contain the secret as plain text.
     model_config = ConfigDict(hide_input_in_errors=True)
 
     backend: Literal["none", "lnd", "clnrest", "lnbits", "phoenixd"] = "none"
@@ -40,7 +40,7 @@ class LightningSection(Section):
     def _check_url(cls, url: str) -> str:
         if not url:
             return url
-        parts = _split(url)
+        parts = _split_url(url)
         if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be a URL such as https://127.0.0.1:8080")
         if parts.username is not None or parts.password is not None:
@@ -50,7 +50,7 @@ class LightningSection(Section):
         return url.rstrip("/")
 
     @model_validator(mode="after")
-    def _check_what_a_backend_needs(self) -> Self:
+    def _check_backend_settings(self) -> Self:
         if self.backend == "none":
             return self
         if not self.url:
@@ -59,7 +59,7 @@ class LightningSection(Section):
             raise ValueError("set one of secret_file and RELAY_LIGHTNING__SECRET, and not both")
         parts = urlsplit(self.url)
         if parts.scheme == "http":
-            if not (self.allow_plain_http or _is_private_way(parts.hostname or "")):
+            if not (self.allow_plain_http or _is_private_route(parts.hostname or "")):
                 raise ValueError(
                     "url must begin with https:// unless the node is on this machine or an .onion address; where the way"
                     " to it is safe, as in a VPN or between containers, set allow_plain_http = true"
@@ -70,14 +70,14 @@ class LightningSection(Section):
 
 
 def read_secret(section: LightningSection) -> str:
-    """Return the secret as it is sent: an LND macaroon as hex, what the other nodes have as it is written.
+    """Return the secret as it is sent: an LND macaroon as hex, that of another node as it is written.
 
     Raises LightningConfigError.
     """
     if section.secret is not None:
         name, raw = "RELAY_LIGHTNING__SECRET", section.secret.get_secret_value().encode()
     elif section.secret_file is not None:
-        name, raw = f"{section.secret_file}", _read(section.secret_file)
+        name, raw = f"{section.secret_file}", _read_file(section.secret_file)
     else:
         raise LightningConfigError("set [lightning] secret_file, or RELAY_LIGHTNING__SECRET")
     if not raw.strip():
@@ -94,7 +94,7 @@ def read_secret(section: LightningSection) -> str:
     return text
 
 
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_SECRET_BYTES + 1)
@@ -105,7 +105,7 @@ def _read(path: Path) -> bytes:
     return raw
 
 
-def _split(url: str) -> SplitResult | None:
+def _split_url(url: str) -> SplitResult | None:
     """Return the parts of a URL, None where it or its port cannot be read."""
     try:
         parts = urlsplit(url)
@@ -115,8 +115,8 @@ def _split(url: str) -> SplitResult | None:
     return None if any(character <= " " for character in url) else parts
 
 
-def _is_private_way(host: str) -> bool:
-    """Return whether nobody between here and the node can read along: it is on this machine, or behind Tor."""
+def _is_private_route(host: str) -> bool:
+    """Return whether nobody between here and the node can read the traffic: it is on this machine, or behind Tor."""
     if host == "localhost" or host.endswith(".onion"):
         return True
     try:

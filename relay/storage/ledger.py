@@ -1,6 +1,6 @@
-"""The transactions of payments: orders are begun and ended, payments settled, and what is over is forgotten.
+"""The transactions of payments: an order begins and ends, a payment is settled, what is over is forgotten.
 
-Owns the connections for that. Knows no node, and not what may be ordered.
+Knows no node, and not what may be ordered.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Ledger:
         self, pool: asyncpg.Pool, lookups: asyncpg.Pool, writer: Writer, terms: PaymentTerms, now: Callable[[], int]
     ) -> None:
         self._pool = pool
-        # Every event on a priced path is looked up, with or without work: not where the writer and the feed would wait.
+        # Every event on a priced path is looked up: not on the connections of the writer and the feed, which would wait.
         self._lookups = lookups
         self._writer = writer
         self._terms = terms
@@ -75,14 +75,14 @@ class Ledger:
             return await find_statuses(connection, note_ids)
 
     async def find_facts(self, note: Note) -> OrderFacts:
-        """Return what the tables say of a note now; without the lock, so that who asks in vain keeps nobody waiting."""
+        """Return what the tables say of a note now. Takes no lock, so that an order that is refused holds up nobody."""
         async with self._acquire_in_turn() as connection:
             return await self._find_facts(connection, note)
 
     async def begin_order(self, order: Order, note: Note, decide: Decide) -> SaveResult | None:
-        """Keep a note until it is paid for and record its invoice, unless `decide` says what becomes of the note instead.
+        """Keep a note until it is paid for and record its invoice, unless `decide` returns what becomes of it instead.
 
-        Under the writer's lock, so that what `decide` is told stays true. Raises what it raises.
+        Runs under the writer's lock, so that the facts stay true. Raises what `decide` raises.
         """
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
@@ -103,7 +103,7 @@ class Ledger:
         return OrderFacts(status, refusal, self.unpaid_totals)
 
     async def open_order(self, order: Order, payment_hash: bytes, bolt11: str) -> bool:
-        """Record what the node made; return whether it is still asked for: its note may be withdrawn meanwhile."""
+        """Record the invoice that the node made. Return whether it is still wanted: its note may be withdrawn meanwhile."""
         async with self._acquire_in_turn() as connection:
             return await invoices.open_invoice(connection, order, payment_hash, bolt11)
 
@@ -116,12 +116,12 @@ class Ledger:
 
     @asynccontextmanager
     async def _acquire_in_turn(self) -> AsyncIterator[asyncpg.Connection]:
-        """Give a connection to one order at a time: else the writer of notes would wait behind all who order."""
+        """Give a connection to one order at a time: else the writer of notes would wait behind all orders."""
         async with self._turn, self._pool.acquire() as connection:
             yield connection
 
     async def spend_unapplied(self, note: Note, price_msat: int) -> SaveResult | None:
-        """Publish a verified note with what came too late for it earlier; None where that is not enough."""
+        """Publish a verified note with its unapplied payments. None where they are not enough."""
         spending = Spending(self._terms.to_due(note, price_msat))
         try:
             results = await self._writer.settle(spending.load, spending.conclude)
@@ -130,9 +130,9 @@ class Ledger:
         return results[0] if results else None
 
     async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, SaveResult | None] | None:
-        """Settle a payment that a look-up has confirmed; return what it was for, and what became of the note.
+        """Settle a payment that a look-up has confirmed. Return what it was for, and what became of the note.
 
-        None where it is settled already; without a result where no note was due.
+        None where it is settled already. There is no result where no note was due.
         """
         settlement = Settlement(reference, received_msat, self._now(), self._terms)
         results = await self._writer.settle(settlement.load, settlement.conclude)

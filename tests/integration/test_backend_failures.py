@@ -154,7 +154,7 @@ async def test_redirect_is_not_followed(status: int, stub: StubNode, tmp_path: P
         stub.answer_instead = redirect
         await expect_of_all(UNEXPECTED, stub)
         if stub.streams:
-            async with opened(stub.section) as backend, aclosing(backend.settlements("")) as stream:
+            async with opened(stub.section) as backend, aclosing(backend.stream_settlements("")) as stream:
                 await expect(UNEXPECTED, lambda: anext(stream), stub)
     assert visits == []
 
@@ -195,13 +195,13 @@ async def test_invoice_over_another_amount_is_refused(amount_msat: int, stub: St
     async with opened(stub.section) as backend:
         for _ in range(2):
             # The second time it is found, not made.
-            await expect(WRONG_AMOUNT, lambda: backend.create(REFERENCE, AMOUNT_MSAT, MEMO, EXPIRY_S), stub)
+            await expect(WRONG_AMOUNT, lambda: backend.create_invoice(REFERENCE, AMOUNT_MSAT, MEMO, EXPIRY_S), stub)
 
 
 async def test_same_reference_over_another_amount_is_refused(stub: StubNode) -> None:
     async with opened(stub.section) as backend:
         reference, _ = await make(backend)
-        await expect(WRONG_AMOUNT, lambda: backend.create(reference, AMOUNT_MSAT + 1_000, MEMO, EXPIRY_S), stub)
+        await expect(WRONG_AMOUNT, lambda: backend.create_invoice(reference, AMOUNT_MSAT + 1_000, MEMO, EXPIRY_S), stub)
 
 
 async def test_node_learns_nothing_of_the_reference(stub: StubNode) -> None:

@@ -61,9 +61,9 @@ async def test_lnd_tells_its_refusals_by_their_words_only(message: str, text: st
     lnd.answer_instead = fail
     async with opened(lnd.section) as backend:
         for call in (
-            lambda: backend.create(bytes(32), AMOUNT_MSAT, MEMO, EXPIRY_S),
-            lambda: backend.lookup(bytes(32), bytes(32)),
-            lambda: backend.cancel(bytes(32), bytes(32)),
+            lambda: backend.create_invoice(bytes(32), AMOUNT_MSAT, MEMO, EXPIRY_S),
+            lambda: backend.look_up_payment(bytes(32), bytes(32)),
+            lambda: backend.cancel_invoice(bytes(32), bytes(32)),
         ):
             with pytest.raises(BackendError) as caught:
                 await call()
@@ -80,8 +80,8 @@ async def test_lnd_says_in_its_own_words_that_it_knows_no_invoice(status: int, m
 
     lnd.answer_instead = fail
     async with opened(lnd.section) as backend:
-        assert await backend.lookup(bytes(32), bytes(32)) == Payment(PaymentState.GONE)
-        assert await backend.cancel(bytes(32), bytes(32)) is True
+        assert await backend.look_up_payment(bytes(32), bytes(32)) == Payment(PaymentState.GONE)
+        assert await backend.cancel_invoice(bytes(32), bytes(32)) is True
 
 
 async def test_payment_that_lnd_still_holds_is_open(lnd: LndStub) -> None:
@@ -92,7 +92,7 @@ async def test_payment_that_lnd_still_holds_is_open(lnd: LndStub) -> None:
 
     lnd.answer_instead = answer
     async with opened(lnd.section) as backend:
-        assert await backend.lookup(bytes(32), bytes(32)) == Payment(PaymentState.OPEN)
+        assert await backend.look_up_payment(bytes(32), bytes(32)) == Payment(PaymentState.OPEN)
 
 
 async def test_lnd_gets_a_preimage_of_the_reference_that_does_not_lead_back(lnd: LndStub) -> None:
@@ -121,7 +121,7 @@ async def test_lnd_that_makes_an_invoice_of_another_preimage_is_not_believed(lnd
 async def test_label_that_was_deleted_is_free_again(clnrest: ClnrestStub) -> None:
     async with opened(clnrest.section) as backend:
         reference, first = await make(backend)
-        assert await backend.cancel(reference, first.payment_hash)
+        assert await backend.cancel_invoice(reference, first.payment_hash)
         _, second = await make(backend, reference)
         assert await look(backend, reference, first) == Payment(PaymentState.GONE)
         assert await look(backend, reference, second) == Payment(PaymentState.OPEN)
@@ -135,7 +135,7 @@ async def test_lnbits_tells_strangers_less_and_is_not_believed(lnbits: LnbitsStu
     stranger = lnbits.section.model_copy(update={"secret": SecretStr(lnbits.wrong_secret)})
     async with opened(stranger) as backend:
         with pytest.raises(BackendError) as caught:
-            await backend.lookup(reference, invoice.payment_hash)
+            await backend.look_up_payment(reference, invoice.payment_hash)
     assert str(caught.value) == REFUSED
 
 
@@ -170,4 +170,4 @@ async def test_amount_that_is_no_whole_sat_is_refused(
 ) -> None:
     async with kind(tmp_path).running() as stub, opened(stub.section) as backend:
         with pytest.raises(BackendError, match="over another amount"):
-            await backend.create(secrets.token_bytes(32), AMOUNT_MSAT + 1, MEMO, EXPIRY_S)
+            await backend.create_invoice(secrets.token_bytes(32), AMOUNT_MSAT + 1, MEMO, EXPIRY_S)

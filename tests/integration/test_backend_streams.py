@@ -41,12 +41,12 @@ async def opened(stub: StubNode, idle_s: float = IDLE_S, timeout_s: float = TIME
 
 
 async def read_all(backend: Backend, cursor: str = "") -> list[SettlementHint]:
-    async with asyncio.timeout(BOUND_S), aclosing(backend.settlements(cursor)) as stream:
+    async with asyncio.timeout(BOUND_S), aclosing(backend.stream_settlements(cursor)) as stream:
         return [settlement async for settlement in stream]
 
 
 async def test_quiet_stream_outlives_the_time_out_of_an_answer(stub: StubNode) -> None:
-    async with opened(stub, idle_s=BOUND_S) as backend, aclosing(backend.settlements("")) as stream:
+    async with opened(stub, idle_s=BOUND_S) as backend, aclosing(backend.stream_settlements("")) as stream:
         await pay_until_told(stub, backend, stream)
         told = asyncio.ensure_future(anext(stream))
         await asyncio.wait({told}, timeout=3 * TIMEOUT_S)
@@ -74,7 +74,7 @@ async def test_quiet_stream_of_lnd_ends_without_an_error(tmp_path: Path) -> None
     stub = LndStub(tmp_path)
     async with stub.running(), opened(stub) as backend:
         started = time.monotonic()
-        async with aclosing(backend.settlements("")) as stream:
+        async with aclosing(backend.stream_settlements("")) as stream:
             await pay_until_told(stub, backend, stream)
             assert [settlement async for settlement in stream] == []
         assert IDLE_S < time.monotonic() - started < BOUND_S
@@ -86,7 +86,7 @@ async def test_stream_of_clnrest_goes_on_where_nobody_pays(tmp_path: Path) -> No
     def waits() -> int:
         return sum(path == "/v1/waitanyinvoice" for _, path, _ in stub.requests)
 
-    async with stub.running(), opened(stub) as backend, aclosing(backend.settlements("")) as stream:
+    async with stub.running(), opened(stub) as backend, aclosing(backend.stream_settlements("")) as stream:
         told = asyncio.ensure_future(anext(stream))
         # The node said once that nobody paid.
         await until(lambda: waits() == 2)
@@ -105,7 +105,7 @@ async def test_stream_of_clnrest_begins_with_the_first_payment_and_goes_on_after
             await stub.pay(invoice.bolt11)
             hashes.append(invoice.payment_hash)
         for cursor, expected in (("", hashes), ("1", hashes[1:])):
-            async with aclosing(backend.settlements(cursor)) as stream:
+            async with aclosing(backend.stream_settlements(cursor)) as stream:
                 assert [(await anext(stream)).payment_hash for _ in expected] == expected
 
 

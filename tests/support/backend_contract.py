@@ -39,12 +39,12 @@ async def make(backend: Backend, reference: bytes | None = None, expiry_s: int =
     """Make an invoice, and return it with its reference."""
     reference = reference or secrets.token_bytes(32)
     async with asyncio.timeout(BOUND_S):
-        return reference, await backend.create(reference, AMOUNT_MSAT, MEMO, expiry_s)
+        return reference, await backend.create_invoice(reference, AMOUNT_MSAT, MEMO, expiry_s)
 
 
 async def look(backend: Backend, reference: bytes, invoice: Invoice) -> Payment:
     async with asyncio.timeout(BOUND_S):
-        return await backend.lookup(reference, invoice.payment_hash)
+        return await backend.look_up_payment(reference, invoice.payment_hash)
 
 
 async def pay_until_told(rig: LightningRig, backend: Backend, stream: AsyncIterator[SettlementHint]) -> SettlementHint:
@@ -108,24 +108,24 @@ class BackendContract:
                 return await look(backend, reference, invoice) == Payment(PaymentState.GONE)
 
             await until(is_gone, BOUND_S)
-            assert await backend.cancel(reference, invoice.payment_hash) is rig.cancels
+            assert await backend.cancel_invoice(reference, invoice.payment_hash) is rig.cancels
 
     async def test_unknown_invoice_is_gone_and_cancelled(self, rig: LightningRig) -> None:
         reference, payment_hash = secrets.token_bytes(32), secrets.token_bytes(32)
         async with opened(rig.section) as backend:
-            assert await backend.lookup(reference, payment_hash) == Payment(PaymentState.GONE)
-            assert await backend.cancel(reference, payment_hash) is rig.cancels
+            assert await backend.look_up_payment(reference, payment_hash) == Payment(PaymentState.GONE)
+            assert await backend.cancel_invoice(reference, payment_hash) is rig.cancels
 
     async def test_cancelled_invoice_is_gone_and_cannot_be_paid(self, rig: LightningRig) -> None:
         async with opened(rig.section) as backend:
             reference, invoice = await make(backend)
-            cancelled = await backend.cancel(reference, invoice.payment_hash)
+            cancelled = await backend.cancel_invoice(reference, invoice.payment_hash)
             assert cancelled is rig.cancels
             if not rig.cancels:
                 assert await look(backend, reference, invoice) == Payment(PaymentState.OPEN)
                 return
             assert await look(backend, reference, invoice) == Payment(PaymentState.GONE)
-            assert await backend.cancel(reference, invoice.payment_hash) is True
+            assert await backend.cancel_invoice(reference, invoice.payment_hash) is True
             with pytest.raises(Exception):  # noqa: B017, PT011 - each payer has an error of its own
                 await rig.pay(invoice.bolt11)
             assert await look(backend, reference, invoice) == Payment(PaymentState.GONE)
@@ -135,11 +135,11 @@ class BackendContract:
             reference, invoice = await make(backend)
             await rig.pay(invoice.bolt11)
             await until_paid(backend, reference, invoice)
-            assert await backend.cancel(reference, invoice.payment_hash) is False
+            assert await backend.cancel_invoice(reference, invoice.payment_hash) is False
             assert await look(backend, reference, invoice) == Payment(PaymentState.PAID, AMOUNT_MSAT)
 
     async def test_stream_tells_of_payments(self, rig: LightningRig) -> None:
-        async with opened(rig.section) as backend, aclosing(backend.settlements("")) as stream:
+        async with opened(rig.section) as backend, aclosing(backend.stream_settlements("")) as stream:
             if not rig.streams:
                 async with asyncio.timeout(BOUND_S):
                     assert [settlement async for settlement in stream] == []
@@ -150,7 +150,7 @@ class BackendContract:
         if not rig.replays:
             pytest.skip(f"{rig.section.backend} tells nothing of what was paid while nobody listened")
         async with opened(rig.section) as backend:
-            async with aclosing(backend.settlements("")) as stream:
+            async with aclosing(backend.stream_settlements("")) as stream:
                 first = await pay_until_told(rig, backend, stream)
             missed = []
             for _ in range(3):
@@ -161,7 +161,7 @@ class BackendContract:
             async with asyncio.timeout(BOUND_S):
                 while missed[-1] not in told:
                     # A stream of its own for each, as after a break.
-                    async with aclosing(backend.settlements(cursor)) as stream:
+                    async with aclosing(backend.stream_settlements(cursor)) as stream:
                         settlement = await anext(stream)
                     cursor = settlement.cursor
                     told.append(settlement.payment_hash)
@@ -175,12 +175,12 @@ class BackendContract:
         async with opened(section) as backend, AsyncExitStack() as stack:
             calls: dict[str, Callable[[], Awaitable[object]]] = {
                 "create": lambda: make(backend, reference),
-                "lookup": lambda: backend.lookup(reference, payment_hash),
+                "lookup": lambda: backend.look_up_payment(reference, payment_hash),
             }
             if rig.cancels:
-                calls["cancel"] = lambda: backend.cancel(reference, payment_hash)
+                calls["cancel"] = lambda: backend.cancel_invoice(reference, payment_hash)
             if rig.streams:
-                stream = await stack.enter_async_context(aclosing(backend.settlements("")))
+                stream = await stack.enter_async_context(aclosing(backend.stream_settlements("")))
                 calls["settlements"] = lambda: anext(stream)
             for name, call in calls.items():
                 async with asyncio.timeout(BOUND_S):
@@ -201,10 +201,10 @@ class BackendContract:
             try:
                 calls: list[Callable[[], Awaitable[object]]] = [
                     lambda: make(backend),
-                    lambda: backend.lookup(reference, paid.payment_hash),
+                    lambda: backend.look_up_payment(reference, paid.payment_hash),
                 ]
                 if rig.cancels:
-                    calls.append(lambda: backend.cancel(reference, paid.payment_hash))
+                    calls.append(lambda: backend.cancel_invoice(reference, paid.payment_hash))
                 for call in calls:
                     async with asyncio.timeout(rig.section.timeout_s + scaled(1)):
                         with pytest.raises(BackendError) as caught:
@@ -219,7 +219,7 @@ class BackendContract:
         if not rig.streams:
             pytest.skip(f"{rig.section.backend} has no stream")
         async with opened(rig.section) as backend:
-            async with aclosing(backend.settlements("")) as stream:
+            async with aclosing(backend.stream_settlements("")) as stream:
                 first = await pay_until_told(rig, backend, stream)
                 await rig.stop()
                 try:
@@ -227,7 +227,7 @@ class BackendContract:
                         await read_to_end(stream)
                 finally:
                     await rig.start()
-            async with aclosing(backend.settlements(first.cursor)) as stream:
+            async with aclosing(backend.stream_settlements(first.cursor)) as stream:
                 await pay_until_told(rig, backend, stream)
 
 

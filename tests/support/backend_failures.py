@@ -18,10 +18,10 @@ REFERENCE, PAYMENT_HASH = secrets.token_bytes(32), secrets.token_bytes(32)
 def list_calls(backend: Backend, cancels: bool) -> list[Callable[[], Awaitable[object]]]:
     """Return what asks the node something; one that cannot cancel is not asked to."""
     calls: list[Callable[[], Awaitable[object]]] = [
-        lambda: backend.create(REFERENCE, AMOUNT_MSAT, MEMO, EXPIRY_S),
-        lambda: backend.lookup(REFERENCE, PAYMENT_HASH),
+        lambda: backend.create_invoice(REFERENCE, AMOUNT_MSAT, MEMO, EXPIRY_S),
+        lambda: backend.look_up_payment(REFERENCE, PAYMENT_HASH),
     ]
-    return [*calls, lambda: backend.cancel(REFERENCE, PAYMENT_HASH)] if cancels else calls
+    return [*calls, lambda: backend.cancel_invoice(REFERENCE, PAYMENT_HASH)] if cancels else calls
 
 
 async def expect(text: str, call: Callable[[], Awaitable[object]], stub: StubNode) -> None:

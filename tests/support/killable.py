@@ -176,7 +176,7 @@ class Process:
         def tell(saved: SaveResult) -> None:
             self.told.append((required.note_id, required.price_msat, saved))
 
-        await self.payments.listeners.listen(required, self, tell)
+        await self.payments.listeners.add_listener(required, self, tell)
 
     async def _publish(self, notes: Iterable[Note]) -> None:
         for note in self.payments.announce_notes(notes):

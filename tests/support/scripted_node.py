@@ -82,16 +82,16 @@ class ScriptedBackend:
         self._node = node
         self._step = step
 
-    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+    async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         return await self._ask("create", lambda: self._node.create(reference, amount_msat, expiry_s))
 
-    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
+    async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
         return await self._ask("lookup", lambda: self._node.find(payment_hash))
 
-    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
+    async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
         return await self._ask("cancel", lambda: self._node.cancel(payment_hash))
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
+    async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """Tell of each payment after the cursor twice, and end."""
         paid = sorted((booked for booked in self._node.books.values() if booked.index), key=lambda booked: booked.index)
         for booked in paid:

@@ -4,7 +4,7 @@ import pytest
 
 from relay.pricing.lightning.backend import BackendError, Invoice
 from relay.pricing.lightning.http import UNEXPECTED
-from relay.pricing.lightning.invoices import WRONG_AMOUNT, accept, derive, make_label, read_hash
+from relay.pricing.lightning.invoices import WRONG_AMOUNT, check_invoice, derive_bytes, make_label, read_hash
 from tests.support.bolt11 import make_bolt11
 
 HASH = bytes(range(32))
@@ -13,19 +13,21 @@ BOLT11 = make_bolt11("210n")
 
 def test_what_derives_from_a_reference_never_changes() -> None:
     """A row in the database outlives a release; the figures are from sha256sum."""
-    assert derive("preimage", bytes(32)).hex() == "c4e68374aa4247704a7982475fc6fb8452fed841156aab5f080aa28306118c6a"
+    assert (
+        derive_bytes("preimage", bytes(32)).hex() == "c4e68374aa4247704a7982475fc6fb8452fed841156aab5f080aa28306118c6a"
+    )
     assert make_label(bytes(32)) == "81d09ba53314bebe344f58ca2ef9aac5"
 
 
 def test_each_purpose_and_reference_has_its_own() -> None:
-    derived = {derive(purpose, reference) for purpose in ("label", "preimage") for reference in (bytes(32), HASH)}
+    derived = {derive_bytes(purpose, reference) for purpose in ("label", "preimage") for reference in (bytes(32), HASH)}
     assert len(derived) == 4
     assert {len(part) for part in derived} == {32}
 
 
 def test_invoice_over_the_amount_is_taken() -> None:
-    assert accept(HASH, BOLT11, 21_000) == Invoice(HASH, BOLT11)
-    assert accept(HASH, BOLT11.upper(), 21_000) == Invoice(HASH, BOLT11.upper())
+    assert check_invoice(HASH, BOLT11, 21_000) == Invoice(HASH, BOLT11)
+    assert check_invoice(HASH, BOLT11.upper(), 21_000) == Invoice(HASH, BOLT11.upper())
 
 
 @pytest.mark.parametrize(
@@ -45,14 +47,14 @@ def test_invoice_over_the_amount_is_taken() -> None:
 )
 def test_other_invoices_are_refused(bolt11: str, text: str) -> None:
     with pytest.raises(BackendError) as caught:
-        accept(HASH, bolt11, 21_000)
+        check_invoice(HASH, bolt11, 21_000)
     assert str(caught.value) == text
 
 
 @pytest.mark.parametrize("payment_hash", [b"", HASH[:31], HASH + b"\0"])
 def test_payment_hash_of_another_length_is_refused(payment_hash: bytes) -> None:
     with pytest.raises(BackendError, match="cannot be understood"):
-        accept(payment_hash, BOLT11, 21_000)
+        check_invoice(payment_hash, BOLT11, 21_000)
     with pytest.raises(BackendError, match="cannot be understood"):
         read_hash(payment_hash.hex())
 

@@ -1,4 +1,4 @@
-"""The Lightning nodes and wallets that can make invoices, a file each, and the choice between them."""
+"""The Lightning nodes and wallets that can make invoices, one file each, and the choice between them."""
 
 import asyncio
 
@@ -9,12 +9,12 @@ from relay.pricing.lightning.lnd import Lnd
 from relay.pricing.lightning.phoenixd import Phoenixd
 from relay.pricing.settings import LightningSection, read_secret
 
-# A stream that tells nothing for so long is given up, as it may be dead.
+# A stream that is quiet for so long is closed, as it may be dead.
 STREAM_IDLE_S = 300.0
 
 
 def open_backend(section: LightningSection, stream_idle_s: float = STREAM_IDLE_S) -> Backend | None:
-    """Return the configured backend, which has yet to ask its node; None where none is configured. Runs on the event loop.
+    """Return the configured backend; None where none is configured. It asks its node nothing yet. Runs on the event loop.
 
     Raises LightningConfigError where the secret or the certificate cannot be read.
     """
@@ -32,7 +32,7 @@ def open_backend(section: LightningSection, stream_idle_s: float = STREAM_IDLE_S
 
 
 def check_files(section: LightningSection) -> None:
-    """Read the secret and the certificate, and ask nobody. Raises LightningConfigError."""
+    """Read the secret and the certificate, and connect to nothing. Raises LightningConfigError."""
 
     async def open_and_close() -> None:
         backend = open_backend(section)

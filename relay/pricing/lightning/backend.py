@@ -1,4 +1,4 @@
-"""What the relay asks of a Lightning node or wallet, whichever it is. Knows no node and no HTTP."""
+"""What the relay asks of any Lightning node or wallet. Knows no node and no HTTP."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Protocol
 
 
 class BackendError(Exception):
-    """Say what kind of failure it was, in words of our own: what a node answers may repeat an invoice or a secret."""
+    """The failure of a request to the node, in our own words: a node's answer may repeat an invoice or a secret."""
 
 
 class PaymentState(StrEnum):
-    """Tell what a node says of one of its invoices."""
+    """What a node says of one of its invoices."""
 
     OPEN = "open"
     PAID = "paid"
@@ -29,7 +29,7 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What an authenticated look-up said; `received_msat` is what arrived, 0 unless paid."""
+    """The answer of an authenticated look-up. `received_msat` is what arrived, 0 unless paid."""
 
     state: PaymentState
     received_msat: int = 0
@@ -37,37 +37,37 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class SettlementHint:
-    """A hint that an invoice was paid, and where the stream goes on after it. Truth is a look-up."""
+    """A hint that an invoice was paid, to be confirmed by a look-up, and the cursor after it."""
 
     payment_hash: bytes
     cursor: str
 
 
 class Backend(Protocol):
-    """Make, look up and cancel invoices. Every method raises BackendError where the node cannot be asked or refuses.
+    """A Lightning node. Every method raises BackendError where the node cannot be asked, or refuses.
 
     `reference` is 32 random bytes, all that the node ever learns of what an invoice is for: labels, external ids and
     preimages derive from it alone.
     """
 
-    # Which node it is, and where: what is known of the stream of one says nothing of another's.
+    # Which node it is, and where: the cursor of one node's stream means nothing to another.
     name: str
     # How many look-ups a second the node takes without refusing other requests.
     lookups_per_s: float
 
-    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
-        """Make an invoice over exactly this amount, whole sats. The same reference gives the same invoice, where the node can."""
+    async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Make an invoice over exactly this amount, in whole sats. Where the node can, a reference has one invoice."""
 
-    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
-        """Ask the node, authenticated, what became of an invoice."""
+    async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Return what became of an invoice, by an authenticated request."""
 
-    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
-        """Return whether the invoice can never be paid any more; False where it is paid, or the node cannot cancel."""
+    async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Cancel an invoice, and return whether it can never be paid. False where it is paid, or the node cannot cancel."""
 
-    def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
-        """Yield what is paid after a cursor ("" at first) until the stream breaks; ends at once where a node has none.
+    def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
+        """Yield what is paid after a cursor ("" at first) until the stream breaks. Ends at once where a node has none.
 
-        With "" a node may begin now or with all that it was ever paid. Close it (`contextlib.aclosing`): it holds a
+        With "" a node may begin now, or with its first payment ever. Close it (`contextlib.aclosing`): it uses a
         connection.
         """
 

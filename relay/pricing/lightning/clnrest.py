@@ -1,6 +1,6 @@
 """Core Lightning over its plugin clnrest, with a rune for invoice, listinvoices, delinvoice and waitanyinvoice.
 
-Source: doc/schemas and plugins/rest-plugin of Core Lightning. Success has status 201; every failure of a command has status 500
+Source: doc/schemas and plugins/rest-plugin of Core Lightning. Success has status 201. Every failure of a command has status 500
 and its own code.
 """
 
@@ -10,8 +10,8 @@ from typing import Literal
 import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
-from relay.pricing.lightning.http import UNEXPECTED, Node, NodeResponse, decode
-from relay.pricing.lightning.invoices import accept, make_label, read_hash
+from relay.pricing.lightning.http import UNEXPECTED, Node, NodeResponse, decode_answer
+from relay.pricing.lightning.invoices import check_invoice, make_label, read_hash
 from relay.pricing.settings import LightningSection
 
 _DONE = 201
@@ -19,7 +19,7 @@ _LABEL_EXISTS = 900
 _NOBODY_PAID_YET = 904
 _UNKNOWN_LABEL = 905
 _OTHER_STATUS = 906
-# How long one request waits for a payment; the node says after it that nobody paid.
+# How long one request waits for a payment; then the node answers that nobody paid.
 _WAIT_S = 60
 
 
@@ -49,7 +49,7 @@ class _Failure(msgspec.Struct):
 
 
 class Clnrest:
-    """Make, look up and delete invoices at Core Lightning. Made on the event loop."""
+    """Core Lightning as a backend. Made on the event loop."""
 
     lookups_per_s = 20.0
 
@@ -57,45 +57,45 @@ class Clnrest:
         self.name = f"clnrest {section.url}"
         self._node = Node(section, {"Rune": rune}, stream_idle_s)
 
-    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
-        """Make an invoice under a label of its own: the node refuses a second one, and has the first looked up."""
+    async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Make an invoice under a label of its own. The node refuses a second one; then the first is looked up."""
         label = make_label(reference)
-        answer = await self._call(
+        answer = await self._call_command(
             "invoice", {"amount_msat": amount_msat, "label": label, "description": memo, "expiry": expiry_s}
         )
         if answer.status == _DONE:
-            created = decode(answer.body, _Created)
-            return accept(read_hash(created.payment_hash), created.bolt11, amount_msat)
-        if _read_code(answer) == _LABEL_EXISTS and (invoice := await self._find({"label": label})):
-            return accept(read_hash(invoice.payment_hash), invoice.bolt11, amount_msat)
+            created = decode_answer(answer.body, _Created)
+            return check_invoice(read_hash(created.payment_hash), created.bolt11, amount_msat)
+        if _read_code(answer) == _LABEL_EXISTS and (invoice := await self._find_invoice({"label": label})):
+            return check_invoice(read_hash(invoice.payment_hash), invoice.bolt11, amount_msat)
         raise BackendError(UNEXPECTED)
 
-    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
-        """Ask for the status; what was deleted is not listed."""
-        invoice = await self._find({"payment_hash": payment_hash.hex()})
+    async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask for the status. Deleted invoices are not listed."""
+        invoice = await self._find_invoice({"payment_hash": payment_hash.hex()})
         if invoice is None or invoice.status == "expired":
             return Payment(PaymentState.GONE)
         if invoice.status == "paid":
             return Payment(PaymentState.PAID, invoice.amount_received_msat)
         return Payment(PaymentState.OPEN)
 
-    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
-        """Delete the invoice while it is unpaid: the node takes no payment for one it does not know."""
-        answer = await self._call("delinvoice", {"label": make_label(reference), "status": "unpaid"})
+    async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Delete the invoice while it is unpaid: the node accepts no payment for an unknown one."""
+        answer = await self._call_command("delinvoice", {"label": make_label(reference), "status": "unpaid"})
         if answer.status == _DONE:
-            return read_hash(decode(answer.body, _Invoice).payment_hash) == payment_hash
+            return read_hash(decode_answer(answer.body, _Invoice).payment_hash) == payment_hash
         if _read_code(answer) in (_OTHER_STATUS, _UNKNOWN_LABEL):
-            return (await self.lookup(reference, payment_hash)).state is PaymentState.GONE
+            return (await self.look_up_payment(reference, payment_hash)).state is PaymentState.GONE
         raise BackendError(UNEXPECTED)
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
-        """Wait for one payment after the other, from a pay index on; without one it begins with the node's first."""
+    async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
+        """Wait for one payment after another, from a pay index on. Without one it begins with the node's first."""
         index = int(cursor or 0)
         wait_s = max(1, min(_WAIT_S, int(self._node.stream_idle_s)))
         while True:
-            answer = await self._call("waitanyinvoice", {"lastpay_index": index, "timeout": wait_s}, wait_s)
+            answer = await self._call_command("waitanyinvoice", {"lastpay_index": index, "timeout": wait_s}, wait_s)
             if answer.status == _DONE:
-                paid = decode(answer.body, _Paid)
+                paid = decode_answer(answer.body, _Paid)
                 index = paid.pay_index
                 yield SettlementHint(read_hash(paid.payment_hash), str(index))
             elif _read_code(answer) != _NOBODY_PAID_YET:
@@ -105,16 +105,16 @@ class Clnrest:
         """Close the connections to the node."""
         await self._node.close()
 
-    async def _find(self, query: dict[str, object]) -> _Invoice | None:
-        answer = await self._call("listinvoices", query)
+    async def _find_invoice(self, query: dict[str, object]) -> _Invoice | None:
+        answer = await self._call_command("listinvoices", query)
         if answer.status != _DONE:
             raise BackendError(UNEXPECTED)
-        invoices = decode(answer.body, _Invoices).invoices
+        invoices = decode_answer(answer.body, _Invoices).invoices
         return invoices[0] if invoices else None
 
-    async def _call(self, command: str, parameters: dict[str, object], wait_s: float = 0) -> NodeResponse:
-        return await self._node.ask("POST", f"/v1/{command}", json=parameters, wait_s=wait_s)
+    async def _call_command(self, command: str, parameters: dict[str, object], wait_s: float = 0) -> NodeResponse:
+        return await self._node.send_request("POST", f"/v1/{command}", json=parameters, wait_s=wait_s)
 
 
 def _read_code(answer: NodeResponse) -> int | None:
-    return decode(answer.body, _Failure).code
+    return decode_answer(answer.body, _Failure).code

@@ -1,7 +1,7 @@
-"""What the backends share of HTTP: one node, its certificate, bounded waits and answers. Knows no node's API.
+"""HTTP as all backends use it: one node, its certificate, bounded waits and answers. Knows no node's API.
 
-Every failure becomes a BackendError of a constant text, raised from nothing: aiohttp's own errors hold the request's headers,
-and with them the secret.
+Every failure becomes a BackendError with a constant text and no cause: aiohttp's own errors contain the request's headers,
+and so the secret.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ MAX_ANSWER_BYTES = 1_048_576
 # Shorter than any of these nodes keeps a connection open, so that no request goes out on one that is being closed.
 _KEEP_ALIVE_S = 2.0
 _MAX_CONNECTIONS = 32
-# How often a WebSocket's other side is asked whether it is still there, and how long its end is waited for.
+# How often the other side of a WebSocket is pinged, and how long the closing handshake may take.
 _PING_EVERY_S = 30.0
 _CLOSE_TIMEOUT_S = 1.0
 _GATEWAY_ERRORS = (502, 503, 504)
@@ -53,7 +53,7 @@ class NodeResponse:
 
 
 class Node:
-    """Ask one node. Make it on the event loop that uses it, and close it there.
+    """The HTTP client of one node. Make it on the event loop that uses it, and close it there.
 
     Raises LightningConfigError where the certificate cannot be read.
     """
@@ -69,7 +69,7 @@ class Node:
                 ssl=_make_tls(section), limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S
             ),
             headers={**headers, "Accept-Encoding": "identity"},
-            # It would name Python and aiohttp, with their versions.
+            # It would contain the versions of Python and aiohttp.
             skip_auto_headers={"User-Agent"},
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s),
@@ -77,7 +77,7 @@ class Node:
             trace_configs=[tracing],
         )
 
-    async def ask(
+    async def send_request(
         self,
         method: str,
         path: str,
@@ -87,9 +87,9 @@ class Node:
         query: Mapping[str, str] | None = None,
         wait_s: float = 0,
     ) -> NodeResponse:
-        """Send a request and return the answer; `wait_s` is how long the node was asked to wait with it.
+        """Send a request and return the answer. `wait_s` is how long the node was asked to wait before it answers.
 
-        Raises BackendError, also where the node refuses the secret as HTTP would have it (401, 403).
+        Raises BackendError, also where the node refuses the secret by its status (401, 403).
         """
         timeout = aiohttp.ClientTimeout(total=self._timeout_s + wait_s)
         with _naming_failures():
@@ -104,8 +104,8 @@ class Node:
                         raise BackendError(UNEXPECTED)
                 return NodeResponse(response.status, bytes(body))
 
-    async def follow(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[NodeResponse, None]:
-        """Yield each line of an answer that goes on, until it ends or nothing came for `stream_idle_s`.
+    async def stream_lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[NodeResponse, None]:
+        """Yield each line of a long answer, until it ends or nothing came for `stream_idle_s`.
 
         Raises BackendError where there is no answer, or where it breaks off.
         """
@@ -124,10 +124,10 @@ class Node:
                     if rest.strip():
                         yield NodeResponse(response.status, rest)
             except aiohttp.SocketTimeoutError:
-                # Quiet is not an error, but a dead connection is as quiet: the caller makes a new one.
+                # A quiet stream is no error, but a dead connection is quiet too: the caller opens a new one.
                 return
 
-    async def listen(self, path: str) -> AsyncGenerator[bytes, None]:
+    async def stream_messages(self, path: str) -> AsyncGenerator[bytes, None]:
         """Yield the text messages of a WebSocket until it ends, or its other side answers no ping.
 
         Raises BackendError where it cannot be opened.
@@ -152,8 +152,8 @@ class Node:
         await self._session.close()
 
 
-def decode(body: bytes, type_: type[T]) -> T:
-    """Read JSON of a known form. Raises BackendError where it has another."""
+def decode_answer(body: bytes, type_: type[T]) -> T:
+    """Decode JSON of a known shape. Raises BackendError where it has another."""
     try:
         return msgspec.json.decode(body, type=type_)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -166,21 +166,21 @@ def _check_status(status: int) -> None:
 
 
 def _name_status(status: int) -> BackendError | None:
-    """Return what a status says of itself, whatever node answers with it."""
+    """Return the failure that a status means for every node, None where it means none."""
     if status in (401, 403):
         return BackendError(REFUSED)
     if status == 429:
-        # LNbits says so after 200 requests a minute, unless told otherwise.
+        # LNbits answers so after 200 requests a minute by default.
         return BackendError(BUSY)
     if status in _GATEWAY_ERRORS:
-        # Said by a proxy before a node that is down, or by a node that is starting.
+        # From a proxy in front of a node that is down, or from a node that is starting.
         return BackendError(UNREACHABLE)
     return None
 
 
 @contextmanager
 def _naming_failures() -> Iterator[None]:
-    """Turn every way in which aiohttp fails into a BackendError that says which kind it was, and nothing else."""
+    """Turn each failure of aiohttp into a BackendError that says which kind it was, and nothing else."""
     try:
         yield
     except TimeoutError:
@@ -198,24 +198,24 @@ def _naming_failures() -> Iterator[None]:
 async def _refuse_redirect(
     _session: aiohttp.ClientSession, _context: SimpleNamespace, _redirect: aiohttp.TraceRequestRedirectParams
 ) -> None:
-    """Refuse to carry the secret anywhere else than to the configured URL."""
+    """Refuse a redirect: the secret is sent to the configured URL only."""
     raise BackendError(UNEXPECTED)
 
 
 def _make_tls(section: LightningSection) -> ssl.SSLContext:
-    """Return a context that verifies, against the configured certificate alone where there is one."""
+    """Return a context that verifies certificates, against the configured one alone where there is one."""
     if section.certificate_file is None:
         return ssl.create_default_context()
     try:
         context = ssl.create_default_context(cafile=section.certificate_file)
     except OSError as error:
-        # ssl.SSLError is one too; OpenSSL's words for a file that is no certificate help nobody.
+        # ssl.SSLError is one too. OpenSSL's text for a file that is no certificate helps nobody.
         reason = (
             "is no certificate in PEM form" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
         )
         raise LightningConfigError(f"{section.certificate_file}: {reason}") from None
-    # Any certificate that the operator named is trusted itself, whether or not it is fit to sign others, on every Python alike:
-    # the first is the default of 3.13, the second refuses there what clnrest made before 25.09, and nodes keep.
+    # A certificate that the operator named is trusted itself, fit to sign others or not, on every Python alike. The first
+    # flag is the default of 3.13; the second refuses there what clnrest made before 25.09, and nodes still use.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context

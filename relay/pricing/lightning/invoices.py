@@ -1,4 +1,4 @@
-"""What the backends share of invoices: what derives from a reference, and whether a node made what it was asked for."""
+"""Invoices as all backends make them: what derives from a reference, and whether the node made what it was asked for."""
 
 import hashlib
 import re
@@ -13,14 +13,14 @@ WRONG_AMOUNT = "the Lightning node made an invoice over another amount than it w
 _TEXT = re.compile(r"[0-9A-Za-z]{1,4296}")
 
 
-def derive(purpose: str, reference: bytes) -> bytes:
-    """Return 32 bytes that follow from a reference and do not lead back to it: a payer may come to see them."""
+def derive_bytes(purpose: str, reference: bytes) -> bytes:
+    """Return 32 bytes that follow from a reference and do not lead back to it: a payer may see them."""
     return hashlib.sha256(b"ringrelay " + purpose.encode() + b"\0" + reference).digest()
 
 
 def make_label(reference: bytes) -> str:
     """Return the name that a node knows an invoice by: 32 hex digits."""
-    return derive("label", reference)[:16].hex()
+    return derive_bytes("label", reference)[:16].hex()
 
 
 def read_hash(text: str) -> bytes:
@@ -34,9 +34,9 @@ def read_hash(text: str) -> bytes:
     return payment_hash
 
 
-def accept(payment_hash: bytes, bolt11: str, amount_msat: int) -> Invoice:
-    """Return the invoice if it is over exactly this amount. Raises BackendError: a payer must never see another one."""
-    # Its data is not read here, but shown: to what else than letters and digits a page or a frame might be open is kept out.
+def check_invoice(payment_hash: bytes, bolt11: str, amount_msat: int) -> Invoice:
+    """Return the invoice if it is over exactly this amount. Raises BackendError: no other may reach a payer."""
+    # Its data is shown unread, so it must be letters and digits: nothing that a page or a frame could be open to.
     if len(payment_hash) != 32 or not _TEXT.fullmatch(bolt11):
         raise BackendError(UNEXPECTED)
     if read_amount_msat(bolt11) != amount_msat:

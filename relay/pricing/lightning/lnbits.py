@@ -1,6 +1,6 @@
 """LNbits, with a wallet's invoice key. It takes whole sats and answers in millisatoshi.
 
-Source: lnbits 1.6.2, core/views/payment_api.py and core/services/payments.py. It cannot cancel, and it never tells how much more
+Source: lnbits 1.6.2, core/views/payment_api.py and core/services/payments.py. It cannot cancel, and never says how much more
 than the amount arrived. Anybody can send on its websocket, and its webhook is unsigned: neither is used.
 """
 
@@ -10,8 +10,8 @@ from typing import Literal, NoReturn
 import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
-from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, NodeResponse, decode
-from relay.pricing.lightning.invoices import accept, make_label, read_hash
+from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, NodeResponse, decode_answer
+from relay.pricing.lightning.invoices import check_invoice, make_label, read_hash
 from relay.pricing.settings import LightningSection
 
 _UNKNOWN = "Payment does not exist."
@@ -35,56 +35,56 @@ class _Failure(msgspec.Struct):
 
 
 class Lnbits:
-    """Make and look up invoices in a wallet of LNbits. Made on the event loop."""
+    """A wallet of LNbits as a backend. Made on the event loop."""
 
-    # 200 requests a minute are allowed by default, and invoices must be made, too.
+    # By default 200 requests a minute are allowed, and some of them make invoices.
     lookups_per_s = 2.0
 
     def __init__(self, section: LightningSection, key: str, stream_idle_s: float) -> None:
         self.name = f"lnbits {section.url}"
         self._node = Node(section, {"X-Api-Key": key}, stream_idle_s)
 
-    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
-        """Look for an invoice of this reference, and make one if there is none."""
+    async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Look for an invoice with this reference, and make one if there is none."""
         label = make_label(reference)
-        # Versions that know no external_id leave the condition away, and answer with other payments.
-        answer = await self._node.ask("GET", "/api/v1/payments", query={"external_id": label, "limit": "10"})
+        # Versions without external_id ignore the condition, and answer with other payments.
+        answer = await self._node.send_request("GET", "/api/v1/payments", query={"external_id": label, "limit": "10"})
         if answer.status != 200:
             _raise_refusal(answer)
-        made = [payment for payment in decode(answer.body, list[_Payment]) if payment.external_id == label]
+        made = [payment for payment in decode_answer(answer.body, list[_Payment]) if payment.external_id == label]
         if not made:
-            made = [await self._make(label, amount_msat, memo, expiry_s)]
-        return accept(read_hash(made[-1].payment_hash), made[-1].bolt11, amount_msat)
+            made = [await self._make_invoice(label, amount_msat, memo, expiry_s)]
+        return check_invoice(read_hash(made[-1].payment_hash), made[-1].bolt11, amount_msat)
 
-    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
-        """Ask for the status; the amount is that of the invoice.
+    async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask for the status. The amount is that of the invoice.
 
-        LNbits gives up what has expired without asking the node beneath it again, and corrects that only if the node tells it.
+        LNbits gives up expired invoices without asking its node again, and corrects that only if the node says so.
         """
-        answer = await self._node.ask("GET", f"/api/v1/payments/{payment_hash.hex()}")
+        answer = await self._node.send_request("GET", f"/api/v1/payments/{payment_hash.hex()}")
         if answer.status == 404 and _read_detail(answer) == _UNKNOWN:
-            # So it answers whoever asks, with a key or without.
+            # It answers so to anybody, with a key or without.
             await self._check_key()
             return Payment(PaymentState.GONE)
         if answer.status != 200:
             _raise_refusal(answer)
-        payment = decode(answer.body, _Looked).details
+        payment = decode_answer(answer.body, _Looked).details
         if payment is None:
-            # It tells strangers whether an invoice is paid, and only the wallet's own key the rest.
+            # Without the wallet's own key it says only whether an invoice is paid.
             raise BackendError(REFUSED)
         if payment.payment_hash != payment_hash.hex():
             raise BackendError(UNEXPECTED)
         if payment.status == "success":
-            # Paid out of the wallet that it is paid into, it is told as what went out, below zero.
+            # A payment from the same wallet is shown as the amount that went out, below zero.
             return Payment(PaymentState.PAID, abs(payment.amount))
         return Payment(PaymentState.GONE if payment.status == "failed" else PaymentState.OPEN)
 
-    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
-        """NodeResponse no: an invoice key cannot cancel, and what LNbits calls failed the wallet beneath it may still be paid."""
+    async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Return False: an invoice key cannot cancel, and what LNbits calls failed can still be paid to its node."""
         return False
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
-        """End at once: there is no stream to be trusted."""
+    async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
+        """End at once: no stream can be trusted."""
         nothing: tuple[SettlementHint, ...] = ()
         for settlement in nothing:
             yield settlement
@@ -93,8 +93,8 @@ class Lnbits:
         """Close the connections to LNbits."""
         await self._node.close()
 
-    async def _make(self, label: str, amount_msat: int, memo: str, expiry_s: int) -> _Payment:
-        answer = await self._node.ask(
+    async def _make_invoice(self, label: str, amount_msat: int, memo: str, expiry_s: int) -> _Payment:
+        answer = await self._node.send_request(
             "POST",
             "/api/v1/payments",
             json={
@@ -108,20 +108,20 @@ class Lnbits:
         )
         if answer.status != 201:
             _raise_refusal(answer)
-        return decode(answer.body, _Payment)
+        return decode_answer(answer.body, _Payment)
 
     async def _check_key(self) -> None:
-        answer = await self._node.ask("GET", "/api/v1/wallet")
+        answer = await self._node.send_request("GET", "/api/v1/wallet")
         if answer.status != 200:
             _raise_refusal(answer)
 
 
 def _read_detail(answer: NodeResponse) -> str:
-    return decode(answer.body, _Failure).detail
+    return decode_answer(answer.body, _Failure).detail
 
 
 def _raise_refusal(answer: NodeResponse) -> NoReturn:
-    """Raise BackendError: a key that belongs to no wallet is answered with status 404."""
+    """Raise BackendError. A key that belongs to no wallet is answered with status 404."""
     if answer.status == 404 and _read_detail(answer) == _NO_WALLET:
         raise BackendError(REFUSED)
     raise BackendError(UNEXPECTED)

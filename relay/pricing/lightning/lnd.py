@@ -1,7 +1,7 @@
 """LND over its REST proxy, with an invoice macaroon. Bytes are base64 and 64-bit integers are strings there.
 
-Source: lightning.proto and invoices.proto of LND. Its REST proxy answers nearly every error with status 500 and code 2, so that
-only the message tells them apart; the messages here stand in invoices/errors.go, rpcperms/interceptor.go and the macaroon bakery.
+Source: lightning.proto and invoices.proto of LND. Its REST proxy answers nearly every error with status 500 and code 2, so only
+the message tells them apart. The messages here are from invoices/errors.go, rpcperms/interceptor.go and the macaroon bakery.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
-from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, decode
-from relay.pricing.lightning.invoices import accept, derive
+from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, decode_answer
+from relay.pricing.lightning.invoices import check_invoice, derive_bytes
 from relay.pricing.settings import LightningSection
 
 _DUPLICATE = "invoice with payment hash already exists"
@@ -44,7 +44,7 @@ class _Created(msgspec.Struct):
 
 
 class _Cancelled(msgspec.Struct):
-    """Nothing: an object is told from what is none."""
+    """An answer without members; it must be an object."""
 
 
 class _Failure(msgspec.Struct):
@@ -57,7 +57,7 @@ class _StreamLine(msgspec.Struct):
 
 
 class Lnd:
-    """Make, look up and cancel invoices at LND. Made on the event loop."""
+    """LND as a backend. Made on the event loop."""
 
     lookups_per_s = 20.0
 
@@ -65,11 +65,11 @@ class Lnd:
         self.name = f"lnd {section.url}"
         self._node = Node(section, {"Grpc-Metadata-Macaroon": macaroon}, stream_idle_s)
 
-    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
-        """Make an invoice with a preimage of our own: LND refuses a second one, and has the first looked up."""
-        preimage = derive("preimage", reference)
+    async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Make an invoice with a preimage of our own. LND refuses a second one; then the first is looked up."""
+        preimage = derive_bytes("preimage", reference)
         payment_hash = hashlib.sha256(preimage).digest()
-        answer = await self._node.ask(
+        answer = await self._node.send_request(
             "POST",
             "/v1/invoices",
             json={
@@ -77,37 +77,37 @@ class Lnd:
                 "value_msat": str(amount_msat),
                 "memo": memo,
                 "expiry": str(expiry_s),
-                # With hints to channels that are not announced, where there are any: without, no way leads to many a node.
+                # With hints to channels that are not announced, if any: many nodes cannot be reached without them.
                 "private": True,
             },
         )
         if answer.status == 200:
-            created = decode(answer.body, _Created)
+            created = decode_answer(answer.body, _Created)
             found, bolt11 = created.r_hash, created.payment_request
-        elif _DUPLICATE in _read_failure(answer.body) and (invoice := await self._find(payment_hash)):
+        elif _DUPLICATE in _read_failure(answer.body) and (invoice := await self._find_invoice(payment_hash)):
             found, bolt11 = invoice.r_hash, invoice.payment_request
         else:
             raise BackendError(UNEXPECTED)
         if found != payment_hash:
             raise BackendError(UNEXPECTED)
-        return accept(payment_hash, bolt11, amount_msat)
+        return check_invoice(payment_hash, bolt11, amount_msat)
 
-    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
-        """Ask for the state; LND cancels what expires by itself."""
-        invoice = await self._find(payment_hash)
+    async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask for the state. LND cancels expired invoices itself."""
+        invoice = await self._find_invoice(payment_hash)
         if invoice is None or invoice.state == "CANCELED":
             return Payment(PaymentState.GONE)
         if invoice.state == "SETTLED":
             return Payment(PaymentState.PAID, int(invoice.amt_paid_msat))
         return Payment(PaymentState.OPEN)
 
-    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
-        """Cancel, which LND does again and again, but never once the invoice is settled."""
-        answer = await self._node.ask(
+    async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Cancel an invoice. LND does so repeatedly, but never once it is settled."""
+        answer = await self._node.send_request(
             "POST", "/v2/invoices/cancel", json={"payment_hash": b64encode(payment_hash).decode()}
         )
         if answer.status == 200:
-            decode(answer.body, _Cancelled)
+            decode_answer(answer.body, _Cancelled)
             return True
         message = _read_failure(answer.body)
         if _SETTLED in message:
@@ -116,13 +116,13 @@ class Lnd:
             return True
         raise BackendError(UNEXPECTED)
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
-        """Follow LND's invoices from a settle index on; without one it begins now."""
-        # No add_index: what was added is told too, but never replayed.
-        lines = self._node.follow("/v1/invoices/subscribe", {"settle_index": cursor or "0"})
+    async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
+        """Follow LND's invoices from a settle index on. Without one it begins now."""
+        # No add_index: added invoices are sent too, but not replayed.
+        lines = self._node.stream_lines("/v1/invoices/subscribe", {"settle_index": cursor or "0"})
         async with aclosing(lines):
             async for line in lines:
-                told = decode(line.body, _StreamLine)
+                told = decode_answer(line.body, _StreamLine)
                 if told.error is not None:
                     _check_admission(told.error.message)
                 if line.status != 200 or told.result is None:
@@ -134,19 +134,19 @@ class Lnd:
         """Close the connections to the node."""
         await self._node.close()
 
-    async def _find(self, payment_hash: bytes) -> _Invoice | None:
-        answer = await self._node.ask("GET", f"/v1/invoice/{payment_hash.hex()}")
+    async def _find_invoice(self, payment_hash: bytes) -> _Invoice | None:
+        answer = await self._node.send_request("GET", f"/v1/invoice/{payment_hash.hex()}")
         if answer.status == 200:
-            return decode(answer.body, _Invoice)
-        # Not by its status, 404: any web server answers that where the URL is wrong, and the invoice would be given up.
+            return decode_answer(answer.body, _Invoice)
+        # Not by the status alone: any web server answers 404 where the URL is wrong, and the invoice would be given up.
         if _is_unknown(_read_failure(answer.body)):
             return None
         raise BackendError(UNEXPECTED)
 
 
 def _read_failure(body: bytes) -> str:
-    """Return the message of an error. Raises BackendError where it is about the macaroon, or LND takes no requests yet."""
-    message = decode(body, _Failure).message
+    """Return the message of an error. Raises BackendError where it is about the macaroon, or LND is not ready."""
+    message = decode_answer(body, _Failure).message
     _check_admission(message)
     return message
 

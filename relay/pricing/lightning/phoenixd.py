@@ -10,8 +10,8 @@ from contextlib import aclosing
 import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
-from relay.pricing.lightning.http import UNEXPECTED, Node, decode
-from relay.pricing.lightning.invoices import accept, make_label, read_hash
+from relay.pricing.lightning.http import UNEXPECTED, Node, decode_answer
+from relay.pricing.lightning.invoices import check_invoice, make_label, read_hash
 from relay.pricing.settings import LightningSection
 
 _UNKNOWN = b"Not found"
@@ -38,7 +38,7 @@ class _Event(msgspec.Struct, rename="camel"):
 
 
 class Phoenixd:
-    """Make and look up invoices at phoenixd. Made on the event loop."""
+    """phoenixd as a backend. Made on the event loop."""
 
     lookups_per_s = 20.0
 
@@ -48,16 +48,16 @@ class Phoenixd:
         self.name = f"phoenixd {section.url}"
         self._node = Node(section, {"Authorization": f"Basic {credentials}"}, stream_idle_s)
 
-    async def create(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
-        """Look for an invoice of this reference, and make one if there is none. A memo has at most 128 characters."""
+    async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
+        """Look for an invoice with this reference, and make one if there is none. A memo has at most 128 characters."""
         label = make_label(reference)
-        answer = await self._node.ask("GET", "/payments/incoming", query={"externalId": label, "all": "true"})
+        answer = await self._node.send_request("GET", "/payments/incoming", query={"externalId": label, "all": "true"})
         if answer.status != 200:
             raise BackendError(UNEXPECTED)
-        for payment in decode(answer.body, list[_Payment]):
+        for payment in decode_answer(answer.body, list[_Payment]):
             if payment.external_id == label and payment.invoice is not None:
-                return accept(read_hash(payment.payment_hash), payment.invoice, amount_msat)
-        answer = await self._node.ask(
+                return check_invoice(read_hash(payment.payment_hash), payment.invoice, amount_msat)
+        answer = await self._node.send_request(
             "POST",
             "/createinvoice",
             form={
@@ -69,35 +69,35 @@ class Phoenixd:
         )
         if answer.status != 200:
             raise BackendError(UNEXPECTED)
-        created = decode(answer.body, _Created)
-        return accept(read_hash(created.payment_hash), created.serialized, amount_msat)
+        created = decode_answer(answer.body, _Created)
+        return check_invoice(read_hash(created.payment_hash), created.serialized, amount_msat)
 
-    async def lookup(self, reference: bytes, payment_hash: bytes) -> Payment:
-        """Ask for the state; what arrived is told less the fee for a channel, and never counted below what was asked."""
-        answer = await self._node.ask("GET", f"/payments/incoming/{payment_hash.hex()}")
+    async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
+        """Ask for the state. phoenixd reports what arrived less the fee for a channel; it never counts as less than was asked."""
+        answer = await self._node.send_request("GET", f"/payments/incoming/{payment_hash.hex()}")
         # Not by the status alone: any web server answers 404 where the URL is wrong, and the invoice would be given up.
         if answer.status == 404 and answer.body.strip() == _UNKNOWN:
             return Payment(PaymentState.GONE)
         if answer.status != 200:
             raise BackendError(UNEXPECTED)
-        payment = decode(answer.body, _Payment)
+        payment = decode_answer(answer.body, _Payment)
         if payment.payment_hash != payment_hash.hex():
             raise BackendError(UNEXPECTED)
         if payment.is_paid:
-            # phoenixd takes no payment below the amount of its invoice.
+            # phoenixd accepts no payment below the amount of its invoice.
             return Payment(PaymentState.PAID, max(payment.received_sat, payment.requested_sat or 0) * 1_000)
         return Payment(PaymentState.GONE if payment.is_expired else PaymentState.OPEN)
 
-    async def cancel(self, reference: bytes, payment_hash: bytes) -> bool:
-        """NodeResponse no: phoenixd cannot cancel, and may yet take an expired invoice that opens a channel."""
+    async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
+        """Return False: phoenixd cannot cancel, and may still accept a payment that opens a channel."""
         return False
 
-    async def settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
-        """Listen on phoenixd's WebSocket, which replays nothing: the cursor stays what it was."""
-        events = self._node.listen("/websocket")
+    async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
+        """Follow phoenixd's WebSocket, which replays nothing: the cursor stays as it was."""
+        events = self._node.stream_messages("/websocket")
         async with aclosing(events):
             async for event in events:
-                told = decode(event, _Event)
+                told = decode_answer(event, _Event)
                 if told.type == "payment_received" and told.payment_hash is not None:
                     yield SettlementHint(read_hash(told.payment_hash), cursor)
 
