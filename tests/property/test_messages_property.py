@@ -90,6 +90,14 @@ def has_bad_reference(message: ClientMessage) -> bool:
     return any(len(value) != 64 for value in values)
 
 
+@pytest.mark.parametrize("verb", ["REQ", "COUNT"])
+@pytest.mark.parametrize("filter_", [b'{"since":1e999}', b'{"limit":' + b"9" * 5_000 + b"}", b'{"#t":["\xff"]}', b"[]"])
+def test_a_filter_that_cannot_be_read_closes_the_subscription_that_it_was_sent_for(verb: str, filter_: bytes) -> None:
+    with pytest.raises(Malformed, match="a filter must be a JSON object") as caught:
+        parse_message(b'["%b","s",%b]' % (verb.encode(), filter_), LIMITS)
+    assert (caught.value.subscription_id, caught.value.verb) == ("s", verb)
+
+
 @pytest.mark.parametrize("depth", [10, 1_000, 200_000])
 def test_nesting_of_any_depth_is_refused_and_costs_nothing_else(depth: int) -> None:
     assert is_message_or_refusal('["REQ","s",' + '{"a":' * depth)

@@ -11,7 +11,7 @@ from coincurve import PrivateKey
 from relay.client.signing.ring_sign import compute_key_image, sign_blsag, sign_sag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Scheme
-from relay.verify import ring_equations
+from relay.verify import curve, ring_equations
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER as N
 from relay.verify.encoding import RingSignature
@@ -153,6 +153,15 @@ def test_an_x_off_the_curve_or_past_the_prime_has_no_link(x: int) -> None:
     members = [MEMBERS[0], lift_x(to_bytes(x)), MEMBERS[1]]
     for signature in (SAG, BLSAG):
         refuse(MESSAGE, members, replace(signature, responses=SAG.responses[:3]), "not a point on the curve")
+
+
+def test_the_slow_link_of_the_point_whose_x_is_the_order_is_the_fast_one_also_where_it_is_infinite() -> None:
+    # Nobody knows that point's logarithm, so nobody can make its own link infinite. Those of other points show it.
+    key, point = KEYS[0], POINTS[0]
+    for c in SCALAR_EDGES:
+        for s in (0, *SCALAR_EDGES, -c * key % N):
+            assert curve._add_slowly(s, c, point) == Curve().add(s, c, point)
+        assert curve._add_slowly(-c * key % N, c, point) is None
 
 
 def test_there_are_points_with_x_from_the_order_up() -> None:
