@@ -81,7 +81,7 @@ class VerifyPool:
             raise Rejected(Prefix.ERROR, "the verification queue is full; try again in a few seconds")
         done = asyncio.get_running_loop().create_future()
         # The connection that waits may be closed when a refusal comes. Then nobody reads the exception.
-        done.add_done_callback(lambda future: future.cancelled() or future.exception())
+        done.add_done_callback(lambda future: future.exception())
         queue = self._small if units <= _BATCH_UNITS else self._large
         queue.append(_Job(event, claim, units, done))
         self.queued_units += units
@@ -107,9 +107,6 @@ class VerifyPool:
             for job, (result, seconds) in zip(batch, results, strict=True):
                 self.queued_units -= job.units
                 self._report(Timing(job.claim, seconds, not isinstance(result, Rejected)))
-                if job.done.done():
-                    # Cancelled: the relay is stopping, and nobody waits for the result.
-                    continue
                 if isinstance(result, Rejected):
                     job.done.set_exception(result)
                 else:
