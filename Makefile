@@ -13,7 +13,7 @@ PYTEST ?=
 WORKERS ?= auto
 RUN_TESTS := $(BIN)/python -m tests.run --workers $(WORKERS)
 
-.PHONY: help install run test test-fast test-more lnbits test-lnd check format lock lock-lnbits clean
+.PHONY: help install run test test-fast test-more lnbits test-lnd coverage check format lock lock-lnbits clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed), some in parallel, then some alone"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-more run the tests that are left out of make test because they take long, or need a package index"
 	@echo "make lnbits   install LNbits, a Lightning wallet, under .cache; the tests then use it"
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
+	@echo "make coverage run the unit, property and integration tests, and tell what they ran of each room of relay/"
 	@echo "make check    format, lint, types and import contracts"
 	@echo "make install  fill .venv from requirements.lock"
 	@echo "make lock     write requirements.lock anew from the ranges in pyproject.toml"
@@ -84,6 +85,12 @@ $(LND)/lnd: tests/lnd/go.mod tests/lnd/go.sum
 	mkdir -p $(LND)
 	cd tests/lnd && CGO_ENABLED=0 nice go build -p 1 -trimpath -ldflags=-s -tags invoicesrpc -o $(CURDIR)/$(LND)/ tool
 	@touch $@
+
+# Both rounds of the tests add to one file.
+coverage: install
+	@rm -rf .cache/coverage && mkdir -p .cache/coverage
+	@$(RUN_TESTS) --cov --cov-append --cov-report= $(PYTEST) tests/unit tests/property tests/integration; status=$$?; \
+	$(BIN)/python -m tests.room_coverage && exit $$status
 
 check: install
 	$(BIN)/ruff format --check .

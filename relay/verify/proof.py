@@ -37,7 +37,7 @@ def detect_claim(event: Event, max_size_message_forms: int = MAX_RING) -> Claim 
             return form_nip97.read_claim(event, max_size_message_forms)
         case Form.NOSTRINGER:
             return form_nostringer.read_claim(event, max_size_message_forms)
-        case Form.TEXT:
+        case Form.TEXT:  # pragma: no branch - mypy sees that there is no other form
             return form_text.read_claim(event, max_size_message_forms)
 
 
