@@ -95,7 +95,7 @@ def has_bad_reference(message: ClientMessage) -> bool:
 def test_a_filter_that_cannot_be_read_closes_the_subscription_that_it_was_sent_for(verb: str, filter_: bytes) -> None:
     with pytest.raises(Malformed, match="a filter must be a JSON object") as caught:
         parse_message(b'["%b","s",%b]' % (verb.encode(), filter_), LIMITS)
-    assert (caught.value.subscription_id, caught.value.verb) == ("s", verb)
+    assert (caught.value.subject, caught.value.verb) == ("s", verb)
 
 
 @pytest.mark.parametrize("depth", [10, 1_000, 200_000])
