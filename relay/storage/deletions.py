@@ -3,6 +3,7 @@
 import asyncpg
 
 from relay.protocol.event import DELETION_REQUEST, list_indexed_tags
+from relay.protocol.hex import is_hex32
 from relay.storage.batch import Batch
 from relay.storage.held_notes import withdraw_held
 from relay.storage.payments.invoices import close_orphans
@@ -14,7 +15,7 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
     """Delete what new requests name, if it is by the same author; nothing is asked for it any more."""
     requests = batch.select(lambda row: row.event.kind == DELETION_REQUEST)
     for row in requests:
-        ids = [bytes.fromhex(value) for name, value in list_indexed_tags(row.event) if name == "e" and _is_hex32(value)]
+        ids = [bytes.fromhex(value) for name, value in list_indexed_tags(row.event) if name == "e" and is_hex32(value)]
         addresses = [hash_address(value) for name, value in list_indexed_tags(row.event) if name == "a"]
         await withdraw_held(connection, row.pubkey, ids)
         await withdraw_unpaid(connection, row.pubkey, ids, addresses, row.event.created_at)
@@ -37,7 +38,3 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
         )
     if requests:
         await close_orphans(connection)
-
-
-def _is_hex32(text: str) -> bool:
-    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)

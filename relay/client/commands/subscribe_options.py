@@ -12,10 +12,11 @@ import msgspec
 
 from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
+from relay.protocol.hex import HEX32, HEX_POINT
 from relay.protocol.ring_terms import Form, Scheme
 
-_HEX_32 = re.compile(r"[0-9a-f]{64}")
-_IMAGE = re.compile(r"0[23][0-9a-f]{64}")
+_HEX_32 = re.compile(HEX32)
+_IMAGE = re.compile(HEX_POINT)
 
 
 class _Once(argparse.Action):

@@ -1,15 +1,12 @@
 """The option --tag: a tag as an author writes it. Knows which tags the signing writes itself."""
 
-import re
-
 import msgspec
 
 from relay.client.signing import keys
 from relay.client.signing.bound_form import RESERVED_TAGS
 from relay.client.terminal.bad_input import BadInput
 from relay.protocol.event import Tag
-
-_HEX_32 = re.compile(r"[0-9a-f]{64}")
+from relay.protocol.hex import is_hex32
 
 
 def parse_tag(text: str) -> Tag:
@@ -22,7 +19,7 @@ def parse_tag(text: str) -> Tag:
         raise BadInput(f"--tag {tag[0]}: this tag is written by the signing itself: leave it out")
     value = tag[1] if len(tag) > 1 else ""
     # Another check finds a secret key there, and says so.
-    if tag[0] in ("e", "p") and not _HEX_32.fullmatch(value) and not keys.is_like_nsec(value):
+    if tag[0] in ("e", "p") and not is_hex32(value) and not keys.is_like_nsec(value):
         raise BadInput(
             f"--tag {tag[0]}= takes an id or a key as 64 lower-case hex digits, not note1..., nevent1... or npub1...: "
             "no reader would find it"

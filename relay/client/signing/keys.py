@@ -11,6 +11,7 @@ from pathlib import Path
 import coincurve
 
 from relay.client.terminal.bad_input import BadInput
+from relay.protocol.hex import HEX32
 from relay.protocol.nip19 import NSEC_CANDIDATE, decode_npub, decode_nsec, has_nsec_checksum
 from relay.verify.encoding import ORDER, is_scalar
 
@@ -77,7 +78,7 @@ def holds_secret_key(text: str) -> bool:
 
 def hide_keys(text: str) -> str:
     """Return the text with a remark in place of all that could be a secret key: an nsec, or 64 hex digits."""
-    return re.sub(r"(?i)nsec1[0-9a-z]+|(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", "(a key, not repeated here)", text)
+    return re.sub(rf"(?i)nsec1[0-9a-z]+|(?<![0-9a-f]){HEX32}(?![0-9a-f])", "(a key, not repeated here)", text)
 
 
 def is_like_nsec(text: str) -> bool:
