@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LNBITS := .cache/lnbits
 LND := .cache/lnd
+MUTATE := .cache/mutate
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 # Of the tests: the paths, options for pytest, and how many processes share what can be shared.
@@ -13,7 +14,7 @@ PYTEST ?=
 WORKERS ?= auto
 RUN_TESTS := $(BIN)/python -m tests.run --workers $(WORKERS)
 
-.PHONY: help install run test test-fast test-more lnbits test-lnd coverage check format lock lock-lnbits clean
+.PHONY: help install run test test-fast test-more lnbits test-lnd coverage mutate check format lock lock-lnbits lock-mutate clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed), some in parallel, then some alone"
@@ -22,6 +23,7 @@ help:
 	@echo "make lnbits   install LNbits, a Lightning wallet, under .cache; the tests then use it"
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
 	@echo "make coverage run the unit, property and integration tests, and tell what they ran of each room of relay/"
+	@echo "make mutate   try which faults in verify/ and in the code that settles payments no test notices (up to an hour)"
 	@echo "make check    format, lint, types and import contracts"
 	@echo "make install  fill .venv from requirements.lock"
 	@echo "make lock     write requirements.lock anew from the ranges in pyproject.toml"
@@ -36,6 +38,7 @@ help:
 	@echo "     --timeout=SECONDS        the limit on each test (300; 0 for none)"
 	@echo "     --hypothesis-seed=N      repeat what Hypothesis draws"
 	@echo "     -s, -v, --tb=short       show what tests print, each test's name, shorter tracebacks"
+	@echo "  MUTANTS='--mutants 50 --seed 2 relay/verify/pool.py'  of make mutate: how many of each folder, which, of which files"
 	@echo "  RELAY_TEST_TIME_FACTOR=3    for a slow machine: stretch every bound on time that a test fails over"
 	@echo "  RELAY_TEST_DATABASE_URL=... run the database tests on this server too"
 
@@ -92,6 +95,17 @@ coverage: install
 	@$(RUN_TESTS) --cov --cov-append --cov-report= $(PYTEST) tests/unit tests/property tests/integration; status=$$?; \
 	$(BIN)/python -m tests.room_coverage && exit $$status
 
+mutate: install $(MUTATE)/.installed
+	$(MUTATE)/bin/python -m tests.mutation.run --python $(BIN)/python $(MUTANTS)
+
+# One of its packages is no wheel.
+$(MUTATE)/.installed: tests/lnbits/build.lock tests/mutation/requirements.lock
+	$(PYTHON) -m venv --clear $(MUTATE)
+	$(MUTATE)/bin/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r tests/lnbits/build.lock
+	$(MUTATE)/bin/python $(PIP_INSTALL) --require-hashes --no-build-isolation --only-binary :all: --no-binary yattag \
+		-r tests/mutation/requirements.lock
+	@touch $@
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -114,6 +128,9 @@ lock: .cache/lock/bin/uv
 lock-lnbits: .cache/lock/bin/uv
 	$(UV_COMPILE) --custom-compile-command 'make lock-lnbits' tests/lnbits/requirements.in -o tests/lnbits/requirements.lock
 	echo setuptools | $(UV_COMPILE) --custom-compile-command 'make lock-lnbits' - -o tests/lnbits/build.lock
+
+lock-mutate: .cache/lock/bin/uv
+	$(UV_COMPILE) --custom-compile-command 'make lock-mutate' tests/mutation/requirements.in -o tests/mutation/requirements.lock
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
