@@ -27,6 +27,7 @@ class RetentionRule:
 
     every_s: float
     apply: Work
+    is_due_at_start: bool = False
 
 
 def list_rules(
@@ -47,13 +48,15 @@ def list_rules(
         RetentionRule(limits.prune_feed_every_s, prune_feed),
     ]
     return (
-        rules if delete_forgotten is None else [*rules, RetentionRule(limits.forget_payments_every_s, delete_forgotten)]
+        rules
+        if delete_forgotten is None
+        else [*rules, RetentionRule(limits.forget_payments_every_s, delete_forgotten, True)]
     )
 
 
 async def keep_deleting(rules: Sequence[RetentionRule], report: Callable[[BaseException], None]) -> None:
-    """Apply each rule at once and when it is due again, until cancelled. A database that is away is reported."""
-    due = {rule: time.monotonic() for rule in rules}
+    """Apply each rule when it is due, one at a time, until cancelled. A database that is away is reported."""
+    due = {rule: time.monotonic() + (0 if rule.is_due_at_start else rule.every_s) for rule in rules}
     while True:
         rule = min(due, key=lambda rule: due[rule])
         await asyncio.sleep(due[rule] - time.monotonic())
