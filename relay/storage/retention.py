@@ -47,11 +47,10 @@ def list_rules(
         RetentionRule(limits.delete_expired_every_s, delete_expired_notes),
         RetentionRule(limits.prune_feed_every_s, prune_feed),
     ]
-    return (
-        rules
-        if delete_forgotten is None
-        else [*rules, RetentionRule(limits.forget_payments_every_s, delete_forgotten, True)]
-    )
+    if delete_forgotten is not None:
+        # What an earlier process deleted may be in the files still.
+        rules.append(RetentionRule(limits.forget_payments_every_s, delete_forgotten, is_due_at_start=True))
+    return rules
 
 
 async def keep_deleting(rules: Sequence[RetentionRule], report: Callable[[BaseException], None]) -> None:
