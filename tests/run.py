@@ -6,6 +6,7 @@ Both rounds always run, and both outcomes are printed at the end. The status is 
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 
@@ -20,6 +21,9 @@ def run_round(name: str, marked: str, options: list[str]) -> int:
 
 
 def main() -> int:
+    # A run that was started in the background ignores these, and so would the programs that the tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )

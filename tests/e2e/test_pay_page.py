@@ -88,10 +88,18 @@ async def tab(browser: Browser) -> Tab:
 
 
 async def wait_for_heading(tab: Tab, words: str, bound_s: float = BOUND_S) -> None:
-    async def is_shown() -> bool:
-        return words in await tab.find_text("h1")
+    heading = ""
 
-    await until(is_shown, bound_s)
+    async def is_shown() -> bool:
+        nonlocal heading
+        heading = await tab.find_text("h1")
+        return words in heading
+
+    try:
+        await until(is_shown, bound_s)
+    except TimeoutError:
+        requests = len(tab.list_requests())
+        pytest.fail(f"after {bound_s:g} s and {requests} requests the heading is {heading!r}, not {words!r}")
 
 
 def check_that_all_went_well(tab: Tab, payment: Payment) -> None:
