@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.references.markdown import make_table
 from tests.refusals.case import Case, Elsewhere
 from tests.refusals.table import TABLE
 
@@ -25,14 +26,9 @@ def render() -> str:
     """Return the page."""
     sections = [_INTRODUCTION]
     for title, cases in TABLE.items():
-        rows = "\n".join(map(_render_row, cases))
-        sections.append(f"## {title}\n\n| text | given when | do next | test |\n|---|---|---|---|\n{rows}\n")
+        rows = [(f"`{case.text}`", case.when, case.then, _name_tests(case)) for case in cases]
+        sections.append(f"## {title}\n\n{make_table(('text', 'given when', 'do next', 'test'), rows)}")
     return "\n".join(sections)
-
-
-def _render_row(case: Case) -> str:
-    cells = (f"`{case.text}`", case.when, case.then, _name_tests(case))
-    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
 def _name_tests(case: Case) -> str:
