@@ -60,6 +60,8 @@ CREATE UNIQUE INDEX tags_tag ON tags (tag, created_at DESC, note_id) INCLUDE (ki
 CREATE INDEX tags_note_id ON tags (note_id);
 CREATE INDEX tags_priced ON tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at, price_paid_msat)
     WHERE price_paid_msat IS NOT NULL;
+-- Whether an author has asked to delete a note is looked up for every note.
+CREATE INDEX tags_deletions ON tags (tag, pubkey, created_at) WHERE kind = 5;
 
 -- The same for rings: a row a member of each ring note's ring.
 CREATE TABLE ring_members (
@@ -147,6 +149,10 @@ CREATE TABLE invoices (
 -- One open invoice a note and tier.
 CREATE UNIQUE INDEX invoices_open ON invoices (note_id, tier) WHERE state IN ('creating', 'open');
 CREATE INDEX invoices_note_id ON invoices (note_id);
+-- What is settled only waits to be forgotten, and is many.
+CREATE INDEX invoices_unsettled ON invoices (state) WHERE state <> 'settled';
+CREATE INDEX invoices_forget_at ON invoices (forget_at) WHERE state = 'settled';
+CREATE INDEX invoices_given_up ON invoices (expires_at) WHERE payment_hash IS NULL;
 
 -- Money that bought nothing: what came late, twice, short or beyond the price. Nothing here says when.
 CREATE TABLE unapplied_payments (
@@ -156,6 +162,8 @@ CREATE TABLE unapplied_payments (
     reason          text    NOT NULL CHECK (reason IN ('late', 'double', 'short', 'over', 'refused', 'withdrawn'))
 );
 CREATE INDEX unapplied_payments_note_id ON unapplied_payments (note_id) WHERE note_id IS NOT NULL;
+CREATE INDEX unapplied_payments_reference ON unapplied_payments (reference) WHERE reference IS NOT NULL;
+CREATE INDEX unapplied_payments_unlinked ON unapplied_payments (reason) WHERE reference IS NULL AND note_id IS NULL;
 
 -- Where the node's stream of payments goes on after a restart. One row a node.
 CREATE TABLE settlement_cursors (

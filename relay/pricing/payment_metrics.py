@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from relay.policy.tiers import Tier
-from relay.storage.payments.invoices import InvoiceState
+from relay.storage.payments.invoices import UNSETTLED
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 
 OPERATIONS = ("create", "lookup", "cancel", "stream")
@@ -20,7 +20,9 @@ class PaymentMetrics:
 
     def __init__(self, registry: CollectorRegistry, snapshot_every_s: float) -> None:
         self._snapshot_every_s = snapshot_every_s
-        self._invoices = Gauge("ringrelay_invoices", "Invoices by state", ["state"], registry=registry)
+        self._invoices = Gauge(
+            "ringrelay_invoices", "Invoices by state, without the settled ones", ["state"], registry=registry
+        )
         self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
         self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes of the notes that wait", registry=registry)
         self._settled = Counter("ringrelay_settled_msat", "Millisatoshi received, by tier", ["tier"], registry=registry)
@@ -38,7 +40,7 @@ class PaymentMetrics:
             "Unix time of the last answer of the node, rounded down to metrics.snapshot_every_s; 0 before the first",
             registry=registry,
         )
-        for state in InvoiceState:
+        for state in UNSETTLED:
             self._invoices.labels(state)
         for operation in OPERATIONS:
             self._errors.labels(operation)

@@ -18,11 +18,17 @@ async def refuse_deleted(connection: asyncpg.Connection, batch: Batch) -> None:
     addresses = [to_address(row.event) for row in rows]
     positions = await connection.fetch(
         """
-        SELECT r.position FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[])
-            WITH ORDINALITY AS r (e_tag, a_tag, pubkey, created_at, position)
-        WHERE EXISTS (SELECT FROM tags t WHERE t.tag = r.e_tag AND t.kind = 5 AND t.pubkey = r.pubkey)
-           OR EXISTS (SELECT FROM tags t WHERE t.tag = r.a_tag AND t.kind = 5 AND t.pubkey = r.pubkey
-                                           AND t.created_at >= r.created_at)
+        WITH r AS (
+            SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[])
+                WITH ORDINALITY AS r (e_tag, a_tag, pubkey, created_at, position)
+        )
+        -- LIMIT makes it a look-up for each row: of EXISTS the planner makes a join with all stored requests.
+        SELECT position FROM r, LATERAL (
+            SELECT FROM tags t WHERE t.tag = r.e_tag AND t.pubkey = r.pubkey AND t.kind = 5 LIMIT 1) deleted
+        UNION ALL
+        SELECT position FROM r, LATERAL (
+            SELECT FROM tags t WHERE t.tag = r.a_tag AND t.pubkey = r.pubkey AND t.kind = 5 AND t.created_at >= r.created_at
+            LIMIT 1) deleted
         """,
         [encode_tag("e", row.event.id) for row in rows],
         [None if address is None else encode_tag("a", address) for address in addresses],

@@ -232,5 +232,5 @@ def _select_ids(filter_: Filter, now: int, arguments: Arguments) -> str:
     tag = _find_driving_tag(filter_)
     where = build_conditions(_leave_out_tag(filter_, tag), None, now, arguments, TAGS)
     place = arguments.add([encode_tag(tag[0], value) for value in tag[1]], "bytea[]")
-    # A note can hold several of the values.
-    return f"SELECT DISTINCT t.note_id FROM tags t WHERE t.tag = ANY({place}) AND {where}"
+    # A note can hold several of the values. OFFSET keeps the planner from walking all tags in the order of note_id.
+    return f"SELECT DISTINCT note_id FROM (SELECT t.note_id FROM tags t WHERE t.tag = ANY({place}) AND {where} OFFSET 0) found"

@@ -81,7 +81,7 @@ def test_the_labels_and_their_values_are_a_closed_list() -> None:
     assert labels["outcome"] == {"accepted", "refused"}
     assert labels["prefix"] == {"", *map(str, Prefix)}
     assert labels["scheme"] == {"sag", "blsag"}
-    assert labels["state"] == {"creating", "open", "closed", "settled"}
+    assert labels["state"] == {"creating", "open", "closed"}
     assert labels["operation"] == {"create", "lookup", "cancel", "stream"}
     assert labels["tier"] == {"/", "/1k"}
 

@@ -56,7 +56,7 @@ class Payment:
 async def payment(database18: dict[str, Any], tmp_path: Path) -> AsyncIterator[Payment]:
     """Order a note of a relay that publishes by the hour, so that a paid note waits until the test says so."""
     note = make_ring_note()
-    sections = {"invoices": {"expiry_s": 60 * MINUTES_LEFT}, "privacy": {"publish_every_s": 3_600}}
+    sections: dict[str, Any] = {"invoices": {"expiry_s": 60 * MINUTES_LEFT}, "privacy": {"publish_every_s": 3_600}}
     async with shop(database18, tmp_path, **sections) as sold, Client(sold.expensive) as author:
         offer = await order(author, note)
 

@@ -440,7 +440,6 @@ async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, An
             ('ringrelay_settled_msat_total{tier="/1k"}', 1_000_001),
             ('ringrelay_settled_msat_total{tier="/10k"}', 0),
             ('ringrelay_invoices{state="open"}', 1),
-            ('ringrelay_invoices{state="settled"}', 1),
             ("ringrelay_unpaid_notes", 1),
             ("ringrelay_settlement_to_publication_seconds_count", 1),
         ):

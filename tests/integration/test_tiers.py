@@ -47,7 +47,7 @@ async def read_info(url: str, path: str) -> dict[str, Any]:
 
 async def test_each_path_says_what_it_takes(database18: dict[str, Any], tmp_path: Path) -> None:
     tiers = [{"path": "/", "pow_bits": 9}, {"path": "/10k", "price_sat": 10_000, "max_ring": 100, "max_kib": 64}]
-    sections = {"tiers": tiers, "accept": {"plain": True}, "invoices": {"pow_bits": 7}}
+    sections: dict[str, Any] = {"tiers": tiers, "accept": {"plain": True}, "invoices": {"pow_bits": 7}}
     async with shop(database18, tmp_path, **sections) as sold:
         free, priced = await read_info(sold.url, "/"), await read_info(sold.url, "/10k?a=b")
         assert "fees" not in free

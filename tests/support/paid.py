@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log
 from relay.pricing.offer import Offer, read_offer
 from relay.server import Relay, running
@@ -44,24 +45,28 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(arguments: dict[str, Any], directory: Path, **sections: Any) -> AsyncIterator[Shop]:
+async def shop(
+    arguments: dict[str, Any], directory: Path, *, internal: InternalLimits = INTERNAL_LIMITS, **sections: Any
+) -> AsyncIterator[Shop]:
     """Run a relay with priced tiers over a stub of LND."""
     node = LndStub(directory)
     await node.start()
     try:
-        async with reopened(arguments, node, **sections) as open_shop:
+        async with reopened(arguments, node, internal=internal, **sections) as open_shop:
             yield open_shop
     finally:
         await node.stop()
 
 
 @asynccontextmanager
-async def reopened(arguments: dict[str, Any], node: LndStub, **sections: Any) -> AsyncIterator[Shop]:
+async def reopened(
+    arguments: dict[str, Any], node: LndStub, *, internal: InternalLimits = INTERNAL_LIMITS, **sections: Any
+) -> AsyncIterator[Shop]:
     """Run one more relay over a node that is there."""
     given = {"tiers": TIERS, **sections}
     given["invoices"] = {**INVOICES, **given.get("invoices", {})}
     config = make_config(arguments, lightning=node.section.model_dump(), **given)
-    async with running(config, Log()) as relay:
+    async with running(config, Log(), internal) as relay:
         yield Shop(relay, node)
 
 

@@ -20,6 +20,10 @@ class InvoiceState(StrEnum):
     SETTLED = "settled"
 
 
+# What is settled only waits to be forgotten.
+UNSETTLED = (InvoiceState.CREATING, InvoiceState.OPEN, InvoiceState.CLOSED)
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """An invoice to be made: for which note and tier, until when (Unix seconds), and when its row is deleted."""
@@ -145,7 +149,7 @@ async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
     records = await connection.fetch(
         """
         SELECT reference, payment_hash, price_msat, tier, expires_at, forget_at, state = 'open' AS is_open FROM invoices
-        WHERE state IN ('open', 'closed') AND payment_hash IS NOT NULL
+        WHERE state IN ('open', 'closed') AND state <> 'settled' AND payment_hash IS NOT NULL
         """
     )
     return [
@@ -189,12 +193,14 @@ async def _unlink_unapplied(connection: asyncpg.Connection, references: Sequence
 
 
 async def count_by_state(connection: asyncpg.Connection) -> dict[str, int]:
-    """Return how many invoices are in each state."""
+    """Return how many invoices are in each state but settled: those only wait to be forgotten."""
     counts = {
         record["state"]: record["count"]
-        for record in await connection.fetch("SELECT state, count(*) FROM invoices GROUP BY state")
+        for record in await connection.fetch(
+            "SELECT state, count(*) FROM invoices WHERE state <> 'settled' GROUP BY state"
+        )
     }
-    return {str(state): counts.get(state, 0) for state in InvoiceState}
+    return {str(state): counts.get(state, 0) for state in UNSETTLED}
 
 
 async def find_reference(connection: asyncpg.Connection, payment_hash: bytes) -> bytes | None:
