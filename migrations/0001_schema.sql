@@ -10,6 +10,7 @@ CREATE TABLE notes (
     expires_at      bigint,                     -- NIP-40, Unix seconds
     address         bytea,                      -- SHA-256 of `kind:pubkey:d` where one version is kept
     event           bytea   NOT NULL,           -- the compact JSON that subscribers get; bytea, as Postgres text has no NUL
+    index_rows      integer NOT NULL,           -- its rows in tags and ring_members: what it costs to delete it
     -- The price of the tier that a note was posted in, in msat, never what was paid; null: free. It only rises.
     price_paid_msat bigint  CHECK (price_paid_msat > 0),
     form            text,                       -- from here on: null where the note is not ring-signed

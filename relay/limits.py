@@ -38,6 +38,9 @@ class Limits(Section):
     events_per_s: Annotated[float, Field(gt=0)] = 50.0
     read_bytes_per_s: Annotated[float, Field(ge=16_384)] = 1_048_576.0
     ring_links_per_s: Annotated[float, Field(gt=0)] = 4_000.0
+    rows_per_s: Annotated[float, Field(gt=0)] = 2_000.0
+    pow_free_rows: Annotated[int, Field(ge=0)] = 1_000
+    pow_hashes_per_row: Annotated[int, Field(ge=0, le=2**20)] = 64
     reqs_per_s: Annotated[float, Field(gt=0)] = 20.0
     burst_factor: Annotated[float, Field(ge=1)] = 4.0
     max_events_in_flight: Count = 64
@@ -120,6 +123,11 @@ class InternalLimits:
     mask_statistics_every_s: float = 1.0
     # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
     max_waiting_notes: int = 20_000
+    # In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms to insert. One of the largest
+    # rings (ring.max_size) goes into a batch, and what came behind such a note does not wait for the next one too.
+    max_batch_rows: int = 2_000
+    # In the same tables, in one transaction. The writer waits meanwhile.
+    max_deleted_rows: int = 2_000
     # What a COUNT lists at most. A member who looks for a smaller ring names it in the search.
     max_rings_counted: int = 100
 

@@ -105,7 +105,7 @@ class Relay:
             config.limits,
             config.privacy,
             self._reader,
-            EventVerifier(config.ring, config.accept, self._pool),
+            EventVerifier(config.limits, config.ring, config.accept, self._pool),
             self._writer,
             None if payments is None else payments.checkout,
             unix_now,

@@ -20,6 +20,7 @@ class Session:
         self._reqs = TokenBucket(limits.reqs_per_s, limits.reqs_per_s * limits.burst_factor, now_s)
         self._bytes = TokenBucket(limits.read_bytes_per_s, limits.read_bytes_per_s * limits.burst_factor, now_s)
         self._links = TokenBucket(limits.ring_links_per_s, limits.ring_links_per_s * limits.burst_factor, now_s)
+        self._rows = TokenBucket(limits.rows_per_s, limits.rows_per_s * limits.burst_factor, now_s)
         self.subscriptions: dict[str, Subscription] = {}
         self._held_units = 0
         self.orders = OpenOrders()
@@ -34,6 +35,14 @@ class Session:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.ring_links_per_s:g} ring links a second are verified; wait and try again",
+            )
+
+    def check_row_rate(self, rows: int, now_s: float) -> None:
+        """Raise Rejected if rows of tags and ring members come faster than the limits allow. `now_s` is monotonic."""
+        if rows and not self._rows.try_take(now_s, rows):
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._limits.rows_per_s:g} tags and ring members a second are stored; wait and try again",
             )
 
     def check_event_rate(self, now_s: float) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from relay.delivery.session import Session
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy import rules
+from relay.policy.index_rows import check_rows_cost, count_touched_rows
 from relay.policy.tiers import Tier
 from relay.pricing.checkout import Checkout
 from relay.pricing.offer import PaymentRequired
@@ -32,6 +33,7 @@ _CHARS_PER_VALUE = 64
 class EventVerifier:
     """The verification of events, and the rules about what they claim."""
 
+    limits: Limits
     ring: RingPolicy
     accept: AcceptPolicy
     pool: VerifyPool
@@ -43,8 +45,10 @@ class EventVerifier:
         rules.check_policy(event, claim, self.ring, self.accept)
         rules.check_tier(event, claim, tier)
         rules.check_cost(event, claim, self.ring)
+        check_rows_cost(event, claim, self.limits)
         units = count_units(claim)
         session.check_ring_rate(units - 1, now_s)
+        session.check_row_rate(count_touched_rows(event, claim), now_s)
         with session.hold_verification(units, self.pool.max_queued_units // _QUEUE_SHARE):
             proof = await self.pool.verify(event, claim)
         return Note(event, encode_event(event), claim, None if proof is None else proof.content_key)
@@ -93,7 +97,7 @@ class EventIntake:
                 return SaveResult.DUPLICATE
         note = await self.verifier.verify_event(event, tier, session, now_s)
         if deleted_msat is not None:
-            return await self.writer.save(replace(note, content_key=None, price_paid_msat=deleted_msat))
+            return await self.writer.save(replace(note, content_key=None, price_paid_msat=deleted_msat), session)
         # Posting costs next to nothing here, so a copy of somebody's words would crowd out others for nothing.
         is_held = note.claim is not None and self.privacy.publish_every_s > 0
-        return await self.writer.save(replace(note, is_held=is_held))
+        return await self.writer.save(replace(note, is_held=is_held), session)

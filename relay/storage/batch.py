@@ -20,11 +20,18 @@ class Batch:
 
     def select(self, is_wanted: Callable[[Row], object] = lambda _: True) -> list[Row]:
         """Return the undecided rows that a rule is about, in the order of ids."""
-        return [row for row in self._by_id if row.result is None and is_wanted(row)]
+        return [row for row in self._by_id if row.result is None and not row.is_postponed and is_wanted(row)]
 
-    def list_results(self) -> list[SaveResult]:
-        """Return what became of each note, in the order the notes were given."""
-        return [row.result or SaveResult.STORED for row in self.rows]
+    def postpone(self, row: Row) -> None:
+        """Leave a row, and its copies, to a later batch."""
+        for other in self.rows:
+            if other.id == row.id:
+                # A copy was told that the note is here, which it is not yet.
+                other.result, other.is_postponed = None, True
+
+    def list_results(self) -> list[SaveResult | None]:
+        """Return what became of each note, in the order the notes were given; None for one that is postponed."""
+        return [None if row.is_postponed else row.result or SaveResult.STORED for row in self.rows]
 
     def list_news(self) -> list[Note]:
         """Return what subscribers get: notes that are stored now, and upgraded ones."""

@@ -1,40 +1,99 @@
-"""Deletion requests (NIP-09): what a new request takes away, stored, held or unpaid. Runs inside the writer's transaction."""
+"""Deletion requests (NIP-09): what a new request takes away, stored, held or unpaid. Runs inside the writer's transaction.
+
+To delete a note over a ring of a thousand is to delete a thousand rows, and one request can name two thousand notes. So a
+request that would delete much is postponed: each batch deletes a slice for it, and others have their turns in between.
+"""
 
 import asyncpg
 
-from relay.protocol.event import DELETION_REQUEST, list_indexed_tags
-from relay.protocol.hex import is_hex32
+from relay.limits import INTERNAL_LIMITS
+from relay.protocol.event import DELETION_REQUEST
 from relay.storage.batch import Batch
 from relay.storage.held_notes import withdraw_held
+from relay.storage.named_notes import SELECT_NAMED, find_named
 from relay.storage.payments.invoices import close_orphans
 from relay.storage.payments.unpaid_notes import withdraw_unpaid
-from relay.storage.row import hash_address
+from relay.storage.row import Row
+
+
+async def postpone_large(connection: asyncpg.Connection, batch: Batch) -> None:
+    """Postpone rows whose deletions are too much for one batch, and delete a slice for the first of them."""
+    costs = await _find_costs(connection, batch)
+    spent = 0
+    for row in batch.rows:
+        cost = costs.get(row.id, 0)
+        if not cost:
+            continue
+        if spent and spent + cost > INTERNAL_LIMITS.max_deleted_rows:
+            batch.postpone(row)
+        elif cost > INTERNAL_LIMITS.max_deleted_rows and row.event.kind == DELETION_REQUEST:
+            await delete_slice(connection, row)
+            batch.postpone(row)
+            spent = INTERNAL_LIMITS.max_deleted_rows
+        else:
+            spent += cost
+
+
+async def delete_slice(connection: asyncpg.Connection, request: Row) -> bool:
+    """Delete some of what a request names, and return whether that was all."""
+    deleted, left = await connection.fetchrow(
+        f"""
+        WITH named AS (SELECT DISTINCT id, index_rows FROM ({SELECT_NAMED}) AS found), slice AS (
+            SELECT id FROM (SELECT id, sum(index_rows) OVER (ORDER BY id) - index_rows AS rows_before FROM named) AS counted
+            WHERE rows_before < $8
+        ), {_DELETE_FROM_SLICE}
+        SELECT (SELECT count(*) FROM slice), (SELECT count(*) FROM named)
+        """,  # noqa: S608
+        *find_named([request]).columns,
+        INTERNAL_LIMITS.max_deleted_rows,
+    )
+    return bool(deleted == left)
 
 
 async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None:
     """Delete what new requests name, if it is by the same author; nothing is asked for it any more."""
-    requests = batch.select(lambda row: row.event.kind == DELETION_REQUEST)
-    for row in requests:
-        ids = [bytes.fromhex(value) for name, value in list_indexed_tags(row.event) if name == "e" and is_hex32(value)]
-        addresses = [hash_address(value) for name, value in list_indexed_tags(row.event) if name == "a"]
-        await withdraw_held(connection, row.pubkey, ids)
-        await withdraw_unpaid(connection, row.pubkey, ids, addresses, row.event.created_at)
-        await connection.execute(
+    requests = batch.select(_is_request)
+    if not requests:
+        return
+    named = find_named(requests)
+    await withdraw_held(connection, named)
+    await withdraw_unpaid(connection, named)
+    await connection.execute(
+        f"WITH slice AS ({SELECT_NAMED}), {_DELETE_FROM_SLICE} SELECT",
+        *named.columns,
+    )
+    await close_orphans(connection)
+
+
+async def _find_costs(connection: asyncpg.Connection, batch: Batch) -> dict[bytes, int]:
+    """Return how many rows of the tables that are indexes each row of a batch deletes, by id."""
+    costs: dict[bytes, int] = {}
+    if requests := batch.select(_is_request):
+        for record in await connection.fetch(
+            f"SELECT place, sum(index_rows)::bigint AS cost FROM ({SELECT_NAMED}) AS found GROUP BY place",  # noqa: S608
+            *find_named(requests).columns,
+        ):
+            costs[requests[record["place"]].id] = record["cost"]
+    if versions := batch.select(lambda row: row.address is not None and not row.is_ephemeral):
+        for record in await connection.fetch(
             """
-            WITH deleted AS (
-                DELETE FROM notes WHERE pubkey = $1 AND kind <> 5 AND (
-                    id = ANY($2::bytea[])
-                    -- NIP-09: of an address, the versions up to the request's created_at.
-                    OR (address = ANY($3::bytea[]) AND created_at <= $4::bigint))
-                RETURNING signed_id
-            )
-            INSERT INTO spent_signatures SELECT signed_id FROM deleted WHERE signed_id IS NOT NULL
-            ON CONFLICT DO NOTHING
+            SELECT r.id, n.index_rows FROM unnest($1::bytea[], $2::bytea[]) AS r (id, address)
+                JOIN notes n ON n.address = r.address
             """,
-            row.pubkey,
-            ids,
-            addresses,
-            row.event.created_at,
-        )
-    if requests:
-        await close_orphans(connection)
+            [row.id for row in versions],
+            [row.address for row in versions],
+        ):
+            costs[record["id"]] = record["index_rows"]
+    return costs
+
+
+def _is_request(row: Row) -> bool:
+    return row.event.kind == DELETION_REQUEST
+
+
+_DELETE_FROM_SLICE = """
+    deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id RETURNING n.signed_id),
+    spent AS (
+        INSERT INTO spent_signatures SELECT signed_id FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
+    )
+"""

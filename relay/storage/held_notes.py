@@ -10,6 +10,7 @@ import asyncpg
 
 from relay.protocol.event import is_expired
 from relay.storage.batch import Batch
+from relay.storage.named_notes import NamedNotes
 from relay.storage.note import Note, read_note
 from relay.storage.payments.unapplied_payments import record_refused
 from relay.storage.row import Row, SaveResult
@@ -58,20 +59,20 @@ async def pop_batch(connection: asyncpg.Connection, ids: Sequence[bytes], now: i
     return sorted((note for note in notes if not is_expired(note.event, now)), key=lambda note: note.event.id)
 
 
-async def withdraw_held(connection: asyncpg.Connection, pubkey: bytes, ids: Sequence[bytes]) -> None:
+async def withdraw_held(connection: asyncpg.Connection, named: NamedNotes) -> None:
     """Drop what its own author asks to delete before it was published (NIP-09); its signature stays used."""
     await connection.execute(
         """
         WITH withdrawn AS (
-            DELETE FROM held_notes WHERE pubkey = $1 AND id = ANY($2::bytea[]) RETURNING signed_id, price_paid_msat
+            DELETE FROM held_notes h USING unnest($1::bytea[], $2::bytea[]) AS r (pubkey, id)
+            WHERE h.id = r.id AND h.pubkey = r.pubkey RETURNING h.signed_id, h.price_paid_msat
         ), paid AS (
             INSERT INTO unapplied_payments (amount_msat, reason)
             SELECT price_paid_msat, 'withdrawn' FROM withdrawn WHERE price_paid_msat IS NOT NULL
         )
         INSERT INTO spent_signatures SELECT signed_id FROM withdrawn WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
         """,
-        pubkey,
-        ids,
+        *named.id_columns,
     )
 
 

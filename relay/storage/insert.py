@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from relay.policy.index_rows import count_index_rows
 from relay.protocol.event import KindClass, classify, find_expiration, list_indexed_tags
 from relay.storage import conflicts, deletions, held_notes, price_paid
 from relay.storage.batch import Batch
@@ -23,9 +24,9 @@ Rule = Callable[[asyncpg.Connection, Batch], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """What became of each note of a batch, those to be published, and the feed's numbers of these."""
+    """What became of each note of a batch (None: postponed), those to be published, and the feed's numbers of these."""
 
-    saved: list[SaveResult]
+    saved: list[SaveResult | None]
     news: list[Note]
     sequence: list[int]
 
@@ -83,11 +84,11 @@ async def _insert_notes(connection: asyncpg.Connection, batch: Batch) -> None:
     claims = [row.note.claim for row in rows]
     records = await connection.fetch(
         """
-        INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event,
+        INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event, index_rows,
                            form, scheme, ring_size, ring_id, key_image, scope, signed_id, content_key, price_paid_msat)
         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
-                             $8::text[], $9::text[], $10::integer[], $11::bytea[], $12::bytea[], $13::bytea[],
-                             $14::bytea[], $15::bytea[], $16::bigint[])
+                             $8::integer[], $9::text[], $10::text[], $11::integer[], $12::bytea[], $13::bytea[],
+                             $14::bytea[], $15::bytea[], $16::bytea[], $17::bigint[])
         ON CONFLICT DO NOTHING RETURNING id
         """,
         [row.id for row in rows],
@@ -97,6 +98,7 @@ async def _insert_notes(connection: asyncpg.Connection, batch: Batch) -> None:
         [find_expiration(row.event) for row in rows],
         [row.address for row in rows],
         [row.note.encoded for row in rows],
+        [count_index_rows(row.event, row.note.claim) for row in rows],
         [claim and str(claim.form) for claim in claims],
         [claim and str(claim.scheme) for claim in claims],
         [claim and len(claim.ring) for claim in claims],
@@ -225,6 +227,7 @@ _RULES: tuple[Rule, ...] = (
     price_paid.upgrade_held,
     price_paid.upgrade_stored,
     held_notes.hold_notes,
+    deletions.postpone_large,
     _replace_versions,
     _insert_notes,
     _insert_index_rows,

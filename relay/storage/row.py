@@ -47,7 +47,8 @@ class Row:
     """A note with its keys: ids and pubkeys of 32 bytes, an address as its SHA-256, the signed id of a bound ring note.
 
     What is ephemeral is passed on and never stored. `result` is None until a rule has decided, and stays None for a note
-    that is stored. `upgraded` is the note as it is announced where it was here already, at a lower price.
+    that is stored. `upgraded` is the note as it is announced where it was here already, at a lower price. `is_postponed`
+    says that nothing is decided in this batch.
     """
 
     note: Note
@@ -59,6 +60,7 @@ class Row:
     is_ephemeral: bool
     result: SaveResult | None = None
     upgraded: Note | None = None
+    is_postponed: bool = False
 
     @property
     def event(self) -> Event:

@@ -2,27 +2,26 @@
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from relay.limits import INTERNAL_LIMITS
+from relay.policy.index_rows import count_touched_rows
 from relay.postgres.errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.protocol.refusal import Prefix, Rejected
+from relay.storage.deletions import delete_slice
 from relay.storage.feed import Feed
 from relay.storage.held_notes import list_held, pop_batch
 from relay.storage.insert import Inserted, insert_batch
 from relay.storage.note import Note
 from relay.storage.payments.unapplied_payments import record_refused
-from relay.storage.row import SaveResult
+from relay.storage.row import SaveResult, to_row
+from relay.storage.turns import Turns
 from relay.storage.writer_lock import lock_writers
 
 _MAX_BATCH = 500
-# In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms. One of the largest rings
-# (ring.max_size) goes into a batch, and what came behind such a note does not wait for the next one too.
-_MAX_BATCH_ROWS = 2_000
 # Held notes published in one transaction. Nobody waits for it but those who post meanwhile.
 _MAX_PUBLISH_BATCH = 50
 
@@ -30,6 +29,7 @@ _MAX_PUBLISH_BATCH = 50
 # These read notes out of other tables, and learn what became of them, inside one transaction.
 Load = Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
 Conclude = Callable[[asyncpg.Connection, Sequence[Note], Sequence[SaveResult]], Awaitable[None]]
+_Conclude = Callable[[asyncpg.Connection, Sequence[Note], Inserted], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,27 @@ class Commit:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What became of each note of a batch of which none was postponed, and those to be published."""
+
+    saved: list[SaveResult]
+    news: list[Note]
+
+
 @dataclass(eq=False, slots=True)
 class _Waiting:
     note: Note
+    sender: Hashable
     rows: int
     saved: asyncio.Future[SaveResult]
+
+
+class _PostponedError(Exception):
+    """The rollback of a transaction that must store all of its notes, and found one that would delete too much."""
+
+    def __init__(self, notes: Sequence[Note]) -> None:
+        self.notes = notes
 
 
 class Writer:
@@ -66,18 +82,19 @@ class Writer:
         self._report = report
         self._max_held = max_held
         self._max_waiting = max_waiting
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: Turns[_Waiting] = Turns()
         self._arrived = asyncio.Event()
 
-    async def save(self, note: Note) -> SaveResult:
-        """Store a note and return what became of it, after the commit.
+    async def save(self, note: Note, sender: Hashable = None) -> SaveResult:
+        """Store a note and return what became of it, after the commit. Senders take turns.
 
         Raises Rejected(error) when too much is waiting.
         """
         if len(self._waiting) >= self._max_waiting:
             raise Rejected(Prefix.ERROR, "too many notes are waiting to be stored; try again later")
-        waiting = _Waiting(note, _count_rows(note), asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+        rows = count_touched_rows(note.event, note.claim)
+        waiting = _Waiting(note, sender, rows, asyncio.get_running_loop().create_future())
+        self._waiting.push(waiting)
         self._arrived.set()
         return await waiting.saved
 
@@ -87,7 +104,7 @@ class Writer:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                await self._commit(self._pop_batch())
+                await self._commit(self._waiting.pop_batch(_MAX_BATCH, INTERNAL_LIMITS.max_batch_rows))
 
     async def publish_held(self, now: int) -> None:
         """Publish all held notes, in the order of ids; `now` is Unix time. Raises DATABASE_FAILURES.
@@ -106,6 +123,11 @@ class Writer:
     async def _publish_batch(self, ids: Sequence[bytes], now: int) -> None:
         try:
             await self._publish_taken(ids, now)
+        except _PostponedError as postponed:
+            if len(ids) == 1:
+                await self._delete_ahead(postponed.notes)
+            for one in ids:
+                await self._publish_batch([one], now)
         except (*DATABASE_FAILURES, ValueError) as error:
             if _is_away(error):
                 raise
@@ -124,9 +146,23 @@ class Writer:
             await lock_writers(connection)
             return await load(connection)
 
-        inserted = await self._store(load_locked, conclude)
-        await self._publish(inserted.news)
-        return inserted.saved
+        while True:
+            try:
+                stored = await self._store_all(load_locked, conclude)
+            except _PostponedError as postponed:
+                await self._delete_ahead(postponed.notes)
+            else:
+                await self._publish(stored.news)
+                return stored.saved
+
+    async def _delete_ahead(self, notes: Sequence[Note]) -> None:
+        """Delete what requests name, in slices between which others have their turns, until little is left."""
+        for note in notes:
+            is_done = False
+            while not is_done:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await lock_writers(connection)
+                    is_done = await delete_slice(connection, to_row(note))
 
     async def _publish_taken(self, ids: Sequence[bytes], now: int) -> None:
         async def load(connection: asyncpg.Connection) -> Sequence[Note]:
@@ -134,23 +170,8 @@ class Writer:
             await lock_writers(connection)
             return await pop_batch(connection, ids, now)
 
-        inserted = await self._store(load, record_refused)
-        await self._publish(inserted.news)
-
-    def _pop_batch(self) -> list[_Waiting]:
-        """Return the note that waits longest and those behind it that fit; the others keep their places."""
-        batch = [self._waiting.popleft()]
-        rows = batch[0].rows
-        left: deque[_Waiting] = deque()
-        while self._waiting and len(batch) < _MAX_BATCH and rows < _MAX_BATCH_ROWS:
-            waiting = self._waiting.popleft()
-            if rows + waiting.rows <= _MAX_BATCH_ROWS:
-                batch.append(waiting)
-                rows += waiting.rows
-            else:
-                left.append(waiting)
-        self._waiting.extendleft(reversed(left))
-        return batch
+        stored = await self._store_all(load, record_refused)
+        await self._publish(stored.news)
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         news: list[Note] = []
@@ -165,11 +186,13 @@ class Writer:
                 # One bad row never fails its neighbours: each gets a transaction of its own.
                 results = [await self._insert_alone(waiting.note, news) for waiting in batch]
         await self._publish(news)
-        for waiting, saved in zip(batch, results, strict=True):
-            if not waiting.saved.done():
+        for waiting, saved in zip(reversed(batch), reversed(results), strict=True):
+            if saved is None:
+                self._waiting.put_back(waiting)
+            elif not waiting.saved.done():
                 waiting.saved.set_result(saved)
 
-    async def _insert_alone(self, note: Note, news: list[Note]) -> SaveResult:
+    async def _insert_alone(self, note: Note, news: list[Note]) -> SaveResult | None:
         try:
             inserted = await self._insert([note])
         except (*DATABASE_FAILURES, ValueError):
@@ -181,9 +204,26 @@ class Writer:
         async def load(_: asyncpg.Connection) -> Sequence[Note]:
             return notes
 
-        return await self._store(load)
+        async def conclude(_: asyncpg.Connection, __: Sequence[Note], ___: Inserted) -> None:
+            return
 
-    async def _store(self, load: Load, conclude: Conclude | None = None) -> Inserted:
+        return await self._store(load, conclude)
+
+    async def _store_all(self, load: Load, conclude: Conclude) -> _Stored:
+        """Store notes of which none can be postponed. Raises _PostponedError where one would be."""
+        saved: list[SaveResult] = []
+
+        async def conclude_all(connection: asyncpg.Connection, notes: Sequence[Note], inserted: Inserted) -> None:
+            left = [note for note, result in zip(notes, inserted.saved, strict=True) if result is None]
+            if left:
+                raise _PostponedError(left)
+            saved.extend(result for result in inserted.saved if result is not None)
+            await conclude(connection, notes, saved)
+
+        inserted = await self._store(load, conclude_all)
+        return _Stored(saved, inserted.news)
+
+    async def _store(self, load: Load, conclude: _Conclude) -> Inserted:
         sequence: list[int] = []
         try:
             async with self._pool.acquire() as connection:
@@ -192,8 +232,7 @@ class Writer:
                     notes = await load(connection)
                     inserted = await insert_batch(connection, notes, self._max_held)
                     sequence = inserted.sequence
-                    if conclude is not None:
-                        await conclude(connection, notes, inserted.saved)
+                    await conclude(connection, notes, inserted)
                     # Before the commit: its notification may overtake this task.
                     self._feed.mark_own(sequence)
                 took_s = time.perf_counter() - started_s
@@ -209,8 +248,3 @@ class Writer:
 def _is_away(error: BaseException) -> bool:
     """Return whether the database is away. A value that asyncpg cannot encode is an InterfaceError, too, and a bad row."""
     return isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError)
-
-
-def _count_rows(note: Note) -> int:
-    """Count a note's rows in the tables that are indexes, at most."""
-    return len(note.event.tags) + (0 if note.claim is None else len(note.claim.ring))

@@ -201,6 +201,7 @@ async def test_a_thousand_of_the_most_expensive_notes_are_bounded_in_what_they_c
     refusals: Counter[str] = Counter()
     settings = {
         "RING__POW_HASHES_PER_LINK": str(pow_hashes_per_link),
+        "LIMITS__POW_HASHES_PER_ROW": str(pow_hashes_per_link),
         "METRICS__SNAPSHOT_EVERY_S": "0",
         "LIMITS__EVENTS_PER_S": "1000",
     }

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from relay.limits import InternalLimits
+from relay.protocol.event import count_leading_zero_bits
 from tests.support.client import Client, publish_many
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, pubkey_of
 from tests.support.raw import connect_silently
@@ -171,6 +173,9 @@ ELSEWHERE = {
     "max_filter_letters": "tests/integration/test_read.py",
     "max_bytes_per_second": "test_a_client_that_sends_too_much_is_read_more_slowly",
     "max_ring_links_per_second": "test_ring_links_beyond_the_burst_are_rate_limited",
+    "max_rows_per_second": "test_rows_beyond_the_burst_are_rate_limited",
+    "pow_free_rows": "test_a_note_of_many_rows_needs_proof_of_work",
+    "pow_hashes_per_row": "test_a_note_of_many_rows_needs_proof_of_work",
     "max_queries_running": "test_one_connection_leaves_room_for_the_queries_of_others",
     "max_events_per_second": "test_events_beyond_the_burst_are_rate_limited",
     "max_reqs_per_second": "test_reqs_and_counts_beyond_the_burst_are_rate_limited",
@@ -221,6 +226,28 @@ async def test_ring_links_beyond_the_burst_are_rate_limited(database18: dict[str
         await refused(client, make_ring_note(ring_size=5), "rate-limited")
         # Notes without a ring cost no links.
         await client.publish_all(make_event(kind=0))
+
+
+async def test_rows_beyond_the_burst_are_rate_limited(database18: dict[str, Any]) -> None:
+    limits = {"rows_per_s": 0.01, "burst_factor": 1000}
+    tagged = [make_event(content=str(n), tags=tuple(("t", str(tag)) for tag in range(5))) for n in range(3)]
+    async with relay_on(database18, accept={"plain": True}, limits={**FAST, **limits}) as url, Client(url) as client:
+        await client.publish_all(*tagged[:2])
+        await refused(client, tagged[2], "rate-limited")
+        # A note without tags costs none, nor does a tag that no filter can ask for.
+        await client.publish_all(make_event(content="none", tags=(("subject", "x"),)))
+
+
+async def test_a_note_of_many_rows_needs_proof_of_work(database18: dict[str, Any]) -> None:
+    limits = {"pow_free_rows": 8, "pow_hashes_per_row": 16}
+    tags = tuple(("e", f"{n:064x}") for n in range(9))
+    async with relay_on(database18, accept={"plain": True}, limits={**FAST, **limits}) as url, Client(url) as client:
+        await client.publish_all(make_event(tags=tags[:8]), make_event(kind=5, tags=tags[:4]))
+        await refused(client, make_unlucky(tags=tags), "pow")
+        # What a deletion names is looked up, too.
+        await refused(client, make_unlucky(kind=5, tags=tags[:5]), "pow")
+        mined = (make_event(content=str(number), tags=tags) for number in count())
+        await client.publish_all(next(event for event in mined if count_leading_zero_bits(event.id) >= 7))
 
 
 async def test_a_client_that_sends_too_much_is_read_more_slowly(database18: dict[str, Any]) -> None:

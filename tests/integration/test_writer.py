@@ -11,6 +11,7 @@ import msgspec
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
+from relay.storage.insert import insert_batch
 from relay.storage.note import Note
 from relay.storage.row import SaveResult
 from relay.storage.writer import Commit, Writer
@@ -114,9 +115,10 @@ async def test_notes_behind_large_rings_wait_for_one_of_them_and_not_for_all(dat
     rings = [msgspec.structs.replace(claim, ring=ring, signed_id=f"{number:064x}") for number in range(3)]
     large = [Note(make_event(content=f"large {n}"), b"{}", rings[n]) for n in range(3)]
     async with bench_on(database18) as bench:
-        waiting = [bench.writer.save(note) for note in (*large, *map(to_note, small))]
+        waiting = [bench.writer.save(note, "one") for note in large]
+        waiting += [bench.writer.save(to_note(event), "another") for event in small]
         assert await asyncio.gather(*waiting) == [SaveResult.STORED] * 13
-        # The first that waits, and all that is small; then those that were passed over.
+        # The first that waits, and all that another sent; then those that were passed over.
         assert [commit.notes for commit in bench.commits] == [11, 1, 1]
         assert bench.published[-2:] == [large[1].event.id, large[2].event.id]
 
@@ -135,3 +137,82 @@ async def test_a_version_that_is_refused_displaces_no_other_of_its_batch(databas
     async with bench_on(database) as bench:
         await bench.save_in_one_batch(make_event(kind=5, tags=(("e", new.id),)))
         assert await bench.save_in_one_batch(old, new) == [SaveResult.STORED, SaveResult.DELETED]
+
+
+async def test_a_burst_of_one_sender_lets_the_others_have_their_turns(database18: dict[str, Any]) -> None:
+    many = [make_event(content=str(n), tags=tuple(("t", f"{n} {tag}") for tag in range(900))) for n in range(8)]
+    done: list[str] = []
+
+    async def save(bench: Bench, event: Event, sender: str) -> None:
+        assert await bench.writer.save(to_note(event), sender) is SaveResult.STORED
+        done.append(sender)
+
+    async with bench_on(database18) as bench:
+        burst = [save(bench, event, "burst") for event in many]
+        await asyncio.gather(*burst, save(bench, make_event(content="one note"), "other"))
+    # It goes with the first batch, which has room for two of the others.
+    assert done.index("other") <= 2
+
+
+async def test_a_request_that_deletes_much_lets_others_in_between(database18: dict[str, Any]) -> None:
+    large = [make_event(content=str(n), tags=tuple(("t", f"{n} {tag}") for tag in range(900))) for n in range(9)]
+    request = make_event(kind=5, tags=tuple(("e", event.id) for event in large))
+    async with bench_on(database18) as bench:
+        await bench.save_in_one_batch(*large)
+        bench.commits.clear()
+        deletion = asyncio.ensure_future(bench.writer.save(to_note(request), "author"))
+        between = 0
+        while not deletion.done():
+            event = make_event(content=f"between {between}")
+            assert await bench.writer.save(to_note(event), "other") is SaveResult.STORED
+            between += 1
+        assert await deletion is SaveResult.STORED
+        # Three notes a slice: what is in two of them is what a batch may delete.
+        assert between >= 3
+        assert await bench.pool.fetchval("SELECT count(*) FROM tags WHERE tag LIKE 't%'::bytea") == 0
+        assert await bench.save_in_one_batch(large[0]) == [SaveResult.DELETED]
+
+
+async def test_a_copy_of_a_postponed_request_is_not_told_that_it_is_here(database18: dict[str, Any]) -> None:
+    large = [make_event(content=str(n), tags=tuple(("t", f"{n} {tag}") for tag in range(900))) for n in range(4)]
+    request = make_event(kind=5, tags=tuple(("e", event.id) for event in large))
+    async with bench_on(database18) as bench:
+        await bench.save_in_one_batch(*large)
+        connection = await bench.pool.acquire()
+        transaction = connection.transaction()
+        await transaction.start()
+        inserted = await insert_batch(connection, [to_note(request), to_note(request)])
+        assert inserted.saved == [None, None]
+        assert inserted.news == []
+        await transaction.rollback()
+        await bench.pool.release(connection)
+        saved = await bench.save_in_one_batch(request, request)
+        assert sorted(result.name for result in saved) == ["DUPLICATE", "STORED"]
+
+
+async def test_many_replaced_versions_are_not_deleted_in_one_batch(database18: dict[str, Any]) -> None:
+    tags = tuple(("t", str(tag)) for tag in range(900))
+    old = [make_event(kind=30_023, created_at=1, tags=(("d", str(n)), *tags)) for n in range(6)]
+    new = [make_event(kind=30_023, created_at=2, tags=(("d", str(n)),)) for n in range(6)]
+    async with bench_on(database18) as bench:
+        await bench.save_in_one_batch(*old)
+        bench.commits.clear()
+        assert await bench.save_in_one_batch(*new) == [SaveResult.STORED] * 6
+        assert len(bench.commits) == 3
+        assert await bench.list_ids() == {event.id for event in new}
+
+
+async def test_a_large_deletion_that_is_paid_for_is_done_in_slices_first(database18: dict[str, Any]) -> None:
+    large = [make_event(content=str(n), tags=tuple(("t", f"{n} {tag}") for tag in range(900))) for n in range(5)]
+    request = to_note(make_event(kind=5, tags=tuple(("e", event.id) for event in large)))
+
+    async def load(_: asyncpg.Connection) -> list[Note]:
+        return [request]
+
+    async def conclude(_: asyncpg.Connection, __: object, results: object) -> None:
+        assert results == [SaveResult.STORED]
+
+    async with bench_on(database18) as bench:
+        await bench.save_in_one_batch(*large)
+        assert await bench.writer.settle(load, conclude) == [SaveResult.STORED]
+        assert await bench.list_ids() == {request.event.id}

@@ -306,7 +306,9 @@ class PaymentsMachine(RuleBasedStateMachine):
         try:
             terms = PaymentTerms(POLICY, self._processes[0].publish_every_s)
             due = terms.to_due(to_ring_note(NOTES[note]), TIERS[tier].price_msat)
-            return (await insert_batch(self._bench.watcher, [due])).saved[0]
+            result = (await insert_batch(self._bench.watcher, [due])).saved[0]
+            assert result is not None
+            return result
         finally:
             await transaction.rollback()
 

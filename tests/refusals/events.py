@@ -109,7 +109,8 @@ EVENTS = [
     ),
     Case(
         "pow: {required_bits} bits of proof of work are needed for this note (NIP-13); mine a nonce",
-        "The id has fewer leading zero bits than the operator asks for, for all events or for a ring that is expensive to verify.",
+        "The id has fewer leading zero bits than the operator asks for: for all events, for a ring that is expensive to verify, "
+        "or for many tags.",
         "Mine that many bits: `ringrelay sign --pow`.",
         {"no work": lambda v: v.plain()},
         settings={"tiers": [{"path": "/", "pow_bits": 60}]},

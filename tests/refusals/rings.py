@@ -322,4 +322,12 @@ RINGS = [
         {"links": lambda v: (v.ring(), v.ring())},
         settings={"limits": {"ring_links_per_s": 1e-3, "burst_factor": 6_000}},
     ),
+    Case(
+        "rate-limited: at most {limits.rows_per_s} tags and ring members a second are stored; wait and try again",
+        "One connection sends notes with more tags and ring members than the operator allows, beyond a burst. "
+        "A tag counts if its name is one letter, and twice in a deletion request.",
+        "Wait, then send the refused ones again.",
+        {"rows": lambda v: (v.ring(), v.ring())},
+        settings={"limits": {"rows_per_s": 1e-3, "burst_factor": 6_000}},
+    ),
 ]

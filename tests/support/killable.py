@@ -111,7 +111,7 @@ class Process:
             LIMITS,
             PrivacyPolicy(publish_every_s=self.publish_every_s, max_held=10),
             Reader(self.pool, self.pool, lambda *_: None),
-            EventVerifier(RingPolicy(), AcceptPolicy(plain=True), self.verify_pool),
+            EventVerifier(Limits(), RingPolicy(), AcceptPolicy(plain=True), self.verify_pool),
             self.writer,
             self.payments.checkout,
             self.now,

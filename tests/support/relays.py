@@ -19,7 +19,7 @@ WITHOUT_WORK = [{"path": "/"}]
 # Everything is taken, as fast as it comes.
 OPEN_HOUSE: dict[str, Any] = {
     "accept": {"plain": True},
-    "limits": {"events_per_s": 100_000, "reqs_per_s": 100_000, "read_bytes_per_s": 1e9},
+    "limits": {"events_per_s": 100_000, "reqs_per_s": 100_000, "read_bytes_per_s": 1e9, "rows_per_s": 1e9},
 }
 
 

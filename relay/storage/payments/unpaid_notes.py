@@ -1,11 +1,11 @@
 """Notes that were verified and wait for a payment. Knows their table; the caller owns the transaction and the writer's lock."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
 
 from relay.protocol.event import to_address
+from relay.storage.named_notes import NamedNotes
 from relay.storage.note import Note
 from relay.storage.row import hash_address
 
@@ -68,17 +68,21 @@ async def delete_uninvoiced(connection: asyncpg.Connection) -> None:
     )
 
 
-async def withdraw_unpaid(
-    connection: asyncpg.Connection, pubkey: bytes, ids: Sequence[bytes], addresses: Sequence[bytes], created_at: int
-) -> None:
+async def withdraw_unpaid(connection: asyncpg.Connection, named: NamedNotes) -> None:
     """Drop notes that their own author asks to delete before they are paid for (NIP-09)."""
     await connection.execute(
         """
-        DELETE FROM unpaid_notes WHERE pubkey = $1
-            AND (id = ANY($2::bytea[]) OR (address = ANY($3::bytea[]) AND created_at <= $4))
+        DELETE FROM unpaid_notes u USING unnest($1::bytea[], $2::bytea[]) AS r (pubkey, id)
+        WHERE u.id = r.id AND u.pubkey = r.pubkey
         """,
-        pubkey,
-        ids,
-        addresses,
-        created_at,
+        *named.id_columns,
     )
+    if named.addresses:
+        await connection.execute(
+            """
+            DELETE FROM unpaid_notes u
+                USING unnest($1::bytea[], $2::bytea[], $3::bigint[]) AS r (pubkey, address, created_at)
+            WHERE u.address = r.address AND u.pubkey = r.pubkey AND u.created_at <= r.created_at
+            """,
+            *named.address_columns,
+        )

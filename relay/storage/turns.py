@@ -1,0 +1,70 @@
+"""What waits to be stored, by who sent it: each sender in turn, so that nobody's burst holds up the others. Knows no note."""
+
+from collections import deque
+from collections.abc import Hashable
+from typing import Generic, Protocol, TypeVar
+
+
+class _Waiting(Protocol):
+    @property
+    def sender(self) -> Hashable:
+        """Return who sent it; what has one sender keeps its order."""
+
+    @property
+    def rows(self) -> int:
+        """Return what it costs: rows to be written."""
+
+
+W = TypeVar("W", bound=_Waiting)
+
+
+class Turns(Generic[W]):
+    """A queue for each sender, and whose turn it is."""
+
+    def __init__(self) -> None:
+        self._queues: dict[Hashable, deque[W]] = {}
+        self._order: deque[Hashable] = deque()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def push(self, waiting: W) -> None:
+        """Add something behind what its sender has waiting."""
+        self._find_queue(waiting.sender).append(waiting)
+        self._count += 1
+
+    def put_back(self, waiting: W) -> None:
+        """Add something before what its sender has waiting: it was taken, and its work is not done."""
+        self._find_queue(waiting.sender).appendleft(waiting)
+        self._count += 1
+
+    def pop_batch(self, max_count: int, max_rows: int) -> list[W]:
+        """Remove and return one of each sender in turn, again and again, while it fits; the first always does.
+
+        A sender whose next one does not fit is the first in the next batch.
+        """
+        batch: list[W] = []
+        rows = 0
+        passed_over: deque[Hashable] = deque()
+        while self._order and len(batch) < max_count and rows < max_rows:
+            sender = self._order.popleft()
+            queue = self._queues[sender]
+            if batch and rows + queue[0].rows > max_rows:
+                passed_over.append(sender)
+                continue
+            batch.append(queue.popleft())
+            rows += batch[-1].rows
+            if queue:
+                self._order.append(sender)
+            else:
+                del self._queues[sender]
+        self._order.extendleft(reversed(passed_over))
+        self._count -= len(batch)
+        return batch
+
+    def _find_queue(self, sender: Hashable) -> deque[W]:
+        if sender not in self._queues:
+            self._queues[sender] = deque()
+            self._order.append(sender)
+        return self._queues[sender]

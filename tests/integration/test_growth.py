@@ -1,0 +1,153 @@
+"""What a statement costs does not grow with the store: none reads a whole table, as Postgres' own counters say."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from relay.limits import InternalLimits
+from relay.protocol.event import Event
+from relay.storage.insert import insert_batch
+from tests.support.client import Client
+from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note
+from tests.support.paid import Shop, order, shop
+from tests.support.relays import OPEN_HOUSE
+from tests.support.waiting import until
+
+# More than a page of each table, so that to read one whole costs more than its index.
+STORED = 6_000
+BATCH = 500
+# What all steps below read of one table by its indexes. To read a large table once is more.
+MOST_READ = STORED // 2
+# What is bounded by the configuration (invoices.max_unpaid_notes, privacy.max_held) and by time (the feed) does not grow.
+BOUNDED = {"unpaid_notes", "held_notes", "feed", "settlement_cursors", "schema_migrations"}
+
+
+async def fill(arguments: dict[str, Any]) -> None:
+    """Store notes of many authors, each with a tag, and deletion requests and paid invoices, as if posted long ago."""
+    notes = [make_event(key=KEYS[n % 40], content=str(n), created_at=n, tags=(("t", str(n)),)) for n in range(STORED)]
+    requests = [
+        make_event(key=KEYS[n % 40], kind=5, content=str(n), created_at=n, tags=(("e", f"{n:064x}"),))
+        for n in range(STORED)
+    ]
+    events = [*notes, *requests]
+    connection = await asyncpg.connect(**arguments)
+    for start in range(0, len(events), BATCH):
+        async with connection.transaction():
+            await insert_batch(connection, [to_note(event) for event in events[start : start + BATCH]])
+    await connection.execute(
+        """
+        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at)
+        SELECT sha256(n::text::bytea), substr(sha256(n::text::bytea), 1, 16), sha256(n::text::bytea), '/1k', 1000000, 'settled',
+               sha256(n::text::bytea), 2000000000, 2000000000
+        FROM generate_series(1, $1::integer) AS n
+        """,
+        STORED,
+    )
+    await connection.execute(
+        """
+        INSERT INTO unapplied_payments (reference, note_id, amount_msat, reason)
+        SELECT sha256(n::text::bytea), sha256(n::text::bytea), 1000, 'late' FROM generate_series(1, $1::integer) AS n
+        """,
+        STORED,
+    )
+    await connection.close()
+
+
+async def read_counters(arguments: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Return how often each table was read whole, how many rows that gave, and how many entries its indexes gave.
+
+    A server process tells of its last statements when it ends.
+    """
+    connection = await asyncpg.connect(**arguments)
+    records = await connection.fetch(
+        """
+        SELECT relname, seq_scan, seq_tup_read,
+               (SELECT coalesce(sum(idx_tup_read), 0)::bigint FROM pg_stat_user_indexes i WHERE i.relid = t.relid) AS by_index
+        FROM pg_stat_user_tables t
+        """
+    )
+    await connection.close()
+    return {record["relname"]: (record["seq_scan"], record["seq_tup_read"], record["by_index"]) for record in records}
+
+
+async def read_final_counters(arguments: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Return the counters once no other session of the database is left to tell of anything."""
+    connection = await asyncpg.connect(**arguments)
+
+    async def is_alone() -> bool:
+        count: int = await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        )
+        return count == 1
+
+    await until(is_alone)
+    await connection.close()
+    return await read_counters(arguments)
+
+
+async def use_everything(sold: Shop, ring_note: Event) -> None:
+    """Do what clients do: post, post again, replace, delete, ask, count, and pay."""
+    note = make_event(content="a plain note", tags=(("t", "new"),))
+    async with Client(sold.url) as client:
+        await client.publish_all(note, ring_note, note)
+        for age in (1, 0):
+            await client.publish_all(make_event(kind=30_023, tags=(("d", "x"),), created_at=int(time.time()) - age))
+        await client.publish_all(make_event(kind=5, tags=(("e", note.id), ("a", f"30023:{pubkey_of(KEYS[0])}:x"))))
+        accepted, text = await client.publish(note)
+        assert not accepted, text
+        for filter_ in list_filters(ring_note):
+            assert await client.fetch(filter_), filter_
+        for filter_ in ({"#t": ["7"]}, {"search": f"ring:{pubkey_of(KEYS[0])}"}):
+            await client.send("COUNT", "count", filter_)
+            assert (await client.next("COUNT"))[1] == {"count": 1}
+    async with Client(sold.cheap) as client:
+        offer = await order(client, make_event(content="paid for"))
+        await sold.node.pay(offer.bolt11)
+        assert (await client.next("OK"))[1]
+        withdrawn = make_event(content="thought better of it")
+        await order(client, withdrawn)
+        await client.publish_all(make_event(kind=5, content="", tags=(("e", withdrawn.id),)))
+
+
+def list_filters(ring_note: Event) -> list[dict[str, Any]]:
+    return [
+        {"limit": 5},
+        {"kinds": [1], "limit": 5},
+        {"authors": [pubkey_of(KEYS[3])], "kinds": [1], "limit": 5},
+        {"#t": ["7"]},
+        {"ids": [ring_note.id]},
+        {"search": f"ring:{pubkey_of(KEYS[0])}", "limit": 5},
+        {"search": "minring:2", "limit": 5},
+    ]
+
+
+Counters = dict[str, tuple[int, int, int]]
+
+
+def subtract(after: Counters, before: Counters) -> Counters:
+    pairs = {table: (after[table], before[table]) for table in after.keys() - BOUNDED}
+    return {table: (now[0] - then[0], now[1] - then[1], now[2] - then[2]) for table, (now, then) in pairs.items()}
+
+
+async def test_nothing_that_clients_do_reads_a_table_that_grows(database18: dict[str, Any], tmp_path: Path) -> None:
+    # It reads a first row of every table on purpose.
+    internal = InternalLimits(delete_expired_every_s=0.2, prune_feed_every_s=0.2, mask_statistics_every_s=3_600.0)
+    await fill(database18)
+    filled = await read_final_counters(database18)
+    # A start writes the tables of payments into new files, which reads them.
+    async with shop(database18, tmp_path, internal=internal, **OPEN_HOUSE):
+        await asyncio.sleep(1.0)
+    started = await read_final_counters(database18)
+    async with shop(database18, tmp_path, internal=internal, **OPEN_HOUSE) as sold:
+        await asyncio.sleep(1.0)
+        await use_everything(sold, make_ring_note("a ring note"))
+        assert sold.relay._payments is not None
+        await sold.relay._payments.collector.delete_forgotten()
+    used = await read_final_counters(database18)
+    start, all_ = subtract(started, filled), subtract(used, started)
+    for table, (scans, rows, by_index) in all_.items():
+        assert (scans, rows) == start[table][:2], table
+        assert by_index < MOST_READ, table
