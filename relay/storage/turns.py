@@ -4,6 +4,9 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
+# A note over a ring of two hundred, or with as many tags, is not large.
+_SMALL_ROWS = 256
+
 
 class _Waiting(Protocol):
     @property
@@ -42,19 +45,21 @@ class Turns(Generic[W]):
     def pop_batch(self, max_count: int, max_rows: int) -> list[W]:
         """Remove and return one of each sender in turn, again and again, while it fits; the first always does.
 
-        A sender whose next one does not fit is the first in the next batch.
+        A sender whose next one does not fit is among the first in the next batch. What has few rows has room of its own:
+        else it would wait for a turn behind everybody who has much.
         """
         batch: list[W] = []
-        rows = 0
+        rows = {True: 0, False: 0}
         passed_over: deque[Hashable] = deque()
-        while self._order and len(batch) < max_count and rows < max_rows:
+        while self._order and len(batch) < max_count:
             sender = self._order.popleft()
             queue = self._queues[sender]
-            if batch and rows + queue[0].rows > max_rows:
+            is_small = queue[0].rows <= _SMALL_ROWS
+            if batch and rows[is_small] + queue[0].rows > max_rows:
                 passed_over.append(sender)
                 continue
+            rows[is_small] += queue[0].rows
             batch.append(queue.popleft())
-            rows += batch[-1].rows
             if queue:
                 self._order.append(sender)
             else:
