@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +31,7 @@ CONNECTIONS = 8
 PLAIN_EVENTS = 30_000
 START_TIMEOUT_S = 60.0
 RUN_TIMEOUT_S = 120.0
-_SETTINGS = {
+SETTINGS = {
     "RELAY_ACCEPT__PLAIN": "true",
     "RELAY_TIERS": '[{"path": "/"}]',
     "RELAY_LIMITS__EVENTS_PER_S": "1000000",
@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    with _run_relay() as port:
+    with run_relay() as port:
         figures = {
             "plain_events_per_s": _measure_publish(port, _make_plain(PLAIN_EVENTS)),
             "queries_of_100_events_per_s": _measure_queries(port, 6_000),
@@ -61,17 +61,20 @@ def main() -> None:
 
 
 @contextmanager
-def _run_relay() -> Iterator[int]:
+def run_relay(settings: Mapping[str, str] = SETTINGS, prepare: Callable[[Path], None] | None = None) -> Iterator[int]:
+    """Run a relay and give its port; `prepare` is given its data directory before it starts."""
     with tempfile.TemporaryDirectory(prefix="ringrelay-bench-", dir="/tmp") as directory:
         Path(directory).chmod(0o711)
         port, private_port = _find_free_port(), _find_free_port()
         environment = {
             **os.environ,
-            **_SETTINGS,
+            **settings,
             "RELAY_DATA_DIR": directory + "/data",
             "RELAY_SERVER__PORT": str(port),
             "RELAY_SERVER__PRIVATE_PORT": str(private_port),
         }
+        if prepare is not None:
+            prepare(Path(directory) / "data")
         process = subprocess.Popen([sys.executable, "-m", "relay", "serve"], env=environment, stdout=subprocess.PIPE)
         try:
             _wait_until_ready(process)
@@ -129,14 +132,14 @@ def _make_ring_notes(count: int, size: int) -> list[Event]:
 
 
 def _measure_publish(port: int, events: list[Event]) -> float:
-    frames = [_frame_text(b'["EVENT",' + encode_event(event) + b"]") for event in events]
+    frames = [frame_text(b'["EVENT",' + encode_event(event) + b"]") for event in events]
     shares = [frames[start::CONNECTIONS] for start in range(CONNECTIONS)]
     return _measure_rate(port, shares, b',true,""]')
 
 
 def _measure_queries(port: int, count: int) -> float:
     # The same id replaces the previous subscription, so a query is never cancelled and never adds a subscription.
-    frame = _frame_text(b'["REQ","q",{"kinds":[1],"limit":100}]')
+    frame = frame_text(b'["REQ","q",{"kinds":[1],"limit":100}]')
     shares = [[frame] * (count // CONNECTIONS) for _ in range(CONNECTIONS)]
     return _measure_rate(port, shares, b'["EOSE","q"]', window=1)
 
@@ -152,7 +155,7 @@ def _measure_rate(port: int, shares: list[list[bytes]], answer: bytes, window: i
 def _send_frames(port: int, frames: list[bytes], answer: bytes, window: int) -> None:
     """Send frames with at most `window` unanswered, and count answers until all frames are answered."""
     with socket.create_connection(("127.0.0.1", port), timeout=RUN_TIMEOUT_S) as connection:
-        _shake_hands(connection)
+        shake_hands(connection)
         sent = answered = 0
         tail = b""
         while answered < len(frames):
@@ -168,7 +171,7 @@ def _send_frames(port: int, frames: list[bytes], answer: bytes, window: int) -> 
             tail = data[-(len(answer) - 1) :] if not data.endswith(answer) else b""
 
 
-def _shake_hands(connection: socket.socket) -> None:
+def shake_hands(connection: socket.socket) -> None:
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     connection.sendall(
         f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -179,7 +182,7 @@ def _shake_hands(connection: socket.socket) -> None:
         head += connection.recv(1)
 
 
-def _frame_text(payload: bytes) -> bytes:
+def frame_text(payload: bytes) -> bytes:
     """Frame a client's text message. A mask of zeros is valid (RFC 6455 5.3) and does not change the payload."""
     size = len(payload)
     if size < 126:

@@ -10,6 +10,7 @@ from aiohttp.web import AppRunner
 
 from relay.config import Config, ConfigError
 from relay.delivery.fanout import Fanout
+from relay.delivery.large_work import LargeWork
 from relay.delivery.subscriptions import Subscriptions
 from relay.gateway.listener import Listener
 from relay.gateway.private_web import start_private_web
@@ -101,11 +102,12 @@ class Relay:
 
     def _build_services(self) -> Services:
         config, payments = self._config, self._payments
+        large_work = LargeWork()
         intake = EventIntake(
             config.limits,
             config.privacy,
             self._reader,
-            EventVerifier(config.limits, config.ring, config.accept, self._pool),
+            EventVerifier(config.limits, config.ring, config.accept, self._pool, large_work),
             self._writer,
             None if payments is None else payments.checkout,
             unix_now,
@@ -118,6 +120,7 @@ class Relay:
             payment_listeners=None if payments is None else payments.listeners,
             subscriptions=self._subscriptions,
             now=unix_now,
+            large_work=large_work,
             report_ok=self.metrics.count_event,
             report_error=self._report_error,
         )

@@ -24,7 +24,7 @@ _GOING_AWAY = 1001
 _TRY_AGAIN_LATER = 1013
 _ABORT_AFTER_S = 1.0
 _SLOW_AFTER_S = 2.0
-# Parsing a frame of this size takes long enough that others should have a turn first.
+# Parsing a frame of this size takes a millisecond.
 _LARGE_FRAME_CHARS = 32_768
 # This many times max_pending_bytes is too much at once.
 HARD_FACTOR = 4
@@ -139,7 +139,7 @@ class Connection:
             async for frame in self._websocket:
                 self._last_frame_s = self._loop.time()
                 delay_s = self.session.take_read_delay(len(frame), self._last_frame_s)
-                if delay_s or len(frame) > _LARGE_FRAME_CHARS:
+                if delay_s:
                     await asyncio.sleep(delay_s)
                 await self._handle_frame(frame)
                 # A client that does not read its answers is not read from either.
@@ -152,7 +152,11 @@ class Connection:
         try:
             if isinstance(frame, bytes):
                 raise Malformed(Prefix.INVALID, "binary frames are not understood; send text frames")
-            verb, message = parse_message(frame, self._limits)
+            if len(frame) > _LARGE_FRAME_CHARS:
+                async with self._services.large_work.take_turn():
+                    verb, message = parse_message(frame, self._limits)
+            else:
+                verb, message = parse_message(frame, self._limits)
         except Malformed as malformed:
             self._metrics.count_message(MALFORMED)
             refuse_frame(malformed, self, self._services)

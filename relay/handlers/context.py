@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from relay.delivery.large_work import LargeWork
 from relay.delivery.outbox import Outbox
 from relay.delivery.session import Session
 from relay.delivery.subscriptions import Subscription, Subscriptions
@@ -31,6 +32,7 @@ class Services:
     payment_listeners: PaymentListeners | None
     subscriptions: Subscriptions
     now: Callable[[], int]
+    large_work: LargeWork
     report_ok: Callable[[bool, str], None]
     report_error: Callable[[BaseException], None]
 

@@ -1,10 +1,10 @@
 """An event's way through the checks to what becomes of it: refused, stored, held, or offered for a price. Knows no socket."""
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
+from relay.delivery.large_work import LargeWork
 from relay.delivery.session import Session
 from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy import rules
@@ -23,8 +23,7 @@ from relay.verify.pool import VerifyPool, count_units
 
 # One connection may fill at most this part of the verification queue, so that others always find room.
 _QUEUE_SHARE = 4
-# Reading a claim takes 2 ms for a ring of 1,024, and up to 9 for a text. Hundreds that one look-up released at once kept
-# all others waiting for a second; with one a turn of the loop it is 0.2 s.
+# Reading a claim takes 2 ms for a ring of 1,024, and up to 9 for a text.
 _LARGE_CHARS = 16_384
 _CHARS_PER_VALUE = 64
 
@@ -37,7 +36,7 @@ class EventVerifier:
     ring: RingPolicy
     accept: AcceptPolicy
     pool: VerifyPool
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    large_work: LargeWork
 
     async def verify_event(self, event: Event, tier: Tier, session: Session, now_s: float) -> Note:
         """Return the event as a note whose signatures hold, with its content key. `now_s` is monotonic. Raises Rejected."""
@@ -54,11 +53,10 @@ class EventVerifier:
         return Note(event, encode_event(event), claim, None if proof is None else proof.content_key)
 
     async def _detect_claim(self, event: Event) -> Claim | None:
-        """Read what a note claims by its ring signature, of one large note a turn of the loop. Raises Rejected."""
-        if len(event.content) + _CHARS_PER_VALUE * sum(map(len, event.tags)) < _LARGE_CHARS:
+        """Read what a note claims by its ring signature. Raises Rejected."""
+        if not _is_large(event):
             return ring_proof.detect_claim(event, self.ring.max_size_message_forms)
-        async with self._turn:
-            await asyncio.sleep(0)
+        async with self.large_work.take_turn():
             return ring_proof.detect_claim(event, self.ring.max_size_message_forms)
 
 
@@ -81,7 +79,11 @@ class EventIntake:
 
         `now_s` is monotonic. Raises Rejected.
         """
-        rules.check_event(event, self.now(), self.limits)
+        if _is_large(event):
+            async with self.verifier.large_work.take_turn():
+                rules.check_event(event, self.now(), self.limits)
+        else:
+            rules.check_event(event, self.now(), self.limits)
         deleted_ids = rules.find_bare_deletion(event)
         if deleted_ids and await self.reader.is_stored(event.id):
             # What it was free for is gone, and nobody pays to send it again.
@@ -101,3 +103,7 @@ class EventIntake:
         # Posting costs next to nothing here, so a copy of somebody's words would crowd out others for nothing.
         is_held = note.claim is not None and self.privacy.publish_every_s > 0
         return await self.writer.save(replace(note, is_held=is_held), session)
+
+
+def _is_large(event: Event) -> bool:
+    return len(event.content) + _CHARS_PER_VALUE * sum(map(len, event.tags)) >= _LARGE_CHARS

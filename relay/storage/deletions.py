@@ -15,6 +15,9 @@ from relay.storage.payments.invoices import close_orphans
 from relay.storage.payments.unpaid_notes import withdraw_unpaid
 from relay.storage.row import Row
 
+# What one slice looks up at most: a request can name two thousand notes.
+_LOOKED_UP = 256
+
 
 async def postpone_large(connection: asyncpg.Connection, batch: Batch) -> None:
     """Postpone rows whose deletions are too much for one batch, and delete a slice for the first of them."""
@@ -36,9 +39,9 @@ async def postpone_large(connection: asyncpg.Connection, batch: Batch) -> None:
 
 async def delete_slice(connection: asyncpg.Connection, request: Row) -> bool:
     """Delete some of what a request names, and return whether that was all."""
-    deleted, left = await connection.fetchrow(
+    deleted, found = await connection.fetchrow(
         f"""
-        WITH named AS (SELECT DISTINCT id, index_rows FROM ({SELECT_NAMED}) AS found), slice AS (
+        WITH named AS (SELECT DISTINCT id, index_rows FROM ({SELECT_NAMED} LIMIT {_LOOKED_UP}) AS found), slice AS (
             SELECT id FROM (SELECT id, sum(index_rows) OVER (ORDER BY id) - index_rows AS rows_before FROM named) AS counted
             WHERE rows_before < $8
         ), {_DELETE_FROM_SLICE}
@@ -47,7 +50,7 @@ async def delete_slice(connection: asyncpg.Connection, request: Row) -> bool:
         *find_named([request]).columns,
         INTERNAL_LIMITS.max_deleted_rows,
     )
-    return bool(deleted == left)
+    return bool(deleted == found < _LOOKED_UP)
 
 
 async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None:
@@ -59,7 +62,7 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
     await withdraw_held(connection, named)
     await withdraw_unpaid(connection, named)
     await connection.execute(
-        f"WITH slice AS ({SELECT_NAMED}), {_DELETE_FROM_SLICE} SELECT",
+        f"WITH slice AS (SELECT DISTINCT id FROM ({SELECT_NAMED}) AS found), {_DELETE_FROM_SLICE} SELECT",  # noqa: S608
         *named.columns,
     )
     await close_orphans(connection)

@@ -14,7 +14,7 @@ SELECT_NAMED = """
     SELECT r.place, found.id, found.index_rows
     FROM unnest($1::integer[], $2::bytea[], $3::bytea[]) AS r (place, pubkey, id), LATERAL (
         SELECT n.id, n.index_rows FROM notes n WHERE n.id = r.id AND n.pubkey = r.pubkey AND n.kind <> 5 LIMIT 1) found
-    UNION
+    UNION ALL
     -- NIP-09: of an address, the versions up to the request's created_at.
     SELECT r.place, found.id, found.index_rows
     FROM unnest($4::integer[], $5::bytea[], $6::bytea[], $7::bigint[]) AS r (place, pubkey, address, created_at), LATERAL (

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from relay.delivery.large_work import LargeWork
 from relay.delivery.session import Session
 from relay.handlers.intake import EventIntake, EventVerifier
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
@@ -111,7 +112,7 @@ class Process:
             LIMITS,
             PrivacyPolicy(publish_every_s=self.publish_every_s, max_held=10),
             Reader(self.pool, self.pool, lambda *_: None),
-            EventVerifier(Limits(), RingPolicy(), AcceptPolicy(plain=True), self.verify_pool),
+            EventVerifier(Limits(), RingPolicy(), AcceptPolicy(plain=True), self.verify_pool, LargeWork()),
             self.writer,
             self.payments.checkout,
             self.now,
