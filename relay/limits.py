@@ -60,11 +60,15 @@ class Limits(Section):
 
 
 class RingPolicy(Section):
-    """The rings that are accepted, and their cost: a note with more than `pow_free_links` links needs proof of work."""
+    """The rings that are accepted, and their cost: a note with more than `pow_free_links` links needs proof of work.
+
+    If `max_age_message_forms_s` is 0, notes in the message-only forms may be of any age.
+    """
 
     min_size: Annotated[int, Field(ge=2)] = 3
     max_size: Annotated[int, Field(ge=2, le=65_535)] = 1_024
     max_size_message_forms: Annotated[int, Field(ge=3, le=65_535)] = 128
+    max_age_message_forms_s: Annotated[int, Field(ge=0)] = 604_800
     allow_unscoped_linkable: bool = False
     allow_author_in_ring: bool = False
     pow_free_links: Annotated[int, Field(ge=0)] = 256

@@ -93,6 +93,7 @@ def _describe_ring_notes(config: Config, tier: Tier) -> dict[str, Any]:
         "min_ring_size": config.ring.min_size,
         "max_ring_size": min(config.ring.max_size, tier.max_ring or config.ring.max_size),
         "max_ring_size_message_forms": config.ring.max_size_message_forms,
+        "max_age_message_forms_s": config.ring.max_age_message_forms_s,
         "pow_free_links": config.ring.pow_free_links,
         "pow_hashes_per_link": config.ring.pow_hashes_per_link,
         "published_every_s": config.privacy.publish_every_s,

@@ -90,9 +90,11 @@ class EventIntake:
             return SaveResult.DUPLICATE
         deleted_msat = await self.reader.find_price_of_own(event.pubkey, deleted_ids) if deleted_ids else None
         if deleted_msat is None:
+            check_age = partial(rules.check_age, event, self.now(), self.verifier.ring)
             if tier.price_msat and self.checkout is not None:
                 verify = partial(self.verifier.verify_event, event, tier, session, now_s)
-                return await self.checkout.offer(event, tier, session.orders, verify)
+                return await self.checkout.offer(event, tier, session.orders, check_age, verify)
+            check_age()
             rules.check_proof_of_work(event, tier.pow_bits)
             if await self.reader.is_stored(event.id):
                 # Before any curve operation: to send a note again must cost less than to verify it.

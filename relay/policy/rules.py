@@ -17,7 +17,8 @@ from relay.protocol.event import (
 from relay.protocol.hex import is_hex32
 from relay.protocol.nip19 import NSEC_CANDIDATE, has_nsec_checksum
 from relay.protocol.refusal import Prefix, Rejected
-from relay.protocol.ring_terms import Scheme
+from relay.protocol.ring_terms import Form, Scheme
+from relay.verify import proof
 from relay.verify.answers import POLL_RESPONSE, find_answer
 from relay.verify.claim import Claim
 
@@ -67,6 +68,21 @@ def check_time(event: Event, now: int, limits: Limits) -> None:
         )
     if is_expired(event, now):
         raise Rejected(Prefix.INVALID, "the event has expired; post it with a later expiration tag or none")
+
+
+def check_age(event: Event, now: int, ring: RingPolicy) -> None:
+    """Refuse an old note in a message-only form. `now` is Unix time in seconds.
+
+    The ring did not sign the time: whoever posts somebody's words first could bury them below all newer notes.
+    """
+    max_age_s = ring.max_age_message_forms_s
+    if not max_age_s or event.created_at >= now - max_age_s or proof.find_form(event) in (None, Form.BOUND):
+        return
+    raise Rejected(
+        Prefix.INVALID,
+        f"created_at is more than {ring.max_age_message_forms_s} seconds in the past: in this form the ring did not sign it, "
+        "so sign the event again with a later one",
+    )
 
 
 def check_lasts(event: Event, until: int) -> None:

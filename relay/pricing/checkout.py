@@ -59,10 +59,13 @@ class Checkout:
         open_invoices = self._ledger.unpaid_totals.open_invoices
         return invoices.pow_bits + invoices.pow_bits_when_full * open_invoices // invoices.max_open
 
-    async def offer(self, event: Event, tier: Tier, orders: OpenOrders, verify: Verify) -> SaveResult | PaymentRequired:
+    async def offer(
+        self, event: Event, tier: Tier, orders: OpenOrders, check_age: Callable[[], None], verify: Verify
+    ) -> SaveResult | PaymentRequired:
         """Publish an event with what was paid for it earlier, or offer it for its tier's price. Raises Rejected.
 
-        `verify` is called after all cheaper checks; an invoice is made only for a verified note.
+        `check_age` refuses an event that is too old to be sold; what was paid for before is never too old. `verify` is
+        called after all cheaper checks; an invoice is made only for a verified note.
         """
         if count_leading_zero_bits(event.id) < self._invoices.pow_bits:
             # An event that was ordered before had this much at least. This one is new, and costs not even a look-up.
@@ -76,6 +79,7 @@ class Checkout:
                 return result
         elif (required := self._find_offer(status, encode_event(event), tier)) is not None:
             return required
+        check_age()
         rules.check_lasts(event, self._terms.find_published_by(self._sources.now()))
         rules.check_proof_of_work(event, self.pow_bits)
         # Every bound of orders is checked before any curve operation, which could be in vain.

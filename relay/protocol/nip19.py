@@ -2,11 +2,13 @@
 
 import re
 
-from bech32 import bech32_decode, bech32_encode, convertbits
+from bech32 import CHARSET, bech32_decode, bech32_encode, convertbits
 
 _KEY_BYTES = 32
 # NIP-19: the prefix, the separator, 52 characters of key and 6 of checksum.
 NPUB = r"npub1[02-9ac-hj-np-z]{58}"
+# An nprofile up to the end of its first entry, where that is the key: 34 bytes in 55 characters.
+NPROFILE_START = r"nprofile1[02-9ac-hj-np-z]{55}"
 # The look-ahead also finds overlapping ones: the last letters of one may be the "nsec" of the next.
 NSEC_CANDIDATE = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 # NIP-19, "Shareable identifiers with extra metadata": type, length in one byte, value.
@@ -25,6 +27,12 @@ def decode_npub(text: str) -> bytes | None:
     BIP-173: all letters in lower case, or all in upper case.
     """
     return _decode_key("npub", text)
+
+
+def start_nprofile(key: bytes) -> str:
+    """Return the text with which an nprofile begins whose first entry is this 32-byte key."""
+    # The three bits behind the entry are zeros: padding, or the first of the next type, as no type is above 31.
+    return "nprofile1" + "".join(CHARSET[value] for value in _to_values(bytes([_ID, len(key)]) + key))
 
 
 def encode_nsec(secret: bytes) -> str:
@@ -59,9 +67,13 @@ def encode_nevent(note_id: bytes, relay_url: str) -> str:
 
 def _encode_bech32(prefix: str, data: bytes) -> str:
     # Of any length: NIP-19 drops BIP-173's limit of 90 characters.
-    values = convertbits(data, 8, 5)
+    return bech32_encode(prefix, _to_values(data))
+
+
+def _to_values(data: bytes) -> list[int]:
+    values: list[int] | None = convertbits(data, 8, 5)
     assert values is not None  # noqa: S101 (bytes always convert)
-    return bech32_encode(prefix, values)
+    return values
 
 
 def _decode_key(prefix: str, text: str) -> bytes | None:

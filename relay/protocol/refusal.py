@@ -21,7 +21,7 @@ class Prefix(StrEnum):
 class Rejected(Exception):
     """The refusal of what a client sent. The reason is a constant text that tells the client what to do next.
 
-    A reason never repeats what was sent: it can end up in other people's logs.
+    A reason never repeats what was sent, but for the plain name of a tag: it can end up in other people's logs.
     """
 
     def __init__(self, prefix: Prefix, reason: str) -> None:

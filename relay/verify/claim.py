@@ -15,10 +15,13 @@ MAX_RING = 65_535
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A text that the ring may have signed. It is whole if the note has no text outside it."""
+    """A text that the ring may have signed. Where it signed this one, the note is refused for the `reason`, if there is one.
+
+    The note may have text outside it, or tags that say something else.
+    """
 
     text: str
-    is_whole: bool = True
+    reason: str | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,15 +7,13 @@ from relay.protocol.event import Event, Tag, compute_id
 from relay.protocol.hex import HEX32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form, Scheme, is_flag
-from relay.verify import ring_equations
+from relay.verify import nonce, ring_equations
 from relay.verify.claim import MAX_RING, Candidate, Claim
 from relay.verify.encoding import RingSignature, decode_ring_a
 
 SIGNED_PREFIX = "nostr-ring-note:v1:"
 
 _KEYS = re.compile(rf"(?:{HEX32})+")
-# A 128-bit counter, the largest that miners use, has 39 digits.
-_NONCE_VALUE = re.compile(r"[0-9]{1,39}")
 
 
 def compute_signed_id(event: Event) -> str:
@@ -30,7 +28,7 @@ def compute_signed_id(event: Event) -> str:
 def read_claim(event: Event) -> Claim:
     """Return the claim of a bound note: its ring signed the event without `ringsig` and `nonce`. Raises Rejected."""
     ring = _read_ring(event)
-    _check_nonce(event)
+    nonce.check_nonce(event.tags)
     signature = decode_ring_a(_find_ringsig(event), len(ring))
     _check_scope(event, signature)
     ring_id = ring_equations.to_ring_id(ring)
@@ -106,17 +104,6 @@ def _check_copies(event: Event, ring_id: str, key_image: str | None) -> None:
         raise Rejected(Prefix.INVALID, "a J tag belongs to a linkable ring signature: leave it out")
     if key_image is not None and _has_tag(event, "J") and _find_only_tag(event, "J") != ("J", key_image):
         raise Rejected(Prefix.INVALID, "the J tag is not the key image: write it once and correctly, or leave it out")
-
-
-def _check_nonce(event: Event) -> None:
-    """Refuse more than one `nonce`, or text in it: the ring does not sign that tag."""
-    if not _has_tag(event, "nonce"):
-        return
-    tag = _find_only_tag(event, "nonce")
-    if tag is None:
-        raise Rejected(Prefix.INVALID, "a bound ring note has at most one nonce tag: leave the others out")
-    if not 2 <= len(tag) <= 3 or not all(map(_NONCE_VALUE.fullmatch, tag[1:])):
-        raise Rejected(Prefix.INVALID, "the nonce tag holds a decimal number and its target only: mine again")
 
 
 def _has_tag(event: Event, name: str) -> bool:

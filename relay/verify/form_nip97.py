@@ -21,7 +21,7 @@ def read_claim(event: Event, max_size: int) -> Claim:
     ring = message_only.read_ring(keys, max_size)
     signature = message_only.read_signature(values[0], len(ring))
     message_only.check_message(event.content)
-    return message_only.build_claim(Form.NIP97, ring, signature, (Candidate(event.content),))
+    return message_only.build_claim(Form.NIP97, ring, signature, (Candidate(event.content),), event.tags)
 
 
 def _read_tag_values(event: Event, name: str) -> tuple[str, ...]:

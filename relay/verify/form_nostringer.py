@@ -19,7 +19,7 @@ def read_claim(event: Event, max_size: int) -> Claim:
     ring = message_only.read_ring(keys, max_size)
     signature = decode_ring_a(text, len(ring))
     message_only.check_message(message)
-    return message_only.build_claim(Form.NOSTRINGER, ring, signature, (Candidate(message),))
+    return message_only.build_claim(Form.NOSTRINGER, ring, signature, (Candidate(message),), event.tags)
 
 
 def _read_content(content: str) -> tuple[str, list[str], str]:

@@ -56,7 +56,7 @@ def read_claim(event: Event, max_size: int) -> Claim:
     pieces, keys = _cut_members(before, after)
     ring = message_only.read_ring(keys, max_size)
     signature = message_only.read_signature(signature_text, len(ring))
-    return message_only.build_claim(Form.TEXT, ring, signature, _list_candidates(pieces))
+    return message_only.build_claim(Form.TEXT, ring, signature, _list_candidates(pieces), event.tags)
 
 
 def _cut_signature(content: str) -> tuple[str, str, str]:
@@ -127,11 +127,11 @@ def _list_candidates(pieces: tuple[str, str, str]) -> tuple[Candidate, ...]:
     for piece, span in _list_spans(pieces):
         text = pieces[piece][span.start : span.end]
         if text and text not in found:
-            found[text] = Candidate(text, _is_whole(pieces, piece, span))
+            found[text] = Candidate(text, None if _is_whole(pieces, piece, span) else message_only.TEXT_OUTSIDE)
     candidates = tuple(found.values())
     for text in found or [""]:
         message_only.check_message(text)
-    if not any(candidate.is_whole for candidate in candidates):
+    if all(candidate.reason is not None for candidate in candidates):
         raise Rejected(Prefix.INVALID, message_only.TEXT_OUTSIDE)
     return candidates
 

@@ -7,12 +7,14 @@ keep them from saying anything in the ring's name.
 import re
 from collections.abc import Sequence
 
-from relay.protocol.event import Event
+import msgspec
+
+from relay.protocol.event import Event, Tag
 from relay.protocol.hex import is_hex32
 from relay.protocol.nip19 import NPUB, decode_npub
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
-from relay.verify import ring_equations
+from relay.verify import repeated_tags, ring_equations
 from relay.verify.claim import Candidate, Claim
 from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
 
@@ -23,21 +25,15 @@ TEXT_OUTSIDE = (
 
 _npub = re.compile(NPUB)
 TEXT_NOTE = 1
-# The ring did not choose when its message expires, and did not sign what these tags say of a bound note.
-UNSIGNED_TAGS = frozenset({"expiration", "R", "J", "scope"})
 # In the TypeScript dialect and a ring of two, a hostile key can move bytes between message and ring.
 MIN_RING = 3
 
 
 def check_envelope(event: Event) -> None:
-    """Refuse a note whose kind or tags would speak for the ring, which signed neither of them."""
+    """Refuse a note whose kind or tags would speak for the ring, whatever the words: it signed neither of them."""
     if event.kind != TEXT_NOTE:
         raise Rejected(Prefix.INVALID, "a ring signature over the message alone is for kind 1 only: use the bound form")
-    if any(tag[0] in UNSIGNED_TAGS for tag in event.tags):
-        raise Rejected(
-            Prefix.INVALID,
-            "the tags expiration, R, J and scope belong to the bound form, whose ring signs them: leave them out",
-        )
+    repeated_tags.check_names(event.tags)
 
 
 def check_message(text: str) -> None:
@@ -67,12 +63,38 @@ def read_signature(text: str, ring_size: int) -> RingSignature:
 
 
 def build_claim(
-    form: Form, ring: tuple[bytes, ...], signature: RingSignature, candidates: tuple[Candidate, ...]
+    form: Form,
+    ring: tuple[bytes, ...],
+    signature: RingSignature,
+    candidates: tuple[Candidate, ...],
+    tags: tuple[Tag, ...],
 ) -> Claim:
-    """Build the claim of a message-only note."""
+    """Build the claim of a message-only note. Raises Rejected where the tags repeat the words of no whole candidate."""
     return Claim(
-        form=form, ring=ring, ring_id=ring_equations.to_ring_id(ring), signature=signature, candidates=candidates
+        form=form,
+        ring=ring,
+        ring_id=ring_equations.to_ring_id(ring),
+        signature=signature,
+        candidates=_compare_tags(candidates, tags),
     )
+
+
+def _compare_tags(candidates: tuple[Candidate, ...], tags: tuple[Tag, ...]) -> tuple[Candidate, ...]:
+    """Return the candidates, each with the reason for which the note is refused where it is the signed one."""
+    compared: list[Candidate] = []
+    refusal: Rejected | None = None
+    for candidate in candidates:
+        if candidate.reason is None:
+            try:
+                repeated_tags.check_repeated(tags, candidate.text)
+            except Rejected as rejected:
+                refusal = refusal or rejected
+                compared.append(msgspec.structs.replace(candidate, reason=rejected.reason))
+                continue
+        compared.append(candidate)
+    if refusal is not None and all(candidate.reason is not None for candidate in compared):
+        raise refusal
+    return tuple(compared)
 
 
 def _read_key(text: str) -> bytes:

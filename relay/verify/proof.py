@@ -12,7 +12,6 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import form_bound, form_nip97, form_nostringer, form_text, ring_equations
 from relay.verify.claim import MAX_RING, Claim, RingProof
-from relay.verify.message_only import TEXT_OUTSIDE
 
 _BOUND_MARKS = frozenset({"ring", "ringsig"})
 _NIP97_MARKS = frozenset({"ring-members", "ring-signature"})
@@ -44,7 +43,7 @@ def detect_claim(event: Event, max_size_message_forms: int = MAX_RING) -> Claim 
 def verify_claim(claim: Claim) -> RingProof:
     """Return the proof of a claim: the claim with the text and the dialect that verify. Slow: see Claim.links.
 
-    Raises Rejected if the signature verifies over no candidate, or over one that is not the whole note.
+    Raises Rejected if the signature verifies over no candidate, or over one that is not all that the note says.
     """
     members = [ring_equations.lift_x(key) for key in claim.ring]
     for candidate in claim.candidates:
@@ -55,9 +54,9 @@ def verify_claim(claim: Claim) -> RingProof:
         except Rejected as rejected:
             refusal = rejected
             continue
-        if not candidate.is_whole:
-            # The relay would serve text that the ring did not sign as if it had.
-            raise Rejected(Prefix.INVALID, TEXT_OUTSIDE)
+        if candidate.reason is not None:
+            # The relay would serve what the ring did not sign as if it had.
+            raise Rejected(Prefix.INVALID, candidate.reason)
         return RingProof(**msgspec.structs.asdict(claim), dialect=dialect, signed_text=candidate.text)
     raise refusal
 

@@ -15,7 +15,7 @@ from tests.conformance.positive import list_positive
 PATH = Path(__file__).parents[1] / "vectors" / "ring_notes.json"
 ABOUT = (
     "Ring notes for docs/ring-notes.md. Every id is right and every sig is the author's, unless the name says otherwise. "
-    "`refused_by_default` is what a relay with default rules says to a note that is valid. "
+    "`refused_by_default` is what a relay with default rules, whose clock stands at 1700000000, says to a note that is valid. "
     "Made by tests/conformance/make_vectors.py; its keys are known to everybody."
 )
 

@@ -57,7 +57,32 @@ _HARMFUL_TAGS = (
     ("J", "x"),
     ("nonce", "1"),
 )
-_HARMLESS_TAGS = (("t", "news"), ("p", "ab" * 32), ("client", ""), ("r", "x"), ("nonce", "7", "0"), ("nonce", "7", "x"))
+# Some repeat the words of some notes; the rest say something else.
+_OTHER_TAGS = (
+    *(("t", "news"), ("t", "Minutes"), ("t", "minute"), ("t", "März_2", ""), ("t", "end", "#end"), ("p", "ab" * 32)),
+    *(
+        ("p", *hex_of(7)),
+        ("p", *hex_of(8)),
+        ("p", *hex_of(9)),
+        ("p", *hex_of(7), "", "Ask"),
+        ("p", *hex_of(9), "", "x"),
+    ),
+    *(
+        ("client", ""),
+        ("r", "We"),
+        ("r", "x"),
+        ("r", "March."),
+        ("r", "Message:"),
+        ("nonce", "7", "0"),
+        ("nonce", "7", "x"),
+    ),
+    *(
+        ("imeta", "url We"),
+        ("imeta", "url Ask", "dim 1x1"),
+        ("imeta", "url We", "alt x"),
+        ("imeta", "url We", "m image/png"),
+    ),
+)
 
 
 def mutate(rng: random.Random, event: Event) -> tuple[str, Event]:
@@ -162,7 +187,7 @@ def change_tags(rng: random.Random, event: Event) -> Event:
 
 
 def add_tag(rng: random.Random, event: Event) -> Event:
-    added = rng.choice(_HARMLESS_TAGS if rng.random() < 0.7 else _HARMFUL_TAGS)
+    added = rng.choice(_OTHER_TAGS if rng.random() < 0.8 else _HARMFUL_TAGS)
     place = rng.choice((0, len(event.tags)))
     return _edit(event, tags=[*event.tags[:place], added, *event.tags[place:]])
 

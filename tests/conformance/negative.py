@@ -19,6 +19,7 @@ from tests.conformance.notes import (
     npub_of,
     sign_bound,
 )
+from tests.conformance.positive import LINK, NAMING
 from tests.conformance.signing import blsag, key_of, rotate, sag
 
 SORTED = tuple(sorted(RING, key=key_of))
@@ -191,9 +192,54 @@ def _list_message_forms() -> Iterator[Named]:
         yield f"{form}: kind 42", _in(form, first, kind=42)
         for tag in (["expiration", "1900000000"], ["R", to_ring_id(map(key_of, RING))], ["J", "x"], ["scope", "x"]):
             yield f"{form}: the tag {tag[0]}", _in(form, first, more=[tag])
+        for tag in (
+            ["subject", TEXT],
+            ["content-warning"],
+            ["e", "ab" * 32],
+            ["client", "x"],
+            ["emoji", "We", LINK],
+            [""],
+        ):
+            yield f"{form}: the tag {tag[0] or 'without a name'}", _in(form, first, more=[tag])
+        naming = sag(NAMING, RING, SIGNER)
+        for name, tags in _list_other_tags().items():
+            yield f"{form}: tags that say more than the words, {name}", _in(form, naming, NAMING, more=tags)
         imitation = "nostr-ring-note:v1:" + signed_id
         yield f"{form}: the message is a bound note's", _in(form, sag(imitation, RING, SIGNER), imitation)
         yield f"{form}: the message is empty", _in(form, sag("", RING, SIGNER), "")
+
+
+def _list_other_tags() -> dict[str, Tags]:
+    """Return tags of which at least one does not repeat the words NAMING, or has a shape that says something itself."""
+    picture = ["imeta", f"url {LINK}"]
+    return {
+        "another key": [["p", *hex_of(10)]],
+        "a member of the ring": [["p", *hex_of(RING[0])]],
+        "a key in upper case": [["p", hex_of(7)[0].upper()]],
+        "an npub": [["p", *npub_of(8)]],
+        "no key": [["p"]],
+        "another relay": [["p", *hex_of(7), "wss://other.example"]],
+        "a fifth element": [["p", *hex_of(7), "", "", ""]],
+        "a hashtag cut short": [["t", "minute"]],
+        "a hashtag cut before its underscore": [["t", "märz"]],
+        "a hashtag and its sign": [["t", "#end"]],
+        "a word without a sign": [["t", "ask"]],
+        "an empty hashtag": [["t", ""]],
+        "another link": [["r", LINK + "2"]],
+        "an empty link": [["r", ""]],
+        "one of two": [["r", LINK], ["r", "https://other.example"]],
+        "another picture": [["imeta", "url https://other.example/a.jpg"]],
+        "a picture and words": [[*picture, "alt We steal."]],
+        "a picture and words as its type": [[*picture, "m We steal."]],
+        "a picture and words as its size": [[*picture, "dim 3x3 We steal."]],
+        "a picture and a short hash": [[*picture, "x abcdef"]],
+        "a picture and two sizes": [[*picture, "dim 1x1", "dim 2x2"]],
+        "a picture without a link": [["imeta", "dim 1x1"]],
+        "a nonce of words": [["nonce", "We steal."]],
+        "a nonce of four elements": [["nonce", "1", "0", "0"]],
+        "two nonces": [["nonce", "1"], ["nonce", "2"]],
+        "66 elements": [["t", "end"]] * 33,
+    }
 
 
 def _in(form: str, signature: RingSignature, text: str = TEXT, *, kind: int = 1, more: Tags = ()) -> Event:

@@ -65,6 +65,8 @@ def list_negative_texts() -> Iterator[Named]:
         ("the message in quotes", f'"{TEXT}"\n\n{ring}\n\n{sig}'),
     ):
         yield f"text: {name}", make_event(content)
+    labelled = f"Message: {TEXT}\n\n{ring}\n\n{sig}"
+    yield "text: a tag that repeats the label before the words", make_event(labelled, [["r", "Message: We"]])
 
 
 def _list_partly_signed(sig: str, lines: str) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from bech32 import bech32_encode, convertbits
 from coincurve import PrivateKey
 
 from relay.protocol.event import Event, compute_id
@@ -21,6 +22,14 @@ def hex_of(*numbers: int) -> list[str]:
 
 def npub_of(*numbers: int) -> list[str]:
     return [encode_npub(key_of(number)) for number in numbers]
+
+
+def nprofile_of(number: int) -> str:
+    """Return an nprofile of a key and one relay (NIP-19)."""
+    relay = b"wss://relay.example.org"
+    values = convertbits(bytes([0, 32]) + key_of(number) + bytes([1, len(relay)]) + relay, 8, 5)
+    assert values is not None
+    return str(bech32_encode("nprofile", values))
 
 
 # The author's key is in no ring: no vector uses key 1000 as a member but those that are about it.

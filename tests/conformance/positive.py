@@ -16,6 +16,7 @@ from tests.conformance.notes import (
     hex_of,
     list_bound_tags,
     make_event,
+    nprofile_of,
     npub_of,
     sign_bound,
 )
@@ -30,6 +31,28 @@ UNSCOPED = (
     "sign with sag, or with a scope"
 )
 AUTHOR_IN_RING = "blocked: the note's own pubkey is a member of its ring; use a throwaway key"
+OLD = (
+    "invalid: created_at is more than 604800 seconds in the past: in this form the ring did not sign it, so sign the event "
+    "again with a later one"
+)
+LINK = "https://example.org/minutes.jpg"
+# Words that tags can repeat.
+NAMING = (
+    f"Ask {hex_of(7)[0]}, {npub_of(8)[0]} and nostr:{nprofile_of(9)} about the #Minutes of #März_2: {LINK} "
+    "(wss://relay.example.org) #end"
+)
+REPEATED: dict[str, list[str]] = {
+    "a key in hex": ["p", *hex_of(7)],
+    "a key as npub": ["p", *hex_of(8)],
+    "a key as nprofile": ["p", *hex_of(9)],
+    "a key and a relay": ["p", *hex_of(7), "wss://relay.example.org", ""],
+    "a hashtag in lower case": ["t", "minutes"],
+    "a hashtag in upper case": ["t", "MÄRZ_2"],
+    "a hashtag at the end": ["t", "end"],
+    "a link": ["r", LINK],
+    "a picture": ["imeta", f"url {LINK}", "m image/jpeg", f"x {'ab' * 32}", "dim 640x480"],
+    "proof of work": ["nonce", "7", "0"],
+}
 RING_OF_TWO = "blocked: rings need at least 3 members here; add some and sign again"
 
 
@@ -128,7 +151,8 @@ def _mined() -> Vector:
 def _nip97(name: str, signature: RingSignature, text: str, *, ring: Sequence[int] = RING, **how: Any) -> Vector:
     written = how.get("written") or compact(signature)
     tags = [["ring-members", *hex_of(*ring)], ["ring-signature", written], *how.get("more", [])]
-    event = make_event(how.get("content", text), tags, author=how.get("author", AUTHOR))
+    created_at = how.get("created_at", CREATED_AT)
+    event = make_event(how.get("content", text), tags, author=how.get("author", AUTHOR), created_at=created_at)
     dialect = how.get("dialect", "canonical")
     return describe(name, event, "nip97", ring, signature, text, dialect=dialect, refused=how.get("refused"))
 
@@ -140,7 +164,13 @@ def _list_nip97() -> Iterator[Vector]:
     yield _nip97("nip97, sag, JSON over several lines", first, TEXT, written="\n" + as_json(first, indent=2) + "\n")
     swapped = json.dumps({"s": [s.hex() for s in first.responses], "c0": first.c0.hex()})
     yield _nip97("nip97, sag, JSON with s first", first, TEXT, written=swapped)
-    yield _nip97("nip97, sag, tags that nobody signed", first, TEXT, more=[["p", *hex_of(7)], ["nonce", "x"]])
+    naming = sag(NAMING, RING, SIGNER)
+    for name, tag in REPEATED.items():
+        yield _nip97(f"nip97, sag, a tag that repeats {name}", naming, NAMING, more=[tag])
+    most = [["t", "end"]] * 32
+    yield _nip97("nip97, sag, 64 elements of tags", naming, NAMING, more=[*most, ["nonce", "7"]])
+    yield _nip97("nip97, sag, seven days old", first, TEXT, created_at=CREATED_AT - 604_800)
+    yield _nip97("nip97, sag, a second older", first, TEXT, created_at=CREATED_AT - 604_801, refused=OLD)
     given = sag(TEXT, RING, SIGNER, Dialect.TYPESCRIPT)
     yield _nip97("nip97, sag, TypeScript dialect, compact", given, TEXT, dialect="typescript")
     yield _nip97("nip97, sag, TypeScript dialect, JSON", given, TEXT, written=as_json(given), dialect="typescript")
@@ -186,6 +216,9 @@ def _list_nostringer() -> Iterator[Vector]:
     yield _nostringer("nostringer, sag, characters written as escapes", npubs, first, content=escaped)
     odd = 'He said "no":\n\U0001f600 \\ {"message": 1}'
     yield _nostringer("nostringer, sag, a message that looks like JSON", keys, sag(odd, RING, SIGNER), odd)
+    naming = sag(NAMING, RING, SIGNER)
+    repeated = list(REPEATED.values())
+    yield _nostringer("nostringer, sag, tags that repeat the words", keys, naming, NAMING, more=repeated)
     scoped = blsag(TEXT, RING, SIGNER, "poll")
     yield _nostringer("nostringer, blsag, scope", npubs, scoped)
     yield _nostringer("nostringer, blsag, no flag", keys, blsag(TEXT, RING, SIGNER, None), refused=UNSCOPED)
@@ -197,7 +230,7 @@ def _list_nostringer() -> Iterator[Vector]:
 
 def _text(name: str, content: str, signature: RingSignature, text: str = TEXT, **how: Any) -> Vector:
     ring, dialect = how.get("ring", RING), how.get("dialect", "canonical")
-    event = make_event(content)
+    event = make_event(content, how.get("more", []))
     return describe("text, " + name, event, "text", ring, signature, text, dialect=dialect, refused=how.get("refused"))
 
 
@@ -235,6 +268,9 @@ def _list_text() -> Iterator[Vector]:
         ("JSON signature in a fence", f"{TEXT}\n\nRing:\n{lines}\n\n```json\n{as_json(first, indent=4)}\n```"),
     ):
         yield _text("sag, " + name, content, first)
+    naming = sag(NAMING, RING, SIGNER)
+    written = f"Message: {NAMING}\n\nRing:\n{lines}\n\n{compact(naming)}"
+    yield _text("sag, tags that repeat the words", written, naming, NAMING, more=list(REPEATED.values()))
     yield from _list_text_messages()
     yield from _list_text_schemes()
 

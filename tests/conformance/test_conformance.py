@@ -19,6 +19,7 @@ from relay.protocol.refusal import Rejected
 from relay.verify import proof
 from tests.conformance.make_vectors import PATH, build
 from tests.conformance.mutations import mutate
+from tests.conformance.notes import CREATED_AT
 from tests.support import npm
 
 FOLDER = Path(__file__).parent
@@ -96,7 +97,9 @@ def test_a_relay_with_default_rules_says_of_a_valid_note_what_its_vector_says(ve
     assert claim is not None
     refused = None
     try:
-        rules.check_ring(event, claim, RingPolicy(max_size=256))
+        policy = RingPolicy(max_size=256)
+        rules.check_age(event, CREATED_AT, policy)
+        rules.check_ring(event, claim, policy)
     except Rejected as rejected:
         refused = str(rejected)
     assert refused == vector.get("refused_by_default")

@@ -4,6 +4,7 @@ import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 import { bech32 } from '@scure/base'
+import { checkTags, repeatWords } from './tags.mjs'
 import { WHOLE_JSON_SIGNATURE, demand, readText } from './text.mjs'
 
 const { Point } = secp256k1
@@ -136,7 +137,8 @@ function readMessage(event) {
   const read = isNip97 ? readNip97 : isNostringer ? readNostringer : readText
   const { form, keys, signature, candidates } = read(event)
   const ring = keys.map(parseKey)
-  demand(event.kind === 1 && !has(event, 'expiration', 'R', 'J', 'scope'))
+  demand(event.kind === 1)
+  checkTags(event.tags)
   demand(ring.length >= 3 && ring.length <= MAX_RING && new Set(ring).size === ring.length)
   demand(candidates.length > 0 && candidates.every(({ text }) => text !== '' && !text.startsWith(PREFIX)))
   return { form, ring, signature: decode(signature, ring.length), candidates }
@@ -153,7 +155,7 @@ function verify(event) {
   const others = form === 'bound' || flag !== null ? [] : [scheme === 'sag' ? 'typescript' : 'rust-0.1.8']
   const trials = candidates.flatMap(candidate => ['canonical', ...others].map(dialect => ({ ...candidate, dialect })))
   const found = trials.find(({ text, dialect }) => attempt(() => closes(text, ring, signature, dialect)))
-  demand(found?.isWhole)
+  demand(found?.isWhole && (form === 'bound' || repeatWords(tags, found.text)))
   const binding = form === 'bound' ? 'event' : 'message'
   const scope = flag === RELEASE_FLAG ? null : flag
   const words = { form, scheme, dialect: found.dialect, binding, signed_text: found.text }

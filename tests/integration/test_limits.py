@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from relay.limits import InternalLimits
 from relay.protocol.event import count_leading_zero_bits
 from tests.support.client import Client, publish_many
-from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, pubkey_of
+from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, pubkey_of, sign_again
 from tests.support.raw import connect_silently
 from tests.support.relays import describe, make_config, relay_on
 from tests.support.time_factor import scaled
@@ -352,6 +352,25 @@ async def test_rings_of_the_other_forms_have_a_cap_of_their_own(database18: dict
         )
         refused = await client.publish(make_words_note(ring_size=5))
         assert refused == (False, "blocked: rings have at most 4 members in this form; sign with a smaller one")
+
+
+OLD = (
+    "invalid: created_at is more than 3600 seconds in the past: in this form the ring did not sign it, so sign the event "
+    "again with a later one"
+)
+
+
+async def test_notes_of_the_other_forms_have_an_age_of_their_own_that_no_work_makes_up_for(
+    database18: dict[str, Any],
+) -> None:
+    sections: dict[str, Any] = {"ring": {"max_age_message_forms_s": 3600}, "tiers": [{"path": "/", "pow_bits": 20}]}
+    assert describe(make_config(database18, **sections))["ring_notes"]["max_age_message_forms_s"] == 3600
+    words = make_words_note()
+    async with relay_on(database18, **sections) as url, Client(url) as client:
+        # Nobody is asked to mine for a note that is refused afterwards.
+        assert await client.publish(sign_again(words, KEYS[60], words.tags, int(time.time()) - 3700)) == (False, OLD)
+        for event in (words, make_ring_note(created_at=1)):
+            assert (await client.publish(event))[1].startswith("pow: 20 bits")
 
 
 async def test_a_note_that_is_expensive_to_verify_needs_proof_of_work_in_proportion(database18: dict[str, Any]) -> None:

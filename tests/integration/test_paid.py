@@ -2,6 +2,7 @@
 
 import gc
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from relay.protocol.event import Event
 from tests.support.client import Client, as_json
-from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note
+from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, sign_again
 from tests.support.lightning_stubs import LndStub
 from tests.support.paid import order, reopened, shop
 from tests.support.raw import port_of, request
@@ -230,6 +231,27 @@ async def test_a_payment_that_comes_late_buys_the_note_when_it_is_sent_again(
         assert await author.fetch({}) == [as_json(note)]
         assert await read_unapplied(database) == []
         assert len(sold.node.made) == 2
+
+
+async def test_old_words_are_not_sold_but_published_where_they_were_paid_for_before(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    words = make_words_note()
+    note = sign_again(words, KEYS[60], words.tags, int(time.time()) - 3700)
+    async with shop(database18, tmp_path) as sold:
+        async with Client(sold.cheap) as author:
+            offer = await order(author, note)
+            await run(database18, "DELETE FROM unpaid_notes")
+            await sold.node.pay(offer.bolt11)
+
+            async def is_kept() -> bool:
+                return await count(database18, "unapplied_payments") == 1
+
+            await until(is_kept)
+        stricter = reopened(database18, sold.node, ring={"max_age_message_forms_s": 3600})
+        async with stricter as again, Client(again.cheap) as author, Client(again.expensive) as expensive:
+            assert (await expensive.publish(note))[1].startswith("invalid: created_at is more than 3600 seconds")
+            assert await author.publish(note) == (True, "")
 
 
 async def test_what_is_paid_beyond_the_price_is_kept_and_buys_no_higher_tier(

@@ -13,13 +13,13 @@ from tests.refusals.case import Case, Variant
 from tests.support.events import KEYS, make_ring
 
 
-def _make(variant: Variant, form: Form, author: PrivateKey | None = None) -> Event:
+def _make(variant: Variant, form: Form, author: PrivateKey | None = None, created_at: int | None = None) -> Event:
     draft = Draft(
         form=form,
         ring=make_ring(4 + variant.number),
         secret=KEYS[variant.number].secret,
         content=variant.word,
-        created_at=variant.now,
+        created_at=variant.now if created_at is None else created_at,
     )
     return make_message_note(draft, author or KEYS[20 + variant.number])
 
@@ -48,6 +48,11 @@ def _number(variant: Variant) -> Event:
     return variant.plain(kind=1, content=f"{head}{ring}{listed}\n{text}")
 
 
+def _tag_often(variant: Variant) -> Event:
+    note = _make(variant, Form.NIP97)
+    return variant.retag(note, *note.tags, *(("t", variant.word),) * 33)
+
+
 FORMS = [
     Case(
         "invalid: a ring signature over the message alone is for kind 1 only: use the bound form",
@@ -56,10 +61,53 @@ FORMS = [
         {"words in another kind": lambda v: v.plain(kind=30_023, tags=_make(v, Form.NIP97).tags, content=v.word)},
     ),
     Case(
-        "invalid: the tags expiration, R, J and scope belong to the bound form, whose ring signs them: leave them out",
-        "The ring did not sign the tags: anybody could post the message again with others.",
-        "Leave these tags out, or sign a bound note.",
-        {"words with a scope": lambda v: v.put(_make(v, Form.NIP97), "scope", v.word)},
+        "invalid: the ring did not sign the tag {tag}: leave it out, or use the bound form, which signs all tags",
+        "The ring signed the words only, and the named tag could say more: anybody could post the words first, under a "
+        "warning or as an answer. Only `p`, `t`, `r`, `imeta` and `nonce` are taken.",
+        "Leave the tag out, or sign a bound note: `ringrelay sign`.",
+        {
+            "words with a scope": lambda v: v.put(_make(v, Form.NIP97), "scope", v.word),
+            "words under a subject": lambda v: v.put(_make(v, Form.TEXT), "subject", v.word),
+        },
+    ),
+    Case(
+        "invalid: the ring did not sign one of the tags: leave it out, or use the bound form, which signs all tags",
+        "The same, where the tag's name is empty, longer than 32 characters, or more than ASCII letters, digits, `-` and `_`.",
+        "Leave out all tags but `p`, `t`, `r`, `imeta` and `nonce`.",
+        {"words with an odd tag": lambda v: v.put(_make(v, Form.NOSTRINGER), f"a {v.word}", "x")},
+    ),
+    Case(
+        "invalid: the ring did not sign the tag client: your client adds it: switch that off",
+        "Many programs write their name into what they post.",
+        "Switch that off in the program's settings, or post with another program.",
+        {"words from a client": lambda v: v.put(_make(v, Form.NIP97), "client", v.word)},
+    ),
+    Case(
+        "invalid: the tag {tag} does not repeat the signed words: name in p only keys, in t only #hashtags, and elsewhere "
+        "only links that stand in them, or leave it out",
+        "A tag `p`, `t`, `r` or `imeta` holds something that is not in the words. A relay or a name behind a key must be in "
+        "them, too.",
+        "Leave the tag out, or what is too much of it. Or write it into the words and sign them again.",
+        {"words about another": lambda v: v.put(_make(v, Form.NIP97), "p", v.members[0])},
+    ),
+    Case(
+        "invalid: created_at is more than {ring.max_age_message_forms_s} seconds in the past: in this form the ring did not "
+        "sign it, so sign the event again with a later one",
+        "The ring signed the words only: anybody could post them first, under a time that puts them below all newer notes.",
+        "Sign the event again with a later time. The ring's signature stays as it is.",
+        {"old words": lambda v: _make(v, Form.NIP97, created_at=v.now - 700_000)},
+    ),
+    Case(
+        "invalid: an imeta tag has a url, and of m, x and dim each once at most: leave out the rest of it",
+        "A tag about a picture says more than its address, type, hash and size, such as a description.",
+        "Leave the rest out.",
+        {"words with a described picture": lambda v: v.put(_make(v, Form.TEXT), "imeta", f"url {v.word}", "alt x")},
+    ),
+    Case(
+        "invalid: the tags that repeat the signed words have more than {MAX_ELEMENTS} elements: leave some tags out",
+        "There are too many tags `p`, `t`, `r` and `imeta`: each is looked for in the words.",
+        "Leave some out.",
+        {"words with many tags": _tag_often},
     ),
     Case(
         "invalid: the signed message is empty or begins with nostr-ring-note: sign another message",

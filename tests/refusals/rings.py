@@ -129,7 +129,7 @@ RINGS = [
         },
     ),
     Case(
-        "invalid: a bound ring note has at most one nonce tag: leave the others out",
+        "invalid: a ring note has at most one nonce tag: leave the others out",
         "There are several nonce tags. The ring does not sign them, so one is allowed.",
         "Keep one.",
         {"two nonces": lambda v: v.retag(n := v.ring(), *n.tags, ("nonce", "1"), ("nonce", "2"))},

@@ -1,4 +1,7 @@
-"""Every refusal in the code is in the table, is given as the table says, says what to do, and repeats nothing of what was sent."""
+"""Every refusal in the code is in the table, is given as the table says, and says what to do.
+
+It repeats nothing of what was sent, but for the plain name of a tag.
+"""
 
 import ast
 import re
@@ -35,6 +38,8 @@ _CLOSED_LISTS = {
     "max_size",  # ring.max_size or ring.max_size_message_forms
     "_MAX_LINES",  # of a text with its ring signature
     "MAX_RING",  # what a ringA text can count
+    "MAX_ELEMENTS",  # of the tags of a note whose ring signed the words only
+    "tag",  # of such a note: the name that was sent, if it is plain and short
     "required_bits",  # pow_bits of the tier, or what the ring costs
     "verb",  # EVENT or AUTH
     "key",  # of a search

@@ -15,7 +15,8 @@ in `relay/` is missing from the table, when the table holds one that `relay/` no
 
 Names in braces are filled in: `{{limits.…}}`, `{{ring.…}}`, `{{tier.…}}` and `{{invoices.…}}` with a setting
 (`deploy/relay.toml` explains it, and the info document states the relay's own), the others with the one thing that the text
-is about, from a closed list. Nothing else in a text varies, and nothing that was sent is repeated.
+is about, from a closed list. `{{tag}}` is the name of a tag that was sent, if it is plain and short. Nothing else in a text
+varies, and nothing else that was sent is repeated.
 
 A test in brackets is a case of `{TABLE_TEST}`.
 An EVENT's refusal comes in its OK, a REQ's or COUNT's in CLOSED, that of a frame which belongs to neither in a NOTICE.

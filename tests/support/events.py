@@ -91,9 +91,12 @@ def make_words_note(
     return make_event(key=PrivateKey(), content=content, tags=tags)
 
 
-def sign_again(event: Event, key: PrivateKey, tags: tuple[tuple[str, ...], ...]) -> Event:
-    """Return the event with other tags, and an id and an author's signature that fit them."""
-    return make_event(key=key, kind=event.kind, content=event.content, tags=tags, created_at=event.created_at)
+def sign_again(
+    event: Event, key: PrivateKey, tags: tuple[tuple[str, ...], ...], created_at: int | None = None
+) -> Event:
+    """Return the event with other tags, and where it is given another time, with an id and an author's signature that fit."""
+    time_s = event.created_at if created_at is None else created_at
+    return make_event(key=key, kind=event.kind, content=event.content, tags=tags, created_at=time_s)
 
 
 def to_note(event: Event) -> Note:

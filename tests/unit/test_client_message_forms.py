@@ -23,7 +23,7 @@ from relay.verify.ring_equations import Dialect
 
 SECRETS = [number.to_bytes(32, "big") for number in range(2001, 2006)]
 MEMBERS = sorted(keys.to_public_key(secret) for secret in SECRETS)
-WORDS = 'said by "one" of us\n\nin größe'
+WORDS = 'said by "one" of us\n\nin größe #X'
 MESSAGE_FORMS = [Form.NIP97, Form.NOSTRINGER, Form.TEXT]
 
 
@@ -91,6 +91,8 @@ def test_proof_of_work_is_mined_under_these_forms_too(form: Form) -> None:
         {"content": "nostr-ring-note:v1:" + "0" * 64},
         {"tags": (("expiration", "4000000000"),)},
         {"tags": (("R", "00"),)},
+        {"tags": (("subject", "y"),)},
+        {"tags": (("t", "y"),)},
     ],
 )
 def test_what_no_reader_would_take_is_not_signed(form: Form, changed: dict[str, Any]) -> None:
@@ -109,7 +111,7 @@ def test_a_text_that_readers_would_strip_is_not_signed_in_the_text_form(content:
 )
 def test_a_text_that_is_mistaken_for_its_ring_is_found_out_by_reading_it_back(content: str) -> None:
     try:
-        proof = verify_note(make(Form.TEXT, content=content))
+        proof = verify_note(make(Form.TEXT, content=content, tags=()))
     except Rejected:
         return
     assert proof.signed_text == content

@@ -1,8 +1,10 @@
 """What is written for people and read back (NIP-19): its own examples, nostr-sdk, and where it refuses."""
 
+import re
+
 import bech32
 import pytest
-from nostr_sdk import Keys, Nip19Event
+from nostr_sdk import Keys, Nip19Event, Nip19Profile, RelayUrl
 
 from relay.protocol import nip19
 
@@ -35,6 +37,14 @@ def test_keys_are_those_that_another_library_writes() -> None:
         assert nip19.decode_npub(npub) == bytes.fromhex(keys.public_key().to_hex())
         assert nip19.decode_nsec(nsec) == bytes.fromhex(keys.secret_key().to_hex())
         assert nip19.encode_npub(bytes.fromhex(keys.public_key().to_hex())) == npub
+
+
+def test_an_nprofile_begins_with_its_key_as_another_library_writes_it() -> None:
+    for relays in ([], [RelayUrl.parse("wss://relay.example.org")]):
+        key = Keys.generate().public_key()
+        start = nip19.start_nprofile(bytes.fromhex(key.to_hex()))
+        assert Nip19Profile(key, relays).to_bech32().startswith(start)
+        assert re.fullmatch(nip19.NPROFILE_START, start)
 
 
 def test_letters_are_all_small_or_all_large() -> None:

@@ -11,7 +11,7 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof
 from relay.verify.claim import Claim
 from relay.verify.ring_equations import RELEASE_FLAG
-from tests.support.events import make_event, make_ring_note, make_words_note
+from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, sign_again
 
 
 def claim_of(event: Event) -> Claim:
@@ -41,6 +41,20 @@ def test_an_id_has_as_many_bits_as_are_asked_for_or_is_refused() -> None:
     rules.check_proof_of_work(make_lucky("1"), 12)
     with pytest.raises(Rejected, match="13 bits of proof of work are needed"):
         rules.check_proof_of_work(make_lucky("1"), 13)
+
+
+def test_words_that_a_ring_signed_are_young_enough_or_refused_before_their_work_is_looked_at() -> None:
+    now, limit = 1_800_000_000, RingPolicy().max_age_message_forms_s
+    words = make_words_note()
+    old = sign_again(words, KEYS[60], words.tags, now - limit - 1)
+    with pytest.raises(Rejected, match="created_at is more than 604800 seconds in the past") as caught:
+        rules.check_age(old, now, RingPolicy())
+    assert caught.value.prefix is Prefix.INVALID
+    rules.check_age(sign_again(words, KEYS[60], words.tags, now - limit), now, RingPolicy())
+    rules.check_age(old, now, RingPolicy(max_age_message_forms_s=0))
+    # A ring signed the time of a bound note, and nobody's ring is named by a plain one.
+    for event in (make_ring_note(created_at=1), make_event(created_at=1)):
+        rules.check_age(event, now, RingPolicy())
 
 
 @pytest.mark.parametrize(("is_allowed", "has_scope"), [(False, False), (False, True), (True, False)])

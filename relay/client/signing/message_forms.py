@@ -13,9 +13,11 @@ from relay.client.signing.envelope import sign_event
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
 from relay.protocol import nip19
 from relay.protocol.event import Event, Tag
+from relay.protocol.refusal import Rejected
 from relay.protocol.ring_terms import Form, Scheme
 from relay.verify.encoding import encode_ring_a
-from relay.verify.message_only import MIN_RING, RESERVED_START, TEXT_NOTE, UNSIGNED_TAGS
+from relay.verify.message_only import MIN_RING, RESERVED_START, TEXT_NOTE
+from relay.verify.repeated_tags import check_names, check_repeated
 from relay.verify.ring_equations import lift_x
 
 
@@ -35,10 +37,13 @@ def _check_draft(draft: Draft) -> None:
         raise ValueError(f"in this form a ring needs {MIN_RING} members or more")
     if not draft.content or draft.content.startswith(RESERVED_START):
         raise ValueError("in this form the message must not be empty, nor begin as a bound note's signed text does")
-    if any(tag[0] in UNSIGNED_TAGS for tag in draft.tags):
-        raise ValueError("in this form the ring does not sign the tags, so expiration, R, J and scope are not taken")
     if draft.form is Form.TEXT and draft.content != draft.content.strip():
         raise ValueError("in the text form readers strip the message: take the white space around it away")
+    try:
+        check_names(tuple(draft.tags))
+        check_repeated(tuple(draft.tags), draft.content)
+    except Rejected as rejected:
+        raise ValueError(f"in this form the ring does not sign the tags, and {rejected.reason}") from None
 
 
 def _sign_content(draft: Draft, members: Sequence[bytes]) -> str:

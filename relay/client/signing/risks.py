@@ -58,7 +58,9 @@ def warn_of_refusal(note: Event) -> None:
     try:
         if len(encode_padded(note, is_padded=False).encode()) > limits.max_message_bytes:
             raise Rejected(Prefix.INVALID, f"it makes a message of more than {limits.max_message_bytes} bytes")
-        rules.check_event(note, int(time.time()), limits)
+        now = int(time.time())
+        rules.check_event(note, now, limits)
+        rules.check_age(note, now, ring)
         claim = proof.detect_claim(note, ring.max_size_message_forms)
         rules.check_policy(note, claim, ring, AcceptPolicy())
         rules.check_cost(note, claim, ring)
