@@ -23,6 +23,9 @@ CREATE TABLE notes (
     -- Where the ring signs the words only, anyone can post those words again under another key: the first note keeps the
     -- place. SHA-256 over the hash of the words, the ring id and the key image; null for bound notes. Gone with its note.
     content_key     bytea,
+    -- Whether another key brought these words, too. Then no deletion request removes them: whoever posts somebody's words
+    -- first could take them away. It says nothing of which key, or when.
+    is_contested    boolean NOT NULL,
     CHECK (octet_length(id) = 32 AND octet_length(pubkey) = 32),
     CHECK (num_nulls(form, scheme, ring_size, ring_id) IN (0, 4))
 );
@@ -106,6 +109,7 @@ CREATE TABLE held_notes (
     price_paid_msat     bigint  CHECK (price_paid_msat > 0),
     signed_id           bytea   UNIQUE,
     content_key         bytea   UNIQUE,
+    is_contested        boolean NOT NULL,
     answer_kind         integer,
     answer_target       bytea,
     answer_key_image    bytea,

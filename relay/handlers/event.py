@@ -7,7 +7,7 @@ from relay.pricing.offer import PaymentRequired
 from relay.protocol.event import Event
 from relay.protocol.messages import Publish, encode_ok
 from relay.protocol.refusal import Rejected
-from relay.storage.row import SaveResult
+from relay.storage.row import Result, SaveResult
 
 
 async def handle_event(message: Publish, client: Client, services: Services) -> None:
@@ -55,14 +55,14 @@ async def _is_paid_meanwhile(event_id: str, required: PaymentRequired, client: C
     if services.payment_listeners is None or client.is_closing:
         return False
 
-    def send(result: SaveResult) -> None:
+    def send(result: Result) -> None:
         client.session.orders.end_order(required.note_id)
         _send_result(event_id, result, client, services)
 
     return await services.payment_listeners.add_listener(required, client, send)
 
 
-def _send_result(event_id: str, result: SaveResult, client: Client, services: Services) -> None:
+def _send_result(event_id: str, result: Result, client: Client, services: Services) -> None:
     text = result.text
     if result is SaveResult.HELD:
         text += f", within {services.intake.privacy.publish_every_s:g} seconds"

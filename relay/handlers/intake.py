@@ -15,7 +15,7 @@ from relay.pricing.offer import PaymentRequired
 from relay.protocol.event import Event, encode_event
 from relay.storage.note import Note
 from relay.storage.reader import Reader
-from relay.storage.row import SaveResult
+from relay.storage.row import Result, SaveResult
 from relay.storage.writer import Writer
 from relay.verify import proof as ring_proof
 from relay.verify.claim import Claim
@@ -72,9 +72,7 @@ class EventIntake:
     checkout: Checkout | None
     now: Callable[[], int]
 
-    async def save_event(
-        self, event: Event, tier: Tier, session: Session, now_s: float
-    ) -> SaveResult | PaymentRequired:
+    async def save_event(self, event: Event, tier: Tier, session: Session, now_s: float) -> Result | PaymentRequired:
         """Check, verify and store an event, and return what became of it, or what is asked for it. Cheapest first.
 
         `now_s` is monotonic. Raises Rejected.

@@ -24,7 +24,7 @@ from relay.storage.payments.invoices import Order
 from relay.storage.payments.note_status import NoteStatus
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
-from relay.storage.row import SaveResult
+from relay.storage.row import Result, SaveResult
 
 # The same for every note: the payer's wallet and the node's books contain it.
 MEMO = "note"
@@ -61,7 +61,7 @@ class Checkout:
 
     async def offer(
         self, event: Event, tier: Tier, orders: OpenOrders, check_age: Callable[[], None], verify: Verify
-    ) -> SaveResult | PaymentRequired:
+    ) -> Result | PaymentRequired:
         """Publish an event with what was paid for it earlier, or offer it for its tier's price. Raises Rejected.
 
         `check_age` refuses an event that is too old to be sold; what was paid for before is never too old. `verify` is

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from relay.pricing.offer import PaymentRequired
 from relay.storage.ledger import Ledger
-from relay.storage.row import SaveResult
+from relay.storage.row import Result, SaveResult
 
-Listener = Callable[[SaveResult], None]
+Listener = Callable[[Result], None]
 
 
 class PaymentListeners:
@@ -44,7 +44,7 @@ class PaymentListeners:
         for note_id in list(self._notes_of.get(id(owner), ())):
             self._remove(note_id, id(owner))
 
-    def notify_listeners(self, note_id: bytes, paid_msat: int, result: SaveResult) -> None:
+    def notify_listeners(self, note_id: bytes, paid_msat: int, result: Result) -> None:
         """Call the listeners for a note at the price that was paid for it, or at a lower one."""
         for owner, (price_msat, listener) in list(self._by_note.get(note_id, {}).items()):
             if price_msat <= paid_msat:

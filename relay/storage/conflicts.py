@@ -13,8 +13,13 @@ from relay.verify.answers import Answer, read_named_rings
 
 
 async def refuse_deleted(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Refuse what a stored request of the same author deletes (NIP-09). Requests themselves cannot be deleted."""
-    rows = batch.select(lambda row: not row.is_ephemeral and row.event.kind != DELETION_REQUEST)
+    """Refuse what a stored request of the same author deletes (NIP-09). Requests themselves cannot be deleted.
+
+    Nor can contested words, which are published although a request came while they waited.
+    """
+    rows = batch.select(
+        lambda row: not row.is_ephemeral and row.event.kind != DELETION_REQUEST and not row.note.is_contested
+    )
     addresses = [to_address(row.event) for row in rows]
     positions = await connection.fetch(
         """
@@ -88,12 +93,14 @@ async def refuse_stored_words(connection: asyncpg.Connection, batch: Batch) -> N
     if not rows:
         return
     records = await connection.fetch(
-        "SELECT content_key, id FROM notes WHERE content_key = ANY($1::bytea[])", [row.note.content_key for row in rows]
+        "SELECT content_key, id, pubkey FROM notes WHERE content_key = ANY($1::bytea[])",
+        [row.note.content_key for row in rows],
     )
-    holders = {record["content_key"]: record["id"] for record in records}
+    holders = {record["content_key"]: record for record in records}
     for row in rows:
-        if holders.get(row.note.content_key, row.id) != row.id:
-            row.result = SaveResult.WORDS_STORED
+        holder = holders.get(row.note.content_key)
+        if holder is not None and holder["id"] != row.id:
+            batch.refuse_words(row, holder["pubkey"])
 
 
 async def refuse_answered(connection: asyncpg.Connection, batch: Batch) -> None:
@@ -157,17 +164,20 @@ async def refuse_copies(_: asyncpg.Connection, batch: Batch) -> None:
     Comes after what is refused for what is stored: a refused version must not displace one of its own batch.
     """
     ids: set[bytes] = set()
-    taken: set[tuple[SaveResult, object]] = set()
+    taken: dict[tuple[SaveResult, object], Row] = {}
     # NIP-01: the newest version stays, and of the same age the one with the lowest id.
     for row in sorted(batch.select(), key=lambda row: -row.event.created_at):
         keys = _list_keys(row)
         if row.id in ids:
             row.result = SaveResult.DUPLICATE
         elif conflict := next((key for key in keys if key in taken), None):
-            row.result = conflict[0]
+            if conflict[0] is SaveResult.WORDS_STORED:
+                batch.refuse_words(row, taken[conflict].pubkey)
+            else:
+                row.result = conflict[0]
         else:
             ids.add(row.id)
-            taken.update(keys)
+            taken.update(dict.fromkeys(keys, row))
 
 
 def _list_keys(row: Row) -> list[tuple[SaveResult, object]]:

@@ -9,6 +9,7 @@ import asyncpg
 from relay.limits import INTERNAL_LIMITS
 from relay.protocol.event import DELETION_REQUEST
 from relay.storage.batch import Batch
+from relay.storage.contested_words import count_contested
 from relay.storage.held_notes import withdraw_held
 from relay.storage.named_notes import SELECT_NAMED, find_named
 from relay.storage.payments.invoices import close_orphans
@@ -54,7 +55,7 @@ async def delete_slice(connection: asyncpg.Connection, request: Row) -> bool:
 
 
 async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Delete what new requests name, if it is by the same author; nothing is asked for it any more."""
+    """Delete what new requests name, if it is by the same author; nothing is asked for it any more. Contested words stay."""
     requests = batch.select(_is_request)
     if not requests:
         return
@@ -65,6 +66,8 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
         f"WITH slice AS (SELECT DISTINCT id FROM ({SELECT_NAMED}) AS found), {_DELETE_FROM_SLICE} SELECT",  # noqa: S608
         *named.columns,
     )
+    for place, count in (await count_contested(connection, named)).items():
+        requests[place].staying = count
     await close_orphans(connection)
 
 

@@ -21,13 +21,14 @@ async def hold_notes(connection: asyncpg.Connection, batch: Batch) -> None:
     rows = batch.select(lambda row: row.note.is_held)
     if not rows:
         return
-    await _refuse_conflicts(connection, rows)
+    await _refuse_conflicts(connection, batch, rows)
     waiting: int = await connection.fetchval("SELECT count(*) FROM held_notes")
     free = [row for row in rows if row.result is None and not row.note.price_paid_msat]
     for row in free[max(0, batch.max_held - waiting) :]:
         row.result = SaveResult.HELD_FULL
+        _refuse_copies_too(batch, row)
     kept = [row for row in rows if row.result is None]
-    await _insert(connection, kept)
+    await _insert(connection, batch, kept)
     for row in kept:
         row.result = SaveResult.HELD
 
@@ -36,7 +37,7 @@ async def refuse_conflicts(connection: asyncpg.Connection, batch: Batch) -> None
     """Refuse what the next batch would refuse for another note that waits for it."""
     rows = batch.select(lambda row: not row.is_ephemeral)
     if rows:
-        await _refuse_conflicts(connection, rows)
+        await _refuse_conflicts(connection, batch, rows)
 
 
 async def list_held(connection: asyncpg.Connection) -> list[bytes]:
@@ -47,10 +48,16 @@ async def list_held(connection: asyncpg.Connection) -> list[bytes]:
 async def pop_batch(connection: asyncpg.Connection, ids: Sequence[bytes], now: int) -> list[Note]:
     """Remove these notes and return them in the order of ids, but for those that expired meanwhile (NIP-40)."""
     records = await connection.fetch(
-        "DELETE FROM held_notes WHERE id = ANY($1::bytea[]) RETURNING event, content_key, price_paid_msat", ids
+        "DELETE FROM held_notes WHERE id = ANY($1::bytea[]) RETURNING event, content_key, price_paid_msat, is_contested",
+        ids,
     )
     notes = [
-        read_note(record["event"], record["content_key"], price_paid_msat=record["price_paid_msat"])
+        read_note(
+            record["event"],
+            record["content_key"],
+            price_paid_msat=record["price_paid_msat"],
+            is_contested=record["is_contested"],
+        )
         for record in records
     ]
     expired = [note for note in notes if is_expired(note.event, now)]
@@ -65,7 +72,7 @@ async def withdraw_held(connection: asyncpg.Connection, named: NamedNotes) -> No
         """
         WITH withdrawn AS (
             DELETE FROM held_notes h USING unnest($1::bytea[], $2::bytea[]) AS r (pubkey, id)
-            WHERE h.id = r.id AND h.pubkey = r.pubkey RETURNING h.signed_id, h.price_paid_msat
+            WHERE h.id = r.id AND h.pubkey = r.pubkey AND NOT h.is_contested RETURNING h.signed_id, h.price_paid_msat
         ), paid AS (
             INSERT INTO unapplied_payments (amount_msat, reason)
             SELECT price_paid_msat, 'withdrawn' FROM withdrawn WHERE price_paid_msat IS NOT NULL
@@ -76,13 +83,20 @@ async def withdraw_held(connection: asyncpg.Connection, named: NamedNotes) -> No
     )
 
 
-async def _refuse_conflicts(connection: asyncpg.Connection, rows: list[Row]) -> None:
+def _refuse_copies_too(batch: Batch, refused: Row) -> None:
+    """Refuse the copies of a row's words that were passed over for it: the words are not here."""
+    for row in batch.rows:
+        if row.result is SaveResult.WORDS_STORED and row.note.content_key == refused.note.content_key:
+            row.result = SaveResult.HELD_FULL
+
+
+async def _refuse_conflicts(connection: asyncpg.Connection, batch: Batch, rows: list[Row]) -> None:
     """Refuse what is here already at such a price, and what the next batch would refuse for another held note."""
     answers = [row.answer for row in rows]
     records = await connection.fetch(
         """
         SELECT coalesce(n.price_paid_msat >= r.price_paid_msat, false) OR a.id IS NOT NULL AS is_here,
-               b.id IS NOT NULL AS is_signature_used, c.id IS NOT NULL AS is_said, d.id IS NOT NULL AS is_answered
+               b.id IS NOT NULL AS is_signature_used, c.pubkey AS words_of, d.id IS NOT NULL AS is_answered
         FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::integer[], $5::bytea[], $6::bytea[],
                     $7::bigint[])
                 WITH ORDINALITY AS r (id, signed_id, content_key, kind, target, key_image, price_paid_msat, position)
@@ -107,20 +121,20 @@ async def _refuse_conflicts(connection: asyncpg.Connection, rows: list[Row]) -> 
             row.result = SaveResult.DUPLICATE
         elif found["is_signature_used"]:
             row.result = SaveResult.SIGNATURE_USED
-        elif found["is_said"]:
-            row.result = SaveResult.WORDS_STORED
+        elif found["words_of"] is not None:
+            batch.refuse_words(row, found["words_of"])
         elif found["is_answered"]:
             row.result = SaveResult.ANSWERED
 
 
-async def _insert(connection: asyncpg.Connection, rows: list[Row]) -> None:
+async def _insert(connection: asyncpg.Connection, batch: Batch, rows: list[Row]) -> None:
     answers = [row.answer for row in rows]
     await connection.execute(
         """
         INSERT INTO held_notes (id, pubkey, event, signed_id, content_key,
-                                answer_kind, answer_target, answer_key_image, price_paid_msat)
+                                answer_kind, answer_target, answer_key_image, price_paid_msat, is_contested)
         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::integer[],
-                             $7::bytea[], $8::bytea[], $9::bigint[])
+                             $7::bytea[], $8::bytea[], $9::bigint[], $10::boolean[])
         """,
         [row.id for row in rows],
         [row.pubkey for row in rows],
@@ -131,4 +145,5 @@ async def _insert(connection: asyncpg.Connection, rows: list[Row]) -> None:
         [answer and answer.target for answer in answers],
         [answer and answer.key_image for answer in answers],
         [row.note.price_paid_msat or None for row in rows],
+        [row.note.content_key in batch.contested for row in rows],
     )

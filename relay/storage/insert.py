@@ -10,11 +10,11 @@ import asyncpg
 
 from relay.policy.index_rows import count_index_rows
 from relay.protocol.event import KindClass, classify, find_expiration, list_indexed_tags
-from relay.storage import conflicts, deletions, held_notes, price_paid
+from relay.storage import conflicts, contested_words, deletions, held_notes, price_paid
 from relay.storage.batch import Batch
 from relay.storage.conditions import encode_tag
 from relay.storage.note import Note
-from relay.storage.row import Row, SaveResult
+from relay.storage.row import Result, Row, SaveResult
 from relay.storage.writer_lock import lock_writers
 
 FEED_CHANNEL = "ringrelay_feed"
@@ -26,7 +26,7 @@ Rule = Callable[[asyncpg.Connection, Batch], Awaitable[None]]
 class Inserted:
     """What became of each note of a batch (None: postponed), those to be published, and the feed's numbers of these."""
 
-    saved: list[SaveResult | None]
+    saved: list[Result | None]
     news: list[Note]
     sequence: list[int]
 
@@ -48,7 +48,8 @@ async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note], ma
 async def find_refusal(connection: asyncpg.Connection, note: Note, *, is_here: bool) -> SaveResult | None:
     """Return why a note would be refused if it were inserted now, None where it would not. Writes nothing.
 
-    What waits for the next batch stands in the way of a note only that is not here yet in any form.
+    What waits for the next batch stands in the way of a note only that is not here yet in any form. Words are contested by
+    nobody here: of notes to be sold every copy is accepted.
     """
     batch = Batch([note])
     for apply_rule in _REFUSALS if is_here else (*_REFUSALS, held_notes.refuse_conflicts):
@@ -85,10 +86,11 @@ async def _insert_notes(connection: asyncpg.Connection, batch: Batch) -> None:
     records = await connection.fetch(
         """
         INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event, index_rows,
-                           form, scheme, ring_size, ring_id, key_image, scope, signed_id, content_key, price_paid_msat)
+                           form, scheme, ring_size, ring_id, key_image, scope, signed_id, content_key, price_paid_msat,
+                           is_contested)
         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
                              $8::integer[], $9::text[], $10::text[], $11::integer[], $12::bytea[], $13::bytea[],
-                             $14::bytea[], $15::bytea[], $16::bytea[], $17::bigint[])
+                             $14::bytea[], $15::bytea[], $16::bytea[], $17::bigint[], $18::boolean[])
         ON CONFLICT DO NOTHING RETURNING id
         """,
         [row.id for row in rows],
@@ -108,6 +110,7 @@ async def _insert_notes(connection: asyncpg.Connection, batch: Batch) -> None:
         [row.signed_id for row in rows],
         [row.note.content_key for row in rows],
         [row.note.price_paid_msat or None for row in rows],
+        [row.note.content_key in batch.contested for row in rows],
     )
     inserted = {record["id"] for record in records}
     for row in rows:
@@ -232,5 +235,7 @@ _RULES: tuple[Rule, ...] = (
     _insert_notes,
     _insert_index_rows,
     _insert_answers,
+    # Before what could delete them in the same batch.
+    contested_words.mark_contested,
     deletions.delete_requested,
 )

@@ -20,7 +20,7 @@ from relay.storage.payments.invoices import Order, Settled, Watched
 from relay.storage.payments.note_status import NoteStatus, find_statuses
 from relay.storage.payments.settlement import PaymentTerms, Settlement, Spending
 from relay.storage.payments.unpaid_notes import UnpaidTotals
-from relay.storage.row import SaveResult
+from relay.storage.row import Result, SaveResult
 from relay.storage.writer import Writer
 from relay.storage.writer_lock import lock_writers
 
@@ -120,7 +120,7 @@ class Ledger:
         async with self._turn, self._pool.acquire() as connection:
             yield connection
 
-    async def spend_unapplied(self, note: Note, price_msat: int) -> SaveResult | None:
+    async def spend_unapplied(self, note: Note, price_msat: int) -> Result | None:
         """Publish a verified note with its unapplied payments. None where they are not enough."""
         spending = Spending(self._terms.to_due(note, price_msat))
         try:
@@ -129,7 +129,7 @@ class Ledger:
             return SaveResult.FAILED
         return results[0] if results else None
 
-    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, SaveResult | None] | None:
+    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, Result | None] | None:
         """Settle a payment that a look-up has confirmed. Return what it was for, and what became of the note.
 
         None where it is settled already. There is no result where no note was due.

@@ -9,17 +9,19 @@ from relay.protocol.hex import is_hex32
 from relay.storage.row import Row, hash_address
 
 # As `id` and `index_rows` of what is stored and its author asks to delete, with the place of the request in its list. LIMIT
-# makes each a look-up by a unique index: an author can have a million notes. Requests themselves cannot be deleted.
+# makes each a look-up by a unique index: an author can have a million notes. Requests and contested words stay.
 SELECT_NAMED = """
     SELECT r.place, found.id, found.index_rows
     FROM unnest($1::integer[], $2::bytea[], $3::bytea[]) AS r (place, pubkey, id), LATERAL (
-        SELECT n.id, n.index_rows FROM notes n WHERE n.id = r.id AND n.pubkey = r.pubkey AND n.kind <> 5 LIMIT 1) found
+        SELECT n.id, n.index_rows FROM notes n WHERE n.id = r.id AND n.pubkey = r.pubkey AND n.kind <> 5
+            AND NOT n.is_contested LIMIT 1) found
     UNION ALL
     -- NIP-09: of an address, the versions up to the request's created_at.
     SELECT r.place, found.id, found.index_rows
     FROM unnest($4::integer[], $5::bytea[], $6::bytea[], $7::bigint[]) AS r (place, pubkey, address, created_at), LATERAL (
         SELECT n.id, n.index_rows FROM notes n
-        WHERE n.address = r.address AND n.pubkey = r.pubkey AND n.kind <> 5 AND n.created_at <= r.created_at LIMIT 1) found
+        WHERE n.address = r.address AND n.pubkey = r.pubkey AND n.kind <> 5
+            AND NOT n.is_contested AND n.created_at <= r.created_at LIMIT 1) found
 """
 
 

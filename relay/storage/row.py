@@ -19,7 +19,7 @@ class SaveResult(Enum):
     SIGNATURE_USED = (False, "duplicate: this ring signature is already on another note; sign again to post another")
     WORDS_STORED = (
         False,
-        "duplicate: these words are already here, signed for this ring; change them, or post nothing",
+        "duplicate: these words are here already, signed for this ring, and stay here; post nothing, or change them",
     )
     ANSWERED = (False, "duplicate: this ring member has already answered; the first answer stands, post nothing")
     OTHER_RING = (
@@ -42,13 +42,36 @@ class SaveResult(Enum):
         return self.value[1]
 
 
+@dataclass(frozen=True, slots=True)
+class NotesStay:
+    """The result of a deletion request that is stored, and that so many of the notes it names outlast: they are contested."""
+
+    count: int
+
+    @property
+    def accepted(self) -> bool:
+        """Return whether the relay has the request."""
+        return True
+
+    @property
+    def text(self) -> str:
+        """Return the text of the OK."""
+        return (
+            f"stored; words that others have posted, too, stay (notes: {self.count}): ask the operator, whom the info "
+            "document names"
+        )
+
+
+Result = SaveResult | NotesStay
+
+
 @dataclass(slots=True, eq=False)
 class Row:
     """A note with its keys: ids and pubkeys of 32 bytes, an address as its SHA-256, the signed id of a bound ring note.
 
     What is ephemeral is passed on and never stored. `result` is None until a rule has decided, and stays None for a note
     that is stored. `upgraded` is the note as it is announced where it was here already, at a lower price. `is_postponed`
-    says that nothing is decided in this batch.
+    says that nothing is decided in this batch. `staying` counts the contested notes that a deletion request names.
     """
 
     note: Note
@@ -61,6 +84,7 @@ class Row:
     result: SaveResult | None = None
     upgraded: Note | None = None
     is_postponed: bool = False
+    staying: int = 0
 
     @property
     def event(self) -> Event:

@@ -17,7 +17,7 @@ from relay.storage.held_notes import list_held, pop_batch
 from relay.storage.insert import Inserted, insert_batch
 from relay.storage.note import Note
 from relay.storage.payments.unapplied_payments import record_refused
-from relay.storage.row import SaveResult, to_row
+from relay.storage.row import Result, SaveResult, to_row
 from relay.storage.turns import Turns
 from relay.storage.writer_lock import lock_writers
 
@@ -28,7 +28,7 @@ _MAX_PUBLISH_BATCH = 50
 
 # These read notes out of other tables, and learn what became of them, inside one transaction.
 Load = Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
-Conclude = Callable[[asyncpg.Connection, Sequence[Note], Sequence[SaveResult]], Awaitable[None]]
+Conclude = Callable[[asyncpg.Connection, Sequence[Note], Sequence[Result]], Awaitable[None]]
 _Conclude = Callable[[asyncpg.Connection, Sequence[Note], Inserted], Awaitable[None]]
 
 
@@ -44,7 +44,7 @@ class Commit:
 class _Stored:
     """What became of each note of a batch of which none was postponed, and those to be published."""
 
-    saved: list[SaveResult]
+    saved: list[Result]
     news: list[Note]
 
 
@@ -53,7 +53,7 @@ class _Waiting:
     note: Note
     sender: Hashable
     rows: int
-    saved: asyncio.Future[SaveResult]
+    saved: asyncio.Future[Result]
 
 
 class _PostponedError(Exception):
@@ -85,7 +85,7 @@ class Writer:
         self._waiting: Turns[_Waiting] = Turns()
         self._arrived = asyncio.Event()
 
-    async def save(self, note: Note, sender: Hashable = None) -> SaveResult:
+    async def save(self, note: Note, sender: Hashable = None) -> Result:
         """Store a note and return what became of it, after the commit. Senders take turns.
 
         Raises Rejected(error) when too much is waiting.
@@ -136,7 +136,7 @@ class Writer:
                 for one in ids:
                     await self._publish_batch([one], now)
 
-    async def settle(self, load: Load, conclude: Conclude) -> Sequence[SaveResult]:
+    async def settle(self, load: Load, conclude: Conclude) -> Sequence[Result]:
         """Store what `load` returns, in one transaction with what it and `conclude` write; publish it after the commit.
 
         Both run under the writer's lock. Returns what became of each note. Raises DATABASE_FAILURES.
@@ -175,6 +175,7 @@ class Writer:
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         news: list[Note] = []
+        results: list[Result | None]
         try:
             inserted = await self._insert([waiting.note for waiting in batch])
             results, news = inserted.saved, inserted.news
@@ -192,7 +193,7 @@ class Writer:
             elif not waiting.saved.done():
                 waiting.saved.set_result(saved)
 
-    async def _insert_alone(self, note: Note, news: list[Note]) -> SaveResult | None:
+    async def _insert_alone(self, note: Note, news: list[Note]) -> Result | None:
         try:
             inserted = await self._insert([note])
         except (*DATABASE_FAILURES, ValueError):
@@ -211,7 +212,7 @@ class Writer:
 
     async def _store_all(self, load: Load, conclude: Conclude) -> _Stored:
         """Store notes of which none can be postponed. Raises _PostponedError where one would be."""
-        saved: list[SaveResult] = []
+        saved: list[Result] = []
 
         async def conclude_all(connection: asyncpg.Connection, notes: Sequence[Note], inserted: Inserted) -> None:
             left = [note for note, result in zip(notes, inserted.saved, strict=True) if result is None]

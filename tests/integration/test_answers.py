@@ -220,7 +220,7 @@ async def test_of_answers_by_one_member_in_one_batch_one_is_stored(database: dic
     connection = await asyncpg.connect(**database)
     async with connection.transaction():
         saved = (await insert_batch(connection, [to_ring_note(answer) for answer in answers])).saved
-    assert sorted(result.name for result in saved if result) == ["ANSWERED", "ANSWERED", "ANSWERED", "STORED"]
+    assert sorted(result.text for result in saved if result) == ["", *[SaveResult.ANSWERED.text] * 3]
     await connection.close()
 
 

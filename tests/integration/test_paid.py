@@ -173,7 +173,7 @@ async def test_a_copy_of_words_can_be_bought(database18: dict[str, Any], tmp_pat
     first, copy = make_words_note("the same words"), make_words_note("the same words")
     async with shop(database18, tmp_path) as sold, Client(sold.url) as root, Client(sold.cheap) as cheap:
         await root.publish_all(first)
-        assert (await root.publish(copy))[1].startswith("duplicate: these words are already here")
+        assert (await root.publish(copy))[1].startswith("duplicate: these words are here already")
         offer = await order(cheap, copy)
         await sold.node.pay(offer.bolt11)
         assert await cheap.next("OK") == [copy.id, True, ""]

@@ -286,7 +286,9 @@ async def test_a_note_whose_ring_signs_the_words_only_is_stored_and_served_as_it
         )
 
 
-WORDS_STORED = "duplicate: these words are already here, signed for this ring; change them, or post nothing"
+WORDS_STORED = (
+    "duplicate: these words are here already, signed for this ring, and stay here; post nothing, or change them"
+)
 
 
 async def test_words_signed_for_a_ring_are_stored_once_whoever_posts_them(database: dict[str, Any]) -> None:

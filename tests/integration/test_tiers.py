@@ -14,7 +14,7 @@ from relay.config import Config, ConfigError
 from relay.log import Log
 from relay.protocol.event import Event
 from relay.server import Relay, running
-from relay.storage.row import SaveResult
+from relay.storage.row import Result, SaveResult
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, to_ring_note
 from tests.support.paid import INVOICES, TIERS, shop
@@ -32,7 +32,7 @@ def make_tiered(arguments: dict[str, Any], **sections: Any) -> Config:
     return make_config(arguments, **{"lightning": NO_NODE, "tiers": TIERS, **sections})
 
 
-async def keep(relay: Relay, note: Event, price_paid_msat: int) -> SaveResult:
+async def keep(relay: Relay, note: Event, price_paid_msat: int) -> Result:
     """Store a note, or raise it, as one that was paid for is."""
     return await relay._writer.save(replace(to_ring_note(note), price_paid_msat=price_paid_msat))
 

@@ -24,7 +24,7 @@ from relay.pricing.offer import PaymentRequired
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.insert import insert_batch
 from relay.storage.payments.settlement import PaymentTerms
-from relay.storage.row import SaveResult
+from relay.storage.row import Result, SaveResult
 from tests.support.events import to_ring_note
 from tests.support.killable import Killed, Process
 from tests.support.ledger import Ledger, empty, read_ledger
@@ -299,7 +299,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             self._shown.append(payment_hash)
         return result
 
-    async def _try(self, note: int, tier: int) -> SaveResult:
+    async def _try(self, note: int, tier: int) -> Result:
         """Return what would become of a note that is paid for now."""
         transaction = self._bench.watcher.transaction()
         await transaction.start()

@@ -208,9 +208,9 @@ FORMS = [
         {"words of an author in the ring": lambda v: _make(v, Form.NIP97, author=KEYS[1 - v.number])},
     ),
     Case(
-        "duplicate: these words are already here, signed for this ring; change them, or post nothing",
-        "A stored note has the same words by the same ring, and the same key image if linkable. The place is taken "
-        "for as long as that note is stored.",
+        "duplicate: these words are here already, signed for this ring, and stay here; post nothing, or change them",
+        "A stored note has the same words by the same ring, and the same key image if linkable. Where another key posted "
+        "them, that key cannot delete them any more; nor can yours.",
         "Nothing: the words are there. To say more, sign other words.",
         {"words of another key": lambda v: (_make(v, Form.NIP97), _make(v, Form.TEXT, author=PrivateKey()))},
     ),

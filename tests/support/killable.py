@@ -26,7 +26,7 @@ from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.reader import Reader
 from relay.storage.retention import delete_expired
-from relay.storage.row import SaveResult
+from relay.storage.row import Result
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
 from tests.support.scripted_node import ScriptedBackend, ScriptedNode
@@ -79,7 +79,7 @@ class Process:
     skew_s: int
     token_bytes: Callable[[int], bytes]
     published: Counter[tuple[bytes, int]] = field(default_factory=Counter)
-    told: list[tuple[bytes, int, SaveResult]] = field(default_factory=list)
+    told: list[tuple[bytes, int, Result]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Begin with nothing but what is in the database."""
@@ -147,7 +147,7 @@ class Process:
             raise TimeoutError
         return task.result()
 
-    async def send(self, event: Event, tier: Tier) -> SaveResult | PaymentRequired | Rejected:
+    async def send(self, event: Event, tier: Tier) -> Result | PaymentRequired | Rejected:
         """Send an event on a path as a client does, listen for its payment, and return what came of it."""
         try:
             answer = await self.intake.save_event(event, tier, Session(LIMITS, self.clock_s), self.clock_s)
@@ -174,7 +174,7 @@ class Process:
             await delete_expired(connection, self.now())
 
     async def _listen(self, required: PaymentRequired) -> None:
-        def tell(saved: SaveResult) -> None:
+        def tell(saved: Result) -> None:
             self.told.append((required.note_id, required.price_msat, saved))
 
         await self.payments.listeners.add_listener(required, self, tell)

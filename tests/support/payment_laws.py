@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from relay.limits import InvoicePolicy
-from relay.storage.row import SaveResult
+from relay.storage.row import Result
 from tests.support.ledger import Ledger
 from tests.support.scripted_node import Booked
 
@@ -43,7 +43,7 @@ def check_caps(ledger: Ledger, policy: InvoicePolicy) -> None:
 
 
 def check_told(
-    ledger: Ledger, told: Iterable[tuple[bytes, int, SaveResult]], rivals: Mapping[bytes, tuple[SaveResult, bytes]]
+    ledger: Ledger, told: Iterable[tuple[bytes, int, Result]], rivals: Mapping[bytes, tuple[Result, bytes]]
 ) -> None:
     """Expect that a payer was told of a note at the price paid, or why the note was refused after all.
 

@@ -14,15 +14,15 @@ from relay.protocol.event import is_expired
 from relay.storage.note import Note, read_note
 from relay.storage.payments.invoices import Settled, close_orphans, close_others, settle_invoice
 from relay.storage.payments.unapplied_payments import (
-    BOUGHT,
     Reason,
     insert_unapplied,
+    is_bought,
     record_refused,
     spend_for_note,
     sum_for_note,
 )
 from relay.storage.payments.unpaid_notes import delete_unpaid, find_unpaid
-from relay.storage.row import SaveResult
+from relay.storage.row import Result, SaveResult
 
 _HOUR_S = 3_600
 
@@ -89,9 +89,7 @@ class Settlement:
             return []
         return [note]
 
-    async def conclude(
-        self, connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[SaveResult]
-    ) -> None:
+    async def conclude(self, connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Result]) -> None:
         """Drop what waited, and record the payment where the note was refused or was here at that price."""
         if self.settled is None or not results:
             return
@@ -116,9 +114,9 @@ class Spending:
         enough = await sum_for_note(connection, self.note_id) >= self.note.price_paid_msat
         return [self.note] if enough else []
 
-    async def conclude(self, connection: asyncpg.Connection, _: Sequence[Note], results: Sequence[SaveResult]) -> None:
+    async def conclude(self, connection: asyncpg.Connection, _: Sequence[Note], results: Sequence[Result]) -> None:
         """Spend them, unless the note was refused."""
-        if results and results[0] in BOUGHT:
+        if results and is_bought(results[0]):
             await spend_for_note(connection, self.note_id, self.note.price_paid_msat)
             await delete_unpaid(connection, self.note_id)
             await close_others(connection, self.note_id, self.note.price_paid_msat)

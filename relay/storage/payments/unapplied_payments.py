@@ -9,10 +9,9 @@ from enum import StrEnum
 import asyncpg
 
 from relay.storage.note import Note
-from relay.storage.row import SaveResult
+from relay.storage.row import NotesStay, Result, SaveResult
 
-# What a payment buys.
-BOUGHT = frozenset({SaveResult.STORED, SaveResult.UPGRADED, SaveResult.HELD})
+_BOUGHT = frozenset({SaveResult.STORED, SaveResult.UPGRADED, SaveResult.HELD})
 
 
 class Reason(StrEnum):
@@ -24,6 +23,11 @@ class Reason(StrEnum):
     OVER = "over"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+
+
+def is_bought(result: Result) -> bool:
+    """Return whether a payment that had this result bought something."""
+    return result in _BOUGHT or isinstance(result, NotesStay)
 
 
 async def insert_unapplied(
@@ -46,11 +50,11 @@ async def insert_unapplied(
 
 
 async def record_refused(
-    connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[SaveResult], reference: bytes | None = None
+    connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Result], reference: bytes | None = None
 ) -> None:
     """Record what was paid for notes that were refused at their publication, or were here at that price already."""
     for note, saved in zip(notes, results, strict=True):
-        if note.price_paid_msat and saved not in BOUGHT:
+        if note.price_paid_msat and not is_bought(saved):
             reason = Reason.DOUBLE if saved is SaveResult.DUPLICATE else Reason.REFUSED
             await insert_unapplied(connection, reference, note.price_paid_msat, reason)
 

@@ -1,0 +1,36 @@
+"""Contested words: those of a message-only form that came here under a second outer key. No deletion request removes them.
+
+Whoever posts somebody's words first holds their place. Could that key delete them, too, no copy would be left. Runs inside the
+writer's transaction.
+"""
+
+import asyncpg
+
+from relay.storage.batch import Batch
+from relay.storage.named_notes import NamedNotes
+
+
+async def mark_contested(connection: asyncpg.Connection, batch: Batch) -> None:
+    """Mark the notes that were here, stored or held, and whose words a row of the batch brought under another key."""
+    if not batch.contested:
+        return
+    for table in ("notes", "held_notes"):
+        await connection.execute(
+            f"UPDATE {table} SET is_contested = true WHERE content_key = ANY($1::bytea[]) AND NOT is_contested",  # noqa: S608
+            list(batch.contested),
+        )
+
+
+async def count_contested(connection: asyncpg.Connection, named: NamedNotes) -> dict[int, int]:
+    """Return how many of the notes that deletion requests name by their ids stay, stored and held, by place of the request."""
+    records = await connection.fetch(
+        """
+        SELECT r.place, count(*)::integer AS count
+        FROM unnest($1::integer[], $2::bytea[], $3::bytea[]) AS r (place, pubkey, id), LATERAL (
+            (SELECT FROM notes n WHERE n.id = r.id AND n.pubkey = r.pubkey AND n.is_contested LIMIT 1)
+            UNION ALL (SELECT FROM held_notes h WHERE h.id = r.id AND h.pubkey = r.pubkey AND h.is_contested LIMIT 1)) found
+        GROUP BY r.place
+        """,
+        *named.columns[:3],
+    )
+    return {record["place"]: record["count"] for record in records}
