@@ -480,7 +480,19 @@ def test_a_note_for_other_readers_is_a_text_note_and_its_weakness_is_said(
     assert main(["sign", "--ring", str(ring), "--key-file", str(key), "--message", "hello", "--form", form]) == 0
     captured = capfdbinary.readouterr()
     assert b"the ring signs the message only" in captured.err
+    assert b"you lose the power to take your words back" in captured.err
     assert prove(decode_event(captured.out)).signed_text == "hello"
+
+
+@pytest.mark.parametrize("form", ["nip97", "nostringer", "text"])
+def test_a_tag_that_says_more_than_the_words_is_not_signed_in_these_forms(
+    sign: Sign, refuse: Refuse, form: str
+) -> None:
+    for tag in ("subject=x", "t=budget", f"e={TARGET}", f"p={TARGET}"):
+        assert "the ring does not sign the tags" in refuse("--message", "hello", "--form", form, "--tag", tag)
+    options = ["--form", form, "--tag", "t=Budget", "--tag", f"p={TARGET}", "--pow", "1"]
+    note = sign("--message", f"ask {TARGET} about the #budget", *options)
+    assert {tag[0] for tag in note.tags} - {"ring-members", "ring-signature"} == {"t", "p", "nonce"}
 
 
 def test_words_that_a_reader_would_mistake_for_a_signature_are_not_signed_in_the_text_form(refuse: Refuse) -> None:

@@ -36,6 +36,13 @@ def test_every_standard_prefix_is_explained(prefix: Prefix) -> None:
         ("blocked: only members of the ring that the target names in its R tag may answer it", "the ring of the note"),
         ("invalid: a ring-signed poll response must be linkable, with one e tag", "--scheme blsag --scope 1018:ID"),
         ("invalid: text outside the signed message: leave out everything but", "Signature:"),
+        ("invalid: the ring did not sign the tag subject: leave it out", "without --form"),
+        (
+            "invalid: created_at is more than 604800 seconds in the past: in this form the ring did not sign it",
+            "--created-at",
+        ),
+        ("invalid: the tag t does not repeat the signed words: name", "say it in the message"),
+        ("duplicate: these words are here already, signed for this ring, and stay here", "neither you nor they"),
     ],
 )
 def test_the_author_of_an_answer_or_a_text_is_told_what_this_program_can_do(text: str, said: str) -> None:

@@ -50,7 +50,7 @@ def _add_ring_arguments(parser: argparse._ActionsContainer, is_ring_required: bo
         choices=[form.value for form in Form],
         default=Form.BOUND.value,
         help="bound: the ring signs the whole note (default); the other forms are for readers of other relays: there the "
-        "ring signs the message only, and anyone can post it again with another kind, key, time and tags",
+        "ring signs the message only, anyone can post it again under another key and time, and then you can no longer delete it",
     )
     add(
         "--scheme",
@@ -183,6 +183,7 @@ def _check_form(form: Form, kind: int) -> None:
     if kind != TEXT_NOTE:
         raise BadInput(f"--form {form} is for text notes: leave --kind out, or sign a bound note")
     print_warning(
-        f"with --form {form} the ring signs the message only: anyone can post it again with another kind, key, time and tags. "
+        f"with --form {form} the ring signs the message only: anyone can post it again, under another key and time. Once "
+        "somebody has, you lose the power to take your words back: a relay keeps one copy, and only its operator can delete it. "
         "If your readers know bound notes, leave --form out"
     )

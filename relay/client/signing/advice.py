@@ -30,6 +30,11 @@ _CASES = (
     ),
     _Case(
         "duplicate",
+        "these words are here already",
+        "the words are there, whoever posted them first, and neither you nor they can delete them now: nothing is left to do",
+    ),
+    _Case(
+        "duplicate",
         "this ring member has already answered",
         "relays take one answer from each member, and yours is there, or you deleted it: nothing is left to do",
     ),
@@ -48,6 +53,16 @@ _CASES = (
         "text outside the signed message",
         "beside what was signed only lines such as Message:, Ring:, Members:, Signature: and --- are allowed; "
         "`ringrelay sign --form text` writes such a text, and without --form the ring signs everything",
+    ),
+    _Case(
+        "invalid",
+        "the ring did not sign the tag",
+        "leave that --tag out; or sign again without --form: then the ring signs all tags",
+    ),
+    _Case(
+        "invalid",
+        "does not repeat the signed words",
+        "leave that --tag out, or say it in the message; or sign again without --form: then the ring signs all tags",
     ),
     _Case("blocked", "its author has deleted", "sign the message again: a new note has a key that deleted nothing"),
     _Case("blocked", "only accepts ring-signed notes", "sign it as one of a ring: `ringrelay sign --help`"),
