@@ -1,0 +1,60 @@
+"""HTTP answers, whoever sends them: the headers that each of them has, and refusals. Knows no socket and no library of HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import MappingProxyType
+
+_ALLOWED = "GET, HEAD, OPTIONS"
+_COMMON = {
+    # NIP-11: browsers must be able to read the document from any page.
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Methods": _ALLOWED,
+    # The answer loads nothing, and no other page may frame it.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    # One address has an info document and a page.
+    "Vary": "Accept",
+}
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer. Its headers lack those of the message: length, date, and that the connection ends."""
+
+    status: HTTPStatus
+    headers: Mapping[str, str]
+    body: bytes
+
+    def list_all_headers(self, date: str) -> dict[str, str]:
+        """Return the headers with those of the message, for where no library adds them. `date` is as in RFC 9110, 5.6.7."""
+        length = {"Content-Length": str(len(self.body))}
+        return {**self.headers, **length, "Date": date, "Connection": "close"}
+
+    def encode(self, method: str, date: str) -> bytes:
+        """Return the whole message as bytes; to HEAD it has no body (RFC 9110, 9.3.2)."""
+        lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}"]
+        lines += [f"{name}: {value}" for name, value in self.list_all_headers(date).items()]
+        return "\r\n".join((*lines, "", "")).encode() + (b"" if method == "HEAD" else self.body)
+
+
+class Refused(Exception):
+    """A request that is not served, with the answer that says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status.phrase)
+        self.answer = answer
+
+
+def build_answer(status: HTTPStatus, type_: str, body: bytes, headers: Mapping[str, str] = _NONE) -> Answer:
+    """Return an answer. `type_` is the whole Content-Type, and `headers` win over those of all answers."""
+    # RFC 9110, 10.2.1 and 15.5.6: what can be asked is said to who asks for it, or has asked for something else.
+    allow = {"Allow": _ALLOWED} if status in (HTTPStatus.NO_CONTENT, HTTPStatus.METHOD_NOT_ALLOWED) else {}
+    return Answer(status, {**_COMMON, "Content-Type": type_, **allow, **headers}, body)
+
+
+def refuse(status: HTTPStatus, text: str) -> Answer:
+    """Return a refusal as plain text."""
+    return build_answer(status, "text/plain; charset=utf-8", f"{text}\n".encode())
