@@ -1,7 +1,7 @@
 """Network buckets: what tells whether two clients are in the same network, and nothing else. Keeps no address.
 
-A bucket is an HMAC of the /24 (IPv4) or /48 (IPv6). Its key is only in memory and is replaced every hour, so a bucket
-cannot be reversed, and cannot be compared with one of yesterday.
+A bucket is an HMAC of the /24 (IPv4) or /48 (IPv6), or of a whole address that stands for a circuit of Tor. Its key is only
+in memory and is replaced every hour, so a bucket cannot be reversed, and cannot be compared with one of yesterday.
 """
 
 import hmac
@@ -10,6 +10,9 @@ import secrets
 from collections.abc import Sequence
 
 _KEY_LIFETIME_S = 3600.0
+# Tor names each circuit of an onion service by an address of its own in here (HiddenServiceExportCircuitID haproxy).
+_TOR_CIRCUITS = ipaddress.IPv6Network("fc00:dead:beef:4dad::/64")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -21,6 +24,15 @@ class NetworkBuckets:
         self._key = secrets.token_bytes(32)
         self._key_made_s = now_s
 
+    def is_proxy(self, peer: str) -> bool:
+        """Return whether a peer may name the address that it speaks for."""
+        return self._is_listed(_parse_address(peer))
+
+    def is_trusted_here(self, peer: str) -> bool:
+        """Return whether a peer may speak the PROXY protocol: one on this machine, such as Tor, or a listed proxy."""
+        address = _parse_address(peer)
+        return address is not None and (address.is_loopback or self._is_listed(address))
+
     def find_bucket(self, peer: str, forwarded_for: str, now_s: float) -> bytes | None:
         """Return the bucket of a client, or None for one on this machine, such as clients of Tor or of a local proxy.
 
@@ -29,13 +41,15 @@ class NetworkBuckets:
         """
         client = _parse_address(peer)
         hops = [hop.strip() for hop in forwarded_for.split(",")] if forwarded_for else []
-        while client is not None and hops and any(client in proxy for proxy in self._trusted_proxies):
+        while hops and self._is_listed(client):
             client = _parse_address(hops.pop())
         if client is None or client.is_loopback:
             return None
         self.replace_old_key(now_s)
-        prefix = client.packed[:3] if client.version == 4 else client.packed[:6]
-        return hmac.digest(self._key, prefix, "sha256")
+        return hmac.digest(self._key, _find_network(client), "sha256")
+
+    def _is_listed(self, address: Address | None) -> bool:
+        return address is not None and any(address in proxy for proxy in self._trusted_proxies)
 
     def replace_old_key(self, now_s: float) -> None:
         """Replace the key if it is an hour old. Also call this when nobody connects."""
@@ -43,7 +57,13 @@ class NetworkBuckets:
             self._key, self._key_made_s = secrets.token_bytes(32), now_s
 
 
-def _parse_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _find_network(client: Address) -> bytes:
+    if client.version == 4:
+        return client.packed[:3]
+    return client.packed if client in _TOR_CIRCUITS else client.packed[:6]
+
+
+def _parse_address(address: str) -> Address | None:
     # Some proxies add a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
     if address.startswith("["):
         address = address[1:].partition("]")[0]

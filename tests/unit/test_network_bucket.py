@@ -26,6 +26,32 @@ def test_a_bucket_is_a_network_of_24_or_48_bits(one: str, other: str, same: bool
     assert (buckets.find_bucket(one, "", 0.0) == buckets.find_bucket(other, "", 0.0)) is same
 
 
+def test_each_circuit_of_tor_is_a_client_of_its_own() -> None:
+    buckets = make()
+    one, other = (buckets.find_bucket(f"fc00:dead:beef:4dad::{circuit}", "", 0.0) for circuit in ("0:1", "0:2"))
+    assert one is not None
+    assert one != other
+    assert one == buckets.find_bucket("fc00:dead:beef:4dad::0:1", "", 0.0)
+    # Another network of that kind is a network.
+    assert buckets.find_bucket("fc00:dead:beef:4dae::1", "", 0.0) == buckets.find_bucket(
+        "fc00:dead:beef:4dae::2", "", 0.0
+    )
+
+
+def test_who_may_name_another_address_is_listed_or_for_the_proxy_protocol_on_this_machine() -> None:
+    buckets = make("10.0.0.0/8", "2001:db8::/32")
+    for peer, is_proxy, is_trusted_here in (
+        ("10.1.2.3", True, True),
+        ("::ffff:10.1.2.3", True, True),
+        ("2001:db8::7", True, True),
+        ("127.0.0.1", False, True),
+        ("::1", False, True),
+        ("203.0.113.7", False, False),
+        ("", False, False),
+    ):
+        assert (buckets.is_proxy(peer), buckets.is_trusted_here(peer)) == (is_proxy, is_trusted_here)
+
+
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.77.13.9", "::1", "::ffff:127.0.0.1", "", "not an address"])
 def test_clients_on_this_machine_have_no_bucket(peer: str) -> None:
     assert make().find_bucket(peer, "", 0.0) is None
