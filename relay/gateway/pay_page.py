@@ -17,6 +17,7 @@ import msgspec
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from relay.gateway.accept import weigh
 from relay.protocol.nip19 import encode_nevent
 from relay.storage.payments.pay_status import PayState, PayStatus
 
@@ -165,9 +166,9 @@ def _has_expired(status: PayStatus, now: int) -> bool:
 
 
 def _prefers_json(accept: str) -> bool:
-    """Return whether an Accept header names JSON before HTML. Weights are ignored."""
-    types = (part.partition(";")[0].strip().lower() for part in accept.split(","))
-    return next((type_ == _JSON for type_ in types if type_ in (_JSON, _HTML)), False)
+    """Return whether an Accept header asks for JSON rather than for HTML, which is the answer to whoever does not say."""
+    as_json, as_html = weigh(accept, _JSON), weigh(accept, _HTML)
+    return as_json.quality > 0 and as_json > as_html
 
 
 def _describe_sat(amount_msat: int) -> str:

@@ -176,6 +176,12 @@ def test_an_expired_invoice_is_answered_as_an_unknown_token_is(accept: str) -> N
     [
         ("application/json", JSON),
         ("Application/JSON; q=0.9", JSON),
+        ("text/html;q=0.5, application/json;q=0.9", JSON),
+        ("text/html;q=0.9, application/json;q=0.8", "text/html"),
+        ("application/json;q=0.8, text/html", "text/html"),
+        ("application/json;q=0", "text/html"),
+        ("application/json;q=0, */*", "text/html"),
+        ("application/*", JSON),
         ("text/plain,\tapplication/json , */*", JSON),
         ("application/json, text/html", JSON),
         ("text/html, application/json", "text/html"),
