@@ -27,6 +27,7 @@ from relay.client.signing.bound_form import make_bound_note
 from relay.client.signing.draft import Draft
 from relay.protocol.event import Event, compute_id, encode_event
 
+_CHECKOUT = Path(__file__).resolve().parents[1]
 CONNECTIONS = 8
 PLAIN_EVENTS = 30_000
 START_TIMEOUT_S = 60.0
@@ -61,21 +62,32 @@ def main() -> None:
 
 
 @contextmanager
-def run_relay(settings: Mapping[str, str] = SETTINGS, prepare: Callable[[Path], None] | None = None) -> Iterator[int]:
-    """Run a relay and give its port; `prepare` is given its data directory before it starts."""
+def run_relay(
+    settings: Mapping[str, str] = SETTINGS,
+    *,
+    checkout: Path = _CHECKOUT,
+    prepare: Callable[[Path], None] | None = None,
+) -> Iterator[int]:
+    """Run the relay of a checkout in a temporary directory, and give its port.
+
+    `prepare` is given its data directory before it starts.
+    """
     with tempfile.TemporaryDirectory(prefix="ringrelay-bench-", dir="/tmp") as directory:
         Path(directory).chmod(0o711)
         port, private_port = _find_free_port(), _find_free_port()
         environment = {
             **os.environ,
             **settings,
+            "PYTHONPATH": str(checkout),
             "RELAY_DATA_DIR": directory + "/data",
             "RELAY_SERVER__PORT": str(port),
             "RELAY_SERVER__PRIVATE_PORT": str(private_port),
         }
         if prepare is not None:
             prepare(Path(directory) / "data")
-        process = subprocess.Popen([sys.executable, "-m", "relay", "serve"], env=environment, stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "relay", "serve"], env=environment, stdout=subprocess.PIPE, cwd=directory
+        )
         try:
             _wait_until_ready(process)
             yield port
@@ -147,12 +159,12 @@ def _measure_queries(port: int, count: int) -> float:
 def _measure_rate(port: int, shares: list[list[bytes]], answer: bytes, window: int = 64) -> float:
     started_s = time.perf_counter()
     with ThreadPoolExecutor(len(shares)) as executor:
-        for finished in [executor.submit(_send_frames, port, share, answer, window) for share in shares]:
+        for finished in [executor.submit(send_frames, port, share, answer, window) for share in shares]:
             finished.result()
     return sum(map(len, shares)) / (time.perf_counter() - started_s)
 
 
-def _send_frames(port: int, frames: list[bytes], answer: bytes, window: int) -> None:
+def send_frames(port: int, frames: list[bytes], answer: bytes, window: int) -> None:
     """Send frames with at most `window` unanswered, and count answers until all frames are answered."""
     with socket.create_connection(("127.0.0.1", port), timeout=RUN_TIMEOUT_S) as connection:
         shake_hands(connection)

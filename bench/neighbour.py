@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     bursts = _make_bursts()
-    with run_relay(_SETTINGS, _store_large_notes) as port:
+    with run_relay(_SETTINGS, prepare=_store_large_notes) as port:
         with _Neighbour(port) as neighbour:
             quiet = neighbour.watch(lambda rounds: rounds >= _QUIET_ROUNDS)
         felt = {name: _feel(port, burst) for name, burst in bursts.items()}
