@@ -97,6 +97,8 @@ class ServerSection(Section):
 
     host: Host = "127.0.0.1"
     port: Port = 7447
+    # 0 is no port, as nobody could be told which one the system chose.
+    proxy_port: Port = 0
     private_host: Host = "127.0.0.1"
     private_port: Port = 9447
     url: Annotated[str, AfterValidator(_check_relay_url)] = ""

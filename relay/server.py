@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp.web import AppRunner
@@ -170,6 +170,10 @@ class Relay:
         """Start to accept connections. Raises OSError if the port is in use."""
         await self._listener.listen()
 
+    async def listen_to_proxies(self) -> None:
+        """Start to accept connections that begin with a PROXY header. Raises OSError if the port is in use."""
+        await self._listener.listen_to_proxies()
+
     def reload(self, config: Config) -> bool:
         """Replace the tiers by those of another configuration. Nobody is disconnected, and open invoices do not change.
 
@@ -246,21 +250,30 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 async def _open_ports(relay: Relay, config: Config) -> AppRunner:
     server = config.server
-    try:
+    with _naming_port("private_port", server.private_host, server.private_port):
         private = await start_private_web(
             server.private_host, server.private_port, relay.metrics.render, relay.is_healthy
         )
-    except OSError as error:
-        raise ListenError(
-            f"cannot listen on {server.private_host}:{server.private_port} ({error.strerror}); is another relay running? "
-            f"Stop it, or set another server.private_port (RELAY_SERVER__PRIVATE_PORT)"
-        ) from None
     try:
-        await relay.listen()
-    except OSError as error:
+        with _naming_port("port", server.host, server.port):
+            await relay.listen()
+        if server.proxy_port:
+            with _naming_port("proxy_port", server.host, server.proxy_port):
+                await relay.listen_to_proxies()
+    except ListenError:
+        await relay.stop()
         await private.cleanup()
-        raise ListenError(
-            f"cannot listen on {server.host}:{server.port} ({error.strerror}); is another relay running? "
-            f"Stop it, or set another server.port (RELAY_SERVER__PORT)"
-        ) from None
+        raise
     return private
+
+
+@contextmanager
+def _naming_port(key: str, host: str, port: int) -> Iterator[None]:
+    """Raise ListenError in place of an OSError, with the key of the port."""
+    try:
+        yield
+    except OSError as error:
+        raise ListenError(
+            f"cannot listen on {host}:{port} ({error.strerror}); is another relay running? "
+            f"Stop it, or set another server.{key} (RELAY_SERVER__{key.upper()})"
+        ) from None

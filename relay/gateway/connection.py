@@ -28,7 +28,7 @@ _SLOW_AFTER_S = 2.0
 _LARGE_FRAME_CHARS = 32_768
 # This many times max_pending_bytes is too much at once.
 HARD_FACTOR = 4
-_INTERNAL_ERROR = "error: the relay failed to handle this; try again later"
+INTERNAL_ERROR = "error: the relay failed to handle this; try again later"
 
 
 class Connection:
@@ -247,4 +247,4 @@ class Connection:
             return
         except Exception as error:  # noqa: BLE001
             self._services.report_error(error)
-            refuse(_INTERNAL_ERROR)
+            refuse(INTERNAL_ERROR)

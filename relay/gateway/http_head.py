@@ -1,7 +1,7 @@
 """The head of an HTTP request, up to its empty line (RFC 9112): whether it is well formed, and what it asks for.
 
-It is read strictly, and its bounds are below those of aiohttp and of websockets. So both of them understand what passes
-here, and understand the same. Knows no socket.
+It is read strictly, and its bounds are below those of aiohttp and of websockets. So neither of them gets a head that it
+would read in another way, or that it would not answer. Knows no socket.
 """
 
 import re
@@ -73,7 +73,7 @@ class HeadReader:
         if size > _MAX_HEAD_BYTES:
             raise Refused(_refuse_large())
         if _BARE_LF.search(received, self._checked, size):
-            raise Refused(_refuse_malformed())
+            raise Refused(refuse_malformed())
         self._checked = size
         return None if end < 0 else parse_head(bytes(received[:end]))
 
@@ -85,12 +85,12 @@ def parse_head(data: bytes) -> Head:
         raise Refused(_refuse_large())
     asked = _REQUEST_LINE.fullmatch(first)
     if asked is None:
-        raise Refused(_refuse_malformed())
+        raise Refused(refuse_malformed())
     headers: dict[str, list[str]] = {}
     for line in lines:
         header = _HEADER_LINE.fullmatch(line)
         if header is None:
-            raise Refused(_refuse_malformed())
+            raise Refused(refuse_malformed())
         headers.setdefault(header[1].decode().lower(), []).append(header[2].decode("latin-1").strip(" \t"))
     _check_host(headers, is_http_11=asked[3] == b"1")
     _check_body(headers, is_http_11=asked[3] == b"1")
@@ -137,6 +137,7 @@ def _refuse_large() -> Answer:
     return refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
 
 
-def _refuse_malformed() -> Answer:
+def refuse_malformed() -> Answer:
+    """Return the refusal of what is not HTTP."""
     text = "not a request that this relay understands; send HTTP/1.1 in the form of RFC 9112"
     return refuse(HTTPStatus.BAD_REQUEST, text)

@@ -73,6 +73,7 @@ def _list_limits(config: Config, tier: Tier) -> dict[str, Any]:
         "max_connections_per_network": limits.max_connections_per_network,
         "query_timeout_s": limits.query_timeout_s,
         "max_count": limits.max_count,
+        "request_timeout_s": limits.request_timeout_s,
         "idle_timeout_s": limits.idle_timeout_s,
     }
     if limits.max_age_s:

@@ -32,10 +32,11 @@ from relay.postgres.embedded.cluster import SUPERUSER
 from relay.server import running
 from tests.support.client import TIMEOUT_S, Client, to_json
 from tests.support.events import make_event, make_ring_note
-from tests.support.processes import ServeProcess, serve
+from tests.support.processes import ServeProcess, find_free_port, serve
 from tests.support.raw import exchange, make_handshake, make_text_frame
 from tests.support.relays import make_config
 from tests.support.spellings import list_spellings
+from tests.support.waiting import until
 
 _SOURCE = "127.77.13.9"
 _FORWARDED = "203.0.113.77"
@@ -202,18 +203,20 @@ def _dump(served: ServeProcess) -> bytes:
     return subprocess.run([program, *arguments], capture_output=True, check=True).stdout
 
 
+_PERSONAL = {
+    "User-Agent": "canary-agent",
+    "Origin": "https://canary-origin",
+    "Cookie": "canary-cookie",
+    "X-Forwarded-For": "203.0.113.77",
+    "Referer": "https://canary-referer",
+}
+
+
 async def test_a_connection_keeps_no_header_of_the_clients_request(database18: dict[str, Any]) -> None:
-    headers = {
-        "User-Agent": "canary-agent",
-        "Origin": "https://canary-origin",
-        "Cookie": "canary-cookie",
-        "X-Forwarded-For": "203.0.113.77",
-        "Referer": "https://canary-referer",
-    }
     async with running(make_config(database18), Log()) as relay:
         # Not from this process: the client's own copy of its headers must not be found.
         reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
-        writer.write(make_handshake({**_HEADERS, **headers}))
+        writer.write(make_handshake({**_HEADERS, **_PERSONAL}))
         async with asyncio.timeout(TIMEOUT_S):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
             # The connection is served when it answers.
@@ -223,6 +226,37 @@ async def test_a_connection_keeps_no_header_of_the_clients_request(database18: d
         writer.close()
     assert len(held) > 10
     assert {text for text in held if "canary" in text or "203.0.113" in text} == set()
+
+
+async def test_of_whom_a_proxy_speaks_for_only_a_bucket_is_kept(database18: dict[str, Any]) -> None:
+    proxy_port = find_free_port()
+    async with running(make_config(database18, server={"proxy_port": proxy_port}), Log()) as relay:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy_port)
+        # Also while the head has not come.
+        writer.write(f"PROXY TCP4 {_FORWARDED} 192.0.2.1 4711 443\r\n".encode())
+        guests = relay._listener._guests
+        await until(lambda: any(guests._buckets.values()))
+        assert not any(_FORWARDED in text for text in _list_texts([guests._buckets, guests._counts]))
+        writer.write(make_handshake(_PERSONAL) + make_text_frame(b"[]"))
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            await reader.readexactly(2)
+        held = _list_texts([*relay._listener._connections, *relay._listener._guests.list_all()])
+        writer.close()
+    assert len(held) > 10
+    assert {text for text in held if "canary" in text or "203.0.113" in text} == set()
+
+
+async def test_a_request_for_a_page_knows_no_address(database18: dict[str, Any]) -> None:
+    async with running(make_config(database18), Log()) as relay:
+        reader, writer = await asyncio.open_connection("127.0.0.1", relay.port, local_addr=(_SOURCE, 0))
+        # Its body does not come, so it stays for a while.
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        async with asyncio.timeout(TIMEOUT_S):
+            await reader.readuntil(b"\r\n\r\n")
+        (connection,) = relay._listener._http._server.connections
+        assert (connection.peername, connection.sockname) == (None, None)
+        writer.close()
 
 
 def _list_texts(roots: list[Any]) -> set[str]:
@@ -262,17 +296,23 @@ def _find_files(pattern: str) -> set[str]:
 
 
 def test_one_file_reads_addresses_and_forwarding_headers() -> None:
-    assert _find_files(r"remote_address|X-Forwarded-For|X-Real|['\"]Forwarded['\"]") == {"gateway/listener.py"}
-    assert _find_files(r"peername|getpeername|peercred|\.remote\b|sockname") <= {"gateway/listener.py"}
-    assert _find_files(r"get_extra_info") <= {"gateway/listener.py"}
+    guests = {"gateway/guests.py"}
+    assert _find_files(r"(?i)remote_address|X-Forwarded-For|X-Real|['\"]Forwarded['\"]") == guests
+    assert _find_files(r"get_extra_info\('(?!socket)|getpeername|peercred|\.remote\b") == guests
+    # aiohttp's requests would have these: they are set to nothing. A port is asked which one it is.
+    assert _find_files(r"(?!\b(?:peername|sockname) = None)\b(?:peername|sockname)\b") == guests
+    assert _find_files(r"getsockname") == {"gateway/listener.py"}
 
 
 def test_no_file_reads_a_header_that_tells_clients_apart() -> None:
     assert _find_files(r"(?i)['\"](user-agent|origin|cookie|referer|accept-language|authorization)['\"]") == set()
     read = set()
     for name in _find_files(r"headers"):
-        read |= set(re.findall(r"headers\.(?:get|get_all)\('([^']+)'", (_strip_texts((_RELAY / name).read_text()))))
-    assert read == {"X-Forwarded-For", "Accept", "Upgrade"}
+        code = _strip_texts((_RELAY / name).read_text())
+        read |= {header.lower() for header in re.findall(r"headers(?: or {}\))?\.get(?:_?all)?\('([^']+)'", code)}
+    # What else is read says where a request goes and where it ends.
+    ends = {"host", "content-length", "transfer-encoding"}
+    assert read == {"x-forwarded-for", "accept", "upgrade", *ends}
 
 
 def test_what_is_looked_for_would_be_found() -> None:

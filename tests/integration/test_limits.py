@@ -184,6 +184,7 @@ ELSEWHERE = {
     "max_connections": "test_a_connection_beyond_the_maximum_is_refused",
     "max_connections_per_network": "tests/unit/test_network_bucket.py",
     "query_timeout_s": "tests/integration/test_read.py",
+    "request_timeout_s": "tests/integration/test_front_door.py",
     "idle_timeout_s": "test_an_idle_connection_is_closed_with_a_notice",
     "min_pow_difficulty": "tests/integration/test_publish.py",
     "restricted_writes": "tests/integration/test_publish.py",

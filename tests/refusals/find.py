@@ -48,8 +48,8 @@ def find_in(tree: ast.Module, name: str = "a file", shared: Mapping[str, ast.exp
         resolve = partial(module.resolve, within=function)
         if called in _PLACES:
             found |= _read_refusal(call, _PLACES[called], resolve)
-        elif called in ("refuse", "_build") and _is_http_refusal(call):
-            found |= {text.rstrip("\n") for text in resolve(call.args[1 if called == "refuse" else 2])}
+        elif called == "refuse" and _is_http_refusal(call):
+            found |= resolve(call.args[1])
     return found
 
 

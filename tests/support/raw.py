@@ -40,7 +40,11 @@ async def exchange(port: int, data: bytes, *, source: str = "127.0.0.1", is_cut:
 
 async def request(port: int, text: str) -> tuple[int, dict[str, str], bytes]:
     """Send one HTTP request, its lines apart by newlines, and return the answer's status, headers and body."""
-    answer = await exchange(port, text.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+    return parse_answer(await exchange(port, text.replace("\n", "\r\n").encode() + b"\r\n\r\n"))
+
+
+def parse_answer(answer: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Return the status, the headers and the body of an HTTP answer, the names of the headers in lower case."""
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     return int(first.split(" ")[1]), {n.lower(): v for n, _, v in (line.partition(": ") for line in lines)}, body

@@ -5,9 +5,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 from relay.gateway.answer import Refused
 from relay.gateway.http_head import Head, HeadReader, check_servable, find_path, parse_head
+from tests.support.raw import make_handshake
 
 SIMPLE = b"GET / HTTP/1.1\r\nHost: relay.example\r\n"
 UPGRADE = SIMPLE + b"Upgrade: websocket\r\n"
@@ -223,3 +226,37 @@ def test_a_path_is_found_in_every_form_of_a_target() -> None:
         "": "/",
     }.items():
         assert find_path(target) == path
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Return a handshake in which some bytes are replaced by others."""
+    data = make_handshake({"Content-Length": "0", "X": "y z"})
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(data)))
+        end = place + draw(st.integers(0, 3))
+        other = draw(st.binary(max_size=3) | st.sampled_from([b"\r\n", b"\n", b" ", b"\t", b":", b"\xff", b"0"]))
+        data = data[:place] + other + data[end:]
+    return data
+
+
+@given(damaged())
+def test_every_handshake_that_passes_is_one_to_websockets(data: bytes) -> None:
+    reader = HeadReader()
+    reader.received += data
+    try:
+        head = reader.read()
+        if head is None or not head.is_handshake:
+            return
+        check_servable(head)
+    except Refused:
+        return
+    protocol = ServerProtocol()
+    protocol.receive_data(bytes(reader.received))
+    request, *_ = protocol.events_received()
+    assert isinstance(request, Request)
+    assert (request.method, request.path) == (head.method, head.target)
+    waiting = {name: list(values) for name, values in head.headers.items()}
+    for name, value in request.headers.raw_items():
+        assert waiting[name.lower()].pop(0) == value
+    assert not any(waiting.values())

@@ -1,0 +1,79 @@
+"""Who is connected: how many, in all and from each network, whoever serves them. The only file that sees a client's address.
+
+An address becomes a bucket, which identifies a network for an hour. Then the address is dropped.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+from relay.gateway.answer import Refused, refuse
+from relay.gateway.network_bucket import Network, NetworkBuckets
+from relay.limits import Limits
+
+# Above the limit so many more are told that the relay is full. All others are cut off.
+_MAX_REFUSED = 64
+
+
+class Guests:
+    """The connections of the public ports, from the first byte to the end, each with the bucket of its network if known."""
+
+    def __init__(self, trusted_proxies: Sequence[Network], limits: Limits, now_s: Callable[[], float]) -> None:
+        self._limits = limits
+        self._now_s = now_s
+        self._networks = NetworkBuckets(trusted_proxies, now_s())
+        self._buckets: dict[asyncio.Transport, bytes | None] = {}
+        self._counts: Counter[bytes] = Counter()
+
+    def list_all(self) -> list[asyncio.Transport]:
+        """Return all connections."""
+        return list(self._buckets)
+
+    def enter(self, transport: asyncio.Transport) -> None:
+        """Count a connection. Raises Refused if the relay is full."""
+        self._buckets[transport] = None
+        excess = len(self._buckets) - self._limits.max_connections
+        if excess > _MAX_REFUSED:
+            transport.abort()
+        elif excess > 0:
+            raise Refused(refuse(HTTPStatus.SERVICE_UNAVAILABLE, "the relay is full; try again later"))
+
+    def may_speak_for_others(self, transport: asyncio.Transport) -> bool:
+        """Return whether a connection may begin with a PROXY header: it comes from this machine, or a listed proxy."""
+        return self._networks.is_trusted_here(_find_peer(transport))
+
+    def identify(self, transport: asyncio.Transport, source: str, headers: dict[str, list[str]] | None = None) -> bool:
+        """Count a connection to its network, and return whether that is known now. Raises Refused if there are too many.
+
+        `source` is the address in a PROXY header, if any. Whom a listed proxy speaks for is in its request's headers.
+        """
+        peer = source or _find_peer(transport)
+        if headers is None and self._networks.is_proxy(peer):
+            return False
+        forwarded_for = ",".join((headers or {}).get("x-forwarded-for", []))
+        bucket = self._networks.find_bucket(peer, forwarded_for, self._now_s())
+        if bucket is not None and self._limits.max_connections_per_network:
+            if self._counts[bucket] >= self._limits.max_connections_per_network:
+                text = "too many connections from your network; close some and try again"
+                raise Refused(refuse(HTTPStatus.TOO_MANY_REQUESTS, text))
+            self._buckets[transport] = bucket
+            self._counts[bucket] += 1
+        return True
+
+    def leave(self, transport: asyncio.Transport) -> None:
+        """Forget a connection that has ended."""
+        bucket = self._buckets.pop(transport, None)
+        if bucket is not None:
+            self._counts[bucket] -= 1
+            if not self._counts[bucket]:
+                del self._counts[bucket]
+
+    def replace_old_key(self) -> None:
+        """Replace the hourly key of the buckets, if it is time. Also call this when nobody connects."""
+        self._networks.replace_old_key(self._now_s())
+
+
+def _find_peer(transport: asyncio.Transport) -> str:
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if peer else ""

@@ -1,0 +1,127 @@
+"""Who may come in, for clients that no test can have on one machine: those with addresses of other networks."""
+
+import asyncio
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from relay.gateway.answer import Refused
+from relay.gateway.front_door import Doorway, FrontDoor
+from relay.gateway.guests import Guests
+from relay.gateway.http_head import Head
+from relay.limits import Limits
+
+
+class Wire(asyncio.Transport):
+    """A connection from an address, which keeps what is written to it."""
+
+    def __init__(self, peer: str | None) -> None:
+        super().__init__({"peername": None if peer is None else (peer, 4711)})
+        self.written = b""
+        self.is_aborted = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def write_eof(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+def make(*proxies: str, now_s: Callable[[], float] = lambda: 0.0, **limits: Any) -> Guests:
+    return Guests([ip_network(proxy) for proxy in proxies], Limits(**limits), now_s)
+
+
+def let_in(guests: Guests, peer: str | None, source: str = "", **headers: str) -> Wire:
+    """Let a connection in and read its request's head. Raises Refused."""
+    wire = Wire(peer)
+    guests.enter(wire)
+    if not guests.identify(wire, source):
+        assert guests.identify(wire, source, {name.replace("_", "-"): [value] for name, value in headers.items()})
+    return wire
+
+
+def test_a_client_counts_to_its_network_before_it_says_a_word() -> None:
+    guests = make(max_connections_per_network=2)
+    wires = []
+    for _ in range(2):
+        wire = Wire("203.0.113.7")
+        guests.enter(wire)
+        assert guests.identify(wire, "")
+        wires.append(wire)
+    with pytest.raises(Refused) as caught:
+        let_in(guests, "203.0.113.200")
+    assert caught.value.answer.status == 429
+    let_in(guests, "198.51.100.7")
+    guests.leave(wires[0])
+    let_in(guests, "203.0.113.200")
+
+
+def test_a_connection_leaves_once() -> None:
+    guests = make(max_connections_per_network=1)
+    wire = let_in(guests, "203.0.113.7")
+    guests.leave(wire)
+    guests.leave(wire)
+    let_in(guests, "203.0.113.7")
+
+
+def test_a_listed_proxy_is_counted_as_those_it_speaks_for() -> None:
+    guests = make("10.0.0.0/8", max_connections_per_network=1)
+    for source in ("203.0.113.7", "198.51.100.7"):
+        let_in(guests, "10.1.2.3", x_forwarded_for=source)
+    with pytest.raises(Refused):
+        let_in(guests, "10.1.2.3", x_forwarded_for="203.0.113.200")
+    # A stranger's header is not read.
+    let_in(guests, "192.0.2.1", x_forwarded_for="203.0.113.200")
+    with pytest.raises(Refused):
+        let_in(guests, "192.0.2.2", x_forwarded_for="192.0.3.1")
+
+
+def test_without_a_limit_and_without_an_address_nobody_is_refused() -> None:
+    guests = make(max_connections_per_network=0)
+    for _ in range(3):
+        let_in(guests, "203.0.113.7")
+        let_in(guests, None)
+
+
+def test_after_an_hour_a_network_is_another() -> None:
+    now_s = 0.0
+    guests = make(now_s=lambda: now_s, max_connections_per_network=1)
+    let_in(guests, "203.0.113.7")
+    now_s = 3_601.0
+    guests.replace_old_key()
+    let_in(guests, "203.0.113.7")
+
+
+def find_nothing(transport: asyncio.Transport, head: Head) -> asyncio.Protocol:
+    raise AssertionError("nothing should be served")
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_aborted"), [("203.0.113.7", True), (None, True), ("10.1.2.3", False), ("127.0.0.1", False)]
+)
+async def test_only_this_machine_and_listed_proxies_may_speak_for_others(peer: str | None, is_aborted: bool) -> None:
+    guests = make("10.0.0.0/8")
+    door = FrontDoor(Doorway(guests, 10.0, find_nothing, takes_proxy_header=True))
+    wire = Wire(peer)
+    door.connection_made(wire)
+    assert (wire.is_aborted, wire.written) == (is_aborted, b"")
+    door.connection_lost(None)
+    assert guests.list_all() == []
+
+
+async def test_a_client_with_too_many_connections_is_told_so_before_it_says_a_word() -> None:
+    guests = make(max_connections_per_network=1)
+    let_in(guests, "203.0.113.7")
+    door = FrontDoor(Doorway(guests, 10.0, find_nothing, takes_proxy_header=False))
+    wire = Wire("203.0.113.200")
+    door.connection_made(wire)
+    assert wire.written.startswith(b"HTTP/1.1 429 ")
+    # What it says then is passed over.
+    door.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert wire.written.count(b"HTTP/1.1 ") == 1
+    door.connection_lost(None)
