@@ -35,6 +35,7 @@ from relay.limits import (
     RingPolicy,
     Section,
 )
+from relay.policy.kinds import check_plain_kinds
 from relay.policy.tiers import DEFAULT_TIERS, Tier, check_tiers
 from relay.postgres.settings import DatabaseSection
 from relay.pricing.settings import LightningSection
@@ -139,6 +140,12 @@ class Config(BaseSettings):
     lightning: LightningSection = LightningSection()
     invoices: InvoicePolicy = InvoicePolicy()
     _sources: tuple[str, ...] = PrivateAttr(default=())
+
+    @field_validator("accept")
+    @classmethod
+    def _check_accept(cls, accept: AcceptPolicy) -> AcceptPolicy:
+        check_plain_kinds(accept.plain_kinds)
+        return accept
 
     @field_validator("tiers")
     @classmethod

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from relay.config import Config
+from relay.policy.kinds import REFUSED_KINDS
 from relay.policy.tiers import Tier
 from relay.protocol.ring_terms import Form, Scheme
 from relay.protocol.search import SEARCH_KEYS
@@ -100,4 +101,5 @@ def _describe_ring_notes(config: Config, tier: Tier) -> dict[str, Any]:
         "published_every_s": config.privacy.publish_every_s,
         "max_held": config.privacy.max_held,
         "plain_kinds": "all" if config.accept.plain else sorted(config.accept.plain_kinds),
+        "refused_kinds": sorted(REFUSED_KINDS),
     }

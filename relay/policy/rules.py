@@ -3,6 +3,7 @@
 import re
 
 from relay.limits import AcceptPolicy, Limits, RingPolicy
+from relay.policy.kinds import check_kind
 from relay.policy.tiers import Tier
 from relay.protocol.event import (
     DELETION_REQUEST,
@@ -29,8 +30,9 @@ _RING_CLAIMS = frozenset({"R", "J", "scope"})
 
 
 def check_event(event: Event, now: int, limits: Limits) -> None:
-    """Refuse an event that breaks a limit, NIP-01, NIP-40 or NIP-70. `now` is Unix time in seconds."""
+    """Refuse an event that breaks a limit, is of a refused kind, or breaks NIP-01, NIP-40 or NIP-70. `now` is in Unix seconds."""
     check_size(event, limits)
+    check_kind(event)
     check_id(event)
     check_time(event, now, limits)
     # NIP-70: only an authenticated author may publish such an event, and this relay authenticates nobody.

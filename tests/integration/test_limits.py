@@ -340,6 +340,8 @@ async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(d
         assert (await client.publish(make_ring_note(ring_size=2, signer=1)))[0] is False
         assert info["plain_kinds"] == [0]
         assert (await client.publish(make_event(kind=10002)))[0] is False
+        for kind in info["refused_kinds"]:
+            assert (await client.publish(make_ring_note(kind=kind)))[0] is False
         assert json.dumps(info)
         assert pubkey_of(KEYS[0])
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,6 +13,7 @@ from coincurve import PrivateKey
 
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_words_note, pubkey_of, sign_again
+from tests.support.paid import shop
 from tests.support.relays import relay_on
 from tests.support.time_factor import scaled
 
@@ -242,6 +244,44 @@ async def test_a_protected_event_is_refused(database18: dict[str, Any]) -> None:
         for tag in (("-",), ("-", "x")):
             accepted, text = await client.publish(make_ring_note(tags=(tag,)))
             assert (accepted, text.partition(":")[0]) == (False, "blocked")
+
+
+MUST_NOT_BE_PASSED_ON = [
+    *((kind, "") for kind in (4, 13, 14, 15, 62, 1059, 21059, 22242, 24133)),
+    *((kind, json.dumps(as_json(make_event(tags=(("-",),))))) for kind in (6, 16)),
+]
+
+
+@pytest.mark.parametrize("path", ["free", "held", "priced"])
+async def test_what_must_not_be_passed_on_is_refused_on_every_path_before_any_work(
+    database18: dict[str, Any], tmp_path: Path, path: str
+) -> None:
+    events = [
+        make_event(kind=kind, content=content) if is_plain else make_ring_note(content, kind=kind)
+        for kind, content in MUST_NOT_BE_PASSED_ON
+        for is_plain in (True, False)
+    ]
+    tiers = [{"path": "/", "pow_bits": 0 if path == "priced" else 60}, {"path": "/1k", "price_sat": 1_000}]
+    privacy = {"publish_every_s": 3600 if path == "held" else 0}
+    # Whoever accepts everything accepts none of these.
+    sections: dict[str, Any] = {
+        "accept": {"plain": True},
+        "invoices": {"pow_bits": 32},
+        "limits": {"events_per_s": 1e4},
+    }
+    async with shop(database18, tmp_path, tiers=tiers, privacy=privacy, **sections) as sold, Client(sold.url) as reader:
+        await reader.follow()
+        async with Client(sold.cheap if path == "priced" else sold.url) as author:
+            answers = [await author.publish(event) for event in events]
+        assert {(accepted, text.partition(":")[0]) for accepted, text in answers} == {(False, "blocked")}
+        assert await reader.fetch({}) == []
+        assert sold.node.made == []
+
+
+async def test_a_repost_of_what_anybody_may_read_is_stored(database18: dict[str, Any]) -> None:
+    reposts = [make_event(kind=6, content=json.dumps(as_json(make_event()))), make_event(kind=16, content="")]
+    async with relay_on(database18, accept={"plain": True}) as url, Client(url) as client:
+        await client.publish_all(*reposts)
 
 
 async def test_a_note_from_too_far_in_the_future_is_refused_and_an_old_one_is_not(database18: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Refusals of events of any kind."""
 
+import json
 from functools import partial
 
 from bech32 import bech32_encode, convertbits
@@ -30,6 +31,15 @@ def _lacking(member: str, variant: Variant) -> Message:
 
 def _tagged(name: str, variant: Variant) -> Event:
     return variant.plain(tags=((name, variant.word),))
+
+
+def _of_kind(kind: int, variant: Variant) -> Event:
+    return variant.ring(kind=kind)
+
+
+def _repost(kind: int, variant: Variant) -> Event:
+    protected = variant.plain(tags=(("-",), ("t", variant.word)))
+    return variant.plain(kind=kind, content=json.dumps(to_json(protected)))
 
 
 def _off_curve(variant: Variant) -> Event:
@@ -152,6 +162,33 @@ EVENTS = [
         "The event has the tag of NIP-70.",
         "Leave the tag out, or use a relay that authenticates its users.",
         {"protected": lambda v: v.plain(tags=(("-",), ("t", v.word)))},
+    ),
+    Case(
+        "blocked: the repost embeds a protected event (NIP-70); repost it with an empty content",
+        "The content of a repost (kind 6 or 16) is the JSON of an event that has the tag of NIP-70, or is nested too deep to tell.",
+        "Leave the content empty: the `e` tag names the event.",
+        {f"a repost of kind {kind}": partial(_repost, kind) for kind in (6, 16)},
+    ),
+    Case(
+        "blocked: a login (kind 22242) is never stored or passed on; send it as AUTH to a relay that asks for it",
+        "The event is a login (NIP-42). Whoever got it could use it.",
+        "Send it in an AUTH message, to the relay that sent the challenge. This one asks nobody to log in.",
+        {"a login": lambda v: v.plain(kind=22_242), "a login signed by a ring": lambda v: v.ring(kind=22_242)},
+    ),
+    Case(
+        "blocked: an event of this kind is for its recipient alone, and anybody could read it here; send it to a relay that "
+        "asks readers to authenticate (NIP-42)",
+        "The event is a direct message, a seal, a gift wrap or a message to a remote signer (kinds 4, 13, 14, 15, 1059, 21059 "
+        "and 24133). Its content may be encrypted; who writes to whom is not.",
+        "Send it to one of the recipient's own relays (kind 10050).",
+        {f"kind {kind}": partial(_of_kind, kind) for kind in (4, 13, 14, 15, 1_059, 21_059, 24_133)},
+    ),
+    Case(
+        "blocked: a request to vanish (kind 62) would delete nothing here; send deletion requests (kind 5) for your events, "
+        "or ask the operator",
+        "The relay does not act on NIP-62, and does not pretend to.",
+        "Send deletion requests (NIP-09), which are acted on at once. The info document may say how to reach the operator.",
+        {"a request to vanish": lambda v: v.plain(kind=62, tags=(("relay", "ALL_RELAYS"), ("x", v.word)))},
     ),
     Case(
         "blocked: the note holds a secret key (nsec) and was not stored; remove it, and stop using that key",

@@ -73,6 +73,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("[limits]\nmax_tags = 'many'", "limits.max_tags"),
         ("[ring]\nmin_size = 1", "ring.min_size"),
         ("[accept]\nplain_kinds = [70000]", "accept.plain_kinds"),
+        ("[accept]\nplain_kinds = [0, 62, 4]", "accept: plain_kinds must not contain 4, 62"),
         ("[database]\nurl = 'mysql://x:canary@y'", "database.url"),
         ("[info]\npubkey = 'xyz'", "info.pubkey: must be empty or a public key as 64 lower-case hex digits"),
         ("[server]\nhost = ''", "server.host: must not be empty"),
