@@ -10,7 +10,8 @@ from relay.policy.tiers import Tier
 from relay.protocol.ring_terms import Form, Scheme
 from relay.protocol.search import SEARCH_KEYS
 
-SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 50, 70)
+# Not 50: a search takes the terms of ring notes, and no plain words.
+SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 70)
 
 
 def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A ring search: the `search` field of a filter (NIP-50), as terms that must all match. Knows the terms, and no SQL."""
+"""A ring search: the `search` field of a filter (NIP-50), as terms of our own that must all match. Knows no SQL."""
 
 import re
 from typing import NamedTuple
