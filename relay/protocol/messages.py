@@ -1,4 +1,4 @@
-"""The messages of NIP-01, NIP-42 and NIP-45: parse what a client sends, encode what the relay answers."""
+"""The messages of NIP-01, NIP-42, NIP-45 and NIP-77: parse what a client sends, encode what the relay answers."""
 
 import re
 from collections.abc import Sequence
@@ -51,6 +51,18 @@ class Auth:
 
 
 @dataclass(frozen=True, slots=True)
+class Negentropy:
+    """A step of a sync (NIP-77): `["NEG-OPEN", id, filter, text]` or `["NEG-MSG", id, text]`. This relay offers none."""
+
+    subscription_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NegentropyEnd:
+    """The end of a sync (NIP-77): `["NEG-CLOSE", id]`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CountResult:
     """The result of a COUNT. `rings` maps ring ids to numbers of members, for answers that any ring may give."""
 
@@ -59,7 +71,7 @@ class CountResult:
     rings: dict[str, int] | None = None
 
 
-ClientMessage = Publish | Req | Count | Close | Auth
+ClientMessage = Publish | Req | Count | Close | Auth | Negentropy | NegentropyEnd
 
 # The members of a frame that follow its verb.
 Parts = Sequence[msgspec.Raw]
@@ -68,7 +80,9 @@ Parts = Sequence[msgspec.Raw]
 class Malformed(Rejected):
     """The refusal of a frame that is not a message, and what the refusal is about.
 
-    `subject` is the id of the event or of the query, None where that is not known.
+    `subject` is the id of the event or of the query as the client gave it, whatever is wrong with it; None where there is
+    no text to be one. It is given back whole, as its sender could not attribute a part of it, and is no longer than the
+    message that it came in.
     """
 
     def __init__(self, prefix: Prefix, reason: str, *, verb: str = "", subject: str | None = None) -> None:
@@ -82,11 +96,11 @@ _BAD_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 _frame_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 # For frames that begin like a message but are not JSON: half a surrogate pair, a bad number, nesting that is too deep.
-_query_start = re.compile(r'\s*\[\s*"(REQ|COUNT)"\s*,\s*"([^"\\]{1,64})"')
+# Possessive: a text that does not end is read once.
+_TEXT = r'("[^"\\]*+(?:\\.[^"\\]*+)*+")'
+_query_start = re.compile(rf'\s*\[\s*"(REQ|COUNT|CLOSE|NEG-OPEN|NEG-MSG)"\s*,\s*{_TEXT}', re.DOTALL)
 _event_start = re.compile(r'\s*\[\s*"(EVENT|AUTH)"\s*,')
-_event_id = re.compile(r'"id"\s*:\s*"([^"\\]{1,64})"')
-# An id of NIP-01 has 64 characters; nothing longer is echoed.
-_MAX_ECHOED_ID_CHARS = 64
+_event_id = re.compile(rf'"id"\s*:\s*{_TEXT}', re.DOTALL)
 
 
 def split_frame(frame: str | bytes) -> tuple[str, Parts]:
@@ -123,22 +137,39 @@ def parse_count(parts: Parts, limits: Limits) -> Count:
 
 def parse_close(parts: Parts, limits: Limits) -> Close:
     """Parse what follows the verb CLOSE."""
-    return Close(_parse_subscription_id(parts, limits))
+    return Close(_parse_subscription_id("CLOSE", parts, limits))
+
+
+def parse_negentropy(parts: Parts, _: Limits) -> Negentropy:
+    """Parse what follows the verb NEG-OPEN or NEG-MSG, as far as is needed to refuse it."""
+    subscription_id = _read_text(parts[0]) if parts else None
+    if subscription_id is None:
+        raise Malformed(Prefix.INVALID, "the subscription id must be a string")
+    return Negentropy(subscription_id)
+
+
+def parse_negentropy_end(_: Parts, __: Limits) -> NegentropyEnd:
+    """Parse what follows the verb NEG-CLOSE."""
+    return NegentropyEnd()
 
 
 def _attribute_refusal(frame: str | bytes, reason: str) -> Malformed:
     """Return the refusal of a frame that cannot be parsed, attributed by the frame's beginning to an event or a query."""
     text = frame.decode(errors="replace") if isinstance(frame, bytes) else frame
     if (query := _query_start.match(text)) is not None:
-        return Malformed(Prefix.INVALID, reason, verb=query[1], subject=query[2])
+        return Malformed(Prefix.INVALID, reason, verb=query[1], subject=_read_text(query[2]))
     if (start := _event_start.match(text)) is not None and (event_id := _event_id.search(text)) is not None:
-        return Malformed(Prefix.INVALID, reason, verb=start[1], subject=event_id[1])
+        return Malformed(Prefix.INVALID, reason, verb=start[1], subject=_read_text(event_id[1]))
     return Malformed(Prefix.INVALID, reason)
 
 
 def _parse_event(verb: str, parts: Parts) -> Event:
     if len(parts) != 1:
-        raise Malformed(Prefix.INVALID, f"{verb} takes exactly one event: send one per message")
+        # The first, or what is behind a subscription id, as in what relays send. No more of thousands is read.
+        event_id = next((found for part in parts[:2] if (found := _find_event_id(part)) is not None), None)
+        raise Malformed(
+            Prefix.INVALID, f"{verb} takes exactly one event: send one per message", verb=verb, subject=event_id
+        )
     try:
         return decode_event(parts[0])
     except _BAD_JSON as error:
@@ -158,15 +189,22 @@ def _describe_bad_event(error: Exception) -> str:
 
 def _find_event_id(raw: msgspec.Raw) -> str | None:
     try:
-        text = msgspec.json.decode(msgspec.json.decode(raw, type=dict[str, msgspec.Raw])["id"])
+        return _read_text(msgspec.json.decode(raw, type=dict[str, msgspec.Raw])["id"])
     except (*_BAD_JSON, KeyError):
         found = _event_id.search(bytes(raw).decode(errors="replace"))
-        return None if found is None else found[1]
-    return text if isinstance(text, str) and len(text) <= _MAX_ECHOED_ID_CHARS else None
+        return None if found is None else _read_text(found[1])
+
+
+def _read_text(raw: msgspec.Raw | str) -> str | None:
+    """Return the text that is written in JSON, None for anything else."""
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except _BAD_JSON:
+        return None
 
 
 def _parse_query(verb: str, parts: Parts, limits: Limits) -> tuple[str, tuple[Filter, ...]]:
-    subscription_id = _parse_subscription_id(parts[:1], limits)
+    subscription_id = _parse_subscription_id(verb, parts, limits)
     try:
         if not 1 <= len(parts) - 1 <= limits.max_filters:
             raise Rejected(Prefix.INVALID, f"send from 1 to {limits.max_filters} filters")
@@ -182,15 +220,14 @@ def _decode_filter(part: msgspec.Raw) -> Any:
         raise Rejected(Prefix.INVALID, "a filter must be a JSON object") from None
 
 
-def _parse_subscription_id(parts: Parts, limits: Limits) -> str:
-    try:
-        subscription_id = msgspec.json.decode(parts[0], type=str) if parts else ""
-    except _BAD_JSON:
-        subscription_id = ""
-    if not 1 <= len(subscription_id) <= limits.max_subscription_id_chars:
+def _parse_subscription_id(verb: str, parts: Parts, limits: Limits) -> str:
+    subscription_id = _read_text(parts[0]) if parts else None
+    if subscription_id is None or not 1 <= len(subscription_id) <= limits.max_subscription_id_chars:
         raise Malformed(
             Prefix.INVALID,
             f"the subscription id must be a string of 1 to {limits.max_subscription_id_chars} characters",
+            verb=verb,
+            subject=subscription_id,
         )
     return subscription_id
 
@@ -223,6 +260,11 @@ def encode_count(subscription_id: str, counted: CountResult) -> bytes:
     if counted.rings is not None:
         answer["rings"] = counted.rings
     return _encode(["COUNT", subscription_id, answer])
+
+
+def encode_negentropy_error(subscription_id: str, text: str) -> bytes:
+    """Encode the refusal of a sync (NIP-77)."""
+    return _encode(["NEG-ERR", subscription_id, text])
 
 
 def encode_notice(text: str) -> bytes:

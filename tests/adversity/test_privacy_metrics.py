@@ -77,7 +77,7 @@ def test_the_labels_and_their_values_are_a_closed_list() -> None:
     for name, value in re.findall(r'([a-z]+)="([^"]*)"', metrics.render().decode()):
         labels.setdefault(name, set()).add(value)
     assert labels.keys() == {"verb", "outcome", "prefix", "scheme", "le", "state", "operation", "tier"}
-    assert labels["verb"] == {"EVENT", "REQ", "COUNT", "CLOSE", "AUTH", "malformed"}
+    assert labels["verb"] == {"EVENT", "REQ", "COUNT", "CLOSE", "AUTH", "NEG-OPEN", "NEG-MSG", "NEG-CLOSE", "malformed"}
     assert labels["outcome"] == {"accepted", "refused"}
     assert labels["prefix"] == {"", *map(str, Prefix)}
     assert labels["scheme"] == {"sag", "blsag"}

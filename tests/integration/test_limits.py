@@ -105,8 +105,7 @@ async def cross_max_subid_length(url: str, _: Any) -> None:
     async with Client(url) as client:
         await client.send("REQ", "x" * 8, {})
         await client.next("EOSE")
-        await client.send("REQ", "x" * 9, {})
-        await client.next("NOTICE")
+        await closed(client, "REQ", "x" * 9, {}, prefix="invalid")
 
 
 async def cross_max_event_tags(url: str, _: Any) -> None:

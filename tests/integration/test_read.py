@@ -1,6 +1,7 @@
 """REQ, COUNT and CLOSE: what is found, in which order, and what comes live (NIP-01, NIP-45)."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -293,14 +294,14 @@ async def test_a_refused_query_gets_closed_with_its_id_and_a_prefix(
         '["WHAT"]',
         '["REQ"]',
         '["REQ",1,{}]',
-        '["REQ","",{}]',
-        '["REQ","' + "x" * 65 + '",{}]',
         '["CLOSE"]',
         '["CLOSE",null]',
         '["EVENT"]',
         '["EVENT",{}]',
         '["EVENT",{"id":1}]',
-        '["EVENT",{"id":"' + "x" * 65 + '"}]',
+        '["EVENT","s",{}]',
+        '["NEG-OPEN"]',
+        '["NEG-MSG",1,""]',
         '["EVENT",[]]',
         "[" * 100_000,
         b"\x00\x01",
@@ -344,11 +345,74 @@ async def test_a_malformed_event_gets_ok_false_with_its_id(database18: dict[str,
     event = {**to_json(make_event()), **change}
     async with relay_on(database18, **PLAIN) as url, Client(url) as client:
         await client.send("EVENT", event)
-        if len(event["id"]) > 64:
-            await client.next("NOTICE")
-        else:
-            event_id, accepted, text = await client.next("OK")
-            assert (event_id, accepted, text.partition(":")[0]) == (event["id"], False, "invalid")
+        event_id, accepted, text = await client.next("OK")
+        assert (event_id, accepted, text.partition(":")[0]) == (event["id"], False, "invalid")
+
+
+_LONG = "x" * 65
+_ODD = 'a "quoted" id \\ \u00e9'
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        *(([verb, name, {}], ["CLOSED", name]) for verb in ("REQ", "COUNT") for name in (_LONG, "", "y" * 200_000)),
+        (["CLOSE", _LONG], ["CLOSED", _LONG]),
+        (["EVENT", {"id": _LONG}], ["OK", _LONG, False]),
+        (["EVENT", {"id": "a"}, {"id": "b"}], ["OK", "a", False]),
+        (["EVENT", "sub", {"id": "a"}], ["OK", "a", False]),
+        (["AUTH", {"id": "a"}, {}], ["OK", "a", False]),
+        (["NEG-OPEN", "n", {}, "61"], ["NEG-ERR", "n"]),
+        (["NEG-OPEN", _LONG], ["NEG-ERR", _LONG]),
+        (["NEG-MSG", "n", "61"], ["NEG-ERR", "n"]),
+    ],
+)
+async def test_whatever_is_wrong_with_a_message_its_id_comes_back(
+    database18: dict[str, Any], message: list[Any], answer: list[Any]
+) -> None:
+    async with relay_on(database18, **PLAIN) as url, Client(url) as client:
+        await client.send(*message)
+        *received, text = await client.receive()
+        assert received == answer
+        assert text.startswith(("invalid: ", "blocked: "))
+
+
+@pytest.mark.parametrize(
+    ("start", "answer"),
+    [
+        ('["REQ",%s,', ["CLOSED"]),
+        ('["COUNT",%s', ["CLOSED"]),
+        ('[ "CLOSE" , %s', ["CLOSED"]),
+        ('["NEG-OPEN",%s,', ["NEG-ERR"]),
+        ('["EVENT",{"id":%s,', ["OK", False]),
+        ('["AUTH",{"tags":[],"id": %s', ["OK", False]),
+    ],
+)
+async def test_a_frame_that_breaks_off_is_answered_by_the_id_at_its_beginning(
+    database18: dict[str, Any], start: str, answer: list[Any]
+) -> None:
+    async with relay_on(database18, **PLAIN) as url, Client(url) as client:
+        for name in ("s", _LONG, _ODD):
+            await client.send_raw(start % json.dumps(name))
+            *received, text = await client.receive()
+            assert received == [answer[0], name, *answer[1:]]
+            assert text.startswith("invalid: ")
+
+
+async def test_what_is_closed_by_a_broken_frame_is_closed(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, **PLAIN) as url, Client(url) as client:
+        await client.follow()
+        await client.send_raw('["CLOSE","live"')
+        assert (await client.next("CLOSED"))[0] == "live"
+        await client.publish_all(make_event())
+        assert len(await client.fetch({})) == 1
+
+
+async def test_the_end_of_a_sync_needs_no_answer(database18: dict[str, Any]) -> None:
+    async with relay_on(database18, **PLAIN) as url, Client(url) as client:
+        for rest in (["n"], [], [1]):
+            await client.send("NEG-CLOSE", *rest)
+        assert await client.fetch({}) == []
 
 
 async def test_auth_gets_an_ok_that_says_it_is_not_needed(database18: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ from relay.protocol.messages import (
     Close,
     Count,
     Malformed,
+    Negentropy,
+    NegentropyEnd,
     Publish,
     Req,
 )
@@ -30,7 +32,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-verbs = st.sampled_from(["EVENT", "REQ", "CLOSE", "COUNT", "AUTH", "NEG-OPEN", "", "event"])
+verbs = st.sampled_from(["EVENT", "REQ", "CLOSE", "COUNT", "AUTH", "NEG-OPEN", "NEG-CLOSE", "", "event"])
 
 
 def is_message_or_refusal(frame: str | bytes) -> bool:
@@ -39,6 +41,14 @@ def is_message_or_refusal(frame: str | bytes) -> bool:
     except Rejected as rejected:
         return isinstance(rejected, Malformed)
     return isinstance(message, ClientMessage)
+
+
+def find_refusal(frame: str) -> Malformed | None:
+    try:
+        parse_message(frame, LIMITS)
+    except Malformed as malformed:
+        return malformed
+    return None
 
 
 @given(st.binary() | st.text(st.characters()))
@@ -72,6 +82,8 @@ def test_an_event_with_any_member_replaced_gives_a_message_or_a_refusal(
     events.map(Publish)
     | events.map(Auth)
     | subscription_ids.map(Close)
+    | st.text(st.characters(exclude_categories=["Cs"])).map(Negentropy)
+    | st.just(NegentropyEnd())
     | st.builds(Req, subscription_ids, st.lists(filters, min_size=1, max_size=10).map(tuple))
     | st.builds(Count, subscription_ids, st.lists(filters, min_size=1, max_size=10).map(tuple))
 )
@@ -90,6 +102,18 @@ def has_bad_reference(message: ClientMessage) -> bool:
     return any(len(value) != 64 for value in values)
 
 
+@given(
+    st.sampled_from(["REQ", "COUNT", "NEG-OPEN", "NEG-MSG", "CLOSE"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
+    st.text(max_size=40),
+)
+@settings(max_examples=500)
+def test_a_query_that_is_refused_is_refused_by_its_id_whatever_follows_it(verb: str, name: str, rest: str) -> None:
+    for frame in (f"[{json.dumps(verb)},{json.dumps(name)},{rest}", f'["{verb}",{json.dumps(name)},{rest}]'):
+        refused = find_refusal(frame)
+        assert refused is None or (refused.verb, refused.subject) == (verb, name)
+
+
 @pytest.mark.parametrize("verb", ["REQ", "COUNT"])
 @pytest.mark.parametrize("filter_", [b'{"since":1e999}', b'{"limit":' + b"9" * 5_000 + b"}", b'{"#t":["\xff"]}', b"[]"])
 def test_a_filter_that_cannot_be_read_closes_the_subscription_that_it_was_sent_for(verb: str, filter_: bytes) -> None:
@@ -104,8 +128,8 @@ def test_nesting_of_any_depth_is_refused_and_costs_nothing_else(depth: int) -> N
     assert is_message_or_refusal("[" * depth + "]" * depth)
 
 
-@pytest.mark.parametrize("frame", ["[]", '["NEG-OPEN"]', "[[]]", '[{"EVENT":1}]', "[null]"])
+@pytest.mark.parametrize("frame", ["[]", '["NEG-FOO"]', "[[]]", '[{"EVENT":1}]', "[null]"])
 def test_a_frame_without_a_known_verb_is_told_those_that_are(frame: str) -> None:
     with pytest.raises(Malformed) as caught:
         parse_message(frame, LIMITS)
-    assert str(caught.value) == "invalid: unknown message; this relay knows EVENT, REQ, COUNT, CLOSE and AUTH"
+    assert str(caught.value) == "invalid: unknown message; this relay knows EVENT, REQ, COUNT and CLOSE"

@@ -55,13 +55,29 @@ QUERIES = [
     ),
     Case(
         "invalid: the subscription id must be a string of 1 to {limits.max_subscription_id_chars} characters",
-        "The id of a REQ, COUNT or CLOSE is missing, too long or not text. It cannot be repeated, so the answer is a NOTICE.",
-        "Use a shorter id.",
+        "The id of a REQ, COUNT or CLOSE is missing, empty, too long or not text. If it is text, the answer has it in full.",
+        "Use another id.",
         {
-            "a long subscription id": lambda v: ["REQ", v.word * 20, {}],
+            **_both("of a long id", lambda verb, v: [verb, v.word * 20, {}]),
+            "a CLOSE of a long id": lambda v: ["CLOSE", v.word * 20],
             "a subscription id that is no text": lambda v: ["REQ", {"word": v.word}, {}],
             "no subscription id": lambda v: ["CLOSE", [v.word]],
         },
+    ),
+    Case(
+        "blocked: this relay offers no sync (NIP-77); ask for events with REQ",
+        "A client sent NEG-OPEN or NEG-MSG. The answer is a NEG-ERR.",
+        "Read with REQ and page by `until`, or sync with another relay.",
+        {
+            "NEG-OPEN": lambda v: ["NEG-OPEN", v.word, {"authors": [v.pubkey]}, "61"],
+            "NEG-MSG": lambda v: ["NEG-MSG", v.word, "61"],
+        },
+    ),
+    Case(
+        "invalid: the subscription id must be a string",
+        "The id of a NEG-OPEN or NEG-MSG is missing or not text.",
+        "Use REQ: this relay offers no sync (NIP-77).",
+        {"a sync without an id": lambda v: ["NEG-OPEN", [v.word]]},
     ),
     Case(
         "invalid: send from 1 to {limits.max_filters} filters",

@@ -79,7 +79,7 @@ async def _provoke(url: str, messages: Message | tuple[Message, ...]) -> str:
             else:
                 await client.send("EVENT", message)
             answer = await client.receive()
-    assert answer[0] in ("OK", "CLOSED", "NOTICE"), answer
+    assert answer[0] in ("OK", "CLOSED", "NEG-ERR", "NOTICE"), answer
     assert answer[2] is (answer[3] == _NO_REFUSAL) if answer[0] == "OK" else len(answer) <= 3
     text: str = answer[-1]
     return text

@@ -19,7 +19,8 @@ is about, from a closed list. `{{tag}}` is the name of a tag that was sent, if i
 varies, and nothing else that was sent is repeated.
 
 A test in brackets is a case of `{TABLE_TEST}`.
-An EVENT's refusal comes in its OK, a REQ's or COUNT's in CLOSED, that of a frame which belongs to neither in a NOTICE.
+An EVENT's refusal comes in its OK, a REQ's or COUNT's in CLOSED, a sync's in NEG-ERR,
+that of a frame which belongs to none of these in a NOTICE.
 """
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from relay.protocol.event import encode_event
 from relay.protocol.filter import Filter
-from relay.protocol.messages import Auth, ClientMessage, Close, Count, Publish, Req
+from relay.protocol.messages import Auth, ClientMessage, Close, Count, Negentropy, NegentropyEnd, Publish, Req
 from relay.protocol.search import Search
 
 _encode = msgspec.json.Encoder().encode
@@ -26,6 +26,10 @@ def encode_client_message(message: ClientMessage) -> bytes:
             return _encode(["COUNT", subscription_id, *map(write_filter, filters)])
         case Close(subscription_id):
             return _encode(["CLOSE", subscription_id])
+        case Negentropy(subscription_id):
+            return _encode(["NEG-OPEN", subscription_id, {}, "61"])
+        case NegentropyEnd():
+            return _encode(["NEG-CLOSE", "n"])
 
 
 def write_filter(filter_: Filter) -> dict[str, Any]:
