@@ -26,7 +26,7 @@ class Limits(Section):
     max_age_s: Annotated[int, Field(ge=0)] = 0
     max_subscriptions: Count = 20
     max_filters: Count = 10
-    max_filter_values: Count = 1_000
+    max_filter_values: Count = 2_000
     max_filter_letters: Annotated[int, Field(ge=1, le=52)] = 5
     max_search_terms: Count = 10
     max_open_values: Count = 20_000

@@ -1,6 +1,6 @@
 """What one connection may do now: its subscriptions, rates and events in flight. Knows no socket and no clock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from relay.delivery.subscriptions import Subscription
@@ -68,20 +68,23 @@ class Session:
                 f"at most {self._limits.max_subscriptions} subscriptions per connection; CLOSE one and try again",
             )
         # Each value is an entry in the index of live subscriptions, which costs memory while the subscription is open.
-        open_filters = [*filters, *(filter_ for other in others for filter_ in other.filters)]
-        if sum(map(count_values, open_filters)) > self._limits.max_open_values:
-            raise Rejected(
-                Prefix.RATE_LIMITED,
-                f"at most {self._limits.max_open_values} values in all open filters of a connection; "
-                f"CLOSE a subscription or ask for fewer",
-            )
+        self._check_values([*filters, *(filter_ for other in others for filter_ in other.filters)])
 
-    def check_can_count(self, under_way: int) -> None:
-        """Raise Rejected if one more COUNT at the same time is too many."""
+    def check_can_count(self, filters: tuple[Filter, ...], under_way: int) -> None:
+        """Raise Rejected if a COUNT asks for more than could be open, or one more at the same time is too many."""
+        self._check_values(filters)
         if under_way >= self._limits.max_subscriptions:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.max_subscriptions} COUNTs at the same time; wait and try again",
+            )
+
+    def _check_values(self, filters: Sequence[Filter]) -> None:
+        if sum(map(count_values, filters)) > self._limits.max_open_values:
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._limits.max_open_values} values in all open filters of a connection; "
+                f"CLOSE a subscription or ask for fewer",
             )
 
     @contextmanager

@@ -15,7 +15,7 @@ async def handle_count(message: Count, client: Client, services: Services) -> No
     try:
         filters = with_min_price(message.filters, client.find_tier().min_price_msat)
         client.session.check_req_rate(client.now_s)
-        client.session.check_can_count(client.queries_under_way)
+        client.session.check_can_count(filters, client.queries_under_way)
     except Rejected as rejected:
         refuse(str(rejected))
         return

@@ -389,7 +389,7 @@ async def test_a_refused_req_is_closed_with_our_reason(database18: dict[str, Any
     async with relay_on(database18, limits={"max_filter_values": 3}) as url, sdk_on(url) as client:
         with pytest.raises(NostrSdkError, match="unsupported: full-text search is not available; search by ring:"):
             await client.fetch(search="ring")
-        with pytest.raises(NostrSdkError, match="invalid: too many values in a filter: at most 3"):
+        with pytest.raises(NostrSdkError, match="invalid: too many values in one list of a filter: at most 3"):
             await client.fetch(kinds=[1, 2, 3, 4])
         assert await client.fetch() == []
 

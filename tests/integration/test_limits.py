@@ -66,9 +66,11 @@ async def cross_max_filters(url: str, _: Any) -> None:
 
 async def cross_max_filter_values(url: str, _: Any) -> None:
     async with Client(url) as client:
-        await client.send("REQ", "s", {"kinds": [1, 2], "#t": ["a"]})
+        # Each list is counted apart.
+        await client.send("REQ", "s", {"kinds": [1, 2, 3], "#t": ["a", "b", "c"]})
         await client.next("EOSE")
-        await closed(client, "REQ", "s", {"kinds": [1, 2], "#t": ["a", "b"]}, prefix="invalid")
+        for verb in ("REQ", "COUNT"):
+            await closed(client, verb, "s", {"kinds": [1, 2, 3], "#t": ["a", "b", "c", "d"]}, prefix="invalid")
 
 
 async def cross_max_search_terms(url: str, _: Any) -> None:
@@ -84,6 +86,10 @@ async def cross_max_open_values(url: str, _: Any) -> None:
         await client.send("REQ", "b", {"kinds": [1, 2]})
         await client.next("EOSE")
         await closed(client, "REQ", "c", {"kinds": [1]}, prefix="rate-limited")
+        # A COUNT opens nothing, and asks for no more than could be open.
+        await client.send("COUNT", "c", {"kinds": [1, 2, 3, 4, 5]})
+        await client.next("COUNT")
+        await closed(client, "COUNT", "c", {"kinds": [1, 2, 3]}, {"#t": ["a", "b", "c"]}, prefix="rate-limited")
         # A replacement counts instead of what it replaces.
         await client.send("REQ", "a", {"kinds": [1, 2, 3]})
         await client.next("EOSE")

@@ -166,10 +166,10 @@ QUERIES = [
         },
     ),
     Case(
-        "invalid: too many values in a filter: at most {limits.max_filter_values}",
-        "All lists of one filter hold too many values together.",
+        "invalid: too many values in one list of a filter: at most {limits.max_filter_values}",
+        "One list of a filter holds too many values.",
         "Ask for fewer, or in several filters.",
-        _ask("by many values", kinds=[*range(1_001)]),
+        _ask("by many values", kinds=[*range(2_001)]),
     ),
     Case(
         "invalid: too many tag letters in a filter: at most {limits.max_filter_letters}",
@@ -194,13 +194,14 @@ QUERIES = [
     Case(
         "rate-limited: at most {limits.max_open_values} values in all open filters of a connection; "
         "CLOSE a subscription or ask for fewer",
-        "All lists in the filters of one connection's open subscriptions hold too many values together.",
+        "All lists in the filters of one connection's open subscriptions hold too many values together, or those of one COUNT.",
         "CLOSE a subscription, or ask for fewer.",
         {
+            "values of a COUNT": lambda v: ["COUNT", v.word, {"kinds": [1, 2]}, {"#t": [v.word]}],
             "open values": lambda v: (
                 ["REQ", "first", {"kinds": [1], "limit": 0}],
                 ["REQ", v.word, {"#t": [v.word, "x"]}],
-            )
+            ),
         },
         settings={"limits": {"max_open_values": 2}},
     ),
