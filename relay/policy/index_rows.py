@@ -1,7 +1,6 @@
 """How many rows a note costs in the tables that are indexes, and what its author must do for many. Knows no table."""
 
 from relay.limits import Limits
-from relay.policy.rules import check_proof_of_work
 from relay.protocol.event import DELETION_REQUEST, Event, list_indexed_tags
 from relay.verify.claim import Claim
 
@@ -17,8 +16,9 @@ def count_touched_rows(event: Event, claim: Claim | None) -> int:
     return 2 * rows if event.kind == DELETION_REQUEST else rows
 
 
-def check_rows_cost(event: Event, claim: Claim | None, limits: Limits) -> None:
-    """Refuse a note that costs many rows and has too little proof of work for that (NIP-13). Raises Rejected."""
+def find_rows_bits(event: Event, claim: Claim | None, limits: Limits) -> int:
+    """Return the bits of proof of work (NIP-13) that a note of many rows needs, 0 for one of few."""
     rows = count_touched_rows(event, claim)
-    if rows > limits.pow_free_rows and limits.pow_hashes_per_row:
-        check_proof_of_work(event, (rows * limits.pow_hashes_per_row).bit_length() - 1)
+    if rows <= limits.pow_free_rows or not limits.pow_hashes_per_row:
+        return 0
+    return (rows * limits.pow_hashes_per_row).bit_length() - 1

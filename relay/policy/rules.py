@@ -132,23 +132,30 @@ def check_holds_no_secret_key(event: Event) -> None:
                 raise Rejected(Prefix.BLOCKED, "the note holds many texts that look like secret keys; remove them")
 
 
-def check_policy(event: Event, claim: Claim | None, ring: RingPolicy, accept: AcceptPolicy) -> None:
-    """Refuse what the operator does not accept. This needs no curve operation."""
-    if claim is None:
-        if not accept.plain and event.kind not in accept.plain_kinds:
-            raise Rejected(Prefix.BLOCKED, "this relay only accepts ring-signed notes; sign it with a ring")
-        # Readers who filter by ring on a relay of verified notes must only get what the ring signed.
-        if not accept.plain and any(tag[0] in _RING_CLAIMS for tag in event.tags):
-            raise Rejected(Prefix.INVALID, "the tags R, J and scope belong to ring-signed notes; post it without them")
-        return
+def check_plain(event: Event, accept: AcceptPolicy) -> None:
+    """Refuse a note without marks of a ring signature, where the operator wants one."""
+    if not accept.plain and event.kind not in accept.plain_kinds:
+        raise Rejected(Prefix.BLOCKED, "this relay only accepts ring-signed notes; sign it with a ring")
+    # Readers who filter by ring on a relay of verified notes must only get what the ring signed.
+    if not accept.plain and any(tag[0] in _RING_CLAIMS for tag in event.tags):
+        raise Rejected(Prefix.INVALID, "the tags R, J and scope belong to ring-signed notes; post it without them")
+
+
+def check_claim(event: Event, claim: Claim, ring: RingPolicy) -> None:
+    """Refuse what the operator does not accept of a claim. This needs no curve operation."""
     check_ring(event, claim, ring)
     check_answer(event, claim)
 
 
+def check_max_ring(members: int, ring: RingPolicy) -> None:
+    """Refuse a ring that is larger than the operator accepts."""
+    if members > ring.max_size:
+        raise Rejected(Prefix.BLOCKED, f"rings have at most {ring.max_size} members here; sign with a smaller one")
+
+
 def check_ring(event: Event, claim: Claim, ring: RingPolicy) -> None:
     """Refuse a ring whose size, author or linkability the operator does not accept."""
-    if len(claim.ring) > ring.max_size:
-        raise Rejected(Prefix.BLOCKED, f"rings have at most {ring.max_size} members here; sign with a smaller one")
+    check_max_ring(len(claim.ring), ring)
     if len(claim.ring) < ring.min_size:
         raise Rejected(Prefix.BLOCKED, f"rings need at least {ring.min_size} members here; add some and sign again")
     # The author's key would point at the signer, or away from them. In a bound note it is invalid on any relay.
@@ -171,10 +178,11 @@ def check_answer(event: Event, claim: Claim) -> None:
         )
 
 
-def check_cost(event: Event, claim: Claim | None, ring: RingPolicy) -> None:
-    """Refuse a note that is expensive to verify and has too little proof of work for that (NIP-13)."""
-    if claim is not None and claim.links > ring.pow_free_links and ring.pow_hashes_per_link:
-        check_proof_of_work(event, (claim.links * ring.pow_hashes_per_link).bit_length() - 1)
+def find_cost_bits(claim: Claim | None, ring: RingPolicy) -> int:
+    """Return the bits of proof of work that a note needs for what it costs to verify: 0 for one that costs little."""
+    if claim is None or claim.links <= ring.pow_free_links or not ring.pow_hashes_per_link:
+        return 0
+    return (claim.links * ring.pow_hashes_per_link).bit_length() - 1
 
 
 def find_bare_deletion(event: Event) -> list[bytes]:
@@ -186,13 +194,8 @@ def find_bare_deletion(event: Event) -> list[bytes]:
     return ids if len(ids) == len(others) else []
 
 
-def check_tier(event: Event, claim: Claim | None, tier: Tier) -> None:
-    """Refuse what a path's price does not cover: too large a ring, too large a note, an ephemeral event."""
-    if tier.max_ring is not None and claim is not None and len(claim.ring) > tier.max_ring:
-        raise Rejected(
-            Prefix.BLOCKED,
-            f"rings have at most {tier.max_ring} members on this path; sign with a smaller one, or post on another path",
-        )
+def check_tier(event: Event, tier: Tier) -> None:
+    """Refuse what a path's price does not cover, whatever the note claims: too large a note, an ephemeral event."""
     if tier.max_kib is not None and len(encode_event(event)) > tier.max_kib * 1024:
         raise Rejected(
             Prefix.INVALID, f"notes have at most {tier.max_kib} KiB on this path; shorten it, or post on another path"
@@ -200,4 +203,13 @@ def check_tier(event: Event, claim: Claim | None, tier: Tier) -> None:
     if tier.price_msat and classify(event.kind) is KindClass.EPHEMERAL:
         raise Rejected(
             Prefix.BLOCKED, "ephemeral events are not stored, so they are not sold; send it on a path without a price"
+        )
+
+
+def check_tier_ring(members: int, tier: Tier) -> None:
+    """Refuse a ring that is larger than a path's price covers."""
+    if tier.max_ring is not None and members > tier.max_ring:
+        raise Rejected(
+            Prefix.BLOCKED,
+            f"rings have at most {tier.max_ring} members on this path; sign with a smaller one, or post on another path",
         )

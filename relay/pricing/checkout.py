@@ -69,7 +69,8 @@ class Checkout:
         """
         if count_leading_zero_bits(event.id) < self._invoices.pow_bits:
             # An event that was ordered before had this much at least. This one is new, and costs not even a look-up.
-            rules.check_proof_of_work(event, self.pow_bits)
+            check_age()
+            self._check_can_be_ordered(event)
         status = await self._ledger.find_status(bytes.fromhex(event.id))
         if status.is_here_at(tier.price_msat):
             return SaveResult.DUPLICATE
@@ -80,8 +81,7 @@ class Checkout:
         elif (required := self._find_offer(status, encode_event(event), tier)) is not None:
             return required
         check_age()
-        rules.check_lasts(event, self._terms.find_published_by(self._sources.now()))
-        rules.check_proof_of_work(event, self.pow_bits)
+        self._check_can_be_ordered(event)
         # Every bound of orders is checked before any curve operation, which could be in vain.
         with orders.hold_order(self._sources.now(), self._invoices):
             self._check_rate()
@@ -89,6 +89,11 @@ class Checkout:
             if isinstance(answer, PaymentRequired):
                 orders.add_order(answer.note_id, answer.expires_at)
         return answer
+
+    def _check_can_be_ordered(self, event: Event) -> None:
+        """Refuse a new order of what would expire meanwhile, or has too little work: in that order. Raises Rejected."""
+        rules.check_lasts(event, self._terms.find_published_by(self._sources.now()))
+        rules.check_proof_of_work(event, self.pow_bits)
 
     def _check_rate(self) -> None:
         """Refuse an order that comes too fast before its note is verified, so that a flood of orders costs others nothing.

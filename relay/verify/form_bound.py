@@ -25,6 +25,20 @@ def compute_signed_id(event: Event) -> str:
     return compute_id(event.pubkey, event.created_at, event.kind, tags, event.content)
 
 
+def find_keys(event: Event) -> tuple[str, ...]:
+    """Return what the `ring` tag lists, unread. Raises Rejected where there is not one such tag, or for a number of no ring."""
+    tag = _find_only_tag(event, "ring")
+    if tag is None:
+        raise Rejected(Prefix.INVALID, "a bound ring note has exactly one ring tag: list the members in one")
+    keys = tag[1:]
+    # A ring of one hides nobody, and anyone could make new key images for it.
+    if len(keys) < 2:
+        raise Rejected(Prefix.INVALID, "a ring must have at least two members: add keys to it")
+    if len(keys) > MAX_RING:
+        raise Rejected(Prefix.INVALID, f"the ring has more than {MAX_RING} members: sign with a smaller one")
+    return keys
+
+
 def read_claim(event: Event) -> Claim:
     """Return the claim of a bound note: its ring signed the event without `ringsig` and `nonce`. Raises Rejected."""
     ring = _read_ring(event)
@@ -47,15 +61,7 @@ def read_claim(event: Event) -> Claim:
 
 def _read_ring(event: Event) -> tuple[bytes, ...]:
     """Read the `ring` tag: x-only keys in strictly ascending order, without the author's key."""
-    tag = _find_only_tag(event, "ring")
-    if tag is None:
-        raise Rejected(Prefix.INVALID, "a bound ring note has exactly one ring tag: list the members in one")
-    keys = tag[1:]
-    # A ring of one hides nobody, and anyone could make new key images for it.
-    if len(keys) < 2:
-        raise Rejected(Prefix.INVALID, "a ring must have at least two members: add keys to it")
-    if len(keys) > MAX_RING:
-        raise Rejected(Prefix.INVALID, f"the ring has more than {MAX_RING} members: sign with a smaller one")
+    keys = find_keys(event)
     joined = "".join(keys)
     if any(len(key) != 64 for key in keys) or not _KEYS.fullmatch(joined):
         raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")

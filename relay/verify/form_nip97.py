@@ -8,10 +8,17 @@ from relay.verify import message_only
 from relay.verify.claim import Candidate, Claim
 
 
-def read_claim(event: Event, max_size: int) -> Claim:
-    """Return the claim of a note in this form, with a ring of at most `max_size`. Raises Rejected."""
+def find_keys(event: Event, max_size: int) -> tuple[str, ...]:
+    """Return what the `ring-members` tag lists, unread: at most `max_size`. Raises Rejected."""
     message_only.check_envelope(event)
     keys = _read_tag_values(event, "ring-members")
+    message_only.check_ring_size(len(keys), max_size)
+    return keys
+
+
+def read_claim(event: Event, max_size: int) -> Claim:
+    """Return the claim of a note in this form, with a ring of at most `max_size`. Raises Rejected."""
+    keys = find_keys(event, max_size)
     values = _read_tag_values(event, "ring-signature")
     if len(values) != 1:
         raise Rejected(Prefix.INVALID, "a ring-signature tag has exactly two elements: put the signature in one text")

@@ -44,13 +44,18 @@ def check_message(text: str) -> None:
         )
 
 
+def check_ring_size(size: int, max_size: int) -> None:
+    """Refuse a ring of fewer than three members, or of more than `max_size`."""
+    if size < MIN_RING:
+        raise Rejected(Prefix.INVALID, "a ring must have at least three members in this form: add keys to it")
+    if size > max_size:
+        raise Rejected(Prefix.BLOCKED, f"rings have at most {max_size} members in this form; sign with a smaller one")
+
+
 def read_ring(keys: Sequence[str], max_size: int) -> tuple[bytes, ...]:
     """Read members as 64 lower-case hex or npub (NIP-19): 3 to `max_size`, each once, in their order."""
-    if len(keys) < MIN_RING:
-        raise Rejected(Prefix.INVALID, "a ring must have at least three members in this form: add keys to it")
     # Check before reading any: an npub's checksum costs as much as a link.
-    if len(keys) > max_size:
-        raise Rejected(Prefix.BLOCKED, f"rings have at most {max_size} members in this form; sign with a smaller one")
+    check_ring_size(len(keys), max_size)
     ring = tuple(map(_read_key, keys))
     if len(set(ring)) != len(ring):
         raise Rejected(Prefix.INVALID, "a ring member is listed twice: list each key once")

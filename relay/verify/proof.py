@@ -27,9 +27,16 @@ def detect_claim(event: Event, max_size_message_forms: int = MAX_RING) -> Claim 
     `max_size_message_forms` limits the rings of the message-only forms, whose keys are more expensive to read.
     Raises Rejected for a claim that cannot be true.
     """
-    match find_form(event):
-        case None:
-            return None
+    form = find_form(event)
+    return None if form is None else read_claim(event, form, max_size_message_forms)
+
+
+def read_claim(event: Event, form: Form, max_size_message_forms: int = MAX_RING) -> Claim:
+    """Return the claim of a note in the form that its marks claim. Raises Rejected for a claim that cannot be true.
+
+    About 2 us a member where the ring is in a tag; in a text with npubs 55 us a member, and up to 4 ms for its lines.
+    """
+    match form:
         case Form.BOUND:
             return form_bound.read_claim(event)
         case Form.NIP97:
@@ -38,6 +45,20 @@ def detect_claim(event: Event, max_size_message_forms: int = MAX_RING) -> Claim 
             return form_nostringer.read_claim(event, max_size_message_forms)
         case Form.TEXT:  # pragma: no branch - mypy sees that there is no other form
             return form_text.read_claim(event, max_size_message_forms)
+
+
+def count_members(event: Event, form: Form, max_size_message_forms: int = MAX_RING) -> int | None:
+    """Return how many members the ring's tag lists, without reading them. None where the ring is in the content.
+
+    Raises Rejected as `read_claim` does for a number that is refused.
+    """
+    match form:
+        case Form.BOUND:
+            return len(form_bound.find_keys(event))
+        case Form.NIP97:
+            return len(form_nip97.find_keys(event, max_size_message_forms))
+        case _:
+            return None
 
 
 def verify_claim(claim: Claim) -> RingProof:

@@ -62,8 +62,11 @@ def warn_of_refusal(note: Event) -> None:
         rules.check_event(note, now, limits)
         rules.check_age(note, now, ring)
         claim = proof.detect_claim(note, ring.max_size_message_forms)
-        rules.check_policy(note, claim, ring, AcceptPolicy())
-        rules.check_cost(note, claim, ring)
+        if claim is None:
+            rules.check_plain(note, AcceptPolicy())
+        else:
+            rules.check_claim(note, claim, ring)
+        rules.check_proof_of_work(note, rules.find_cost_bits(claim, ring))
     except Rejected as rejected:
         bits = find_pow_bits(str(rejected))
         remedy = "" if bits is None else f": add --pow {bits}; `ringrelay publish --ring` mines where it is asked to"
