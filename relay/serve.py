@@ -14,7 +14,7 @@ import uvloop
 
 from relay.config import Config, ConfigError, load_config
 from relay.log import Log, LogEvent, silence_libraries
-from relay.postgres.embedded import EmbeddedError
+from relay.postgres.embedded import ELSEWHERE, EmbeddedError, make_reachable
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.postgres.migrate import MigrationError
 from relay.postgres.open import DatabaseError, migrate_only
@@ -38,6 +38,7 @@ def run_relay(config: Config, path: Path | None = None) -> int:
     log.log_unhandled_errors()
     _allow_open_files(config.limits.max_connections, log)
     try:
+        _make_data_reachable(config)
         uvloop.run(_run_until_signal(config, path, log))
     except START_ERRORS as error:
         print(f"ringrelay cannot start: {error}", file=sys.stderr)
@@ -46,6 +47,12 @@ def run_relay(config: Config, path: Path | None = None) -> int:
         print(f"ringrelay stopped: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _make_data_reachable(config: Config) -> None:
+    """Let the built-in Postgres keep its files elsewhere, if nobody said where and its user could not reach ./data."""
+    if config.database.url is None and "data_dir" not in config.model_fields_set:
+        make_reachable(config.data_dir, ELSEWHERE)
 
 
 def _allow_open_files(connections: int, log: Log) -> None:
@@ -64,6 +71,7 @@ def _allow_open_files(connections: int, log: Log) -> None:
 def run_migrations(config: Config) -> list[str]:
     """Apply missing migrations and return their names. Raises one of START_ERRORS."""
     silence_libraries()
+    _make_data_reachable(config)
     return asyncio.run(migrate_only(config.database, config.data_dir, Log()))
 
 
@@ -160,6 +168,11 @@ async def _wait_for_end(stopping: asyncio.Event, server_ended: Callable[[], Coro
         await end_tasks(ends)
 
 
+def _name_data(config: Config) -> str:
+    """Return where the notes are kept: never the URL of a database, which can hold a password."""
+    return "your own Postgres" if config.database.url else os.path.realpath(config.data_dir)
+
+
 def _print_greeting(config: Config, url: str) -> None:
     server = config.server
     private = f"http://{in_url(server.private_host)}:{server.private_port}/metrics"
@@ -172,6 +185,7 @@ def _print_greeting(config: Config, url: str) -> None:
         f"  relay          {url}\n"
         f"  info document  curl -H 'Accept: application/nostr+json' {shlex.quote(url.replace('ws', 'http', 1))}\n"
         f"  metrics        {metrics}\n"
+        f"  data           {_name_data(config)}\n"
         f"  first note     {program} keygen --out my.key >> ring.txt    (then add npubs of others to ring.txt)\n"
         # It asks for the words: on the command line they would stay in the shell's history.
         f"                 {program} publish {shlex.quote(url)} --ring ring.txt --key-file my.key",

@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import errno
 import importlib.util
 import os
 import pwd
@@ -21,7 +22,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from relay.postgres.embedded import EmbeddedError, EmbeddedPostgres
+from relay.postgres.embedded import EmbeddedError, EmbeddedPostgres, make_reachable
 from relay.postgres.embedded.account import INSTALLATIONS, PACKAGE, Account, find_account, find_binaries
 from relay.postgres.privacy_settings import check_privacy_settings
 from tests.support.processes import exists, has_signal
@@ -532,14 +533,86 @@ async def test_binaries_that_the_system_user_cannot_reach_are_copied_once_and_wo
         assert f" {major}." in said.stdout
 
 
+@pytest.fixture
+def closed(reachable_directory: Path) -> Path:
+    """Give a directory that only root can enter, as root's home is in a container."""
+    directory = reachable_directory / "closed"
+    directory.mkdir(mode=0o700)
+    return directory
+
+
 @needs_root
 async def test_a_directory_that_the_system_user_cannot_reach_is_refused_with_advice(
-    tmp_path: Path, make_server: Any
+    closed: Path, make_server: Any
 ) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
     with pytest.raises(EmbeddedError, match=r"cannot enter .*RELAY_DATA_DIR=/var/lib/ringrelay"):
         await make_server(closed / "data").start()
+
+
+@needs_root
+async def test_data_that_the_system_user_could_not_reach_is_kept_elsewhere_from_the_first_start_on(
+    closed: Path, reachable_directory: Path, make_server: Any
+) -> None:
+    data, elsewhere = closed / "data", reachable_directory / "lib" / "ringrelay"
+    # Also where somebody made the directory.
+    data.mkdir()
+    make_reachable(data, elsewhere)
+    server = make_server(data / "postgres")
+    await server.start()
+    await run(server, "CREATE TABLE kept AS SELECT 7 AS value")
+    await server.stop()
+    assert (elsewhere / "postgres" / "cluster" / "PG_VERSION").exists()
+    assert [stat.S_IMODE((elsewhere / path).stat().st_mode) for path in ("", "postgres", "postgres/cluster")] == [
+        0o711,
+        0o710,
+        0o700,
+    ]
+    for mode in (0o700, 0o755):
+        # When the directory can be entered there is no second, empty database in it.
+        closed.chmod(mode)
+        make_reachable(data, reachable_directory / "another")
+        await server.start()
+        assert await run(server, "SELECT value FROM kept") == 7
+        await server.stop()
+
+
+@needs_root
+async def test_where_there_can_be_no_link_the_reason_and_a_remedy_are_given(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    # Only a file system that cannot be written keeps root from it.
+    monkeypatch.setattr("os.symlink", refuse)
+    with pytest.raises(EmbeddedError, match=r"cannot make /.*/closed/data a link .*Read-only.* RELAY_DATA_DIR=/"):
+        make_reachable(closed / "data", closed / "elsewhere")
+
+
+@needs_root
+async def test_data_that_the_system_user_cannot_reach_any_more_is_not_left_behind(
+    closed: Path, reachable_directory: Path, make_server: Any
+) -> None:
+    data = closed / "data"
+    (data / "postgres" / "cluster").mkdir(parents=True)
+    (data / "postgres" / "cluster" / "PG_VERSION").write_text("18")
+    os.chown(data / "postgres" / "cluster", find_account().server_uid, -1)
+    make_reachable(data, reachable_directory / "elsewhere")
+    assert not data.is_symlink()
+    assert not (reachable_directory / "elsewhere").exists()
+    with pytest.raises(EmbeddedError, match=r"cannot enter .* with what is there already"):
+        await make_server(data / "postgres").start()
+
+
+def test_data_that_can_be_reached_stays_where_it_is(reachable_directory: Path) -> None:
+    make_reachable(reachable_directory / "data", reachable_directory / "elsewhere")
+    assert list(reachable_directory.iterdir()) == []
+
+
+def test_who_is_not_root_keeps_data_wherever_they_are(closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    make_reachable(closed / "data", closed / "elsewhere")
+    assert list(closed.iterdir()) == []
 
 
 @needs_root

@@ -19,6 +19,7 @@ from relay.config import Config
 from relay.log import Log
 from relay.postgres.open import open_database
 from tests.support.client import Client
+from tests.support.events import make_ring_note
 from tests.support.processes import REPOSITORY, ServeProcess, find_free_port, send_signal, serve, started
 from tests.support.relays import to_database_url
 from tests.support.time_factor import scaled
@@ -203,3 +204,39 @@ async def test_every_pool_has_its_settings_and_its_size(database: dict[str, Any]
             assert await pool.fetchval("SELECT current_setting('statement_timeout')") == timeout
             assert await pool.fetchval("SELECT current_setting('enable_seqscan')") == "off"
             assert await pool.fetchval("SELECT current_setting('application_name')") == "ringrelay"
+
+
+class ServeWithoutDataDir(ServeProcess):
+    """A relay of root in a directory that only root can enter, where nobody said where the data goes."""
+
+    def __init__(self, closed: Path, elsewhere: Path) -> None:
+        # Not in /var/lib: a relay of this machine may have its data there.
+        super().__init__(
+            closed, prelude=f"import pathlib, relay.serve; relay.serve.ELSEWHERE = pathlib.Path({str(elsewhere)!r})"
+        )
+        del self._environment["RELAY_DATA_DIR"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be in a directory that nobody else can enter")
+async def test_root_in_a_directory_of_its_own_gets_a_relay_whose_data_is_found_again(reachable_directory: Path) -> None:
+    closed, elsewhere = reachable_directory / "closed", reachable_directory / "lib"
+    closed.mkdir(mode=0o700)
+    note = make_ring_note()
+    for is_first in (True, False):
+        async with started(ServeWithoutDataDir(closed, elsewhere)) as relay:
+            await relay.wait_until_ready()
+            assert f"\n  data           {elsewhere}\n" in relay.printed.decode()
+            async with Client(relay.url) as client:
+                assert len(await client.fetch({})) == (0 if is_first else 1)
+                assert (await client.publish(note))[0]
+            await relay.stop()
+    assert (closed / "data").readlink() == elsewhere
+
+
+async def test_the_greeting_does_not_show_the_url_of_a_database(
+    database18: dict[str, Any], reachable_directory: Path
+) -> None:
+    async with serve(reachable_directory, DATABASE__URL=to_database_url(database18)) as relay:
+        await relay.stop()
+    assert "\n  data           your own Postgres\n" in relay.printed.decode()
+    assert not relay.data_dir.exists()

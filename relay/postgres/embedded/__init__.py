@@ -1,6 +1,7 @@
-"""The built-in Postgres: `lifecycle` runs it, the other modules know accounts, files and processes."""
+"""The built-in Postgres: `lifecycle` runs it, the other modules know accounts, places, files and processes."""
 
 from relay.postgres.embedded.account import EmbeddedError
 from relay.postgres.embedded.lifecycle import EmbeddedPostgres
+from relay.postgres.embedded.place import ELSEWHERE, make_reachable
 
-__all__ = ["EmbeddedError", "EmbeddedPostgres"]
+__all__ = ["ELSEWHERE", "EmbeddedError", "EmbeddedPostgres", "make_reachable"]

@@ -123,7 +123,8 @@ def check_reachable(directory: Path, account: Account) -> None:
     )
     raise EmbeddedError(
         f"the relay runs as root, so its Postgres runs as the user {SYSTEM_USER}, which cannot enter {closed}. "
-        "Put the data elsewhere (for example RELAY_DATA_DIR=/var/lib/ringrelay), or run the relay as an ordinary user."
+        "Put the data elsewhere, with what is there already (for example RELAY_DATA_DIR=/var/lib/ringrelay), or run the relay "
+        "as an ordinary user."
     )
 
 
