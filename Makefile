@@ -46,9 +46,10 @@ install: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml deploy/check_platform.py
 	@$(PYTHON) deploy/check_platform.py
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements.lock
-	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@echo "Installing into $(VENV) from requirements.lock; this takes about a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements.lock
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: install
