@@ -106,6 +106,7 @@ CREATE TABLE held_notes (
     id                  bytea   PRIMARY KEY,    -- 32 bytes
     pubkey              bytea   NOT NULL,       -- who may withdraw it (NIP-09)
     event               bytea   NOT NULL,       -- the compact JSON
+    index_rows          integer NOT NULL,       -- as in notes: how many are published in one transaction
     price_paid_msat     bigint  CHECK (price_paid_msat > 0),
     signed_id           bytea   UNIQUE,
     content_key         bytea   UNIQUE,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from relay.policy.index_rows import count_index_rows
 from relay.protocol.event import is_expired
 from relay.storage.batch import Batch
 from relay.storage.named_notes import NamedNotes
@@ -40,9 +41,20 @@ async def refuse_conflicts(connection: asyncpg.Connection, batch: Batch) -> None
         await _refuse_conflicts(connection, batch, rows)
 
 
-async def list_held(connection: asyncpg.Connection) -> list[bytes]:
-    """Return the ids of all held notes, in their own order, which says nothing of which came first."""
-    return [record["id"] for record in await connection.fetch("SELECT id FROM held_notes ORDER BY id")]
+async def list_slices(connection: asyncpg.Connection, max_notes: int, max_rows: int) -> list[list[bytes]]:
+    """Return the ids of all held notes, in their own order, which says nothing of which came first.
+
+    A slice has at most `max_notes`, and at most `max_rows` to be written beside them, but for a note that alone has more.
+    """
+    slices: list[list[bytes]] = []
+    rows = 0
+    for note_id, index_rows in await connection.fetch("SELECT id, index_rows FROM held_notes ORDER BY id"):
+        if not slices or len(slices[-1]) == max_notes or rows + index_rows > max_rows:
+            slices.append([])
+            rows = 0
+        slices[-1].append(note_id)
+        rows += index_rows
+    return slices
 
 
 async def pop_batch(connection: asyncpg.Connection, ids: Sequence[bytes], now: int) -> list[Note]:
@@ -131,14 +143,15 @@ async def _insert(connection: asyncpg.Connection, batch: Batch, rows: list[Row])
     answers = [row.answer for row in rows]
     await connection.execute(
         """
-        INSERT INTO held_notes (id, pubkey, event, signed_id, content_key,
+        INSERT INTO held_notes (id, pubkey, event, index_rows, signed_id, content_key,
                                 answer_kind, answer_target, answer_key_image, price_paid_msat, is_contested)
-        SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::integer[],
-                             $7::bytea[], $8::bytea[], $9::bigint[], $10::boolean[])
+        SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::integer[], $5::bytea[], $6::bytea[], $7::integer[],
+                             $8::bytea[], $9::bytea[], $10::bigint[], $11::boolean[])
         """,
         [row.id for row in rows],
         [row.pubkey for row in rows],
         [row.note.encoded for row in rows],
+        [count_index_rows(row.event, row.note.claim) for row in rows],
         [row.signed_id for row in rows],
         [row.note.content_key for row in rows],
         [answer and answer.kind for answer in answers],

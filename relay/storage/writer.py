@@ -13,7 +13,7 @@ from relay.postgres.errors import DATABASE_AWAY, DATABASE_FAILURES
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.deletions import delete_slice
 from relay.storage.feed import Feed
-from relay.storage.held_notes import list_held, pop_batch
+from relay.storage.held_notes import list_slices, pop_batch
 from relay.storage.insert import Inserted, insert_batch
 from relay.storage.note import Note
 from relay.storage.payments.unapplied_payments import record_refused
@@ -112,10 +112,10 @@ class Writer:
         A note leaves what waits and appears in one transaction, so that nothing is lost or repeated.
         """
         async with self._pool.acquire() as connection:
-            ids = await list_held(connection)
-        for start in range(0, len(ids), _MAX_PUBLISH_BATCH):
-            await self._publish_batch(ids[start : start + _MAX_PUBLISH_BATCH], now)
-        if ids:
+            slices = await list_slices(connection, _MAX_PUBLISH_BATCH, INTERNAL_LIMITS.max_batch_rows)
+        for ids in slices:
+            await self._publish_batch(ids, now)
+        if slices:
             async with self._pool.acquire() as connection:
                 # A deleted row stays in the file, with its place in the order, until it is vacuumed.
                 await connection.execute("VACUUM held_notes")

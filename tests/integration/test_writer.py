@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -216,3 +217,18 @@ async def test_a_large_deletion_that_is_paid_for_is_done_in_slices_first(databas
         await bench.save_in_one_batch(*large)
         assert await bench.writer.settle(load, conclude) == [SaveResult.STORED]
         assert await bench.list_ids() == {request.event.id}
+
+
+async def test_held_notes_of_many_rows_are_not_published_in_one_transaction(database18: dict[str, Any]) -> None:
+    notes = [
+        replace(
+            to_note(make_event(content=str(n), tags=tuple(("t", f"{n} {tag}") for tag in range(900)))), is_held=True
+        )
+        for n in range(5)
+    ]
+    async with bench_on(database18, max_held=10) as bench:
+        assert await asyncio.gather(*map(bench.writer.save, notes)) == [SaveResult.HELD] * 5
+        bench.commits.clear()
+        await bench.writer.publish_held(0)
+        assert [commit.notes for commit in bench.commits] == [2, 2, 1]
+        assert await bench.list_ids() == {note.event.id for note in notes}
