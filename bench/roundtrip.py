@@ -17,17 +17,19 @@ _WARM_UP = 1_000
 # The same id replaces the previous subscription.
 _FRAME = frame_text(b'["REQ","q",{"limit":0}]')
 _ANSWER = b'["EOSE","q"]'
+# Keys that older checkouts know, too.
+_SETTINGS = {"RELAY_LIMITS__REQS_PER_S": "1000000", "RELAY_LIMITS__READ_BYTES_PER_S": "1000000000"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="compare with the relay of this directory")
     before = parser.parse_args().before
-    with run_relay() as port:
+    with run_relay(_SETTINGS) as port:
         if before is None:
             print(f"round_trip_us {measure(port):10.1f}")
             return
-        with run_relay(checkout=before.resolve()) as port_before:
+        with run_relay(_SETTINGS, checkout=before.resolve()) as port_before:
             pairs = [(measure(port_before), measure(port)) for _ in range(_PAIRS)]
     for first, second in pairs:
         print(f"round_trip_us before {first:8.1f} now {second:8.1f} ratio {second / first:.3f}")
