@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from relay.policy.index_rows import count_index_rows
-from relay.protocol.event import KindClass, classify, find_expiration, list_indexed_tags
+from relay.protocol.event import KindClass, classify, list_indexed_tags
 from relay.storage import conflicts, contested_words, deletions, held_notes, price_paid
 from relay.storage.batch import Batch
 from relay.storage.conditions import encode_tag
@@ -97,7 +97,7 @@ async def _insert_notes(connection: asyncpg.Connection, batch: Batch) -> None:
         [row.pubkey for row in rows],
         [row.event.created_at for row in rows],
         [row.event.kind for row in rows],
-        [find_expiration(row.event) for row in rows],
+        [row.expires_at for row in rows],
         [row.address for row in rows],
         [row.note.encoded for row in rows],
         [count_index_rows(row.event, row.note.claim) for row in rows],
@@ -157,14 +157,14 @@ async def _insert_index_rows(connection: asyncpg.Connection, batch: Batch) -> No
         [row.id for row, _, _ in tags],
         [row.event.kind for row, _, _ in tags],
         [row.pubkey for row, _, _ in tags],
-        [find_expiration(row.event) for row, _, _ in tags],
+        [row.expires_at for row, _, _ in tags],
         [row.note.price_paid_msat or None for row, _, _ in tags],
         [b"".join(ring) for _, ring in rings],
         [row.event.created_at for row, _ in rings],
         [row.id for row, _ in rings],
         [row.event.kind for row, _ in rings],
         [len(ring) for _, ring in rings],
-        [find_expiration(row.event) for row, _ in rings],
+        [row.expires_at for row, _ in rings],
         [row.note.price_paid_msat or None for row, _ in rings],
     )
 
