@@ -45,6 +45,8 @@ CREATE INDEX notes_ring ON notes (scheme, form, created_at DESC, id) INCLUDE (ri
 CREATE INDEX notes_ring_id ON notes (ring_id, created_at DESC, id) WHERE ring_id IS NOT NULL;
 CREATE INDEX notes_key_image ON notes (key_image, created_at DESC, id) WHERE key_image IS NOT NULL;
 CREATE INDEX notes_scope ON notes (scope, created_at DESC, id) WHERE scope IS NOT NULL;
+-- Whether there is any is asked for each deletion request.
+CREATE INDEX notes_contested ON notes (id) WHERE is_contested;
 -- Of paid notes alone, so that readers of an expensive tier never walk past the free ones. By author as well, as many
 -- authors can be asked for at once.
 CREATE INDEX notes_priced ON notes (created_at DESC, id) WHERE price_paid_msat IS NOT NULL;

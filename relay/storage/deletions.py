@@ -60,14 +60,24 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
     if not requests:
         return
     named = find_named(requests)
-    await withdraw_held(connection, named)
-    await withdraw_unpaid(connection, named)
+    # Most relays have none of these most of the time, and a request can name two thousand.
+    has_held, has_unpaid, has_contested = await connection.fetchrow(
+        """
+        SELECT EXISTS (SELECT FROM held_notes), EXISTS (SELECT FROM unpaid_notes),
+               EXISTS (SELECT FROM notes WHERE is_contested) OR EXISTS (SELECT FROM held_notes WHERE is_contested)
+        """
+    )
+    if has_held:
+        await withdraw_held(connection, named)
+    if has_unpaid:
+        await withdraw_unpaid(connection, named)
     await connection.execute(
         f"WITH slice AS (SELECT DISTINCT id FROM ({SELECT_NAMED}) AS found), {_DELETE_FROM_SLICE} SELECT",  # noqa: S608
         *named.columns,
     )
-    for place, count in (await count_contested(connection, named)).items():
-        requests[place].staying = count
+    if has_contested:
+        for place, count in (await count_contested(connection, named)).items():
+            requests[place].staying = count
     await close_orphans(connection)
 
 

@@ -28,6 +28,7 @@ class Turns(Generic[W]):
         self._queues: dict[Hashable, deque[W]] = {}
         self._order: deque[Hashable] = deque()
         self._count = 0
+        self._was_small = False
 
     def __len__(self) -> int:
         return self._count
@@ -45,21 +46,28 @@ class Turns(Generic[W]):
     def pop_batch(self, max_count: int, max_rows: int) -> list[W]:
         """Remove and return one of each sender in turn, again and again, while it fits; the first always does.
 
-        A sender whose next one does not fit is among the first in the next batch. What has few rows has room of its own:
-        else it would wait for a turn behind everybody who has much.
+        A sender whose next one does not fit is among the first in the next batch. What has few rows never shares a batch
+        with what has many: they take turns, so that it waits for one large batch at most.
         """
+        wants_small = not self._was_small
+        batch = self._pop(wants_small, max_count, max_rows) or self._pop(not wants_small, max_count, max_rows)
+        if batch:
+            self._was_small = batch[0].rows <= _SMALL_ROWS
+        return batch
+
+    def _pop(self, wants_small: bool, max_count: int, max_rows: int) -> list[W]:
         batch: list[W] = []
-        rows = {True: 0, False: 0}
+        rows = 0
         passed_over: deque[Hashable] = deque()
         while self._order and len(batch) < max_count:
             sender = self._order.popleft()
             queue = self._queues[sender]
-            is_small = queue[0].rows <= _SMALL_ROWS
-            if batch and rows[is_small] + queue[0].rows > max_rows:
+            is_wanted = (queue[0].rows <= _SMALL_ROWS) is wants_small
+            if not is_wanted or (batch and rows + queue[0].rows > max_rows):
                 passed_over.append(sender)
                 continue
-            rows[is_small] += queue[0].rows
             batch.append(queue.popleft())
+            rows += batch[-1].rows
             if queue:
                 self._order.append(sender)
             else:

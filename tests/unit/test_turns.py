@@ -38,11 +38,18 @@ def test_the_first_always_goes_and_who_was_passed_over_is_next() -> None:
     assert turns.pop_batch(10, 2_000) == [large[1]]
 
 
-def test_what_has_few_rows_goes_with_the_next_batch_however_many_have_many() -> None:
+def test_what_has_few_rows_waits_for_one_large_batch_at_most_and_takes_turns_with_what_has_many() -> None:
     large = [Waiting(str(number), 2_000) for number in range(20)]
-    small = Waiting("small", 3)
-    assert fill(*large, small).pop_batch(500, 2_000) == [large[0], small]
-    # There is an end to that, too.
+    small = [Waiting("small", 3), Waiting("another", 3), Waiting("small", 3, 1)]
+    turns = fill(*large, *small)
+    assert turns.pop_batch(500, 2_000) == [small[0], small[1], small[2]]
+    turns.push(small[0])
+    assert turns.pop_batch(500, 2_000) == [large[0]]
+    assert turns.pop_batch(500, 2_000) == [small[0]]
+    assert turns.pop_batch(500, 2_000) == [large[1]]
+    # Nothing small waits.
+    assert turns.pop_batch(500, 2_000) == [large[2]]
+    # There is an end to what goes together.
     many = [Waiting(str(number), 200) for number in range(20)]
     assert len(fill(*many).pop_batch(500, 2_000)) == 10
 
