@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 # Times what was done. Whoever is served meanwhile has several steps, and each could meet another large message.
-_PAUSE = 3
+_PAUSE = 8
 
 
 class LargeWork:
