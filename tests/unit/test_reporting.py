@@ -26,6 +26,8 @@ async def test_hangs_while_another_task_swallows_what_would_end_it():
             sum(range(100_000))
             await asyncio.sleep(0)
     spinning = asyncio.create_task(spin())
+    # Else asyncio tells of it too, now and then after the report.
+    spinning.add_done_callback(lambda task: task.cancelled() or task.exception())
     await asyncio.Event().wait()
 
 def test_comes_last():
