@@ -1,7 +1,6 @@
 """In the forms in which the ring signs the words only, tags may repeat what stands in the words, and nothing else."""
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +13,7 @@ from relay.verify import proof
 from relay.verify.encoding import encode_ring_a
 from relay.verify.repeated_tags import MAX_ELEMENTS
 from relay.verify.ring_equations import lift_x
+from tests.support.cpu_time import measure_fastest_s
 from tests.support.events import KEYS, make_event, make_ring, pubkey_of
 from tests.support.time_factor import scaled
 
@@ -235,8 +235,10 @@ HOSTILE: dict[str, tuple[str, list[Tag]]] = {
 @pytest.mark.parametrize(("words", "tags"), HOSTILE.values(), ids=HOSTILE)
 def test_reading_hostile_tags_is_quick(words: str, tags: list[Tag]) -> None:
     note = text(f" {words}", *tags)
-    started = time.process_time()
-    with pytest.raises(Rejected):
-        proof.detect_claim(note, 128)
+
+    def read() -> None:
+        with pytest.raises(Rejected):
+            proof.detect_claim(note, 128)
+
     # A few milliseconds each; the bound leaves room for slow machines, not for a search a tag and occurrence.
-    assert time.process_time() - started < scaled(0.1)
+    assert measure_fastest_s(read) < scaled(0.1)
