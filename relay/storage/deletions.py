@@ -11,6 +11,7 @@ from relay.protocol.event import DELETION_REQUEST
 from relay.storage.batch import Batch
 from relay.storage.contested_words import count_contested
 from relay.storage.held_notes import withdraw_held
+from relay.storage.index_rows import DELETE_INDEX_ROWS
 from relay.storage.named_notes import SELECT_NAMED, find_named
 from relay.storage.payments.invoices import close_orphans
 from relay.storage.payments.unpaid_notes import withdraw_unpaid
@@ -107,9 +108,10 @@ def _is_request(row: Row) -> bool:
     return row.event.kind == DELETION_REQUEST
 
 
-_DELETE_FROM_SLICE = """
-    deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id RETURNING n.signed_id),
+_DELETE_FROM_SLICE = f"""
+    deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id RETURNING n.id, n.signed_id),
+    {DELETE_INDEX_ROWS},
     spent AS (
         INSERT INTO spent_signatures SELECT signed_id FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
     )
-"""
+"""  # noqa: S608

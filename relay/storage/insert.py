@@ -13,6 +13,7 @@ from relay.protocol.event import KindClass, classify, list_indexed_tags
 from relay.storage import conflicts, contested_words, deletions, held_notes, price_paid
 from relay.storage.batch import Batch
 from relay.storage.conditions import encode_tag
+from relay.storage.index_rows import DELETE_INDEX_ROWS
 from relay.storage.note import Note
 from relay.storage.row import Result, Row, SaveResult
 from relay.storage.writer_lock import lock_writers
@@ -63,16 +64,16 @@ async def _replace_versions(connection: asyncpg.Connection, batch: Batch) -> Non
     if not rows:
         return
     await connection.execute(
-        """
+        f"""
         WITH deleted AS (
             DELETE FROM notes n USING unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS r (address, created_at, id)
             WHERE n.address = r.address
               -- NIP-01: the newest version stays, and of the same age the one with the lowest id.
               AND (n.created_at < r.created_at OR (n.created_at = r.created_at AND n.id > r.id))
-            RETURNING n.signed_id
-        )
+            RETURNING n.id, n.signed_id
+        ), {DELETE_INDEX_ROWS}
         INSERT INTO spent_signatures SELECT signed_id FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
-        """,
+        """,  # noqa: S608
         [row.address for row in rows],
         [row.event.created_at for row in rows],
         [row.id for row in rows],

@@ -13,6 +13,7 @@ import asyncpg
 from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.storage.feed import Feed
+from relay.storage.index_rows import DELETE_INDEX_ROWS
 from relay.storage.writer_lock import lock_writers
 
 _BATCH = 200
@@ -72,20 +73,19 @@ async def delete_expired(connection: asyncpg.Connection, now: int) -> int:
         async with connection.transaction():
             # Deletion requests, and other relays' expiry, delete the same rows in an order of their own.
             await lock_writers(connection)
-            tag: str = await connection.execute(
-                """
+            count: int = await connection.fetchval(
+                f"""
                 WITH due AS (SELECT id, index_rows FROM notes WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2),
                 slice AS (
                     SELECT id FROM (SELECT id, sum(index_rows) OVER (ORDER BY id) - index_rows AS rows_before FROM due) AS counted
                     WHERE rows_before < $3
-                )
-                DELETE FROM notes n USING slice WHERE n.id = slice.id
-                """,
+                ), deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id RETURNING n.id), {DELETE_INDEX_ROWS}
+                SELECT count(*)::integer FROM deleted
+                """,  # noqa: S608
                 now,
                 _BATCH,
                 INTERNAL_LIMITS.max_deleted_rows,
             )
-        count = int(tag.rpartition(" ")[2])
         deleted += count
         if not count:
             return deleted

@@ -14,6 +14,7 @@ from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
+from relay.storage.retention import delete_expired
 from relay.storage.row import Result, SaveResult
 from relay.storage.writer import Commit, Writer
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note, to_ring_note
@@ -232,3 +233,27 @@ async def test_held_notes_of_many_rows_are_not_published_in_one_transaction(data
         await bench.writer.publish_held(0)
         assert [commit.notes for commit in bench.commits] == [2, 2, 1]
         assert await bench.list_ids() == {note.event.id for note in notes}
+
+
+async def test_whatever_deletes_a_note_leaves_none_of_its_rows(database: dict[str, Any]) -> None:
+    author, now = KEYS[60], 2_000_000_000
+    deleted = make_ring_note("deleted", author=author, tags=(("t", "x"),))
+    expired = make_ring_note("expired", tags=(("t", "y"), ("expiration", str(now - 1))), created_at=1)
+    versions = [
+        make_ring_note(f"version {n}", author=author, kind=30_023, tags=(("d", "z"),), created_at=n) for n in (1, 2)
+    ]
+    kept = make_ring_note("kept", tags=(("t", "w"),))
+    async with bench_on(database) as bench:
+        for note in (deleted, expired, versions[0], kept):
+            assert await bench.writer.save(to_ring_note(note)) is SaveResult.STORED
+        await bench.writer.save(to_ring_note(versions[1]))
+        await bench.save_in_one_batch(make_event(key=author, kind=5, tags=(("e", deleted.id), ("a", "30023:0:z"))))
+        async with bench.pool.acquire() as connection:
+            assert await delete_expired(connection, now) == 1
+        for table in ("tags", "ring_members"):
+            rows = await bench.pool.fetch(
+                f"SELECT DISTINCT note_id FROM {table} WHERE note_id NOT IN (SELECT id FROM notes)"
+            )
+            assert rows == [], table
+        assert {kept.id, versions[1].id} < await bench.list_ids()
+        assert await bench.pool.fetchval("SELECT count(*) FROM ring_members") == 2 * 5

@@ -99,7 +99,7 @@ def test_the_subscription_index_finds_what_brute_force_finds(
 
 async def fill(connection: asyncpg.Connection, wanted: list[Note]) -> list[Note]:
     """Reader notes in an empty database, and return those that are kept, with NIP-01's replacing left out."""
-    await connection.execute("TRUNCATE notes CASCADE")
+    await connection.execute("TRUNCATE notes, tags, ring_members, answers")
     distinct = list({note.event.id: note for note in wanted if note.event.kind in (1, 7)}.values())
     async with connection.transaction():
         await insert_batch(connection, distinct)

@@ -1,0 +1,11 @@
+"""The rows of tags and ring_members go with their note, in the statement that deletes it.
+
+No foreign key does it: to check one took half of the time that it takes to insert such rows (35 of 72 ms for a note of 1,990
+tags), and only the statements that use this delete notes. Knows no rule.
+"""
+
+# Follows `deleted AS (DELETE FROM notes ... RETURNING id, ...)`.
+DELETE_INDEX_ROWS = """
+    deleted_tags AS (DELETE FROM tags t USING deleted d WHERE t.note_id = d.id),
+    deleted_members AS (DELETE FROM ring_members m USING deleted d WHERE m.note_id = d.id)
+"""
