@@ -1,6 +1,7 @@
 """The relay as a process: signals, exit status, and the texts that an operator reads. Builds no parts."""
 
 import asyncio
+import gc
 import os
 import resource
 import shlex
@@ -103,6 +104,15 @@ async def _run_until_signal(config: Config, path: Path | None, log: Log) -> None
     log.write(LogEvent.STOPPED)
 
 
+def _leave_modules_to_no_collection() -> None:
+    """Take what the start has made out of the collector's sight: nearly all of it stays until the end.
+
+    A full collection looked at 75,000 objects of modules, and kept all clients waiting for 45 to 70 ms.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _has_terminal() -> bool:
     """Return whether this process has a terminal that can send it signals. A closed terminal cannot be opened."""
     try:
@@ -124,6 +134,7 @@ async def _serve_until(
     try:
         async with running(config, log) as relay:
             started.set()
+            _leave_modules_to_no_collection()
             _print_greeting(config, relay.find_url())
             reloading = asyncio.create_task(_keep_reloading(hung_up, relay, path, log))
             try:
