@@ -5,7 +5,7 @@ Each reads only, under the writer's lock, and decides about the rows that break 
 
 import asyncpg
 
-from relay.protocol.event import DELETION_REQUEST, list_indexed_tags, to_address
+from relay.protocol.event import DELETION_REQUEST, to_address
 from relay.storage.batch import Batch
 from relay.storage.conditions import encode_tag
 from relay.storage.row import Row, SaveResult
@@ -137,7 +137,7 @@ async def refuse_other_rings(connection: asyncpg.Connection, batch: Batch) -> No
         values.setdefault(record["note_id"], []).append(record["tag"][1:].decode(errors="replace"))
     # What a target names follows from its id, so it counts whatever becomes of the target itself.
     for row in batch.rows:
-        values.setdefault(row.id, []).extend(value for letter, value in list_indexed_tags(row.event) if letter == "R")
+        values.setdefault(row.id, []).extend(value for letter, value in row.tags if letter == "R")
     named = {target: read_named_rings(texts) for target, texts in values.items()}
     for row, answer in answers:
         if named.get(answer.target) and answer.ring_id not in named[answer.target]:

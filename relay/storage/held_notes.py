@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from relay.policy.index_rows import count_index_rows
 from relay.protocol.event import is_expired
 from relay.storage.batch import Batch
 from relay.storage.named_notes import NamedNotes
@@ -151,7 +150,7 @@ async def _insert(connection: asyncpg.Connection, batch: Batch, rows: list[Row])
         [row.id for row in rows],
         [row.pubkey for row in rows],
         [row.note.encoded for row in rows],
-        [count_index_rows(row.event, row.note.claim) for row in rows],
+        [row.index_rows for row in rows],
         [row.signed_id for row in rows],
         [row.note.content_key for row in rows],
         [answer and answer.kind for answer in answers],

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.protocol.event import list_indexed_tags
 from relay.protocol.hex import is_hex32
 from relay.storage.row import Row, hash_address
 
@@ -54,7 +53,7 @@ def find_named(requests: Sequence[Row]) -> NamedNotes:
     ids: list[tuple[int, bytes, bytes]] = []
     addresses: list[tuple[int, bytes, bytes, int]] = []
     for place, row in enumerate(requests):
-        for name, value in list_indexed_tags(row.event):
+        for name, value in row.tags:
             if name == "e" and is_hex32(value):
                 ids.append((place, row.pubkey, bytes.fromhex(value)))
             elif name == "a":
