@@ -1,14 +1,23 @@
 """What becomes of a payment that does not simply follow its invoice. Over a stub of LND."""
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 from coincurve import PrivateKey
 
+from relay.limits import InvoicePolicy
+from relay.storage.feed import Feed
+from relay.storage.ledger import Ledger
+from relay.storage.note import Note
+from relay.storage.payments.invoices import Order
+from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.row import SaveResult
+from relay.storage.writer import Writer
 from tests.support.client import Client, as_json
-from tests.support.events import make_event, make_ring_note
+from tests.support.events import make_event, make_ring_note, to_ring_note
 from tests.support.lightning_stubs import LndStub
 from tests.support.paid import order, reopened, shop
 from tests.support.waiting import until
@@ -135,3 +144,25 @@ async def test_nobody_is_asked_to_pay_for_an_old_version_or_for_a_second_answer_
         assert await author.publish(old) == (False, SaveResult.SUPERSEDED.text)
         assert await author.publish(second) == (False, SaveResult.ANSWERED.text)
         assert sold.node.made == []
+
+
+async def test_an_order_for_which_no_invoice_comes_is_given_up_after_a_minute(database: dict[str, Any]) -> None:
+    now = 1_800_000_000
+    note = make_ring_note()
+    asked = Order(bytes(32), bytes(16), bytes.fromhex(note.id), "/1k", 1_000_000, now + 900, now + 90_000)
+    pool = await asyncpg.create_pool(**database, min_size=0, max_size=2)
+    try:
+        for later_s, is_kept in ((0, True), (59, True), (60, False)):
+            writer = Writer(pool, feed=Feed(pool, _ignore), publish=_ignore, report=lambda _: None)
+            ledger = Ledger(pool, pool, writer, PaymentTerms(InvoicePolicy(), 0.0), partial(int, now + later_s))
+            if not later_s:
+                assert await ledger.begin_order(asked, to_ring_note(note), lambda _: None) is None
+            await ledger.delete_forgotten()
+            kept = [await fetch(database, f"SELECT count(*) FROM {table}") for table in ("invoices", "unpaid_notes")]
+            assert kept == [[(int(is_kept),)]] * 2, later_s
+    finally:
+        await pool.close()
+
+
+async def _ignore(_: Iterable[Note]) -> None:
+    return

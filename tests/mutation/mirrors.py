@@ -6,6 +6,11 @@ from fnmatch import fnmatch
 FILES = ("relay/verify/*.py", "relay/storage/ledger.py", "relay/storage/payments/*.py")
 _VECTORS = "tests/conformance/test_conformance.py::test_the_relay_finds_in_a_vector_what_it_says"
 _FORMS = ("tests/unit/test_forms.py", _VECTORS)
+_PAYMENTS = (
+    "tests/integration/test_settlement.py",
+    "tests/integration/test_paid.py",
+    "tests/property/test_payments_machine.py",
+)
 _MIRRORS = {
     "relay/verify/answers.py": ("tests/unit/test_answers.py",),
     "relay/verify/claim.py": ("tests/unit/test_proof.py", *_FORMS),
@@ -20,11 +25,8 @@ _MIRRORS = {
     "relay/verify/schnorr.py": ("tests/unit/test_schnorr.py",),
     "relay/verify/*.py": _FORMS,
     "relay/storage/payments/scrub.py": ("tests/integration/test_scrub.py",),
-    "relay/*.py": (
-        "tests/integration/test_settlement.py",
-        "tests/integration/test_paid.py",
-        "tests/property/test_payments_machine.py",
-    ),
+    "relay/storage/payments/settlement.py": ("tests/unit/test_payment_terms.py", *_PAYMENTS),
+    "relay/*.py": _PAYMENTS,
 }
 
 
