@@ -1,7 +1,7 @@
 """The rows of tags and ring_members go with their note, in the statement that deletes it.
 
-No foreign key does it: to check one took half of the time that it takes to insert such rows (35 of 72 ms for a note of 1,990
-tags), and only the statements that use this delete notes. Knows no rule.
+No foreign key does it: to check one took three tenths of the time that it takes to insert such rows (23 ms in place of 17 for
+1,990 tags), and only the statements that use this delete notes. Knows no rule.
 """
 
 # Follows `deleted AS (DELETE FROM notes ... RETURNING id, ...)`.
