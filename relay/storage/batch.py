@@ -12,8 +12,8 @@ from relay.storage.row import NotesStay, Result, Row, SaveResult, to_row
 class Batch:
     """Rows to be inserted; at most `max_held` notes may wait for the next publication.
 
-    `contested` are the content keys of words that came under two outer keys, as far as the rules found out. So is
-    `deletes_nothing`: that no request among the rows names what is stored.
+    Two things that rules find out for later ones: `contested` are the content keys of words that came under two outer keys;
+    `deletes_nothing` says that no request among the rows names what is stored, or another row.
     """
 
     def __init__(self, notes: Sequence[Note], max_held: int = 0) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import Enum
 
+from relay.policy.index_rows import count_index_rows
 from relay.protocol.event import Event, KindClass, classify, find_expiration, list_indexed_tags, to_address
 from relay.storage.note import Note
 from relay.verify.answers import Answer, find_answer
@@ -96,8 +97,8 @@ class Row:
 
     @property
     def index_rows(self) -> int:
-        """Return how many rows the note has in the tables that are indexes, as `policy.index_rows` counts them."""
-        return len(self.tags) + (0 if self.note.claim is None else len(self.note.claim.ring))
+        """Return how many rows the note has in the tables that are indexes."""
+        return count_index_rows(self.tags, self.note.claim)
 
 
 def to_row(note: Note) -> Row:

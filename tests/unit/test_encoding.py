@@ -217,9 +217,8 @@ def test_shared_reference_tags_are_refused() -> None:
 def test_a_signature_of_a_thousand_members_decodes_in_milliseconds() -> None:
     scalars = tuple((index + 2**255).to_bytes(32, "big") for index in range(1000))
     text = encode_ring_a(RingSignature(Scheme.SAG, b"\x18" * 32, scalars))
-    assert measure_fastest_s(lambda: decode_ring_a(text, 1000)) < scaled(
-        0.015
-    )  # about 0.0012; the rest is for slow machines
+    # About 0.0012; the rest is for slow machines.
+    assert measure_fastest_s(lambda: decode_ring_a(text, 1000)) < scaled(0.015)
 
 
 C0 = "20" * 32
