@@ -218,6 +218,8 @@ async def test_a_large_deletion_that_is_paid_for_is_done_in_slices_first(databas
         await bench.save_in_one_batch(*large)
         assert await bench.writer.settle(load, conclude) == [SaveResult.STORED]
         assert await bench.list_ids() == {request.event.id}
+        # Nothing is left of the rows that went slice by slice.
+        assert await bench.pool.fetchval("SELECT count(*) FROM tags WHERE note_id NOT IN (SELECT id FROM notes)") == 0
 
 
 async def test_held_notes_of_many_rows_are_not_published_in_one_transaction(database18: dict[str, Any]) -> None:
