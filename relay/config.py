@@ -35,7 +35,7 @@ from relay.limits import (
     RingPolicy,
     Section,
 )
-from relay.policy.kinds import check_plain_kinds
+from relay.policy.rules import check_plain_kinds
 from relay.policy.tiers import DEFAULT_TIERS, Tier, check_tiers
 from relay.postgres.settings import DatabaseSection
 from relay.pricing.settings import LightningSection

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from relay.config import Config
-from relay.policy.kinds import REFUSED_KINDS
+from relay.policy.rules import REFUSED_KINDS
 from relay.policy.tiers import Tier
 from relay.protocol.ring_terms import Form, Scheme
 from relay.protocol.search import SEARCH_KEYS

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from relay.limits import Limits
-from relay.policy import kinds, rules
+from relay.policy import rules
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
 from tests.support.client import to_json
@@ -32,13 +32,13 @@ def test_a_kind_that_must_not_be_passed_on_is_refused_ring_signed_or_plain(
     make: Callable[..., Event], kind: int, reason: str
 ) -> None:
     with pytest.raises(Rejected, match=reason) as caught:
-        kinds.check_kind(make(kind=kind))
+        rules.check_kind(make(kind=kind))
     assert caught.value.prefix is Prefix.BLOCKED
 
 
 @pytest.mark.parametrize("kind", [0, 1, 3, 5, 7, 10002, 10050, 20001, 30023])
 def test_other_kinds_are_left_to_the_other_rules(kind: int) -> None:
-    kinds.check_kind(make_event(kind=kind, content=embed(PROTECTED)))
+    rules.check_kind(make_event(kind=kind, content=embed(PROTECTED)))
 
 
 @pytest.mark.parametrize("kind", [6, 16])
@@ -58,7 +58,7 @@ def test_other_kinds_are_left_to_the_other_rules(kind: int) -> None:
 )
 def test_a_repost_that_embeds_a_protected_event_is_refused(kind: int, content: str) -> None:
     with pytest.raises(Rejected, match="embeds a protected event") as caught:
-        kinds.check_kind(make_event(kind=kind, content=content))
+        rules.check_kind(make_event(kind=kind, content=content))
     assert caught.value.prefix is Prefix.BLOCKED
 
 
@@ -79,7 +79,7 @@ def test_a_repost_that_embeds_a_protected_event_is_refused(kind: int, content: s
     ],
 )
 def test_a_repost_that_embeds_none_is_accepted(kind: int, content: str) -> None:
-    kinds.check_kind(make_event(kind=kind, content=content))
+    rules.check_kind(make_event(kind=kind, content=content))
 
 
 def test_the_rules_of_an_event_begin_with_its_kind_whatever_else_is_wrong_with_it() -> None:
@@ -90,5 +90,5 @@ def test_the_rules_of_an_event_begin_with_its_kind_whatever_else_is_wrong_with_i
 @pytest.mark.parametrize("kind", [4, 62, 22242])
 def test_an_operator_cannot_list_such_a_kind_as_accepted(kind: int) -> None:
     with pytest.raises(ValueError, match="plain_kinds must not contain"):
-        kinds.check_plain_kinds(frozenset({0, kind}))
-    kinds.check_plain_kinds(frozenset({0, 6}))
+        rules.check_plain_kinds(frozenset({0, kind}))
+    rules.check_plain_kinds(frozenset({0, 6}))
