@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from relay.client.commands import keygen, publish, ring, sign, subscribe, verify
 from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
+from relay.no_dumps import forbid_dumps
 
 # The server is imported where it is used: the author's commands start fast and need no Postgres.
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; argparse itself exits on --help and on wrong usage."""
+    forbid_dumps()
     try:
         try:
             return _run_command(argv)
