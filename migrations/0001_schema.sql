@@ -102,22 +102,34 @@ CREATE TABLE answers (
 );
 CREATE UNIQUE INDEX answers_note_id ON answers (note_id) WHERE note_id IS NOT NULL;
 
--- Ring notes that were accepted and wait for the next batch (privacy.publish_every_s), to be published with others.
--- Keys as in notes, spent_signatures and answers: what the batch would refuse is refused when it is sent.
+-- Ring notes that were accepted and wait for the next batch (privacy.publish_every_s), to be published with others. A row is
+-- sealed under a key that lies in a file beside the database, and is destroyed once its notes are published. So neither the
+-- table's file nor the write-ahead log tells then when one of them came.
 CREATE TABLE held_notes (
-    id                  bytea   PRIMARY KEY,    -- 32 bytes
-    pubkey              bytea   NOT NULL,       -- who may withdraw it (NIP-09)
-    event               bytea   NOT NULL,       -- the compact JSON
-    index_rows          integer NOT NULL,       -- as in notes: how many are published in one transaction
-    price_paid_msat     bigint  CHECK (price_paid_msat > 0),
-    signed_id           bytea   UNIQUE,
-    content_key         bytea   UNIQUE,
-    is_contested        boolean NOT NULL,
-    answer_kind         integer,
-    answer_target       bytea,
-    answer_key_image    bytea,
-    UNIQUE (answer_kind, answer_target, answer_key_image)
+    key             bytea   NOT NULL,           -- 8 bytes: of sealing_keys
+    name            bytea   NOT NULL,           -- 32 bytes: the note's id, hashed with the key
+    sealed          bytea   NOT NULL,           -- 4, 16, 64 or 256 KiB and 40 bytes
+    PRIMARY KEY (key, name)
 );
+-- Random bytes: no compression makes them smaller.
+ALTER TABLE held_notes ALTER COLUMN sealed SET STORAGE EXTERNAL;
+
+-- Which of them are published, as long as their rows are here: so that a publication that was interrupted goes on. A mark is
+-- the note's id hashed in another way: it does not say which row it is about.
+CREATE TABLE held_marks (
+    key             bytea   NOT NULL,
+    mark            bytea   NOT NULL,           -- 32 bytes
+    PRIMARY KEY (key, mark)
+);
+
+-- Which keys there are, for those who share the database. Rows are sealed with the one that is current.
+CREATE TABLE sealing_keys (
+    fingerprint     bytea   PRIMARY KEY,        -- 8 bytes, which tell nothing of the key
+    purpose         text    NOT NULL CHECK (purpose IN ('batch')),
+    is_current      boolean NOT NULL,
+    pow_bits        integer NOT NULL            -- of work beyond its path's that a free note costs while this key is current
+);
+CREATE UNIQUE INDEX sealing_keys_current ON sealing_keys (purpose) WHERE is_current;
 
 -- What other processes have not seen yet. Deleted after minutes; unlogged, so that its order never reaches the WAL.
 -- The sequence is logged: it must not start again after a crash has emptied the table.
@@ -193,9 +205,8 @@ ALTER TABLE answers
     ALTER COLUMN target SET STATISTICS 0, ALTER COLUMN key_image SET STATISTICS 0, ALTER COLUMN ring_id SET STATISTICS 0,
     ALTER COLUMN note_id SET STATISTICS 0;
 ALTER TABLE held_notes
-    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0,
-    ALTER COLUMN signed_id SET STATISTICS 0, ALTER COLUMN content_key SET STATISTICS 0,
-    ALTER COLUMN answer_target SET STATISTICS 0, ALTER COLUMN answer_key_image SET STATISTICS 0;
+    ALTER COLUMN key SET STATISTICS 0, ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN sealed SET STATISTICS 0;
+ALTER TABLE held_marks ALTER COLUMN key SET STATISTICS 0, ALTER COLUMN mark SET STATISTICS 0;
 ALTER TABLE feed ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0;
 ALTER TABLE unpaid_notes
     ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,

@@ -161,6 +161,17 @@ class Config(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_payments_tell_nothing(self) -> Self:
+        is_linkable = not self.privacy.publish_every_s and not self.privacy.allow_linkable_payments
+        if is_linkable and any(tier.price_msat for tier in self.tiers):
+            raise ValueError(
+                "tiers: without batches each note appears when it is paid for, so the node's books and the payer's wallet name "
+                "its author: set privacy.publish_every_s, such as 900, or privacy.allow_linkable_payments = true where that is "
+                "no secret"
+            )
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -1,6 +1,7 @@
 """Every limit and acceptance rule with its default. Configuration, rules and info document all read these."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -83,10 +84,42 @@ class RingPolicy(Section):
 
 
 class PrivacyPolicy(Section):
-    """The interval in which ring notes are published in batches (0: at once), and how many may wait for it."""
+    """The interval in which ring notes are published in batches (0: at once), and how many may wait for it.
+
+    A free note that waits costs up to `pow_bits_when_full` bits more, by how many waited for the batch before. At least
+    `min_batch` of those that wait stay (0: none do), but none longer than `max_wait_s`. The created_at of a ring note is a
+    multiple of `created_at_step_s` in the past (0: any time).
+    """
 
     publish_every_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
     max_held: Count = 10_000
+    max_held_per_connection: Count = 20
+    max_held_per_network: Count = 100
+    pow_bits_when_full: Annotated[int, Field(ge=0, le=16)] = 8
+    min_batch: Annotated[int, Field(ge=0, le=1_000)] = 0
+    max_wait_s: Annotated[int, Field(ge=0, le=604_800)] = 3_600
+    created_at_step_s: Annotated[int, Field(ge=0, le=604_800)] = 0
+    key_dir: Path | None = None
+    allow_dated_wal: bool = False
+    allow_linkable_payments: bool = False
+
+    @model_validator(mode="after")
+    def _check_steps_agree(self) -> Self:
+        if self.min_batch and not self.publish_every_s:
+            raise ValueError("min_batch needs batches: set publish_every_s, such as 900")
+        if self.min_batch and self.max_wait_s < self.publish_every_s:
+            raise ValueError("max_wait_s must not be below publish_every_s")
+        if 0 < self.created_at_step_s < self.longest_wait_s:
+            raise ValueError(
+                f"created_at_step_s must be 0, or at least the {self.longest_wait_s:g} seconds that a note may wait: "
+                "else its created_at tells in which batch it could have been"
+            )
+        return self
+
+    @property
+    def longest_wait_s(self) -> float:
+        """Return after how many seconds a note that is held is published at the latest."""
+        return self.max_wait_s if self.min_batch else self.publish_every_s
 
 
 class InvoicePolicy(Section):

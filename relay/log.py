@@ -28,6 +28,7 @@ class LogEvent(StrEnum):
     FEW_OPEN_FILES = "few_open_files"
     TIERS_RELOADED = "tiers_reloaded"
     RELOAD_REFUSED = "reload_refused"
+    HELD_NOTES_LOST = "held_notes_lost"
     LIGHTNING_UNAVAILABLE = "lightning_unavailable"
     LIGHTNING_RECOVERED = "lightning_recovered"
 

@@ -21,17 +21,23 @@ from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.policy.tiers import Tiers
-from relay.postgres.open import Database, open_database
+from relay.postgres.old_log import may_drop_old_log
+from relay.postgres.open import Database, DatabaseError, open_database
 from relay.pricing.lightning import open_backend
 from relay.pricing.node_report import NodeReport, ReportedBackend
 from relay.pricing.payments import Payments
 from relay.pricing.sources import Sources
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
+from relay.storage.held_notes import HeldNotes
+from relay.storage.key_files import KeyFiles
 from relay.storage.ledger import Ledger
+from relay.storage.live_keys import LiveKeys, Purpose
 from relay.storage.note import Note
+from relay.storage.own_notes import OwnNotes
 from relay.storage.payments.pay_status import PayStatus, find_pay_status
 from relay.storage.payments.settlement import PaymentTerms
+from relay.storage.publication import Publisher
 from relay.storage.publish_clock import keep_publishing
 from relay.storage.reader import Reader
 from relay.storage.retention import keep_deleting, list_rules
@@ -59,6 +65,11 @@ class Relay:
         self._tiers = Tiers(config.tiers)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
+        key_dir = config.privacy.key_dir or config.data_dir / "keys"
+        self._key_files = KeyFiles(key_dir)
+        self._held = HeldNotes(
+            LiveKeys(self._key_files, Purpose.BATCH), config.privacy.max_held, config.privacy.publish_every_s
+        )
         self._reader = Reader(
             database.readers,
             database.lookups,
@@ -72,9 +83,10 @@ class Relay:
             feed=self._feed,
             publish=self._publish,
             report=self.metrics.observe_commit,
-            max_held=config.privacy.max_held,
+            held=self._held,
             max_waiting=internal.max_waiting_notes,
         )
+        self.publisher = Publisher(database.writers, self._writer, self._held, config.privacy)
         self._payments = self._build_payments()
         self._services = self._build_services()
         web = Web(config, self._tiers, self.find_url, self._find_pay_status)
@@ -87,11 +99,11 @@ class Relay:
         if backend is None:
             return None
         self.metrics.payments.name_tiers(self._config.tiers)
-        terms = PaymentTerms(self._config.invoices, self._config.privacy.publish_every_s)
+        terms = PaymentTerms(self._config.invoices, self._config.privacy.longest_wait_s)
         return Payments(
             terms,
             ReportedBackend(backend, NodeReport(self.metrics.payments, self._log)),
-            Ledger(self._database.writers, self._database.lookups, self._writer, terms, unix_now),
+            Ledger(self._database.writers, self._database.lookups, self._writer, self._held, terms, unix_now),
             self.metrics.payments,
             self._find_web_url,
             Sources(unix_now, time.monotonic),
@@ -107,9 +119,11 @@ class Relay:
             config.limits,
             config.privacy,
             self._reader,
+            OwnNotes(self._database.lookups, self._held),
             EventVerifier(config.limits, config.ring, config.accept, self._pool, large_work),
             self._writer,
             None if payments is None else payments.checkout,
+            lambda: self._held.keys.pow_bits,
             unix_now,
         )
         return Services(
@@ -144,7 +158,7 @@ class Relay:
         return self.find_url().replace("ws", "http", 1)
 
     async def _find_pay_status(self, token: bytes) -> PayStatus | None:
-        return None if self._payments is None else await find_pay_status(self._database.readers, token)
+        return None if self._payments is None else await find_pay_status(self._database.readers, token, self._held)
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay. The caller owns the tasks."""
@@ -159,12 +173,37 @@ class Relay:
             self._listener.keep_closing_idle(self._internal.check_idle_every_s),
             keep_deleting(rules, self._report_database),
             keep_masking(self._database.writers, self._internal.mask_statistics_every_s),
-            keep_publishing(self._writer.publish_held, self._config.privacy.publish_every_s, self._report_database),
+            keep_publishing(self.publisher.publish, self._config.privacy.publish_every_s, self._report_database),
         ]
 
     async def prepare(self) -> None:
-        """Read what the relay must know before the first client connects. Raises one of DATABASE_FAILURES."""
+        """Read what the relay must know before the first client connects. Raises DatabaseError, or one of DATABASE_FAILURES."""
+        await self._check_log_is_dropped()
         await self._feed.prepare()
+        if not self._config.privacy.publish_every_s and not await self.publisher.has_keys():
+            # Nothing waits here, and nothing ever did.
+            return
+        await asyncio.to_thread(self._key_files.prepare)
+        lost = await self.publisher.prepare(has_other_hosts=self._config.database.url is not None)
+        if lost:
+            self._log.write(
+                LogEvent.HELD_NOTES_LOST,
+                advice=f"{lost} notes waited under a key that is gone; tell those who post here",
+            )
+
+    async def _check_log_is_dropped(self) -> None:
+        """Raise DatabaseError if notes are to wait and the database's own log would tell when each of them came."""
+        privacy = self._config.privacy
+        if not privacy.publish_every_s or privacy.allow_dated_wal:
+            return
+        async with self._database.writers.acquire() as connection:
+            if not await may_drop_old_log(connection):
+                role = await connection.fetchval("SELECT current_user")
+                raise DatabaseError(
+                    f"the write-ahead log would tell when each note came, and the relay's role may not drop it. As a superuser, in "
+                    f'this database: GRANT pg_checkpoint TO "{role}"; GRANT EXECUTE ON FUNCTION pg_switch_wal() TO "{role}"; '
+                    "or set privacy.allow_dated_wal = true, if that is no secret"
+                )
 
     async def listen(self) -> None:
         """Start to accept connections. Raises OSError if the port is in use."""

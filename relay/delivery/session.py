@@ -14,8 +14,10 @@ from relay.protocol.refusal import Prefix, Rejected
 class Session:
     """The limits of one connection, and how much of them it uses."""
 
-    def __init__(self, limits: Limits, now_s: float) -> None:
+    def __init__(self, limits: Limits, now_s: float, held_shares: Sequence[TokenBucket] = ()) -> None:
         self._limits = limits
+        # Of this connection, and of its network where that is known.
+        self._held_shares = held_shares
         self._events = TokenBucket(limits.events_per_s, limits.events_per_s * limits.burst_factor, now_s)
         self._reqs = TokenBucket(limits.reqs_per_s, limits.reqs_per_s * limits.burst_factor, now_s)
         self._bytes = TokenBucket(limits.read_bytes_per_s, limits.read_bytes_per_s * limits.burst_factor, now_s)
@@ -44,6 +46,17 @@ class Session:
                 Prefix.RATE_LIMITED,
                 f"at most {self._limits.rows_per_s:g} tags and ring members a second are stored; wait and try again",
             )
+
+    def check_held_share(self, now_s: float) -> None:
+        """Raise Rejected if this connection or its network has more notes held than its share. `now_s` is monotonic."""
+        if not all(share.has_tokens(now_s) for share in self._held_shares):
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                "your connection or your network has as many notes waiting for the next batch as it may; "
+                "try again after it",
+            )
+        for share in self._held_shares:
+            share.try_take(now_s)
 
     def check_event_rate(self, now_s: float) -> None:
         """Raise Rejected if EVENTs come faster than the limits allow. `now_s` is monotonic."""

@@ -1,6 +1,7 @@
 """One client's connection: frames, subscriptions, and clients that read too slowly. Knows no verb and no note."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 
@@ -13,6 +14,7 @@ from relay.delivery.subscriptions import Subscription
 from relay.handlers.context import Refuse, SendStored, Services, Work
 from relay.handlers.verbs import VERBS, leave_all, parse_message, refuse_frame
 from relay.metrics import MALFORMED, Metrics
+from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import Tier
 from relay.protocol import messages
 from relay.protocol.filter import Filter
@@ -34,14 +36,21 @@ INTERNAL_ERROR = "error: the relay failed to handle this; try again later"
 class Connection:
     """The connection of one client. It holds no address and no header of the client's request."""
 
-    def __init__(self, websocket: ServerConnection, services: Services, metrics: Metrics, path: str) -> None:
+    def __init__(
+        self,
+        websocket: ServerConnection,
+        services: Services,
+        metrics: Metrics,
+        path: str,
+        held_shares: Sequence[TokenBucket] = (),
+    ) -> None:
         self._websocket = websocket
         self._services = services
         self._metrics = metrics
         self._path = path
         self._limits = services.limits
         self._loop = asyncio.get_running_loop()
-        self.session = Session(services.limits, self._loop.time())
+        self.session = Session(services.limits, self._loop.time(), held_shares)
         self.outbox = Outbox(websocket, metrics.bytes_out.inc)
         self.event_slots = asyncio.Semaphore(services.limits.max_events_in_flight)
         self._query_slots = asyncio.Semaphore(services.limits.max_queries_running)

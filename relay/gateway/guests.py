@@ -11,6 +11,7 @@ from http import HTTPStatus
 from relay.gateway.answer import Refused, refuse
 from relay.gateway.network_bucket import Network, NetworkBuckets
 from relay.limits import Limits
+from relay.policy.rate_limit import TokenBucket
 
 # Above the limit so many more are told that the relay is full. All others are cut off.
 _MAX_REFUSED = 64
@@ -19,12 +20,21 @@ _MAX_REFUSED = 64
 class Guests:
     """The connections of the public ports, from the first byte to the end, each with the bucket of its network if known."""
 
-    def __init__(self, trusted_proxies: Sequence[Network], limits: Limits, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        trusted_proxies: Sequence[Network],
+        limits: Limits,
+        now_s: Callable[[], float],
+        make_share: Callable[[float], TokenBucket],
+    ) -> None:
         self._limits = limits
         self._now_s = now_s
         self._networks = NetworkBuckets(trusted_proxies, now_s())
         self._buckets: dict[asyncio.Transport, bytes | None] = {}
         self._counts: Counter[bytes] = Counter()
+        # They outlast the connections of their network: else it had another share with each.
+        self._make_share = make_share
+        self._shares: dict[bytes, TokenBucket] = {}
 
     def list_all(self) -> list[asyncio.Transport]:
         """Return all connections."""
@@ -61,6 +71,15 @@ class Guests:
             self._counts[bucket] += 1
         return True
 
+    def find_share(self, transport: asyncio.Transport) -> TokenBucket | None:
+        """Return what the network of a connection may have held, None if its network is not known."""
+        bucket = self._buckets.get(transport)
+        if bucket is None:
+            return None
+        if bucket not in self._shares:
+            self._shares[bucket] = self._make_share(self._now_s())
+        return self._shares[bucket]
+
     def leave(self, transport: asyncio.Transport) -> None:
         """Forget a connection that has ended."""
         bucket = self._buckets.pop(transport, None)
@@ -71,7 +90,8 @@ class Guests:
 
     def replace_old_key(self) -> None:
         """Replace the hourly key of the buckets, if it is time. Also call this when nobody connects."""
-        self._networks.replace_old_key(self._now_s())
+        if self._networks.replace_old_key(self._now_s()):
+            self._shares.clear()
 
 
 def _find_peer(transport: asyncio.Transport) -> str:

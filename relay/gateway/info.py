@@ -101,6 +101,12 @@ def _describe_ring_notes(config: Config, tier: Tier) -> dict[str, Any]:
         "pow_hashes_per_link": config.ring.pow_hashes_per_link,
         "published_every_s": config.privacy.publish_every_s,
         "max_held": config.privacy.max_held,
+        "max_held_per_connection": config.privacy.max_held_per_connection,
+        "max_held_per_network": config.privacy.max_held_per_network,
+        "pow_bits_when_full": config.privacy.pow_bits_when_full,
+        "min_batch": config.privacy.min_batch,
+        "max_wait_s": config.privacy.longest_wait_s,
+        "created_at_step_s": config.privacy.created_at_step_s,
         "plain_kinds": "all" if config.accept.plain else sorted(config.accept.plain_kinds),
         "refused_kinds": sorted(REFUSED_KINDS),
     }

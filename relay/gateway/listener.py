@@ -17,6 +17,7 @@ from relay.gateway.websocket import WebSocketConnection, run_websocket
 from relay.handlers.context import Services
 from relay.limits import Limits
 from relay.metrics import Metrics
+from relay.policy.batch_pool import make_share
 from relay.policy.tiers import ROOT
 
 # From SIGTERM to exit are 10 s: this much for clients, the rest for the database.
@@ -34,7 +35,11 @@ class Listener:
         self._services = services
         self._metrics = metrics
         loop = asyncio.get_running_loop()
-        self._guests = Guests(section.trusted_proxies, limits, loop.time)
+        privacy = services.intake.privacy
+        self._make_share = partial(make_share, privacy.max_held_per_connection, privacy)
+        self._guests = Guests(
+            section.trusted_proxies, limits, loop.time, partial(make_share, privacy.max_held_per_network, privacy)
+        )
         self._http = PlainHttp(web.respond, services.report_error)
         self._connections: set[Connection] = set()
         # The library's own: it keeps the tasks of WebSockets, and ends with the last of them.
@@ -105,7 +110,10 @@ class Listener:
             websocket.request.headers.clear()
             websocket.protocol.origin = None
         _keep_kernel_buffer_small(websocket)
-        connection = Connection(websocket, self._services, self._metrics, path)
+        network_share = self._guests.find_share(websocket.transport)
+        own_share = self._make_share(asyncio.get_running_loop().time())
+        shares = [own_share] if network_share is None else [own_share, network_share]
+        connection = Connection(websocket, self._services, self._metrics, path, shares)
         self._connections.add(connection)
         self._metrics.connections.inc()
         try:

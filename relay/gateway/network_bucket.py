@@ -51,10 +51,12 @@ class NetworkBuckets:
     def _is_listed(self, address: Address | None) -> bool:
         return address is not None and any(address in proxy for proxy in self._trusted_proxies)
 
-    def replace_old_key(self, now_s: float) -> None:
-        """Replace the key if it is an hour old. Also call this when nobody connects."""
-        if now_s - self._key_made_s > _KEY_LIFETIME_S:
-            self._key, self._key_made_s = secrets.token_bytes(32), now_s
+    def replace_old_key(self, now_s: float) -> bool:
+        """Replace the key if it is an hour old, and return whether it was. Also call this when nobody connects."""
+        if now_s - self._key_made_s <= _KEY_LIFETIME_S:
+            return False
+        self._key, self._key_made_s = secrets.token_bytes(32), now_s
+        return True
 
 
 def _find_network(client: Address) -> bytes:

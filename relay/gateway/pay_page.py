@@ -93,7 +93,7 @@ class PayPages:
     `relay_url` is where clients connect, ws or wss. Raises ValueError for a URL that does not fit into a nevent (NIP-19).
     """
 
-    def __init__(self, name: str, relay_url: str, publish_every_s: float) -> None:
+    def __init__(self, name: str, relay_url: str, longest_wait_s: float) -> None:
         encode_nevent(bytes(32), relay_url)
         self._relay_url = relay_url
         templates = Environment(
@@ -106,7 +106,7 @@ class PayPages:
         )
         templates.globals |= {
             "name": name,
-            "delay": _describe_duration(publish_every_s) if publish_every_s else "",
+            "delay": _describe_duration(longest_wait_s) if longest_wait_s else "",
             "refresh_s": _REFRESH_S,
             "style": _STYLE,
             "script": _SCRIPT,

@@ -41,7 +41,7 @@ class Web:
     @cached_property
     def _pages(self) -> PayPages:
         # Made at the first request, because the port is not known earlier.
-        return PayPages(self._config.info.name, self._find_url(), self._config.privacy.publish_every_s)
+        return PayPages(self._config.info.name, self._find_url(), self._config.privacy.longest_wait_s)
 
     def leads_to_websocket(self, head: Head) -> bool:
         """Return whether a request is a handshake on a path that exists, and does not ask for the info document."""

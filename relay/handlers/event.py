@@ -65,7 +65,10 @@ async def _is_paid_meanwhile(event_id: str, required: PaymentRequired, client: C
 def _send_result(event_id: str, result: Result, client: Client, services: Services) -> None:
     text = result.text
     if result is SaveResult.HELD:
-        text += f", within {services.intake.privacy.publish_every_s:g} seconds"
+        privacy = services.intake.privacy
+        # The same for everybody: nothing in it says how many notes wait.
+        share = f" that leaves at least {privacy.min_batch} waiting" if privacy.min_batch else ""
+        text += f"{share}, within {privacy.longest_wait_s:g} seconds"
     _send_ok(event_id, result.accepted, text, client, services)
 
 

@@ -15,6 +15,7 @@ from relay.pricing.offer import PaymentRequired
 from relay.protocol.event import Event, encode_event
 from relay.protocol.ring_terms import Form
 from relay.storage.note import Note
+from relay.storage.own_notes import OwnNotes
 from relay.storage.reader import Reader
 from relay.storage.row import Result, SaveResult
 from relay.storage.writer import Writer
@@ -104,14 +105,20 @@ class EventIntake:
     limits: Limits
     privacy: PrivacyPolicy
     reader: Reader
+    own_notes: OwnNotes
     verifier: EventVerifier
     writer: Writer
     checkout: Checkout | None
+    find_held_bits: Callable[[], int]
     now: Callable[[], int]
 
     def _examine(self, event: Event, tier: Tier) -> Examined:
-        rules.check_event(event, self.now(), self.limits)
-        return self.verifier.examine(event, tier)
+        now = self.now()
+        rules.check_event(event, now, self.limits)
+        examined = self.verifier.examine(event, tier)
+        if examined.form is not None:
+            rules.check_created_at_step(event, now, self.privacy)
+        return examined
 
     async def save_event(self, event: Event, tier: Tier, session: Session, now_s: float) -> Result | PaymentRequired:
         """Check, verify and store an event, and return what became of it, or what is asked for it. Cheapest first.
@@ -127,24 +134,30 @@ class EventIntake:
         if deleted_ids and await self.reader.is_stored(event.id):
             # What it was free for is gone, and nobody pays to send it again.
             return SaveResult.DUPLICATE
-        deleted_msat = await self.reader.find_price_of_own(event.pubkey, deleted_ids) if deleted_ids else None
+        deleted_msat = await self.own_notes.find_price(event.pubkey, deleted_ids) if deleted_ids else None
         if deleted_msat is None:
             check_age = partial(rules.check_age, event, self.now(), self.verifier.ring)
             if tier.price_msat and self.checkout is not None:
                 verify = partial(self.verifier.verify_event, examined, tier, session, now_s)
                 return await self.checkout.offer(event, tier, session.orders, check_age, verify)
             check_age()
+            is_held = self._is_held(examined)
             # What the claim needs is said at once, where it is known: nobody should mine twice.
-            rules.check_proof_of_work(event, max(tier.pow_bits, self.verifier.find_cost_bits(event, examined.claim)))
+            bits = tier.pow_bits + (self.find_held_bits() if is_held else 0)
+            rules.check_proof_of_work(event, max(bits, self.verifier.find_cost_bits(event, examined.claim)))
             if await self.reader.is_stored(event.id):
                 # Before any curve operation: to send a note again must cost less than to verify it.
                 return SaveResult.DUPLICATE
+            if is_held:
+                session.check_held_share(now_s)
         note = await self.verifier.verify_event(examined, tier, session, now_s)
         if deleted_msat is not None:
             return await self.writer.save(replace(note, content_key=None, price_paid_msat=deleted_msat), session)
         # Posting costs next to nothing here, so a copy of somebody's words would crowd out others for nothing.
-        is_held = note.claim is not None and self.privacy.publish_every_s > 0
-        return await self.writer.save(replace(note, is_held=is_held), session)
+        return await self.writer.save(replace(note, is_held=self._is_held(examined)), session)
+
+    def _is_held(self, examined: Examined) -> bool:
+        return examined.form is not None and self.privacy.publish_every_s > 0
 
 
 def _is_large(event: Event) -> bool:

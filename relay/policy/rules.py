@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from relay.limits import AcceptPolicy, Limits, RingPolicy
+from relay.limits import AcceptPolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy.tiers import Tier
 from relay.protocol.event import (
     DELETION_REQUEST,
@@ -128,6 +128,20 @@ def check_age(event: Event, now: int, ring: RingPolicy) -> None:
         f"created_at is more than {ring.max_age_message_forms_s} seconds in the past: in this form the ring did not sign it, "
         "so sign the event again with a later one",
     )
+
+
+def check_created_at_step(event: Event, now: int, privacy: PrivacyPolicy) -> None:
+    """Refuse a ring note whose created_at is finer than the relay's steps, or not in the past. `now` is Unix time in seconds.
+
+    To the second it says when the note was signed, and so in which batch it can have been.
+    """
+    step_s = privacy.created_at_step_s
+    if step_s and (event.created_at % step_s or event.created_at > now):
+        raise Rejected(
+            Prefix.INVALID,
+            f"created_at says too closely when a ring note was signed: sign it again with a multiple of {step_s} seconds "
+            "in the past",
+        )
 
 
 def check_lasts(event: Event, until: int) -> None:

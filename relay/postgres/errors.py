@@ -19,6 +19,11 @@ DATABASE_AWAY = (
 DATABASE_FAILURES = (*DATABASE_AWAY, asyncpg.PostgresError)
 
 
+def is_away(error: BaseException) -> bool:
+    """Return whether the database is away. A value that asyncpg cannot encode is an InterfaceError, too, and a bad row."""
+    return isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError)
+
+
 def raise_if_cancelled() -> None:
     """Raise CancelledError if asyncpg turned this task's cancellation into a failed connection attempt.
 

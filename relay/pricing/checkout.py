@@ -73,7 +73,7 @@ class Checkout:
             self._check_can_be_ordered(event)
         status = await self._ledger.find_status(bytes.fromhex(event.id))
         if status.is_here_at(tier.price_msat):
-            return SaveResult.DUPLICATE
+            return SaveResult.HELD if status.is_held else SaveResult.DUPLICATE
         if status.unapplied_msat >= tier.price_msat:
             result = await self._ledger.spend_unapplied(await verify(), tier.price_msat)
             if result is not None:

@@ -10,16 +10,15 @@ from relay.storage.row import NotesStay, Result, Row, SaveResult, to_row
 
 
 class Batch:
-    """Rows to be inserted; at most `max_held` notes may wait for the next publication.
+    """Rows to be inserted.
 
     Two things that rules find out for later ones: `contested` are the content keys of words that came under two outer keys;
     `deletes_nothing` says that no request among the rows names what is stored, or another row.
     """
 
-    def __init__(self, notes: Sequence[Note], max_held: int = 0) -> None:
+    def __init__(self, notes: Sequence[Note]) -> None:
         self.rows = [to_row(note) for note in notes]
-        self.max_held = max_held
-        self.contested = {note.content_key for note in notes if note.is_contested and note.content_key is not None}
+        self.contested: set[bytes] = set()
         self.deletes_nothing = False
         # Sorted by id, so that neither the heap's order nor the feed's tells in which order a batch arrived.
         self._by_id = sorted(self.rows, key=lambda row: row.id)

@@ -13,13 +13,8 @@ from relay.verify.answers import Answer, read_named_rings
 
 
 async def refuse_deleted(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Refuse what a stored request of the same author deletes (NIP-09). Requests themselves cannot be deleted.
-
-    Nor can contested words, which are published although a request came while they waited.
-    """
-    rows = batch.select(
-        lambda row: not row.is_ephemeral and row.event.kind != DELETION_REQUEST and not row.note.is_contested
-    )
+    """Refuse what a stored request of the same author deletes (NIP-09). Requests themselves cannot be deleted."""
+    rows = batch.select(lambda row: not row.is_ephemeral and row.event.kind != DELETION_REQUEST)
     addresses = [to_address(row.event) for row in rows]
     positions = await connection.fetch(
         """

@@ -11,24 +11,22 @@ from relay.storage.named_notes import NamedNotes
 
 
 async def mark_contested(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Mark the notes that were here, stored or held, and whose words a row of the batch brought under another key."""
+    """Mark the notes that were stored, and whose words a row of the batch brought under another key."""
     if not batch.contested:
         return
-    for table in ("notes", "held_notes"):
-        await connection.execute(
-            f"UPDATE {table} SET is_contested = true WHERE content_key = ANY($1::bytea[]) AND NOT is_contested",  # noqa: S608
-            list(batch.contested),
-        )
+    await connection.execute(
+        "UPDATE notes SET is_contested = true WHERE content_key = ANY($1::bytea[]) AND NOT is_contested",
+        list(batch.contested),
+    )
 
 
 async def count_contested(connection: asyncpg.Connection, named: NamedNotes) -> dict[int, int]:
-    """Return how many of the notes that deletion requests name by their ids stay, stored and held, by place of the request."""
+    """Return how many of the notes that deletion requests name by their ids stay, by place of the request."""
     records = await connection.fetch(
         """
         SELECT r.place, count(*)::integer AS count
         FROM unnest($1::integer[], $2::bytea[], $3::bytea[]) AS r (place, pubkey, id), LATERAL (
-            (SELECT FROM notes n WHERE n.id = r.id AND n.pubkey = r.pubkey AND n.is_contested LIMIT 1)
-            UNION ALL (SELECT FROM held_notes h WHERE h.id = r.id AND h.pubkey = r.pubkey AND h.is_contested LIMIT 1)) found
+            SELECT FROM notes n WHERE n.id = r.id AND n.pubkey = r.pubkey AND n.is_contested LIMIT 1) found
         GROUP BY r.place
         """,
         *named.columns[:3],

@@ -1,4 +1,6 @@
-"""Deletion requests (NIP-09): what a new request takes away, stored, held or unpaid. Runs inside the writer's transaction.
+"""Deletion requests (NIP-09): what a new request takes away, stored or unpaid. Runs inside the writer's transaction.
+
+What waits for the next batch is refused when it is published: nobody can tell before which row it is.
 
 To delete a note over a ring of a thousand is to delete a thousand rows, and one request can name two thousand notes. So a
 request that would delete much is postponed: each batch deletes a slice for it, and others have their turns in between.
@@ -10,7 +12,7 @@ from relay.limits import INTERNAL_LIMITS
 from relay.protocol.event import DELETION_REQUEST
 from relay.storage.batch import Batch
 from relay.storage.contested_words import count_contested
-from relay.storage.held_notes import withdraw_held
+from relay.storage.held_notes import HeldNotes
 from relay.storage.index_rows import DELETE_INDEX_ROWS
 from relay.storage.named_notes import SELECT_NAMED, find_named
 from relay.storage.payments.invoices import close_orphans
@@ -58,20 +60,15 @@ async def delete_slice(connection: asyncpg.Connection, request: Row) -> bool:
 
 
 async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Delete what new requests name, if it is by the same author; nothing is asked for it any more. Contested words stay."""
+    """Delete what new requests name, if it is by the same author. Contested words stay."""
     requests = batch.select(_is_request)
     if not requests:
         return
     named = find_named(requests)
     # Most relays have none of these most of the time, and a request can name two thousand.
-    has_held, has_unpaid, has_contested = await connection.fetchrow(
-        """
-        SELECT EXISTS (SELECT FROM held_notes), EXISTS (SELECT FROM unpaid_notes),
-               EXISTS (SELECT FROM notes WHERE is_contested) OR EXISTS (SELECT FROM held_notes WHERE is_contested)
-        """
+    has_unpaid, has_contested = await connection.fetchrow(
+        "SELECT EXISTS (SELECT FROM unpaid_notes), EXISTS (SELECT FROM notes WHERE is_contested)"
     )
-    if has_held:
-        await withdraw_held(connection, named)
     if has_unpaid:
         await withdraw_unpaid(connection, named)
     if not batch.deletes_nothing:
@@ -82,7 +79,12 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
     if has_contested:
         for place, count in (await count_contested(connection, named)).items():
             requests[place].staying = count
-    await close_orphans(connection)
+
+
+async def close_invoices(connection: asyncpg.Connection, batch: Batch, held: HeldNotes) -> None:
+    """Ask nothing any more for what new requests have deleted."""
+    if batch.select(_is_request):
+        await close_orphans(connection, held)
 
 
 async def _find_costs(connection: asyncpg.Connection, batch: Batch) -> dict[bytes, int]:

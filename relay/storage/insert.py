@@ -5,13 +5,15 @@ The rules are applied in the order they are listed. Knows nothing of who waits f
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
 
 from relay.protocol.event import KindClass, classify
-from relay.storage import conflicts, contested_words, deletions, held_notes, price_paid
+from relay.storage import conflicts, contested_words, deletions, price_paid
 from relay.storage.batch import Batch
 from relay.storage.conditions import encode_tag
+from relay.storage.held_notes import HeldNotes
 from relay.storage.index_rows import DELETE_INDEX_ROWS
 from relay.storage.note import Note
 from relay.storage.row import Result, Row, SaveResult
@@ -31,28 +33,29 @@ class Inserted:
     sequence: list[int]
 
 
-async def insert_batch(connection: asyncpg.Connection, notes: Sequence[Note], max_held: int = 0) -> Inserted:
+async def insert_batch(
+    connection: asyncpg.Connection, notes: Sequence[Note], held: HeldNotes | None = None
+) -> Inserted:
     """Insert notes, or upgrade those that are here already to the price they come with; return what became of them.
 
     The caller owns the transaction. The lock makes this batch the only writer until it ends, so what is read here stays
-    true; the unique indexes are the safety net. At most `max_held` notes wait for the next publication.
+    true; the unique indexes are the safety net. Without `held` no note waits: all are published.
     """
     await lock_writers(connection)
-    batch = Batch(notes, max_held)
-    for apply_rule in _RULES:
+    batch = Batch(notes)
+    for apply_rule in _list_rules(held):
         await apply_rule(connection, batch)
     news = batch.list_news()
     return Inserted(batch.list_results(), news, await _announce(connection, news))
 
 
-async def find_refusal(connection: asyncpg.Connection, note: Note, *, is_here: bool) -> SaveResult | None:
+async def find_refusal(connection: asyncpg.Connection, note: Note) -> SaveResult | None:
     """Return why a note would be refused if it were inserted now, None where it would not. Writes nothing.
 
-    What waits for the next batch stands in the way of a note only that is not here yet in any form. Words are contested by
-    nobody here: of notes to be sold every copy is accepted.
+    Words are contested by nobody here: of notes to be sold every copy is accepted.
     """
     batch = Batch([note])
-    for apply_rule in _REFUSALS if is_here else (*_REFUSALS, held_notes.refuse_conflicts):
+    for apply_rule in _REFUSALS:
         await apply_rule(connection, batch)
     return batch.rows[0].result
 
@@ -224,12 +227,9 @@ _REFUSALS: tuple[Rule, ...] = (
     conflicts.refuse_other_rings,
     conflicts.refuse_announced,
 )
-_RULES: tuple[Rule, ...] = (
-    *_REFUSALS,
+_INSERTS: tuple[Rule, ...] = (
     conflicts.refuse_copies,
-    price_paid.upgrade_held,
     price_paid.upgrade_stored,
-    held_notes.hold_notes,
     deletions.postpone_large,
     _replace_versions,
     _insert_notes,
@@ -239,3 +239,16 @@ _RULES: tuple[Rule, ...] = (
     contested_words.mark_contested,
     deletions.delete_requested,
 )
+
+
+def _list_rules(held: HeldNotes | None) -> tuple[Rule, ...]:
+    if held is None:
+        return (*_REFUSALS, *_INSERTS)
+    return (
+        *_REFUSALS,
+        # Before copies are refused: nobody may hear from that what else waits.
+        partial(price_paid.upgrade_held, held=held),
+        held.hold,
+        *_INSERTS,
+        partial(deletions.close_invoices, held=held),
+    )

@@ -13,6 +13,7 @@ import asyncpg
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import BatchedLookup
+from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import find_refusal
 from relay.storage.note import Note
 from relay.storage.payments import invoices, scrub, unapplied_payments, unpaid_notes
@@ -48,12 +49,19 @@ class Ledger:
     """
 
     def __init__(
-        self, pool: asyncpg.Pool, lookups: asyncpg.Pool, writer: Writer, terms: PaymentTerms, now: Callable[[], int]
+        self,
+        pool: asyncpg.Pool,
+        lookups: asyncpg.Pool,
+        writer: Writer,
+        held: HeldNotes,
+        terms: PaymentTerms,
+        now: Callable[[], int],
     ) -> None:
         self._pool = pool
         # Every event on a priced path is looked up: not on the connections of the writer and the feed, which would wait.
         self._lookups = lookups
         self._writer = writer
+        self._held = held
         self._terms = terms
         self._now = now
         self._statuses: BatchedLookup[bytes, NoteStatus] = BatchedLookup(self._find_statuses, _MAX_LOOKUPS)
@@ -72,7 +80,7 @@ class Ledger:
 
     async def _find_statuses(self, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
         async with self._lookups.acquire() as connection:
-            return await find_statuses(connection, note_ids)
+            return await find_statuses(connection, note_ids, self._held)
 
     async def find_facts(self, note: Note) -> OrderFacts:
         """Return what the tables say of a note now. Takes no lock, so that an order that is refused holds up nobody."""
@@ -97,8 +105,8 @@ class Ledger:
 
     async def _find_facts(self, connection: asyncpg.Connection, note: Note) -> OrderFacts:
         note_id = bytes.fromhex(note.event.id)
-        status = (await find_statuses(connection, [note_id]))[note_id]
-        refusal = await find_refusal(connection, note, is_here=status.is_here)
+        status = (await find_statuses(connection, [note_id], self._held))[note_id]
+        refusal = await find_refusal(connection, note)
         self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
         return OrderFacts(status, refusal, self.unpaid_totals)
 
@@ -134,7 +142,7 @@ class Ledger:
 
         None where it is settled already. There is no result where no note was due.
         """
-        settlement = Settlement(reference, received_msat, self._now(), self._terms)
+        settlement = Settlement(reference, received_msat, self._now(), self._terms, self._held)
         results = await self._writer.settle(settlement.load, settlement.conclude)
         if settlement.settled is None:
             return None
@@ -180,7 +188,7 @@ class Ledger:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 await lock_writers(connection)
-                await invoices.close_orphans(connection)
+                await invoices.close_orphans(connection, self._held)
                 if await invoices.delete_forgotten(connection, self._now()):
                     await unapplied_payments.sum_up_unapplied(connection)
                     await invoices.rewrite_cursors(connection)

@@ -13,9 +13,8 @@ class Note:
     """What the writer stores and subscribers get. `claim` holds, as all was verified; None for a plain note.
 
     Of notes with one `content_key` (32 bytes) only the first is stored; None where every copy is accepted. A note with
-    `is_held` waits for the next batch and is published with others; it `is_contested` if meanwhile another key brought its
-    words, too. `price_paid_msat` is the price of its tier, and `previous_price_msat` the one before, of a stored note that
-    is upgraded; -1 where the note is new.
+    `is_held` waits for the next batch and is published with others. `price_paid_msat` is the price of its tier, and
+    `previous_price_msat` the one before, of a stored note that is upgraded; -1 where the note is new.
     """
 
     event: Event
@@ -25,7 +24,6 @@ class Note:
     is_held: bool = False
     price_paid_msat: int = 0
     previous_price_msat: int = -1
-    is_contested: bool = False
 
 
 def read_note(
@@ -34,7 +32,6 @@ def read_note(
     *,
     price_paid_msat: int | None = None,
     previous_price_msat: int | None = None,
-    is_contested: bool = False,
 ) -> Note:
     """Return a note that was verified before its bytes were written to the database."""
     event = decode_event(encoded)
@@ -50,5 +47,4 @@ def read_note(
         content_key,
         price_paid_msat=price_paid_msat or 0,
         previous_price_msat=-1 if previous_price_msat is None else previous_price_msat,
-        is_contested=is_contested,
     )

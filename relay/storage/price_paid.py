@@ -8,42 +8,31 @@ from dataclasses import replace
 import asyncpg
 
 from relay.storage.batch import Batch
+from relay.storage.held_notes import HeldNotes
+from relay.storage.payments.unapplied_payments import Reason, insert_unapplied
 from relay.storage.row import Row, SaveResult
 
 # Readers of expensive tiers find notes by these; `notes` itself comes first.
 _INDEXES = ("tags", "ring_members")
 
 
-async def upgrade_held(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Upgrade notes that wait for the next batch, and decide about all rows whose note does.
+async def upgrade_held(connection: asyncpg.Connection, batch: Batch, held: HeldNotes) -> None:
+    """Upgrade notes that wait for the next batch, and decide about all paid rows whose note waits.
 
     The price that they had until then has published nothing, so what was paid for it is unapplied.
     """
-    rows = batch.select(_has_price)
-    if not rows:
-        return
-    records = await connection.fetch(
-        """
-        WITH waiting AS (
-            SELECT h.id, coalesce(h.price_paid_msat, 0) AS previous_price_msat, r.price_paid_msat
-            FROM held_notes h JOIN unnest($1::bytea[], $2::bigint[]) AS r (id, price_paid_msat) ON r.id = h.id
-        ), upgraded AS (
-            UPDATE held_notes h SET price_paid_msat = w.price_paid_msat FROM waiting w
-            WHERE h.id = w.id AND w.previous_price_msat < w.price_paid_msat
-            RETURNING w.previous_price_msat
-        ), unapplied AS (
-            INSERT INTO unapplied_payments (amount_msat, reason)
-            SELECT previous_price_msat, 'double' FROM upgraded WHERE previous_price_msat > 0
-        )
-        SELECT id, previous_price_msat < price_paid_msat AS is_upgraded FROM waiting
-        """,
-        [row.id for row in rows],
-        [row.note.price_paid_msat for row in rows],
-    )
-    is_upgraded = {record["id"]: record["is_upgraded"] for record in records}
+    # Of one that comes at two prices at once the lower comes first, and is unapplied.
+    rows = sorted(batch.select(_has_price), key=lambda row: row.note.price_paid_msat)
     for row in rows:
-        if row.id in is_upgraded:
-            row.result = SaveResult.HELD if is_upgraded[row.id] else SaveResult.DUPLICATE
+        waiting = (await held.find(connection, [row.id])).get(row.id)
+        if waiting is None:
+            continue
+        previous_msat = waiting.note.price_paid_msat
+        if previous_msat >= row.note.price_paid_msat:
+            row.result = SaveResult.DUPLICATE
+        else:
+            await held.raise_price(connection, waiting, row)
+            await insert_unapplied(connection, None, previous_msat, Reason.DOUBLE)
 
 
 async def upgrade_stored(connection: asyncpg.Connection, batch: Batch) -> None:

@@ -65,7 +65,6 @@ class Reader:
         self.page_bytes = page_bytes
         self._max_rings_counted = max_rings_counted
         self._stored: BatchedLookup[bytes, bool] = BatchedLookup(self._find_stored, _MAX_LOOKUPS)
-        self._own: BatchedLookup[tuple[bytes, bytes], int] = BatchedLookup(self._find_own, _MAX_LOOKUPS)
 
     async def read_pages(
         self, filters: Sequence[Filter], default_limit: int, now: Callable[[], int]
@@ -117,7 +116,7 @@ class Reader:
         return CountResult(min(groups[0]["counted"], maximum), groups[0]["seen"] > maximum, None if named else rings)
 
     async def is_stored(self, event_id: str) -> bool:
-        """Return whether an id is stored, or waits to be published.
+        """Return whether an id is stored. What waits to be published is not: who sends it again hears the same as before.
 
         Raises Rejected(error) when there is no database.
         """
@@ -125,33 +124,8 @@ class Reader:
         return key in await self._stored.look_up(key)
 
     async def _find_stored(self, ids: Sequence[bytes]) -> dict[bytes, bool]:
-        query = Query(
-            "SELECT id FROM notes WHERE id = ANY($1::bytea[]) UNION ALL SELECT id FROM held_notes WHERE id = ANY($1::bytea[])",
-            (ids,),
-        )
+        query = Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (ids,))
         return {record["id"]: True for record in await self._look_up(query)}
-
-    async def find_price_of_own(self, pubkey: str, ids: Sequence[bytes]) -> int | None:
-        """Return the highest price (msat) at which these notes of an author are shown; None unless all of them are here.
-
-        A note that waits for its batch or its payment is here, and nobody has read it. Raises Rejected(error) when there
-        is no database.
-        """
-        keys = [(bytes.fromhex(pubkey), id_) for id_ in ids]
-        found = await self._own.look_up(*keys)
-        return max(found[key] for key in keys) if all(key in found for key in keys) else None
-
-    async def _find_own(self, keys: Sequence[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], int]:
-        query = Query(
-            """
-            SELECT pubkey, id, coalesce(price_paid_msat, 0) AS price_paid_msat FROM notes WHERE id = ANY($1::bytea[]) AND kind <> 5
-            UNION ALL SELECT pubkey, id, 0 FROM held_notes WHERE id = ANY($1::bytea[])
-            UNION ALL SELECT pubkey, id, 0 FROM unpaid_notes WHERE id = ANY($1::bytea[])
-            ORDER BY price_paid_msat
-            """,
-            ([id_ for _, id_ in keys],),
-        )
-        return {(record["pubkey"], record["id"]): record["price_paid_msat"] for record in await self._look_up(query)}
 
     async def check_database(self) -> None:
         """Raise Rejected(error) when the database does not answer."""

@@ -29,6 +29,10 @@ class SaveResult(Enum):
     )
     DELETED = (False, "blocked: its author has deleted this event; it is not accepted again: post a new one")
     HELD = (True, "accepted, to be published with others in the next batch")
+    HELD_ELSEWHERE = (
+        False,
+        "error: the key under which notes wait is on another machine; post to the relay there, or tell the operator",
+    )
     HELD_FULL = (False, "error: too many notes wait to be published; try again after the next batch")
     FAILED = (False, "error: the note could not be stored; try again")
 

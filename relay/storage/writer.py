@@ -11,23 +11,19 @@ import asyncpg
 
 from relay.limits import INTERNAL_LIMITS
 from relay.policy.index_rows import count_touched_rows
-from relay.postgres.errors import DATABASE_AWAY, DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_FAILURES, is_away
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.deletions import delete_slice
 from relay.storage.feed import Feed
-from relay.storage.held_notes import list_slices, pop_batch
+from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import Inserted, insert_batch
 from relay.storage.note import Note
-from relay.storage.payments.unapplied_payments import record_refused
 from relay.storage.row import Result, SaveResult, to_row
 from relay.storage.writer_lock import lock_writers
 
 _MAX_BATCH = 500
 # A note over a ring of two hundred, or with as many tags, is not large.
 _SMALL_ROWS = 256
-# Held notes published in one transaction. Nobody waits for it but those who post meanwhile.
-_MAX_PUBLISH_BATCH = 50
-
 
 # These read notes out of other tables, and learn what became of them, inside one transaction.
 Load = Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
@@ -153,14 +149,14 @@ class Writer:
         feed: Feed,
         publish: Callable[[Sequence[Note]], Awaitable[None]],
         report: Callable[[Commit], None],
-        max_held: int = 0,
+        held: HeldNotes | None = None,
         max_waiting: int = INTERNAL_LIMITS.max_waiting_notes,
     ) -> None:
         self._pool = pool
         self._feed = feed
         self._publish = publish
         self._report = report
-        self._max_held = max_held
+        self._held = held
         self._max_waiting = max_waiting
         self._waiting: Turns[_Waiting] = Turns()
         self._arrived = asyncio.Event()
@@ -186,41 +182,18 @@ class Writer:
             while self._waiting:
                 await self._commit(self._waiting.pop_batch(_MAX_BATCH, INTERNAL_LIMITS.max_batch_rows))
 
-    async def publish_held(self, now: int) -> None:
-        """Publish all held notes, in the order of ids; `now` is Unix time. Raises DATABASE_FAILURES.
-
-        A note leaves what waits and appears in one transaction, so that nothing is lost or repeated.
-        """
-        async with self._pool.acquire() as connection:
-            slices = await list_slices(connection, _MAX_PUBLISH_BATCH, INTERNAL_LIMITS.max_batch_rows)
-        for ids in slices:
-            await self._publish_batch(ids, now)
-        if slices:
-            async with self._pool.acquire() as connection:
-                # A deleted row stays in the file, with its place in the order, until it is vacuumed.
-                await connection.execute("VACUUM held_notes")
-
-    async def _publish_batch(self, ids: Sequence[bytes], now: int) -> None:
-        try:
-            await self._publish_taken(ids, now)
-        except _PostponedError as postponed:
-            if len(ids) == 1:
-                await self._delete_ahead(postponed.notes)
-            for one in ids:
-                await self._publish_batch([one], now)
-        except (*DATABASE_FAILURES, ValueError) as error:
-            if _is_away(error):
-                raise
-            if len(ids) > 1:
-                # One bad row never fails its neighbours; alone it waits for the next batch.
-                for one in ids:
-                    await self._publish_batch([one], now)
-
     async def settle(self, load: Load, conclude: Conclude) -> Sequence[Result]:
         """Store what `load` returns, in one transaction with what it and `conclude` write; publish it after the commit.
 
         Both run under the writer's lock. Returns what became of each note. Raises DATABASE_FAILURES.
         """
+        return await self._settle(load, conclude, self._held)
+
+    async def publish(self, load: Load, conclude: Conclude) -> None:
+        """Store what `load` returns as `settle` does, though it waited: nothing of it is held again."""
+        await self._settle(load, conclude, None)
+
+    async def _settle(self, load: Load, conclude: Conclude, held: HeldNotes | None) -> Sequence[Result]:
 
         async def load_locked(connection: asyncpg.Connection) -> Sequence[Note]:
             await lock_writers(connection)
@@ -228,7 +201,7 @@ class Writer:
 
         while True:
             try:
-                stored = await self._store_all(load_locked, conclude)
+                stored = await self._store_all(load_locked, conclude, held)
             except _PostponedError as postponed:
                 await self._delete_ahead(postponed.notes)
             else:
@@ -244,15 +217,6 @@ class Writer:
                     await lock_writers(connection)
                     is_done = await delete_slice(connection, to_row(note))
 
-    async def _publish_taken(self, ids: Sequence[bytes], now: int) -> None:
-        async def load(connection: asyncpg.Connection) -> Sequence[Note]:
-            # Before the rows: who deletes a held note has this lock, and wants them.
-            await lock_writers(connection)
-            return await pop_batch(connection, ids, now)
-
-        stored = await self._store_all(load, record_refused)
-        await self._publish(stored.news)
-
     async def _commit(self, batch: list[_Waiting]) -> None:
         news: list[Note] = []
         results: list[Result | None]
@@ -260,7 +224,7 @@ class Writer:
             inserted = await self._insert([waiting.note for waiting in batch])
             results, news = inserted.saved, inserted.news
         except (*DATABASE_FAILURES, ValueError) as error:
-            if _is_away(error):
+            if is_away(error):
                 # The batch's fate may be unknown; its authors are told to try again.
                 results = [SaveResult.FAILED] * len(batch)
             else:
@@ -288,9 +252,9 @@ class Writer:
         async def conclude(_: asyncpg.Connection, __: Sequence[Note], ___: Inserted) -> None:
             return
 
-        return await self._store(load, conclude)
+        return await self._store(load, conclude, self._held)
 
-    async def _store_all(self, load: Load, conclude: Conclude) -> _Stored:
+    async def _store_all(self, load: Load, conclude: Conclude, held: HeldNotes | None) -> _Stored:
         """Store notes of which none can be postponed. Raises _PostponedError where one would be."""
         saved: list[Result] = []
 
@@ -301,17 +265,17 @@ class Writer:
             saved.extend(result for result in inserted.saved if result is not None)
             await conclude(connection, notes, saved)
 
-        inserted = await self._store(load, conclude_all)
+        inserted = await self._store(load, conclude_all, held)
         return _Stored(saved, inserted.news)
 
-    async def _store(self, load: Load, conclude: _Conclude) -> Inserted:
+    async def _store(self, load: Load, conclude: _Conclude, held: HeldNotes | None) -> Inserted:
         sequence: list[int] = []
         try:
             async with self._pool.acquire() as connection:
                 started_s = time.perf_counter()
                 async with connection.transaction():
                     notes = await load(connection)
-                    inserted = await insert_batch(connection, notes, self._max_held)
+                    inserted = await insert_batch(connection, notes, held)
                     sequence = inserted.sequence
                     await conclude(connection, notes, inserted)
                     # Before the commit: its notification may overtake this task.
@@ -324,8 +288,3 @@ class Writer:
         self._feed.confirm_own(sequence)
         self._report(Commit(len(notes), took_s))
         return inserted
-
-
-def _is_away(error: BaseException) -> bool:
-    """Return whether the database is away. A value that asyncpg cannot encode is an InterfaceError, too, and a bad row."""
-    return isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError)

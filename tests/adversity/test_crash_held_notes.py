@@ -20,7 +20,13 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.serial
 
 KILLS = 5
-SETTINGS = {"PRIVACY__PUBLISH_EVERY_S": "1", "LIMITS__EVENTS_PER_S": "100000", "LIMITS__RING_LINKS_PER_S": "1000000"}
+SETTINGS = {
+    "PRIVACY__PUBLISH_EVERY_S": "1",
+    "LIMITS__EVENTS_PER_S": "100000",
+    "LIMITS__RING_LINKS_PER_S": "1000000",
+    "PRIVACY__MAX_HELD_PER_CONNECTION": "100000",
+    "PRIVACY__POW_BITS_WHEN_FULL": "0",
+}
 
 
 def make_notes() -> Iterator[Event]:

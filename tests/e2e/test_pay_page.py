@@ -71,7 +71,7 @@ async def payment(database18: dict[str, Any], tmp_path: Path) -> AsyncIterator[P
             offer.bolt11,
             note.id,
             pay=lambda: sold.node.pay(offer.bolt11),
-            publish=lambda: sold.relay._writer.publish_held(int(time.time())),
+            publish=lambda: sold.relay.publisher.publish(int(time.time())),
             expire=expire,
         )
 

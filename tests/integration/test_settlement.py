@@ -18,6 +18,7 @@ from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
 from tests.support.client import Client, as_json
 from tests.support.events import make_event, make_ring_note, to_ring_note
+from tests.support.held import RememberedKeyFiles, make_held, read_waiting
 from tests.support.lightning_stubs import LndStub
 from tests.support.paid import order, reopened, shop
 from tests.support.waiting import until
@@ -98,7 +99,10 @@ async def test_of_two_payments_for_a_held_note_the_larger_buys_and_the_other_is_
             return await fetch(database, "SELECT count(*) FROM invoices WHERE state = 'settled'") == [(2,)]
 
         await until(are_settled)
-    assert await fetch(database, "SELECT id, price_paid_msat FROM held_notes") == [(bytes.fromhex(note.id), 10_000_000)]
+        connection = await asyncpg.connect(**database)
+        (held,) = await read_waiting(connection, sold.relay._held)
+        await connection.close()
+        assert (held.note.event.id, held.note.price_paid_msat) == (note.id, 10_000_000)
     assert await fetch(database, "SELECT amount_msat, reason FROM unapplied_payments") == [(1_000_000, "double")]
 
 
@@ -127,7 +131,7 @@ async def test_what_was_paid_short_on_one_path_buys_the_note_on_a_cheaper_one_wh
     ]
 
 
-async def test_nobody_is_asked_to_pay_for_an_old_version_or_for_a_second_answer_while_the_first_waits(
+async def test_nobody_is_asked_to_pay_for_an_old_version_or_for_a_second_answer(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
     key, target = PrivateKey(), "ab" * 32
@@ -141,12 +145,41 @@ async def test_nobody_is_asked_to_pay_for_an_old_version_or_for_a_second_answer_
         Client(sold.expensive) as author,
     ):
         await free.publish_all(new, first)
+        await sold.relay.publisher.publish(0)
         assert await author.publish(old) == (False, SaveResult.SUPERSEDED.text)
         assert await author.publish(second) == (False, SaveResult.ANSWERED.text)
         assert sold.node.made == []
 
 
-async def test_an_order_for_which_no_invoice_comes_is_given_up_after_a_minute(database: dict[str, Any]) -> None:
+async def test_what_waits_tells_nobody_who_would_pay_and_what_the_batch_refuses_is_unapplied(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    target = "ab" * 32
+    first, second = (
+        make_ring_note(text, kind=1018, tags=(("e", target),), scope=f"1018:{target}") for text in ("yes", "no")
+    )
+    async with (
+        shop(database18, tmp_path, privacy={"publish_every_s": 86_400}) as sold,
+        Client(sold.url) as free,
+        Client(sold.expensive) as author,
+    ):
+        await free.publish_all(first)
+        offer = await order(author, second)
+        await sold.node.pay(offer.bolt11)
+        assert (await author.next("OK"))[1] is True
+        await sold.relay.publisher.publish(0)
+        # Which of the two is published says nothing of which came first.
+        (stored,) = await fetch(database18, "SELECT id, price_paid_msat FROM notes")
+        unapplied = await fetch(database18, "SELECT amount_msat, reason FROM unapplied_payments")
+        assert (stored, unapplied) in [
+            ((bytes.fromhex(first.id), None), [(10_000_000, "refused")]),
+            ((bytes.fromhex(second.id), 10_000_000), []),
+        ]
+
+
+async def test_an_order_for_which_no_invoice_comes_is_given_up_after_a_minute(
+    database: dict[str, Any], tmp_path: Path
+) -> None:
     now = 1_800_000_000
     note = make_ring_note()
     asked = Order(bytes(32), bytes(16), bytes.fromhex(note.id), "/1k", 1_000_000, now + 900, now + 90_000)
@@ -154,7 +187,8 @@ async def test_an_order_for_which_no_invoice_comes_is_given_up_after_a_minute(da
     try:
         for later_s, is_kept in ((0, True), (59, True), (60, False)):
             writer = Writer(pool, feed=Feed(pool, _ignore), publish=_ignore, report=lambda _: None)
-            ledger = Ledger(pool, pool, writer, PaymentTerms(InvoicePolicy(), 0.0), partial(int, now + later_s))
+            held = make_held(RememberedKeyFiles(tmp_path))
+            ledger = Ledger(pool, pool, writer, held, PaymentTerms(InvoicePolicy(), 0.0), partial(int, now + later_s))
             if not later_s:
                 assert await ledger.begin_order(asked, to_ring_note(note), lambda _: None) is None
             await ledger.delete_forgotten()

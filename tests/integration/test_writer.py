@@ -1,9 +1,11 @@
 """The writer: one transaction for what waits, each note answered for itself, nothing said before the commit."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,23 +14,26 @@ import msgspec
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
+from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
 from relay.storage.retention import delete_expired
 from relay.storage.row import Result, SaveResult
 from relay.storage.writer import Commit, Writer
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note, to_ring_note
+from tests.support.held import RememberedKeyFiles, make_held, make_publisher
 
 
 class Bench:
     """A writer on a real database, and what it told the rest of the relay."""
 
-    def __init__(self, pool: asyncpg.Pool, **options: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, held: HeldNotes, **options: int) -> None:
         self.pool = pool
+        self.held = held
         self.published: list[str] = []
         self.commits: list[Commit] = []
         feed = Feed(pool, self._publish)
-        self.writer = Writer(pool, feed=feed, publish=self._publish, report=self.commits.append, **options)
+        self.writer = Writer(pool, feed=feed, publish=self._publish, report=self.commits.append, held=held, **options)
 
     async def _publish(self, notes: Iterable[Note]) -> None:
         self.published += [note.event.id for note in notes]
@@ -42,15 +47,22 @@ class Bench:
 
 @asynccontextmanager
 async def bench_on(arguments: dict[str, Any], **options: int) -> AsyncIterator[Bench]:
-    pool = await asyncpg.create_pool(**arguments, min_size=0, max_size=2)
-    bench = Bench(pool, **options)
+    pool = await asyncpg.create_pool(**arguments, min_size=0, max_size=3)
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(pool, make_held(RememberedKeyFiles(Path(directory))), **options)
+        async with committing(bench):
+            yield bench
+        await pool.close()
+
+
+@asynccontextmanager
+async def committing(bench: Bench) -> AsyncIterator[None]:
     task = asyncio.ensure_future(bench.writer.keep_committing())
     try:
-        yield bench
+        yield
     finally:
         task.cancel()
         await asyncio.wait([task])
-        await pool.close()
 
 
 async def test_what_waits_at_once_is_one_transaction_and_published_after_it(database: dict[str, Any]) -> None:
@@ -229,10 +241,11 @@ async def test_held_notes_of_many_rows_are_not_published_in_one_transaction(data
         )
         for n in range(5)
     ]
-    async with bench_on(database18, max_held=10) as bench:
+    async with bench_on(database18) as bench:
+        publisher = await make_publisher(bench.pool, bench.writer, bench.held)
         assert await asyncio.gather(*map(bench.writer.save, notes)) == [SaveResult.HELD] * 5
         bench.commits.clear()
-        await bench.writer.publish_held(0)
+        await publisher.publish(0)
         assert [commit.notes for commit in bench.commits] == [2, 2, 1]
         assert await bench.list_ids() == {note.event.id for note in notes}
 

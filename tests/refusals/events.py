@@ -281,6 +281,32 @@ EVENTS = [
         ),
     ),
     Case(
+        "error: the key under which notes wait is on another machine; post to the relay there, or tell the operator",
+        "Relays on two machines share a database and publish in batches (`privacy.publish_every_s`); the key is on the other one.",
+        "Post to the relay on the other machine, or tell the operator.",
+        Elsewhere(
+            "tests/integration/test_publication.py::test_what_waits_under_a_key_that_is_lost_is_counted_and_dropped"
+        ),
+    ),
+    Case(
+        "rate-limited: your connection or your network has as many notes waiting for the next batch as it may; try again after it",
+        "`privacy.max_held_per_connection` notes of this connection wait, or `privacy.max_held_per_network` of its network.",
+        "Send the same event again after the time that the info document states as `published_every_s`.",
+        Elsewhere(
+            "tests/integration/test_held_notes.py::test_a_connection_may_have_so_many_notes_held_whatever_others_have"
+        ),
+    ),
+    Case(
+        "invalid: created_at says too closely when a ring note was signed: sign it again with a multiple of {step_s} seconds "
+        "in the past",
+        "The relay takes only times that say little (`privacy.created_at_step_s`), so that a note's time does not tell its batch.",
+        "Sign the note again, with a created_at that is a multiple of `created_at_step_s` and not in the future.",
+        Elsewhere(
+            "tests/integration/test_held_notes.py::"
+            "test_a_ring_note_whose_time_is_too_fine_is_refused_where_the_relay_has_steps"
+        ),
+    ),
+    Case(
         "error: the note could not be stored; try again",
         "The database failed while the event was stored. It may be stored all the same: then the next answer is `duplicate:`.",
         "Send the same event again.",

@@ -20,8 +20,10 @@ from relay.pricing.sources import Sources
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
+from relay.storage.key_files import KeyFiles
 from relay.storage.ledger import Ledger
 from relay.storage.note import Note
+from relay.storage.own_notes import OwnNotes
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.reader import Reader
@@ -29,6 +31,7 @@ from relay.storage.retention import delete_expired
 from relay.storage.row import Result
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
+from tests.support.held import make_held, make_publisher
 from tests.support.scripted_node import ScriptedBackend, ScriptedNode
 from tests.support.time_factor import scaled
 
@@ -78,6 +81,7 @@ class Process:
     unix: Callable[[], int]
     skew_s: int
     token_bytes: Callable[[int], bytes]
+    key_files: KeyFiles
     published: Counter[tuple[bytes, int]] = field(default_factory=Counter)
     told: list[tuple[bytes, int, Result]] = field(default_factory=list)
 
@@ -92,18 +96,20 @@ class Process:
             connection_class=_make_connection_class(self.life),
             reset=_leave_as_is,
         )
+        # As a process that starts: it knows no key but those in the files.
+        self._held = make_held(self.key_files, period_s=self.publish_every_s)
         self.writer = Writer(
             self.pool,
             feed=Feed(self.pool, self._publish),
             publish=self._publish,
             report=lambda _: None,
-            max_held=10,
+            held=self._held,
         )
         terms = PaymentTerms(self.policy, self.publish_every_s)
         self.payments = Payments(
             terms,
             ScriptedBackend(self.node, self.life.step),
-            Ledger(self.pool, self.pool, self.writer, terms, self.now),
+            Ledger(self.pool, self.pool, self.writer, self._held, terms, self.now),
             Observer(),
             lambda: "http://relay.example",
             Sources(self.now, lambda: self.clock_s, self.token_bytes),
@@ -112,11 +118,14 @@ class Process:
             LIMITS,
             PrivacyPolicy(publish_every_s=self.publish_every_s, max_held=10),
             Reader(self.pool, self.pool, lambda *_: None),
+            OwnNotes(self.pool, self._held),
             EventVerifier(Limits(), RingPolicy(), AcceptPolicy(plain=True), self.verify_pool, LargeWork()),
             self.writer,
             self.payments.checkout,
+            lambda: 0,
             self.now,
         )
+        self._publisher = await make_publisher(self.pool, self.writer, self._held, publish_every_s=self.publish_every_s)
         self._writing = asyncio.create_task(self.writer.keep_committing())
 
     def now(self) -> int:
@@ -167,7 +176,7 @@ class Process:
         await self.payments.collector.look_up_due()
 
     async def publish_batch(self) -> None:
-        await self.writer.publish_held(self.now())
+        await self._publisher.publish(self.now())
 
     async def expire(self) -> None:
         async with self.pool.acquire() as connection:

@@ -5,28 +5,30 @@ from typing import NamedTuple
 
 import asyncpg
 
+from tests.support.held import RememberedKeyFiles
+
 # A free deletion has the price of what it deletes, and nobody paid for it.
 _AUDIT = """
 CREATE TABLE bought (id bytea NOT NULL, price_paid_msat bigint NOT NULL);
-CREATE TABLE promised (id bytea NOT NULL, price_paid_msat bigint NOT NULL);
 CREATE TABLE seen (id bytea NOT NULL);
 CREATE FUNCTION keep_seen() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO seen VALUES (NEW.id); RETURN NULL; END';
 CREATE TRIGGER keep_seen AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION keep_seen();
-CREATE TRIGGER keep_seen AFTER INSERT ON held_notes FOR EACH ROW EXECUTE FUNCTION keep_seen();
+CREATE TABLE sealed (key bytea NOT NULL, name bytea NOT NULL, sealed bytea NOT NULL);
+CREATE FUNCTION keep_sealed() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO sealed VALUES (NEW.key, NEW.name, NEW.sealed); RETURN NULL; END';
+CREATE TRIGGER keep_sealed AFTER INSERT ON held_notes FOR EACH ROW EXECUTE FUNCTION keep_sealed();
 CREATE FUNCTION keep_bought() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO bought VALUES (NEW.id, NEW.price_paid_msat); RETURN NULL; END';
-CREATE FUNCTION keep_promised() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN INSERT INTO promised VALUES (NEW.id, NEW.price_paid_msat); RETURN NULL; END';
-CREATE TRIGGER keep_promised AFTER INSERT OR UPDATE OF price_paid_msat ON held_notes
-    FOR EACH ROW WHEN (NEW.price_paid_msat IS NOT NULL) EXECUTE FUNCTION keep_promised();
 CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF price_paid_msat ON notes
     FOR EACH ROW WHEN (NEW.price_paid_msat IS NOT NULL AND NOT (NEW.kind = 5 AND position('"content":""'::bytea IN NEW.event) > 0))
     EXECUTE FUNCTION keep_bought();
 """
-_NOTES = "notes, tags, ring_members, spent_signatures, answers, held_notes, unpaid_notes, feed"
-_PAIRS = ("notes", "held_notes", "unapplied_payments", "bought", "promised", "news")
-_TABLES = f"{_NOTES}, invoices, unapplied_payments, settlement_cursors, bought, promised, seen"
+_NOTES = (
+    "notes, tags, ring_members, spent_signatures, answers, held_notes, held_marks, sealing_keys, unpaid_notes, feed"
+)
+_PAIRS = ("notes", "unapplied_payments", "bought", "news")
+_TABLES = f"{_NOTES}, invoices, unapplied_payments, settlement_cursors, bought, sealed, seen"
 
 
 class Asked(NamedTuple):
@@ -105,30 +107,38 @@ async def empty(connection: asyncpg.Connection) -> None:
     await connection.execute(f"TRUNCATE {_TABLES}")
 
 
-async def read_ledger(connection: asyncpg.Connection) -> Ledger:
+async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) -> Ledger:
     """Read all of it in one statement, and so in one moment."""
     record = await connection.fetchrow(
         """
         SELECT array(SELECT (reference, note_id, tier, price_msat, state, payment_hash) FROM invoices) AS invoices,
                array(SELECT id FROM unpaid_notes) AS unpaid_notes,
                array(SELECT (id, coalesce(price_paid_msat, 0)) FROM notes) AS notes,
-               array(SELECT (id, coalesce(price_paid_msat, 0)) FROM held_notes) AS held_notes,
+               array(SELECT (key, name, sealed) FROM held_notes) AS held_notes,
+               array(SELECT mark FROM held_marks) AS marks,
+               array(SELECT (key, name, sealed) FROM sealed) AS sealed,
                array(SELECT (note_id, amount_msat) FROM unapplied_payments) AS unapplied_payments,
                array(SELECT (id, price_paid_msat) FROM bought) AS bought,
-               array(SELECT (id, price_paid_msat) FROM promised) AS promised,
                array(SELECT (id, coalesce(previous_price_msat, -1)) FROM feed ORDER BY seq) AS news,
                array(SELECT id FROM seen) AS seen
         """
     )
     pairs = {name: [tuple(row) for row in record[name]] for name in _PAIRS}
+    marks = set(record["marks"])
+    held = [(key, *keys.open(*row)) for row in record["held_notes"] for key in (row[0],)]
+    waiting: dict[bytes, int] = {}
+    for key, note_id, price_paid_msat in held:
+        if keys.remembered[key].mark(note_id) not in marks:
+            waiting[note_id] = max(price_paid_msat, waiting.get(note_id, 0))
+    promised = [keys.open(*row) for row in record["sealed"]]
     return Ledger(
         [Asked(*row) for row in record["invoices"]],
         set(record["unpaid_notes"]),
         dict(pairs["notes"]),
-        dict(pairs["held_notes"]),
+        waiting,
         pairs["unapplied_payments"],
         pairs["bought"],
-        pairs["promised"],
+        [(note_id, price_paid_msat) for note_id, price_paid_msat in promised if price_paid_msat],
         pairs["news"],
-        set(record["seen"]),
+        set(record["seen"]) | {note_id for note_id, _ in promised},
     )

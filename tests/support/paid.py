@@ -74,7 +74,12 @@ def to_settings(node: LndStub) -> dict[str, str]:
     """Return what makes a relay process sell over a node, as ServeProcess takes it."""
     section = {f"LIGHTNING__{name}": value for name, value in node.section.model_dump(exclude_none=True).items()}
     invoices = {f"INVOICES__{name}": value for name, value in INVOICES.items()}
-    return {"TIERS": json.dumps(TIERS), **{name.upper(): str(value) for name, value in {**section, **invoices}.items()}}
+    linkable = {"PRIVACY__ALLOW_LINKABLE_PAYMENTS": "true"}
+    return {
+        "TIERS": json.dumps(TIERS),
+        **linkable,
+        **{name.upper(): str(value) for name, value in {**section, **invoices}.items()},
+    }
 
 
 async def order(client: Client, event: Any) -> Offer:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from relay.limits import InvoicePolicy
-from relay.storage.row import Result
+from relay.storage.row import Result, SaveResult
 from tests.support.ledger import Ledger
 from tests.support.scripted_node import Booked
 
@@ -43,15 +43,22 @@ def check_caps(ledger: Ledger, policy: InvoicePolicy) -> None:
 
 
 def check_told(
-    ledger: Ledger, told: Iterable[tuple[bytes, int, Result]], rivals: Mapping[bytes, tuple[Result, bytes]]
+    ledger: Ledger,
+    told: Iterable[tuple[bytes, int, Result]],
+    rivals: Mapping[bytes, tuple[Result, bytes]],
+    deletions: Mapping[bytes, bytes],
 ) -> None:
     """Expect that a payer was told of a note at the price paid, or why the note was refused after all.
 
-    `rivals` gives the one reason that a note can be refused for, and the note that must have been here first.
+    `rivals` gives the one reason that a note can be refused for, and the note that must have been here first; `deletions`
+    the requests that name a note.
     """
     for note_id, price_msat, saved in told:
         if saved.accepted:
             assert ledger.highest_price_of(note_id) >= price_msat
+        elif saved is SaveResult.DELETED:
+            # It waited when its author asked for that, so it was still there to be paid for.
+            assert deletions[note_id] in ledger.seen
         else:
             assert note_id in rivals, saved
             reason, rival = rivals[note_id]

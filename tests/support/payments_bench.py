@@ -1,9 +1,11 @@
 """What the state machine of payments works on: the notes that it sells, and what its examples share."""
 
 import asyncio
+import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,6 +17,7 @@ from relay.protocol.event import Event
 from relay.storage.row import SaveResult
 from relay.verify.pool import VerifyPool
 from tests.support.events import KEYS, make_event, make_ring_note
+from tests.support.held import RememberedKeyFiles
 from tests.support.killable import BOUND_S
 from tests.support.ledger import begin_audit
 from tests.support.postgres_servers import PostgresServer
@@ -69,6 +72,7 @@ class Bench:
     arguments: dict[str, Any]
     watcher: asyncpg.Connection
     verify_pool: VerifyPool
+    key_files: RememberedKeyFiles
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(asyncio.wait_for(work, BOUND_S))
@@ -84,7 +88,8 @@ def opened_bench(server: PostgresServer) -> Iterator[Bench]:
     verify_pool = VerifyPool(lambda _: None)
     verifying = loop.create_task(verify_pool.keep_verifying())
     try:
-        yield Bench(loop, arguments, watcher, verify_pool)
+        with tempfile.TemporaryDirectory() as directory:
+            yield Bench(loop, arguments, watcher, verify_pool, RememberedKeyFiles(Path(directory)))
     finally:
         verifying.cancel()
         loop.run_until_complete(asyncio.wait([verifying]))

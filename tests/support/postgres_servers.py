@@ -96,6 +96,18 @@ class PostgresServer:
             await apply_migrations(connection, find_migrations_directory())
         finally:
             await connection.close()
+        await self._allow_to_drop_old_log()
+
+    async def _allow_to_drop_old_log(self) -> None:
+        """Give the relay's role the rights that it has in its own Postgres; databases that are copied have them, too."""
+        if "user" not in self.relay:
+            return
+        admin = await asyncpg.connect(**{**self.admin, "database": self.template})
+        try:
+            await admin.execute(f"GRANT pg_checkpoint TO {self.relay['user']}")
+            await admin.execute(f"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {self.relay['user']}")
+        finally:
+            await admin.close()
 
     async def drop_template(self) -> None:
         await self._administer(f"DROP DATABASE IF EXISTS {self.template} WITH (FORCE)")

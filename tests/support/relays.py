@@ -1,8 +1,10 @@
 """Relays for tests: in this process, on a real database and real sockets, on ports the system chooses."""
 
 import re
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -14,6 +16,7 @@ from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log
 from relay.server import Relay, running
 
+_DATA = tempfile.TemporaryDirectory(prefix="ringrelay-tests-")
 # Tests that are not about it mine nothing.
 WITHOUT_WORK = [{"path": "/"}]
 # Everything is taken, as fast as it comes.
@@ -39,6 +42,10 @@ def make_config(connect_arguments: dict[str, Any], **sections: Any) -> Config:
     sections["database"] = {"url": to_database_url(connect_arguments), **sections.get("database", {})}
     sections.setdefault("metrics", {"snapshot_every_s": 0})
     sections.setdefault("tiers", WITHOUT_WORK)
+    # Tests that are not about it see at once what a payment does.
+    sections["privacy"] = {"allow_linkable_payments": True, **sections.get("privacy", {})}
+    # Relays on one database are on one machine here, and share its keys.
+    sections.setdefault("data_dir", Path(_DATA.name) / connect_arguments["database"])
     return Config(**sections)
 
 

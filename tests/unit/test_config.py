@@ -36,6 +36,8 @@ def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
 def test_the_profile_for_disclosures_publishes_in_batches_and_blurs_its_counters_and_changes_nothing_else() -> None:
     profile = load_config(Path(__file__).parents[2] / "deploy" / "disclosure.toml")
     assert (profile.privacy.publish_every_s, profile.metrics.snapshot_every_s) == (900, 300)
+    # One is what `ringrelay sign` writes, the other how long anybody may wait.
+    assert profile.privacy.created_at_step_s == profile.privacy.max_wait_s == 3_600
     sections = {"privacy", "metrics"}
     assert profile.model_dump(exclude=sections) == Config().model_dump(exclude=sections)
 
@@ -159,6 +161,7 @@ def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -
         **flatten(Config().model_dump(mode="json")),
         "database.url": url,
         **{f"lightning.{name}": value for name, value in lightning.items()},
+        "privacy.key_dir": "k",
     }
     assert set(values) == set(list_keys())
     for key, value in values.items():
@@ -167,7 +170,7 @@ def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -
     loaded = load_config(None)
     assert loaded.database.url is not None
     assert loaded.database.url.get_secret_value() == url
-    sections: dict[str, Any] = {"database": {"url": url}, "lightning": lightning}
+    sections: dict[str, Any] = {"database": {"url": url}, "lightning": lightning, "privacy": {"key_dir": "k"}}
     expected = Config(**sections)
     assert loaded.model_dump() == expected.model_dump()
 
@@ -229,7 +232,7 @@ def test_the_description_says_what_was_read(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_price_needs_a_node_to_pay_it_to(tmp_path: Path) -> None:
-    text = '[[tiers]]\npath = "/"\nprice_sat = 5\n'
+    text = '[privacy]\npublish_every_s = 900\n[[tiers]]\npath = "/"\nprice_sat = 5\n'
     with pytest.raises(ConfigError, match=r"set lightning\.backend"):
         load_config(write(tmp_path, text))
     node = '[lightning]\nbackend = "lnbits"\nurl = "http://127.0.0.1:5000"\nsecret = "canary"\n'
@@ -254,3 +257,38 @@ def test_the_tier_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_relays_own_url_is_one_that_clients_can_use(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError, match=r"server\.url: must be empty or a host with ws"):
         load_config(write(tmp_path, f'[server]\nurl = "{url}"\n'))
+
+
+@pytest.mark.parametrize(
+    ("privacy", "is_taken"),
+    [("", False), ("publish_every_s = 900", True), ("allow_linkable_payments = true", True)],
+)
+def test_notes_are_not_sold_where_each_appears_when_it_is_paid_for(
+    tmp_path: Path, privacy: str, is_taken: bool
+) -> None:
+    text = (
+        f'[privacy]\n{privacy}\n[[tiers]]\npath = "/"\nprice_sat = 5\n'
+        '[lightning]\nbackend = "lnbits"\nurl = "http://127.0.0.1:5000"\nsecret = "canary"\n'
+    )
+    if is_taken:
+        load_config(write(tmp_path, text))
+    else:
+        with pytest.raises(ConfigError, match="without batches each note appears when it is paid for"):
+            load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("privacy", "fault"),
+    [
+        ("min_batch = 45", "min_batch needs batches"),
+        ("publish_every_s = 900\nmin_batch = 45\nmax_wait_s = 600", "max_wait_s must not be below publish_every_s"),
+        (
+            "publish_every_s = 900\nmin_batch = 45\nmax_wait_s = 7200\ncreated_at_step_s = 3600",
+            "at least the 7200 seconds",
+        ),
+        ("publish_every_s = 900\ncreated_at_step_s = 600", "at least the 900 seconds"),
+    ],
+)
+def test_a_batch_that_would_give_itself_away_is_refused(tmp_path: Path, privacy: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        load_config(write(tmp_path, f"[privacy]\n{privacy}\n"))

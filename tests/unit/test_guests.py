@@ -12,6 +12,7 @@ from relay.gateway.front_door import Doorway, FrontDoor
 from relay.gateway.guests import Guests
 from relay.gateway.http_head import Head
 from relay.limits import Limits
+from relay.policy.rate_limit import TokenBucket
 
 
 class Wire(asyncio.Transport):
@@ -33,7 +34,11 @@ class Wire(asyncio.Transport):
 
 
 def make(*proxies: str, now_s: Callable[[], float] = lambda: 0.0, **limits: Any) -> Guests:
-    return Guests([ip_network(proxy) for proxy in proxies], Limits(**limits), now_s)
+    return Guests([ip_network(proxy) for proxy in proxies], Limits(**limits), now_s, make_share)
+
+
+def make_share(now_s: float) -> TokenBucket:
+    return TokenBucket(0.001, 2, now_s)
 
 
 def let_in(guests: Guests, peer: str | None, source: str = "", **headers: str) -> Wire:
@@ -125,3 +130,30 @@ async def test_a_client_with_too_many_connections_is_told_so_before_it_says_a_wo
     door.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert wire.written.count(b"HTTP/1.1 ") == 1
     door.connection_lost(None)
+
+
+def test_connections_of_one_network_share_what_it_may_have_held_also_one_after_another() -> None:
+    guests = make()
+    first = let_in(guests, "198.51.100.1")
+    share = guests.find_share(first)
+    assert share is not None
+    assert guests.find_share(let_in(guests, "198.51.100.2")) is share
+    guests.leave(first)
+    assert guests.find_share(let_in(guests, "198.51.100.3")) is share
+    other = guests.find_share(let_in(guests, "203.0.113.1"))
+    assert other is not None
+    assert other is not share
+
+
+def test_clients_on_this_machine_share_nothing() -> None:
+    guests = make()
+    assert guests.find_share(let_in(guests, "127.0.0.1")) is None
+
+
+def test_shares_are_forgotten_with_the_key_of_the_hour() -> None:
+    now_s = 0.0
+    guests = make(now_s=lambda: now_s)
+    share = guests.find_share(let_in(guests, "198.51.100.1"))
+    now_s = 3_700.0
+    guests.replace_old_key()
+    assert guests.find_share(let_in(guests, "198.51.100.1")) is not share

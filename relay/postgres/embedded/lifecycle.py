@@ -207,6 +207,16 @@ class EmbeddedPostgres:
                 await connection.execute(f"CREATE ROLE {ROLE} LOGIN")
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
                 await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+            await connection.execute(f"GRANT pg_checkpoint TO {ROLE}")
+        finally:
+            await connection.close()
+        await self._allow_to_drop_old_log()
+
+    async def _allow_to_drop_old_log(self) -> None:
+        connection = await asyncpg.connect(**self._build_arguments(SUPERUSER, DATABASE))
+        try:
+            # Rights to a function are those of one database.
+            await connection.execute(f"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {ROLE}")
         finally:
             await connection.close()
 

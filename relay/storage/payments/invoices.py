@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import asyncpg
 
+from relay.storage.held_notes import HeldNotes
+
 
 class InvoiceState(StrEnum):
     """The states of an invoice."""
@@ -132,15 +134,22 @@ async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msa
     )
 
 
-async def close_orphans(connection: asyncpg.Connection) -> None:
+async def close_orphans(connection: asyncpg.Connection, held: HeldNotes) -> None:
     """Ask no longer for notes that are gone: deleted, replaced, expired, or refused when they were paid for."""
-    await connection.execute(
+    records = await connection.fetch(
         """
-        UPDATE invoices i SET state = 'closed' WHERE state IN ('creating', 'open')
+        SELECT DISTINCT note_id FROM invoices i WHERE state IN ('creating', 'open')
             AND NOT EXISTS (SELECT FROM unpaid_notes WHERE id = i.note_id)
             AND NOT EXISTS (SELECT FROM notes WHERE id = i.note_id)
-            AND NOT EXISTS (SELECT FROM held_notes WHERE id = i.note_id)
         """
+    )
+    if not records:
+        return
+    missing = [record["note_id"] for record in records]
+    waiting = await held.find(connection, missing)
+    await connection.execute(
+        "UPDATE invoices SET state = 'closed' WHERE state IN ('creating', 'open') AND note_id = ANY($1::bytea[])",
+        [note_id for note_id in missing if note_id not in waiting],
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from relay.storage.held_notes import HeldNote, HeldNotes
+
 
 @dataclass(frozen=True, slots=True)
 class OpenInvoice:
@@ -20,7 +22,8 @@ class OpenInvoice:
 class NoteStatus:
     """What is known of a note: its price paid where it is stored or held, its JSON where an invoice is open.
 
-    `invoices` are by tier; `unapplied_msat` is what came too late and can buy it.
+    `invoices` are by tier; `unapplied_msat` is what came too late and can buy it. A stored note that is upgraded with the
+    next batch is held, too.
     """
 
     note_id: bytes
@@ -28,6 +31,7 @@ class NoteStatus:
     encoded: bytes | None
     invoices: dict[str, OpenInvoice]
     unapplied_msat: int
+    is_held: bool
 
     @property
     def is_here(self) -> bool:
@@ -39,21 +43,19 @@ class NoteStatus:
         return self.price_paid_msat is not None and self.price_paid_msat >= price_msat
 
 
-async def find_statuses(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
+async def find_statuses(
+    connection: asyncpg.Connection, note_ids: Sequence[bytes], held: HeldNotes
+) -> dict[bytes, NoteStatus]:
     """Return what is known of each of these notes."""
+    waiting = await held.find(connection, note_ids)
     records = await connection.fetch(
         """
-        SELECT asked.id, k.price_paid_msat, i.token, i.tier, i.price_msat, i.bolt11, i.expires_at,
+        SELECT asked.id, n.id IS NOT NULL AS is_stored, n.price_paid_msat, i.token, i.tier, i.price_msat, i.bolt11, i.expires_at,
                -- Compared with what is sent where something is asked for it already.
-               CASE WHEN i.token IS NOT NULL THEN coalesce(k.event, p.event) END AS event,
+               CASE WHEN i.token IS NOT NULL THEN coalesce(n.event, p.event) END AS event,
                (SELECT coalesce(sum(amount_msat), 0)::bigint FROM unapplied_payments WHERE note_id = asked.id) AS unapplied_msat
         FROM unnest($1::bytea[]) AS asked (id)
-            LEFT JOIN LATERAL (
-                -- A stored note that is upgraded with the next batch is in both.
-                SELECT coalesce(price_paid_msat, 0) AS price_paid_msat, event FROM held_notes WHERE id = asked.id
-                UNION ALL SELECT coalesce(price_paid_msat, 0), event FROM notes WHERE id = asked.id
-                LIMIT 1
-            ) k ON true
+            LEFT JOIN notes n ON n.id = asked.id
             LEFT JOIN unpaid_notes p ON p.id = asked.id
             LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open')
         """,
@@ -61,12 +63,17 @@ async def find_statuses(connection: asyncpg.Connection, note_ids: Sequence[bytes
     )
     statuses: dict[bytes, NoteStatus] = {}
     for record in records:
-        status = statuses.setdefault(
-            record["id"],
-            NoteStatus(record["id"], record["price_paid_msat"], record["event"], {}, record["unapplied_msat"]),
-        )
+        status = statuses.setdefault(record["id"], _to_status(record, waiting.get(record["id"])))
         if record["token"] is not None:
             status.invoices[record["tier"]] = OpenInvoice(
                 record["token"], record["price_msat"], record["bolt11"], record["expires_at"]
             )
     return statuses
+
+
+def _to_status(record: asyncpg.Record, waiting: HeldNote | None) -> NoteStatus:
+    price_msat = (record["price_paid_msat"] or 0) if record["is_stored"] else None
+    encoded = record["event"]
+    if waiting is not None:
+        price_msat, encoded = waiting.note.price_paid_msat, waiting.note.encoded
+    return NoteStatus(record["id"], price_msat, encoded, {}, record["unapplied_msat"], waiting is not None)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import asyncpg
 
+from relay.storage.held_notes import HeldNotes
 from relay.storage.payments.invoices import InvoiceState
 
 
@@ -34,22 +35,23 @@ class PayStatus:
     note_id: str | None
 
 
-async def find_pay_status(readers: asyncpg.Pool, token: bytes) -> PayStatus | None:
+async def find_pay_status(readers: asyncpg.Pool, token: bytes, held: HeldNotes) -> PayStatus | None:
     """Return what is known of a token (16 bytes); None where it is unknown, expired or forgotten.
 
     Anybody can ask for pages, as often as they like: they wait with those who read. Raises DATABASE_FAILURES.
     """
-    record = await readers.fetchrow(
-        """
-        SELECT i.state, i.tier, i.price_msat, i.bolt11, i.expires_at, i.note_id,
-               EXISTS (SELECT FROM notes n WHERE n.id = i.note_id) AS is_published,
-               EXISTS (SELECT FROM held_notes p WHERE p.id = i.note_id) AS is_held
-        FROM invoices i WHERE i.token = $1 AND i.state IN ('open', 'settled')
-        """,
-        token,
-    )
-    if record is None:
-        return None
+    async with readers.acquire() as connection:
+        record = await connection.fetchrow(
+            """
+            SELECT i.state, i.tier, i.price_msat, i.bolt11, i.expires_at, i.note_id,
+                   EXISTS (SELECT FROM notes n WHERE n.id = i.note_id) AS is_published
+            FROM invoices i WHERE i.token = $1 AND i.state IN ('open', 'settled')
+            """,
+            token,
+        )
+        if record is None:
+            return None
+        is_held = bool(await held.find(connection, [record["note_id"]]))
     if record["state"] == InvoiceState.OPEN:
         return PayStatus(
             PayState.OPEN,
@@ -59,8 +61,6 @@ async def find_pay_status(readers: asyncpg.Pool, token: bytes) -> PayStatus | No
             record["expires_at"],
             note_id=None,
         )
-    state = (
-        PayState.PAID if record["is_held"] else PayState.PUBLISHED if record["is_published"] else PayState.UNPUBLISHED
-    )
+    state = PayState.PAID if is_held else PayState.PUBLISHED if record["is_published"] else PayState.UNPUBLISHED
     note_id = record["note_id"].hex() if state is PayState.PUBLISHED else None
     return PayStatus(state, record["tier"], record["price_msat"], None, None, note_id)

@@ -11,6 +11,7 @@ import asyncpg
 
 from relay.limits import InvoicePolicy
 from relay.protocol.event import is_expired
+from relay.storage.held_notes import HeldNotes
 from relay.storage.note import Note, read_note
 from relay.storage.payments.invoices import Settled, close_orphans, close_others, settle_invoice
 from relay.storage.payments.unapplied_payments import (
@@ -29,14 +30,14 @@ _HOUR_S = 3_600
 
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
-    """The bounds of invoices, and how often held notes are published (seconds; 0: at once)."""
+    """The bounds of invoices, and how long a held note may wait (seconds; 0: none is held)."""
 
     invoices: InvoicePolicy
-    publish_every_s: float
+    longest_wait_s: float
 
     def find_published_by(self, now: int) -> int:
         """Return when a note that is ordered now is published at the latest, if it is paid for; Unix times."""
-        return now + self.invoices.expiry_s + math.ceil(self.publish_every_s)
+        return now + self.invoices.expiry_s + math.ceil(self.longest_wait_s)
 
     def find_forget_at(self, expires_at: int) -> int:
         """Return when an invoice that nobody has paid is forgotten; Unix times."""
@@ -44,11 +45,11 @@ class PaymentTerms:
 
     def find_settled_forget_at(self, now: int) -> int:
         """Return when a payment made now is forgotten; Unix times."""
-        return _round_up(now + int(self.publish_every_s) + self.invoices.forget_after_s)
+        return _round_up(now + int(self.longest_wait_s) + self.invoices.forget_after_s)
 
     def to_due(self, note: Note, price_msat: int) -> Note:
         """Return a paid note as it is to be published: ring notes wait for the next batch where there are batches."""
-        is_held = note.claim is not None and self.publish_every_s > 0
+        is_held = note.claim is not None and self.longest_wait_s > 0
         return Note(note.event, note.encoded, note.claim, is_held=is_held, price_paid_msat=price_msat)
 
 
@@ -65,6 +66,7 @@ class Settlement:
     received_msat: int
     now: int
     terms: PaymentTerms
+    held: HeldNotes
     settled: Settled | None = None
 
     async def load(self, connection: asyncpg.Connection) -> Sequence[Note]:
@@ -79,7 +81,7 @@ class Settlement:
             return []
         if excess_msat > 0:
             await insert_unapplied(connection, self.reference, excess_msat, Reason.OVER)
-        encoded = await _find_note(connection, settled.note_id)
+        encoded = await _find_note(connection, settled.note_id, self.held)
         if encoded is None:
             await insert_unapplied(connection, self.reference, settled.price_msat, Reason.LATE, settled.note_id)
             return []
@@ -95,7 +97,7 @@ class Settlement:
             return
         await delete_unpaid(connection, self.settled.note_id)
         await close_others(connection, self.settled.note_id, self.settled.price_msat)
-        await close_orphans(connection)
+        await close_orphans(connection, self.held)
         await record_refused(connection, notes, results, self.reference)
 
 
@@ -122,11 +124,11 @@ class Spending:
             await close_others(connection, self.note_id, self.note.price_paid_msat)
 
 
-async def _find_note(connection: asyncpg.Connection, note_id: bytes) -> bytes | None:
+async def _find_note(connection: asyncpg.Connection, note_id: bytes, held: HeldNotes) -> bytes | None:
     """Return the compact JSON of a note, wherever it is."""
     encoded = await find_unpaid(connection, note_id)
     if encoded is None:
-        encoded = await connection.fetchval(
-            "SELECT event FROM notes WHERE id = $1 UNION ALL SELECT event FROM held_notes WHERE id = $1", note_id
-        )
+        encoded = await connection.fetchval("SELECT event FROM notes WHERE id = $1", note_id)
+    if encoded is None and (waiting := (await held.find(connection, [note_id])).get(note_id)) is not None:
+        encoded = waiting.note.encoded
     return encoded
