@@ -177,7 +177,7 @@ async def test_what_tor_cannot_reach_is_told_from_tor_not_being_there(signing: t
 async def test_an_onion_address_is_looked_up_by_tor_only(signing: tuple[str, ...], variables: dict[str, str]) -> None:
     done = await publish(f"wss://{'a' * 56}.onion", *signing, **variables)
     assert done.status == 2
-    assert "add --tor" in done.err
+    assert "an .onion address is reached through Tor only" in done.err
 
 
 async def test_an_onion_address_is_left_to_a_proxy_that_looks_names_up(signing: tuple[str, ...]) -> None:
@@ -192,3 +192,37 @@ async def test_a_place_of_tor_that_is_none_is_refused(place: str) -> None:
     done = await publish("ws://127.0.0.1:1", "--tor-at", place)
     assert done.status == 2
     assert "HOST:PORT" in done.err
+
+
+async def test_where_tor_answers_it_is_used_unasked_and_the_host_is_remembered(
+    database18: dict[str, Any], signing: tuple[str, ...], tmp_path: Path
+) -> None:
+    url, state = f"ws://{HIDDEN}:7447", {"XDG_STATE_HOME": str(tmp_path / "state")}
+    async with relay_on(database18) as relay, run_socks_proxy({HIDDEN: port_of(relay)}) as tor:
+        # The first place has no Tor.
+        places = f"127.0.0.1:{find_free_port()},{tor.address}"
+        done = await publish(url, *signing, RINGRELAY_TOR=places, **state)
+        assert done.status == 0, done.err
+        assert f"connecting through Tor at {tor.address}" in done.err
+    assert set(tor.asked) == {(HIDDEN, 7447)}
+    gone = await publish(url, *signing, **state)
+    assert (gone.status, gone.out) == (2, "")
+    assert "was reached through Tor before" in gone.err
+
+
+async def test_without_tor_nothing_leaves_this_machine_unless_that_is_said(signing: tuple[str, ...]) -> None:
+    done = await publish("wss://relay.invalid", *signing)
+    assert (done.status, done.out) == (2, "")
+    assert "no Tor answers here, so nothing was sent" in done.err
+    assert "--no-tor" in done.err
+    done = await publish("wss://relay.invalid", *signing, "--no-tor", "--timeout", "5")
+    assert done.status == 2
+    assert "no connection to the relay" in done.err
+
+
+async def test_a_note_is_sent_after_its_delay(database18: dict[str, Any], signing: tuple[str, ...]) -> None:
+    async with relay_on(database18) as url:
+        # Half a second on average.
+        done = await publish(url, *signing, "--delay", "0.00014")
+    assert done.status == 0
+    assert "waiting by lot before anything is sent" in done.err

@@ -3,16 +3,22 @@
 import asyncio
 import os
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
 
 from tests.support.time_factor import scaled
 
-# A proxy of the host's would not find the loopback, and its settings must not decide a test.
+_STATE = tempfile.TemporaryDirectory(prefix="ringrelay-state-")
+# A proxy of the host's would not find the loopback, its settings must not decide a test, and no Tor of its is asked.
 ENVIRONMENT = {
-    name: value
-    for name, value in os.environ.items()
-    if not name.startswith(("RELAY_", "RINGRELAY_")) and not name.lower().endswith("_proxy")
+    **{
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("RELAY_", "RINGRELAY_")) and not name.lower().endswith("_proxy")
+    },
+    "RINGRELAY_TOR": "127.0.0.1:1",
+    "XDG_STATE_HOME": _STATE.name,
 }
 _BOUND_S = scaled(60.0)
 

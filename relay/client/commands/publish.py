@@ -12,10 +12,11 @@ import msgspec
 
 from relay.client.commands import sign_options
 from relay.client.commands.publish_signed import sign_and_publish
-from relay.client.network import pay, route
+from relay.client.network import delay, pay, route
 from relay.client.network.connect import NOT_A_URL, check_url
 from relay.client.network.deliver import Reporter, find_exit_status, send_events, warn_of_size
 from relay.client.network.relay_connection import Destination
+from relay.client.network.tor import read_choice
 from relay.client.signing import keys
 from relay.client.terminal import anonymity_notice
 from relay.client.terminal.bad_input import BadInput
@@ -35,27 +36,28 @@ Send events, read from stdin one JSON object a line, to a relay, and print one l
   <id> unpaid <page>        the relay publishes it once it is paid for, and has reported no payment yet
   <id> unanswered <why>     the relay gave no answer
 
-  ringrelay publish wss://relay.example.com --tor < note.json
+  ringrelay publish wss://relay.example.com < note.json
 
 With --ring, stdin is a message instead: it is signed as `ringrelay sign` would, and sent. If the relay asks for proof of
 work, the program mines it and sends the note again. Only the process that signed a note can do so.
 
-  ringrelay publish wss://relay.example.com --tor --ring ring.txt --key-file me.key < note.txt
+  ringrelay publish wss://relay.example.com --ring ring.txt --key-file me.key < note.txt
 
 Where a relay asks for payment, stderr shows the invoice and its amount. The relay publishes the note when it is paid,
 from any wallet, even if this program has ended. The program waits for --wait seconds at most, and connects again if
 the connection is lost. With --max-sat N a higher price counts as refused. With --invoice-only, stdout holds the
 invoice alone, for a program that pays:
 
-  ringrelay publish wss://relay.example.com/10k --tor --invoice-only --max-sat 10000 < note.json
+  ringrelay publish wss://relay.example.com/10k --invoice-only --max-sat 10000 < note.json
 
 Stdin is read to its end before the relay is called. All events of one run use one connection, which tells the relay
 that they belong together: publish notes that should not be linked in a run each.
 
 Messages are padded with white space to 4, 16, 64 or 256 KiB, so that their size says little. The program sends
-neither its name nor anything else about you, but the relay sees your address. With --tor it sees Tor's: each
-connection has its own circuit, Tor looks up the relay's name, and without Tor nothing is sent. Without --tor, a proxy
-in the environment (ALL_PROXY=socks5h://...) is always used.
+neither its name nor anything else about you, but without Tor the relay sees your address. So where Tor answers on this
+machine (127.0.0.1:9050, or Tor Browser's 9150) every connection goes through it, on a circuit of its own, and Tor looks
+up the relay's name. Where it does not, a person is asked, and a script is refused without --no-tor. A proxy in the
+environment (ALL_PROXY=socks5h://...) comes before that. With --delay 2, nobody who saw you write can tell when it was sent.
 
 exit status: 0 all accepted, or with --invoice-only accepted or priced; 1 some refused, unpaid or not events;
 2 wrong usage, no connection, or some unanswered; 130 interrupted
@@ -68,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = anonymity_notice.ANONYMITY_NOTICE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("url", metavar="URL", help="the relay's address, ws://... or wss://...")
+    delay.add_arguments(parser)
     parser.add_argument("--no-padding", action="store_true", help="for relays that refuse padded messages as too long")
     pay.add_arguments(parser)
     route.add_arguments(parser)
@@ -89,11 +92,17 @@ def run_publish(arguments: argparse.Namespace) -> int:
 
 
 def _read_destination(arguments: argparse.Namespace) -> Destination:
-    tor = route.read_tor(arguments)
+    choice = read_choice(arguments)
     if not arguments.url.startswith(("ws://", "wss://")):
         raise BadInput(f"{NOT_A_URL}\n{READS}")
-    check_url(arguments.url, tor)
-    return Destination(arguments.url, route.read_timeout(arguments), not arguments.no_padding, tor)
+    check_url(arguments.url, choice)
+    return Destination(
+        arguments.url,
+        route.read_timeout(arguments),
+        choice,
+        is_padded=not arguments.no_padding,
+        mean_delay_s=delay.read_mean_s(arguments),
+    )
 
 
 def _check_no_note_options(arguments: argparse.Namespace) -> None:
@@ -110,6 +119,7 @@ def _publish_events(destination: Destination, terms: pay.PaymentTerms) -> int:
     if len(events) > 1:
         print_warning("the relay sees that these events come from one place; to keep notes apart, publish one a run")
     warn_of_size(events)
+    delay.wait(destination.mean_delay_s)
     results = asyncio.run(send_events(destination, events, terms, Reporter(terms.is_invoice_only).report_result))
     return max(find_exit_status(results), 0 if is_clean else 1)
 

@@ -11,6 +11,7 @@ from coincurve import PrivateKey
 
 from relay.client.commands.sign import read_message
 from relay.client.commands.sign_options import read_draft
+from relay.client.network import delay
 from relay.client.network.deliver import Reporter, find_exit_status, send_events, warn_of_size
 from relay.client.network.pay import PaymentTerms
 from relay.client.network.relay_connection import Destination, PublishResult
@@ -38,6 +39,7 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination, te
     _refuse_signed_event(draft)
     note = make_note(draft, author)
     warn_of_size([note])
+    delay.wait(destination.mean_delay_s)
     result = _send_note(destination, note, terms)
     work_budget_s = MAX_UNASKED_S
     for _ in range(MAX_ROUNDS):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from relay.client.network import key_age, lists, nip05, route
 from relay.client.network.connect import check_url, open_websocket
-from relay.client.network.route import Tor
 from relay.client.network.subscription import MAX_MESSAGE_BYTES
+from relay.client.network.tor import TorChoice, read_choice
 from relay.client.signing import keys, ring_file
 from relay.client.signing.lint import lint_ring
 from relay.client.signing.ring_file import Entry
@@ -24,13 +24,13 @@ _DESCRIPTION = """\
 Print a ring file with the keys of all sources: one npub a line, sorted by key, each once. Keys that do not exist are left
 out and named on stderr, where warnings about the ring are, too.
 
-  ringrelay ring --tor --from-nip05 example.org --from-follows wss://relay.example.com npub1... > ring.txt
+  ringrelay ring --from-nip05 example.org --from-follows wss://relay.example.com npub1... > ring.txt
   ringrelay ring ring.txt npub1... --check-on wss://relay.example.com > checked.txt
 
 A ring of the people you follow, or of a list you made, points at you: take the list of someone else who knows them.
 
-A source learns that someone asks for its keys, and without --tor from which address. --check-on shows the whole ring to a
-relay, which can then link you to a note of this ring that appears soon after. So use --tor and a relay other than the one
+A source learns that someone asks for its keys, and without Tor from which address. --check-on shows the whole ring to a
+relay, which can then link you to a note of this ring that appears soon after. So use Tor and a relay other than the one
 you will publish on, and check on an earlier day. The answer is written behind each key ("first seen 2023-Q2", "never
 seen"). `ringrelay sign` reads it there, and warns of unused keys and of a signer's key that stands out.
 
@@ -97,20 +97,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_ring(arguments: argparse.Namespace) -> int:
     """Gather the members, check them, warn of what is weak, and print a ring file. Raises BadInput."""
-    tor, timeout_s = route.read_tor(arguments), route.read_timeout(arguments)
-    addresses = _read_list_addresses(arguments, tor)
+    choice, timeout_s = read_choice(arguments), route.read_timeout(arguments)
+    addresses = _read_list_addresses(arguments, choice)
     ring = _RingBuilder()
     for source in arguments.sources:
         _add_source(ring, source)
     for identifier in [nip05.parse_identifier(text) for text in arguments.from_nip05]:
-        _add_names(ring, identifier, timeout_s, tor)
+        _add_names(ring, identifier, timeout_s, choice)
     for url, address in addresses:
-        _add_list(ring, url, address, timeout_s, tor)
+        _add_list(ring, url, address, timeout_s, choice)
     _print_faults(ring.faults)
     if not ring.entries:
         raise BadInput("no keys: name npubs, files or sources, as `ringrelay ring --help` shows")
     if arguments.check_on is not None:
-        _add_key_ages(ring, arguments.check_on, timeout_s, tor)
+        _add_key_ages(ring, arguments.check_on, timeout_s, choice)
     members = [ring.entries[key] for key in sorted(ring.entries)]
     for weakness in lint_ring(members):
         print_warning(weakness)
@@ -118,12 +118,12 @@ def run_ring(arguments: argparse.Namespace) -> int:
     return 1 if ring.faults else 0
 
 
-def _read_list_addresses(arguments: argparse.Namespace, tor: Tor | None) -> list[tuple[str, lists.ListAddress]]:
+def _read_list_addresses(arguments: argparse.Namespace, choice: TorChoice) -> list[tuple[str, lists.ListAddress]]:
     """Return all lists to ask relays for. Wrong options are found before any source is asked. Raises BadInput."""
     asked = [(url, npub, str(lists.FOLLOWS)) for url, npub in arguments.from_follows] + arguments.from_list
     addresses = [(url, lists.parse_list_address(npub, kind)) for url, npub, kind in asked]
     for url in [*(url for url, _ in addresses), *([arguments.check_on] if arguments.check_on is not None else [])]:
-        check_url(url, tor)
+        check_url(url, choice)
     return addresses
 
 
@@ -146,8 +146,8 @@ def _add_lines(ring: _RingBuilder, text: str, where: str) -> None:
             ring.add_entry(entry)
 
 
-def _add_names(ring: _RingBuilder, identifier: nip05.Identifier, timeout_s: float, tor: Tor | None) -> None:
-    names = nip05.fetch_names(identifier, timeout_s, tor)
+def _add_names(ring: _RingBuilder, identifier: nip05.Identifier, timeout_s: float, choice: TorChoice) -> None:
+    names = nip05.fetch_names(identifier, timeout_s, choice)
     if not names:
         raise BadInput(f"{identifier.domain} knows no such name: check it, or leave it out to take all names")
     for name, key in names.items():
@@ -157,9 +157,9 @@ def _add_names(ring: _RingBuilder, identifier: nip05.Identifier, timeout_s: floa
     print_notice(f"{len(names)} {'name' if len(names) == 1 else 'names'} from {identifier.domain}")
 
 
-def _add_list(ring: _RingBuilder, url: str, address: lists.ListAddress, timeout_s: float, tor: Tor | None) -> None:
+def _add_list(ring: _RingBuilder, url: str, address: lists.ListAddress, timeout_s: float, choice: TorChoice) -> None:
     async def fetch_keys() -> list[str]:
-        connection = await open_websocket(url, timeout_s, tor, MAX_MESSAGE_BYTES)
+        connection = await open_websocket(url, timeout_s, choice, MAX_MESSAGE_BYTES)
         try:
             return lists.list_keys(await lists.fetch_list(connection, address, timeout_s))
         finally:
@@ -171,9 +171,9 @@ def _add_list(ring: _RingBuilder, url: str, address: lists.ListAddress, timeout_
     print_notice(f"{len(found)} keys from a list of kind {address.kind}")
 
 
-def _add_key_ages(ring: _RingBuilder, url: str, timeout_s: float, tor: Tor | None) -> None:
+def _add_key_ages(ring: _RingBuilder, url: str, timeout_s: float, choice: TorChoice) -> None:
     async def fetch_ages() -> dict[bytes, str]:
-        connection = await open_websocket(url, timeout_s, tor, MAX_MESSAGE_BYTES)
+        connection = await open_websocket(url, timeout_s, choice, MAX_MESSAGE_BYTES)
         try:
             return await key_age.find_key_ages(connection, list(ring.entries), int(time.time()), timeout_s)
         finally:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from relay.client.commands import subscribe_options
 from relay.client.network import route
 from relay.client.network.connect import check_url, open_websocket
-from relay.client.network.route import Tor
 from relay.client.network.subscription import Signal, stream_events
+from relay.client.network.tor import TorChoice, read_choice
 from relay.client.signing.verify_event import verify_event
 from relay.client.terminal import format_note
 from relay.client.terminal.bad_input import BadInput
@@ -32,13 +32,13 @@ _DESCRIPTION = """\
 Print a relay's notes, first the stored ones, then new ones, until interrupted. Each is verified here. A forged note, or
 one that was not asked for, is not printed: stderr says how many there were, and why.
 
-  ringrelay subscribe wss://relay.example.com --tor --min-ring 10
+  ringrelay subscribe wss://relay.example.com --min-ring 10
   ringrelay subscribe wss://relay.example.com --stored --kind 1 --limit 20 --json | jq .event.content
 
 On a terminal a note is a line of columns. Otherwise, or with --json, it is a line of JSON: {"event": ..., "proof":
 {"form", "scheme", "dialect", "binding", "ring_size", "ring_id", "key_image", "scope", "signed_text"}}.
 
-The relay sees the address of its readers, too: use --tor.
+The relay sees the address of its readers, too, so Tor is used where it answers on this machine.
 
 exit status: 0 all notes verify, 1 some do not, 2 wrong usage, no connection, or a lost one; 130 interrupted
 """
@@ -113,8 +113,8 @@ def run_subscribe(arguments: argparse.Namespace) -> int:
     # Imported here: a relay's limits are slow to load, and no other command needs them.
     from relay.client.network.subscribe_filter import parse_asked_filter
 
-    tor = route.read_tor(arguments)
-    check_url(arguments.url, tor)
+    choice = read_choice(arguments)
+    check_url(arguments.url, choice)
     timeout_s = route.read_timeout(arguments)
     asked = [parse_asked_filter(filter_) for filter_ in subscribe_options.read_filters(arguments)]
     is_json = not arguments.columns and (arguments.json or sys.stdout is None or not sys.stdout.isatty())
@@ -122,16 +122,16 @@ def run_subscribe(arguments: argparse.Namespace) -> int:
     if not is_json:
         print(format_note.format_header(), flush=True)
     try:
-        asyncio.run(_follow_subscription(arguments.url, printer, timeout_s, tor, is_live=not arguments.stored))
+        asyncio.run(_follow_subscription(arguments.url, printer, timeout_s, choice, is_live=not arguments.stored))
     finally:
         printer.print_summary()
     return 1 if printer.refused else 0
 
 
 async def _follow_subscription(
-    url: str, printer: _Printer, timeout_s: float, tor: Tor | None, *, is_live: bool
+    url: str, printer: _Printer, timeout_s: float, choice: TorChoice, *, is_live: bool
 ) -> None:
-    connection = await open_websocket(url, timeout_s, tor, MAX_NOTE_BYTES)
+    connection = await open_websocket(url, timeout_s, choice, MAX_NOTE_BYTES)
     try:
         async with (
             asyncio.timeout(timeout_s) as deadline,

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from relay.client.network.route import (
     BAD_PROXY,
     MISSING_PROXY,
-    Tor,
-    choose_proxy,
+    choose_way,
     explain_missing_package,
-    explain_missing_tor,
     explain_proxy,
-    is_onion,
 )
+from relay.client.network.tor import Tor, TorChoice, explain_missing_tor, is_onion
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import print_warning, to_printable
 
@@ -38,11 +36,11 @@ _REFUSALS = {
 _BAD_URL = "this is not a relay's URL: it looks like wss://relay.example.com"
 
 
-def check_url(url: str, tor: Tor | None) -> None:
-    """Refuse what is no relay's URL, and warn where others could read along. Raises BadInput."""
+def check_url(url: str, choice: TorChoice) -> None:
+    """Refuse what is no relay's URL, and decide how it is reached; warn where others could read along. Raises BadInput."""
     scheme, host, port = _split_url(url)
-    choose_proxy(scheme, host, port, tor)
-    if tor and scheme == "ws" and not is_onion(host):
+    way = choose_way(scheme, host, port, choice)
+    if way.tor and scheme == "ws" and not is_onion(host):
         print_warning("without TLS (wss://) the operator of the last Tor relay can read and change what is sent")
 
 
@@ -61,7 +59,7 @@ def _split_url(url: str) -> tuple[str, str, int]:
 
 
 async def open_websocket(
-    url: str, timeout_s: float, tor: Tor | None = None, max_message_bytes: int = MAX_ANSWER_BYTES
+    url: str, timeout_s: float, choice: TorChoice, max_message_bytes: int = MAX_ANSWER_BYTES
 ) -> "ClientConnection":
     """Open a connection that says nothing about this program. Raises BadInput, whose text says what to do.
 
@@ -71,15 +69,16 @@ async def open_websocket(
     from websockets.exceptions import WebSocketException
 
     connect = _make_connector()
-    proxy = choose_proxy(*_split_url(url), tor)
+    scheme, host, port = _split_url(url)
+    way = choose_way(scheme, host, port, choice)
     try:
         # Compression would undo the padding, and no header names this program.
-        return await connect(
+        connection = await connect(
             url,
             compression=None,
             user_agent_header=None,
             # Chosen here: websockets itself ignores ALL_PROXY, which users of Tor set.
-            proxy=proxy,
+            proxy=way.proxy,
             open_timeout=timeout_s,
             close_timeout=5,
             max_size=max_message_bytes,
@@ -92,9 +91,12 @@ async def open_websocket(
         ) from None
     # Before ValueError, as a certificate that does not verify is both.
     except (OSError, WebSocketException) as error:
-        raise BadInput(_describe_failure(url, error, tor)) from None
+        raise BadInput(_describe_failure(url, error, way.tor)) from None
     except ValueError:
         raise BadInput(_BAD_URL) from None
+    if way.tor:
+        choice.remember(host)
+    return connection
 
 
 def _make_connector() -> "type[ClientConnector]":

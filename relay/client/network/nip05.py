@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from relay.client.network import route
-from relay.client.network.route import Tor
+from relay.client.network.tor import TorChoice
 from relay.client.signing.keys import could_be_key
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import to_printable
@@ -68,10 +68,10 @@ def parse_identifier(text: str) -> Identifier:
     return Identifier(name, host, port, is_secure)
 
 
-def fetch_names(identifier: Identifier, timeout_s: float, tor: Tor | None) -> dict[str, object]:
+def fetch_names(identifier: Identifier, timeout_s: float, choice: TorChoice) -> dict[str, object]:
     """Return the names of a domain and their values, which should be keys in hex. Raises BadInput."""
     try:
-        raw = _fetch_document(identifier, timeout_s, tor)
+        raw = _fetch_document(identifier, timeout_s, choice)
     except TimeoutError:
         raise BadInput(f"{identifier.domain} did not answer within {timeout_s:g} s: try again later") from None
     except (OSError, http.client.HTTPException) as error:
@@ -94,9 +94,9 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def _fetch_document(identifier: Identifier, timeout_s: float, tor: Tor | None) -> bytes:
+def _fetch_document(identifier: Identifier, timeout_s: float, choice: TorChoice) -> bytes:
     deadline = time.monotonic() + timeout_s
-    opened = _open_socket(identifier, timeout_s, tor)
+    opened = _open_socket(identifier, timeout_s, choice)
     # The socket's timeout starts again with each byte: a slow server could block this program for days.
     watch = threading.Timer(max(deadline - time.monotonic(), 0), _shut_socket, [opened])
     watch.daemon = True
@@ -115,9 +115,9 @@ def _fetch_document(identifier: Identifier, timeout_s: float, tor: Tor | None) -
         opened.close()
 
 
-def _open_socket(identifier: Identifier, timeout_s: float, tor: Tor | None) -> socket.socket:
+def _open_socket(identifier: Identifier, timeout_s: float, choice: TorChoice) -> socket.socket:
     opened = route.open_socket(
-        "https" if identifier.is_secure else "http", identifier.host, identifier.port, timeout_s, tor
+        "https" if identifier.is_secure else "http", identifier.host, identifier.port, timeout_s, choice
     )
     if not identifier.is_secure:
         return opened

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from relay.client.network.connect import open_websocket
-from relay.client.network.route import Tor
+from relay.client.network.tor import TorChoice
 from relay.client.signing.padding import encode_padded
 from relay.client.terminal.notices import print_notice, to_printable
 from relay.pricing.offer import PAYMENT_REQUIRED
@@ -42,8 +42,9 @@ class Destination:
 
     url: str
     timeout_s: float
+    choice: TorChoice
     is_padded: bool = True
-    tor: Tor | None = None
+    mean_delay_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ async def open_connection(destination: Destination) -> RelayConnection:
 
 
 async def _open_websocket(destination: Destination) -> "ClientConnection":
-    return await open_websocket(destination.url, destination.timeout_s, destination.tor)
+    return await open_websocket(destination.url, destination.timeout_s, destination.choice)
 
 
 def _read_message(raw: bytes, event_id: str) -> PublishResult | PaymentDemand | str | None:

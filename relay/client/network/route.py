@@ -1,20 +1,19 @@
 """How connections leave this machine: directly, through the environment's proxy, or through Tor. Knows no protocol."""
 
 import argparse
-import secrets
 import shlex
 import socket
 import sys
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from relay.client.network import tor
+from relay.client.network.tor import Tor, TorChoice, explain_missing_tor, is_onion
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import to_printable
 
 BAD_PROXY = "the proxy in the environment is no URL such as socks5h://127.0.0.1:9050: correct it"
 MISSING_PROXY = "the proxy in the environment does not answer, and nothing was sent: start it, or correct the variable"
-DEFAULT_TOR = "127.0.0.1:9050"
 # Timeouts of sockets and threads have an upper bound.
 _MAX_TIMEOUT_S = 86_400
 # python-socks knows only the names on the right. Whether the proxy resolves names is another parameter of it.
@@ -29,53 +28,12 @@ _VARIABLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Tor:
-    """The address of Tor's SOCKS port. None in its place means no Tor."""
-
-    host: str
-    port: int
-
-    def make_proxy_url(self) -> str:
-        """Return the proxy for one connection. Tor resolves the name, and gives the connection its own circuit.
-
-        Tor never puts the streams of two SOCKS users on one circuit (IsolateSOCKSAuth, on by default).
-        """
-        user, password = secrets.token_hex(16), secrets.token_hex(16)
-        return f"socks5h://{user}:{password}@{self}"
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare --timeout, --tor and --tor-at. One --tor with an optional value would swallow a URL behind it."""
+    """Declare --timeout, and the options of Tor."""
     parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for each answer (default 30)"
     )
-    parser.add_argument(
-        "--tor",
-        action="store_true",
-        help=f"connect through Tor at {DEFAULT_TOR}, on its own circuit, and in no other way",
-    )
-    parser.add_argument(
-        "--tor-at", metavar="HOST:PORT", help="the same with Tor at another address (Tor Browser: 127.0.0.1:9150)"
-    )
-
-
-def read_tor(arguments: argparse.Namespace) -> Tor | None:
-    """Return the address of Tor if connections go through it. Raises BadInput."""
-    text = arguments.tor_at if arguments.tor_at is not None else DEFAULT_TOR if arguments.tor else None
-    if text is None:
-        return None
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if host is None or port is None or parts.netloc != text or "@" in text:
-        raise BadInput("--tor-at takes HOST:PORT, for example 127.0.0.1:9150")
-    return Tor(host, port)
+    tor.add_arguments(parser)
 
 
 def read_timeout(arguments: argparse.Namespace) -> float:
@@ -86,21 +44,27 @@ def read_timeout(arguments: argparse.Namespace) -> float:
     return seconds
 
 
-def choose_proxy(scheme: str, host: str, port: int, tor: Tor | None) -> str | None:
-    """Return the URL of the proxy for one connection (scheme ws, wss, http or https), None for none.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one connection leaves this machine: through a proxy or directly, and whether that proxy is Tor."""
 
-    Raises BadInput for an onion address that would be looked up here, as a name server would see it (RFC 7686).
+    proxy: str | None
+    tor: Tor | None
+
+
+def choose_way(scheme: str, host: str, port: int, choice: TorChoice) -> Way:
+    """Return the way of one connection (scheme ws, wss, http or https).
+
+    Raises BadInput, also for an onion address that would be looked up here, as a name server would see it (RFC 7686).
     """
-    proxy = tor.make_proxy_url() if tor else _find_proxy(scheme, host, port)
-    is_looked_up_here = proxy is None or proxy.partition("://")[0] in _RESOLVES_HERE
-    if is_onion(host) and is_looked_up_here:
-        raise BadInput("an .onion address is reached through Tor only: add --tor")
-    return proxy
-
-
-def is_onion(host: str) -> bool:
-    """Return whether a host is reached within Tor only."""
-    return host.lower().rstrip(".").endswith(".onion")
+    named = None if choice.named is not None else _find_proxy(scheme, host, port)
+    if named is not None:
+        # Whoever set a proxy has chosen: it may be Tor itself.
+        if is_onion(host) and named.partition("://")[0] in _RESOLVES_HERE:
+            raise BadInput("an .onion address is reached through Tor only: add --tor")
+        return Way(named, None)
+    found = choice.find_tor(host)
+    return Way(None if found is None else found.make_proxy_url(), found)
 
 
 def _find_proxy(scheme: str, host: str, port: int) -> str | None:
@@ -118,12 +82,12 @@ def _find_proxy(scheme: str, host: str, port: int) -> str | None:
     return named.replace("http://", "socks5h://", 1) if named and named == proxies.get("socks") else named
 
 
-def open_socket(scheme: str, host: str, port: int, timeout_s: float, tor: Tor | None) -> socket.socket:
+def open_socket(scheme: str, host: str, port: int, timeout_s: float, choice: TorChoice) -> socket.socket:
     """Open a TCP connection, directly or through the chosen proxy. Raises OSError and BadInput."""
-    proxy = choose_proxy(scheme, host, port, tor)
-    if proxy is None:
+    way = choose_way(scheme, host, port, choice)
+    if way.proxy is None:
         return socket.create_connection((host, port), timeout_s)
-    scheme, _, rest = proxy.partition("://")
+    scheme, _, rest = way.proxy.partition("://")
     if scheme not in _PROXY_SCHEMES:
         raise BadInput(BAD_PROXY)
     try:
@@ -134,29 +98,24 @@ def open_socket(scheme: str, host: str, port: int, timeout_s: float, tor: Tor | 
         raise BadInput(explain_missing_package()) from None
     try:
         chosen = Proxy.from_url(f"{_PROXY_SCHEMES[scheme]}://{rest}", rdns=scheme not in _RESOLVES_HERE)
-        return chosen.connect(host, port, timeout=timeout_s)
+        connection = chosen.connect(host, port, timeout=timeout_s)
     except ProxyConnectionError as error:
-        if tor:
-            raise BadInput(explain_missing_tor(tor)) from None
+        if way.tor:
+            raise BadInput(explain_missing_tor(way.tor)) from None
         raise OSError(f"the proxy in the environment does not answer ({error.strerror})") from None
     except ProxyError as error:
-        raise OSError(explain_proxy(error, tor)) from None
+        raise OSError(explain_proxy(error, way.tor)) from None
     except ValueError:
         raise BadInput(BAD_PROXY) from None
+    if way.tor:
+        choice.remember(host)
+    return connection
 
 
-def explain_proxy(error: BaseException, tor: Tor | None) -> str:
+def explain_proxy(error: BaseException, through: Tor | None) -> str:
     """Return what a SOCKS proxy answered in place of a connection."""
     said = to_printable(str(error)) or type(error).__name__
-    return f"{'Tor' if tor else 'the proxy'} could not reach it: {said}"
-
-
-def explain_missing_tor(tor: Tor) -> str:
-    """Return what to do where nothing listens at Tor's address."""
-    return (
-        f"no Tor at {tor}, and nothing was sent: start it (`sudo systemctl start tor`, or open Tor Browser and use "
-        "--tor-at 127.0.0.1:9150), then try again"
-    )
+    return f"{'Tor' if through else 'the proxy'} could not reach it: {said}"
 
 
 def explain_missing_package() -> str:
