@@ -164,13 +164,17 @@ CREATE TABLE invoices (
     payment_hash    bytea   UNIQUE,             -- 32 bytes; null while it is being made
     bolt11          text,
     expires_at      bigint  NOT NULL,           -- Unix seconds: when it cannot be paid any more; while it is made, when to give up
-    forget_at       bigint                      -- Unix seconds: when the row goes, and with it what links a payment to a note
+    forget_at       bigint,                     -- Unix seconds: when the row goes, and with it what links a payment to a note
+    look_up_at      bigint,                     -- Unix seconds: when the node is asked next; null while there is nothing to ask
+    is_cancel_tried boolean NOT NULL            -- the node could not cancel it
 );
 -- One open invoice a note and tier.
 CREATE UNIQUE INDEX invoices_open ON invoices (note_id, tier) WHERE state IN ('creating', 'open');
 CREATE INDEX invoices_note_id ON invoices (note_id);
 -- What is settled only waits to be forgotten, and is many.
 CREATE INDEX invoices_unsettled ON invoices (state) WHERE state <> 'settled';
+-- Open ones come first, and closed ones can be many: where a node cannot cancel, each is watched for a day.
+CREATE INDEX invoices_look_up_at ON invoices (state, look_up_at) WHERE look_up_at IS NOT NULL;
 CREATE INDEX invoices_forget_at ON invoices (forget_at) WHERE state = 'settled';
 CREATE INDEX invoices_given_up ON invoices (expires_at) WHERE payment_hash IS NULL;
 

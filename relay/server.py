@@ -229,6 +229,11 @@ class Relay:
         """Accept no more connections, answer what is in flight, and close every connection with 1001."""
         await self._listener.stop()
 
+    async def close_backend(self) -> None:
+        """Close the connections to the Lightning node, of a relay that does not start."""
+        if self._payments is not None:
+            await self._payments.close()
+
     async def is_healthy(self) -> bool:
         """Return whether the database answers."""
         try:
@@ -263,7 +268,11 @@ async def running(config: Config, log: Log, internal: InternalLimits = INTERNAL_
     """
     async with open_database(config.database, config.data_dir, config.limits.query_timeout_s, log) as database:
         relay = Relay(config, log, database, internal)
-        await relay.prepare()
+        try:
+            await relay.prepare()
+        except BaseException:
+            await relay.close_backend()
+            raise
         # Before the task group, which would wrap the error that the operator reads.
         private = await _open_ports(relay, config)
         try:

@@ -7,7 +7,6 @@ database watches, and the first one to find a payment settles it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Protocol
 
 from relay.postgres.errors import DATABASE_FAILURES
@@ -21,12 +20,6 @@ from relay.storage.row import SaveResult
 
 _PASS_S = 1.0
 _LOOKUPS_AT_ONCE = 4
-# A payer who has paid watches the page for some seconds; one who has not decided yet takes minutes.
-_FIRST_LOOKUP_S = 1.0
-_LONGEST_LOOKUP_S = 15.0
-_SLOWER = 1.25
-# A payment that comes after all that is rare, and stays unapplied.
-_CLOSED_LOOKUP_S = 300.0
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
 
@@ -42,13 +35,6 @@ class Observer(Protocol):
 
     def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
         """Show how many there are now."""
-
-
-@dataclass(slots=True)
-class _Schedule:
-    next_s: float
-    every_s: float
-    is_cancel_tried: bool = False
 
 
 class Collector:
@@ -70,12 +56,12 @@ class Collector:
         self._observer = observer
         self._sources = sources
         self._lookups_a_pass = max(1, round(backend.lookups_per_s * _PASS_S))
-        self._schedules: dict[bytes, _Schedule] = {}
         self._paid_s: dict[bytes, float] = {}
         self._slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
 
     async def keep_collecting(self, report: Callable[[BaseException], None]) -> None:
         """Collect until cancelled, also while the node or the database is away; the latter is reported."""
+        await _repeat_until_done(self._ledger.look_up_again, report)
         async with asyncio.TaskGroup() as group:
             group.create_task(_keep_repeating(self.follow_stream, _FIRST_RETRY_S, report))
             group.create_task(_keep_repeating(self.look_up_due, _PASS_S, report))
@@ -99,29 +85,13 @@ class Collector:
 
     async def look_up_due(self) -> None:
         """Look up the invoices whose turn it is. Raises BackendError and DATABASE_FAILURES."""
-        watched = {invoice.reference: invoice for invoice in await self._ledger.list_watched()}
-        self._schedules = {
-            # What is new to this process, after a start everything, is looked up at once.
-            reference: self._schedules.get(reference, _Schedule(0.0, _FIRST_LOOKUP_S))
-            for reference in watched
-        }
-        now_s = self._sources.monotonic()
-        # Open ones first: closed ones can wait, however many there are.
-        due = sorted(
-            (not watched[reference].is_open, schedule.next_s, reference)
-            for reference, schedule in self._schedules.items()
-            if schedule.next_s <= now_s
-        )
-        batch = [watched[reference] for _, _, reference in due[: self._lookups_a_pass]]
-        results = await asyncio.gather(*(self._look_up_invoice(invoice) for invoice in batch), return_exceptions=True)
+        due = await self._ledger.take_due(self._lookups_a_pass)
+        results = await asyncio.gather(*map(self._look_up_invoice, due), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
 
     async def _look_up_invoice(self, invoice: Watched) -> None:
-        schedule = self._schedules[invoice.reference]
-        schedule.every_s = min(schedule.every_s * _SLOWER, _LONGEST_LOOKUP_S) if invoice.is_open else _CLOSED_LOOKUP_S
-        schedule.next_s = self._sources.monotonic() + schedule.every_s
         async with self._slots:
             payment = await self._backend.look_up_payment(invoice.reference, invoice.payment_hash)
             if payment.state is PaymentState.PAID:
@@ -129,9 +99,8 @@ class Collector:
             elif invoice.is_open:
                 if self._is_over(invoice, payment):
                     await self._end_invoice(invoice)
-            elif not schedule.is_cancel_tried:
+            elif not invoice.is_cancel_tried:
                 await self._end_invoice(invoice)
-                schedule.is_cancel_tried = True
             elif invoice.forget_at <= self._sources.now():
                 await self._ledger.drop_invoice(invoice.reference)
 
@@ -179,6 +148,19 @@ class Collector:
         """Delete what links payments to notes when its time has come, and what was given up. Raises DATABASE_FAILURES."""
         by_state = await self._ledger.delete_forgotten()
         self._observer.report_invoices(by_state, self._ledger.unpaid_totals)
+
+
+async def _repeat_until_done(work: Callable[[], Awaitable[None]], report: Callable[[BaseException], None]) -> None:
+    pause_s = _FIRST_RETRY_S
+    while True:
+        try:
+            await work()
+        except DATABASE_FAILURES as error:
+            report(error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
+        else:
+            return
 
 
 async def _keep_repeating(

@@ -21,7 +21,10 @@ class PaymentMetrics:
     def __init__(self, registry: CollectorRegistry, snapshot_every_s: float) -> None:
         self._snapshot_every_s = snapshot_every_s
         self._invoices = Gauge(
-            "ringrelay_invoices", "Invoices by state, without the settled ones", ["state"], registry=registry
+            "ringrelay_invoices",
+            "Invoices by state, without the settled ones; closed ones are counted to 1,000",
+            ["state"],
+            registry=registry,
         )
         self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
         self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes of the notes that wait", registry=registry)

@@ -35,7 +35,11 @@ class Payments:
         try:
             await self.collector.keep_collecting(report)
         finally:
-            await self._backend.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the connections to the node."""
+        await self._backend.close()
 
     def announce_notes(self, notes: Iterable[Note]) -> Iterator[Note]:
         """Yield notes that are being published, and notify their listeners, whichever process found the payment."""

@@ -15,7 +15,7 @@ from relay.storage.contested_words import count_contested
 from relay.storage.held_notes import HeldNotes
 from relay.storage.index_rows import DELETE_INDEX_ROWS
 from relay.storage.named_notes import SELECT_NAMED, find_named
-from relay.storage.payments.invoices import close_orphans
+from relay.storage.payments.invoices import close_for_notes, close_orphans, find_asked
 from relay.storage.payments.unpaid_notes import withdraw_unpaid
 from relay.storage.row import Row
 
@@ -82,9 +82,16 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
 
 
 async def close_invoices(connection: asyncpg.Connection, batch: Batch, held: HeldNotes) -> None:
-    """Ask nothing any more for what new requests have deleted."""
-    if batch.select(_is_request):
-        await close_orphans(connection, held)
+    """Ask nothing any more for what new requests have deleted, or what they will keep from being published."""
+    requests = batch.select(_is_request)
+    if not requests:
+        return
+    await close_orphans(connection, held)
+    named = {(pubkey, id_) for _, pubkey, id_ in find_named(requests).ids}
+    ids = await find_asked(connection, [id_ for _, id_ in named])
+    waiting = await held.find(connection, ids)
+    own = [id_ for id_, one in waiting.items() if (bytes.fromhex(one.note.event.pubkey), id_) in named]
+    await close_for_notes(connection, own)
 
 
 async def _find_costs(connection: asyncpg.Connection, batch: Batch) -> dict[bytes, int]:

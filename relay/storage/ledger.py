@@ -148,10 +148,15 @@ class Ledger:
             return None
         return settlement.settled, results[0] if results else None
 
-    async def list_watched(self) -> list[Watched]:
-        """Return the invoices that could still be paid."""
+    async def take_due(self, limit: int) -> list[Watched]:
+        """Return the invoices that the node is to be asked about now, at most `limit`."""
         async with self._pool.acquire() as connection:
-            return await invoices.list_watched(connection)
+            return await invoices.take_due(connection, self._now(), self._terms.invoices.expiry_s, limit)
+
+    async def look_up_again(self) -> None:
+        """Have the node asked about all open invoices at once: it was not while no process ran."""
+        async with self._pool.acquire() as connection:
+            await invoices.look_up_again(connection, self._now())
 
     async def close_invoice(self, reference: bytes) -> None:
         """Ask for an invoice no longer, and keep watching for a late payment."""

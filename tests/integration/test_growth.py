@@ -36,15 +36,20 @@ async def fill(arguments: dict[str, Any]) -> None:
     for start in range(0, len(events), BATCH):
         async with connection.transaction():
             await insert_batch(connection, [to_note(event) for event in events[start : start + BATCH]])
-    await connection.execute(
-        """
-        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at)
-        SELECT sha256(n::text::bytea), substr(sha256(n::text::bytea), 1, 16), sha256(n::text::bytea), '/1k', 1000000, 'settled',
-               sha256(n::text::bytea), 2000000000, 2000000000
-        FROM generate_series(1, $1::integer) AS n
-        """,
-        STORED,
-    )
+    # Settled ones wait to be forgotten, and where a node cannot cancel, closed ones are watched for a day.
+    for state, look_up_at in (("settled", None), ("closed", int(time.time()) + 3_600)):
+        await connection.execute(
+            """
+            INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at,
+                                  look_up_at, is_cancel_tried)
+            SELECT sha256(($2 || n)::bytea), substr(sha256(($2 || n)::bytea), 1, 16), sha256(($2 || n)::bytea), '/1k', 1000000, $2,
+                   sha256(($2 || n)::bytea), 2000000000, 2000000000, $3::bigint, true
+            FROM generate_series(1, $1::integer) AS n
+            """,
+            STORED,
+            state,
+            look_up_at,
+        )
     await connection.execute(
         """
         INSERT INTO unapplied_payments (reference, note_id, amount_msat, reason)

@@ -24,6 +24,15 @@ class InvoiceState(StrEnum):
 
 # What is settled only waits to be forgotten.
 UNSETTLED = (InvoiceState.CREATING, InvoiceState.OPEN, InvoiceState.CLOSED)
+# A payer who has paid watches the page for some seconds; one who has not decided yet takes minutes.
+_LONGEST_OPEN_S = 15
+# A payment after all that is rare, and stays unapplied.
+_FIRST_CLOSED_S = 300
+_LONGEST_CLOSED_S = 7_200
+# They can be a hundred thousand, and are counted every fifteen seconds.
+_MAX_COUNTED = 1_000
+# The node is told soon, where it can cancel. What is still being made has no hash to ask for.
+_CLOSE = "state = 'closed', look_up_at = CASE WHEN payment_hash IS NULL THEN NULL ELSE 0 END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Watched:
     expires_at: int
     forget_at: int
     is_open: bool
+    is_cancel_tried: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +74,14 @@ class Settled:
 async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at: int) -> None:
     """Record that an invoice is being made, before the node is asked; an expired one of its tier is closed."""
     await connection.execute(
-        "UPDATE invoices SET state = 'closed' WHERE note_id = $1 AND tier = $2 AND state IN ('creating', 'open')",
+        f"UPDATE invoices SET {_CLOSE} WHERE note_id = $1 AND tier = $2 AND state IN ('creating', 'open')",  # noqa: S608
         order.note_id,
         order.tier,
     )
     await connection.execute(
         """
-        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, expires_at, forget_at)
-        VALUES ($1, $2, $3, $4, $5, 'creating', $6, $7)
+        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, expires_at, forget_at, is_cancel_tried)
+        VALUES ($1, $2, $3, $4, $5, 'creating', $6, $7, false)
         """,
         order.reference,
         order.token,
@@ -87,7 +97,7 @@ async def open_invoice(connection: asyncpg.Connection, order: Order, payment_has
     """Record what the node made; return whether it is still asked for: its note may be withdrawn meanwhile."""
     state: str | None = await connection.fetchval(
         """
-        UPDATE invoices SET payment_hash = $2, bolt11 = $3, expires_at = $4,
+        UPDATE invoices SET payment_hash = $2, bolt11 = $3, expires_at = $4, look_up_at = 0,
             state = CASE state WHEN 'creating' THEN 'open' ELSE state END
         WHERE reference = $1 AND state IN ('creating', 'closed') RETURNING state
         """,
@@ -105,8 +115,11 @@ async def drop_invoice(connection: asyncpg.Connection, reference: bytes) -> None
 
 
 async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> None:
-    """Ask for an invoice no longer, and keep watching for a late payment until its row goes."""
-    await connection.execute("UPDATE invoices SET state = 'closed' WHERE reference = $1 AND state = 'open'", reference)
+    """Ask for an invoice no longer, which the node could not cancel, and keep watching for a late payment until its row goes."""
+    await connection.execute(
+        "UPDATE invoices SET state = 'closed', is_cancel_tried = true WHERE reference = $1 AND state IN ('open', 'closed')",
+        reference,
+    )
 
 
 async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forget_at: int) -> Settled | None:
@@ -116,7 +129,7 @@ async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forge
     """
     record = await connection.fetchrow(
         """
-        UPDATE invoices SET state = 'settled', bolt11 = NULL, expires_at = $2, forget_at = $2
+        UPDATE invoices SET state = 'settled', bolt11 = NULL, expires_at = $2, forget_at = $2, look_up_at = NULL
         WHERE reference = $1 AND state <> 'settled' RETURNING note_id, tier, price_msat
         """,
         reference,
@@ -128,7 +141,7 @@ async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forge
 async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> None:
     """Ask no longer for prices that a paid note has reached."""
     await connection.execute(
-        "UPDATE invoices SET state = 'closed' WHERE note_id = $1 AND price_msat <= $2 AND state IN ('creating', 'open')",
+        f"UPDATE invoices SET {_CLOSE} WHERE note_id = $1 AND price_msat <= $2 AND state IN ('creating', 'open')",  # noqa: S608
         note_id,
         price_msat,
     )
@@ -147,32 +160,64 @@ async def close_orphans(connection: asyncpg.Connection, held: HeldNotes) -> None
         return
     missing = [record["note_id"] for record in records]
     waiting = await held.find(connection, missing)
+    await close_for_notes(connection, [note_id for note_id in missing if note_id not in waiting])
+
+
+async def find_asked(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> list[bytes]:
+    """Return those of these notes for which something is asked."""
+    records = await connection.fetch(
+        "SELECT DISTINCT note_id FROM invoices WHERE note_id = ANY($1::bytea[]) AND state IN ('creating', 'open')",
+        note_ids,
+    )
+    return [record["note_id"] for record in records]
+
+
+async def close_for_notes(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> None:
+    """Ask no longer for any of these notes."""
     await connection.execute(
-        "UPDATE invoices SET state = 'closed' WHERE state IN ('creating', 'open') AND note_id = ANY($1::bytea[])",
-        [note_id for note_id in missing if note_id not in waiting],
+        f"UPDATE invoices SET {_CLOSE} WHERE state IN ('creating', 'open') AND note_id = ANY($1::bytea[])",  # noqa: S608
+        note_ids,
     )
 
 
-async def list_watched(connection: asyncpg.Connection) -> list[Watched]:
-    """Return the invoices that could still be paid."""
+async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limit: int) -> list[Watched]:
+    """Return the invoices that the node is to be asked about now, open ones first, and say when each is due again.
+
+    An open one is asked for more seldom the older it is, and so is a closed one: up to every two hours. Another process takes
+    others. `now` is Unix time in seconds, `expiry_s` is how long an invoice is open.
+    """
     records = await connection.fetch(
         """
-        SELECT reference, payment_hash, price_msat, tier, expires_at, forget_at, state = 'open' AS is_open FROM invoices
-        WHERE state IN ('open', 'closed') AND state <> 'settled' AND payment_hash IS NOT NULL
-        """
+        WITH open AS (
+            SELECT reference FROM invoices WHERE state = 'open' AND look_up_at <= $1 ORDER BY look_up_at LIMIT $3
+            FOR UPDATE SKIP LOCKED
+        ), closed AS (
+            SELECT reference FROM invoices WHERE state = 'closed' AND look_up_at <= $1 ORDER BY look_up_at
+            LIMIT greatest(0, $3 - (SELECT count(*) FROM open)) FOR UPDATE SKIP LOCKED
+        ), due AS (SELECT reference FROM open UNION ALL SELECT reference FROM closed)
+        UPDATE invoices i SET look_up_at = $1 + CASE i.state
+            WHEN 'open' THEN greatest(1, least($4, ($1 - i.expires_at + $2) / 4))
+            ELSE greatest($5, least($6, $1 - i.expires_at)) END
+        FROM due WHERE i.reference = due.reference
+        RETURNING i.reference, i.payment_hash, i.price_msat, i.tier, i.expires_at, i.forget_at, i.state = 'open' AS is_open,
+                  i.is_cancel_tried
+        """,
+        now,
+        expiry_s,
+        limit,
+        _LONGEST_OPEN_S,
+        _FIRST_CLOSED_S,
+        _LONGEST_CLOSED_S,
     )
-    return [
-        Watched(
-            record["reference"],
-            record["payment_hash"],
-            record["price_msat"],
-            record["tier"],
-            record["expires_at"],
-            record["forget_at"],
-            record["is_open"],
-        )
-        for record in records
-    ]
+    return [Watched(*record) for record in records]
+
+
+async def look_up_again(connection: asyncpg.Connection, now: int) -> None:
+    """Have the node asked about all open invoices at once, and about those whose turn a wrong clock has put off."""
+    await connection.execute("UPDATE invoices SET look_up_at = 0 WHERE state = 'open' AND look_up_at IS NOT NULL")
+    await connection.execute(
+        "UPDATE invoices SET look_up_at = 0 WHERE state = 'closed' AND look_up_at > $1", now + _LONGEST_CLOSED_S
+    )
 
 
 async def delete_forgotten(connection: asyncpg.Connection, now: int) -> int:
@@ -202,11 +247,17 @@ async def _unlink_unapplied(connection: asyncpg.Connection, references: Sequence
 
 
 async def count_by_state(connection: asyncpg.Connection) -> dict[str, int]:
-    """Return how many invoices are in each state but settled: those only wait to be forgotten."""
+    """Return how many invoices are in each state but settled: those only wait to be forgotten. Closed ones are counted to 1,000."""
     counts = {
         record["state"]: record["count"]
         for record in await connection.fetch(
-            "SELECT state, count(*) FROM invoices WHERE state <> 'settled' GROUP BY state"
+            """
+            SELECT state, count(*) FROM invoices WHERE state IN ('creating', 'open') GROUP BY state
+            UNION ALL SELECT 'closed', count(*) FROM (
+                -- In the order of an index, else all of them are read for the first thousand.
+                SELECT FROM invoices WHERE state = 'closed' AND look_up_at IS NOT NULL ORDER BY look_up_at LIMIT $1) AS closed
+            """,
+            _MAX_COUNTED,
         )
     }
     return {str(state): counts.get(state, 0) for state in UNSETTLED}

@@ -1,0 +1,112 @@
+"""When the node is asked about an invoice: open ones first, ever more seldom, and no pass reads more than its own rows."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from relay.storage.payments.invoices import close_invoice, look_up_again, take_due
+
+NOW, EXPIRY_S = 1_800_000_000, 900
+_INSERT = """
+    INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at, look_up_at,
+                          is_cancel_tried)
+    SELECT sha256(($1 || n)::bytea), substr(sha256(('t' || $1 || n)::bytea), 1, 16), sha256(('n' || $1 || n)::bytea), '/1k',
+           1000, $1, sha256(('h' || $1 || n)::bytea), $2::bigint, $2::bigint + 90000, $3::bigint + n, false
+    FROM generate_series(1, $4::integer) AS n
+"""
+
+
+@asynccontextmanager
+async def connected(arguments: dict[str, Any]) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(**arguments)
+    try:
+        # As the relay's own connections that write.
+        await connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def insert(connection: asyncpg.Connection, state: str, count: int, *, due_s: int, expires_s: int = 600) -> None:
+    """Insert invoices that are due from NOW + due_s + 1 on, one a second, and expire at NOW + expires_s."""
+    await connection.execute(_INSERT, state, NOW + expires_s, NOW + due_s, count)
+
+
+async def list_next(connection: asyncpg.Connection) -> list[int]:
+    return [
+        row["wait_s"]
+        for row in await connection.fetch("SELECT look_up_at - $1 AS wait_s FROM invoices ORDER BY 1", NOW)
+    ]
+
+
+async def test_open_ones_come_first_and_closed_ones_have_what_is_left(database: dict[str, Any]) -> None:
+    async with connected(database) as connection:
+        await insert(connection, "closed", 5, due_s=-100)
+        await insert(connection, "open", 3, due_s=-50)
+        await insert(connection, "settled", 3, due_s=-50)
+        found = [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 4)]
+        assert sorted(found) == [False, True, True, True]
+        # Nobody else is given the same.
+        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 99)] == [False] * 4
+        assert await take_due(connection, NOW, EXPIRY_S, 99) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "expires_s", "wait_s"),
+    [
+        ("open", 900, 1),
+        ("open", 880, 5),
+        ("open", 0, 15),
+        ("open", -3_000, 15),
+        ("closed", 900, 300),
+        ("closed", -1_000, 1_000),
+        ("closed", -50_000, 7_200),
+    ],
+)
+async def test_the_older_one_is_the_more_seldom_it_is_looked_up(
+    database18: dict[str, Any], state: str, expires_s: int, wait_s: int
+) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, state, 1, due_s=-2, expires_s=expires_s)
+        assert len(await take_due(connection, NOW, EXPIRY_S, 9)) == 1
+        assert await list_next(connection) == [wait_s]
+
+
+async def test_after_a_start_open_ones_are_looked_up_at_once_and_what_a_wrong_clock_put_off(
+    database18: dict[str, Any],
+) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, "open", 2, due_s=10)
+        await insert(connection, "closed", 2, due_s=1_000)
+        await look_up_again(connection, NOW)
+        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 9)] == [True, True]
+        # The clock was ahead by a day.
+        await connection.execute("UPDATE invoices SET look_up_at = $1", NOW + 86_400)
+        await look_up_again(connection, NOW)
+        assert len(await take_due(connection, NOW, EXPIRY_S, 9)) == 4
+
+
+async def test_what_the_node_could_not_cancel_is_not_cancelled_again(database18: dict[str, Any]) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, "open", 1, due_s=-9)
+        (invoice,) = await take_due(connection, NOW, EXPIRY_S, 9)
+        assert not invoice.is_cancel_tried
+        await close_invoice(connection, invoice.reference)
+        (closed,) = await take_due(connection, NOW + 60, EXPIRY_S, 9)
+        assert (closed.is_open, closed.is_cancel_tried) == (False, True)
+
+
+async def test_a_pass_reads_no_more_than_what_is_due_however_many_are_watched(database18: dict[str, Any]) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, "closed", 100_000, due_s=60)
+        await insert(connection, "open", 20, due_s=-30)
+        async with connection.transaction():
+            assert len(await take_due(connection, NOW, EXPIRY_S, 50)) == 20
+            read = await connection.fetchrow(
+                "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'invoices'"
+            )
+        assert read["seq_tup_read"] == 0
+        assert read["idx_tup_fetch"] <= 100
