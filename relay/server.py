@@ -102,7 +102,9 @@ class Relay:
         terms = PaymentTerms(self._config.invoices, self._config.privacy.longest_wait_s)
         return Payments(
             terms,
-            ReportedBackend(backend, NodeReport(self.metrics.payments, self._log)),
+            ReportedBackend(
+                backend, NodeReport(self.metrics.payments, self._log), self._config.lightning.network, time.time
+            ),
             Ledger(self._database.writers, self._database.lookups, self._writer, self._held, terms, unix_now),
             self.metrics.payments,
             self._find_web_url,

@@ -1,11 +1,12 @@
 """What an operator hears of the Lightning node: each request is counted, each new failure logged once. Knows no invoice."""
 
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
 from relay.log import Log, LogEvent
 from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Payment, SettlementHint
+from relay.pricing.lightning.invoices import check_terms
 from relay.pricing.payment_metrics import PaymentMetrics
 
 T = TypeVar("T")
@@ -33,19 +34,27 @@ class NodeReport:
 
 
 class ReportedBackend:
-    """A backend whose every request is reported."""
+    """A backend whose every request is reported, and whose invoices are read before anybody sees them."""
 
-    def __init__(self, backend: Backend, report: NodeReport) -> None:
+    def __init__(self, backend: Backend, report: NodeReport, network: str, now: Callable[[], float]) -> None:
         self.name = backend.name
         self.lookups_per_s = backend.lookups_per_s
         self._backend = backend
         self._report = report
+        self._network = network
+        self._now = now
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Make an invoice."""
         return await self._report_outcome(
-            "create", self._backend.create_invoice(reference, amount_msat, memo, expiry_s)
+            "create",
+            self._create_checked(self._backend.create_invoice(reference, amount_msat, memo, expiry_s), expiry_s),
         )
+
+    async def _create_checked(self, creating: Awaitable[Invoice], expiry_s: int) -> Invoice:
+        invoice = await creating
+        check_terms(invoice, self._network, self._now(), expiry_s)
+        return invoice
 
     async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
         """Ask what became of an invoice."""

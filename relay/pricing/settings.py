@@ -28,6 +28,7 @@ class LightningSection(Section):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     backend: Literal["none", "lnd", "clnrest", "lnbits", "phoenixd"] = "none"
+    network: Literal["mainnet", "testnet", "signet", "regtest", "simnet"] = "mainnet"
     url: str = ""
     secret: SecretStr | None = None
     secret_file: Path | None = None

@@ -163,6 +163,7 @@ class LndRig:
         await self._until(self._payer.is_active, self._node.is_active)
         self.section = LightningSection(
             backend="lnd",
+            network="simnet",
             url=self._node.url,
             secret=SecretStr(await self._node.bake(*_INVOICES_ONLY)),
             certificate_file=self._node.certificate,

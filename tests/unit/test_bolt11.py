@@ -2,8 +2,8 @@
 
 import pytest
 
-from relay.pricing.bolt11 import MAX_BOLT11_CHARS, read_amount_msat
-from tests.support.bolt11 import make_bolt11
+from relay.pricing.bolt11 import MAX_BOLT11_CHARS, Bolt11, parse_bolt11, read_amount_msat
+from tests.support.bolt11 import make_bolt11, sign_bolt11
 
 # From the examples of BOLT 11 (lightning/bolts, 11-payment-encoding.md).
 COFFEE = (
@@ -93,3 +93,38 @@ def test_what_names_no_amount_or_is_no_invoice_has_none(bolt11: str) -> None:
 def test_an_invoice_may_be_longer_than_an_address_but_not_without_end() -> None:
     assert 90 < len(make_bolt11()) < MAX_BOLT11_CHARS
     assert read_amount_msat("q" * 10_000_000) is None
+
+
+# All examples of BOLT 11 are signed by this node.
+_PAYEE = bytes.fromhex("03e7156ae33b0a208d0744199163177e909e80176e55d97a2f221ede0f934dd9ad")
+_HASH = bytes.fromhex("0001020304050607080900010203040506070809000102030405060708090102")
+
+
+@pytest.mark.parametrize(
+    ("bolt11", "said"),
+    [
+        (COFFEE, Bolt11("bc", 250_000_000, _HASH, 1_496_314_658 + 60, _PAYEE)),
+        (CAKE_ON_TESTNET, Bolt11("tb", 2_000_000_000, _HASH, 1_496_314_658 + 3_600, _PAYEE)),
+        (BEANS_IN_UPPER_CASE, Bolt11("bc", 2_500_000_000, _HASH, 1_496_314_658 + 3_600, _PAYEE)),
+    ],
+    ids=["coffee", "cake", "beans"],
+)
+def test_an_invoice_says_its_network_hash_expiry_and_payee(bolt11: str, said: Bolt11) -> None:
+    assert parse_bolt11(bolt11) == said
+
+
+@pytest.mark.parametrize("bolt11", [WRONG_CHECKSUM, MIXED_CASE, INVALID_MULTIPLIER, "", "lnbc1", "x" * 3_000])
+def test_what_is_no_invoice_says_nothing(bolt11: str) -> None:
+    assert parse_bolt11(bolt11) is None
+
+
+def test_every_cut_of_an_invoice_says_nothing() -> None:
+    for end in range(len(COFFEE)):
+        assert parse_bolt11(COFFEE[:end]) is None
+
+
+def test_an_invoice_of_our_own_is_read_as_it_was_written() -> None:
+    said = parse_bolt11(sign_bolt11("lnbcrt10u", b"\x07" * 32, 77, made_at=1_700_000_000))
+    assert said is not None
+    assert (said.network, said.amount_msat, said.payment_hash) == ("bcrt", 1_000_000, b"\x07" * 32)
+    assert said.expires_at == 1_700_000_077

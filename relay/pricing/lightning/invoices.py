@@ -3,11 +3,22 @@
 import hashlib
 import re
 
-from relay.pricing.bolt11 import read_amount_msat
+from relay.pricing.bolt11 import parse_bolt11, read_amount_msat
 from relay.pricing.lightning.backend import BackendError, Invoice
 from relay.pricing.lightning.http import UNEXPECTED
 
 WRONG_AMOUNT = "the Lightning node made an invoice over another amount than it was asked for; it was not used"
+WRONG_HASH = "the Lightning node names another payment hash than its invoice; the invoice was not used"
+WRONG_EXPIRY = (
+    "the Lightning node's invoice expires at quite another time than it was asked for: correct its clock, or ours"
+)
+WRONG_NETWORK = (
+    "the Lightning node makes invoices for another network than lightning.network names: correct one of the two"
+)
+# In the prefix of an invoice (BOLT 11; sb is btcd's).
+_NETWORKS = {"mainnet": "bc", "testnet": "tb", "signet": "tbs", "regtest": "bcrt", "simnet": "sb"}
+# A payment that comes later than we asked for is found for so long.
+_MAX_LATE_S = 86_400
 
 # As many characters as a QR code holds of this kind.
 _TEXT = re.compile(r"[0-9A-Za-z]{1,4296}")
@@ -42,3 +53,20 @@ def check_invoice(payment_hash: bytes, bolt11: str, amount_msat: int) -> Invoice
     if read_amount_msat(bolt11) != amount_msat:
         raise BackendError(WRONG_AMOUNT)
     return Invoice(payment_hash, bolt11)
+
+
+def check_terms(invoice: Invoice, network: str, now: float, expiry_s: int) -> None:
+    """Read an invoice as a payer's wallet does; `now` is Unix time. Raises BackendError where it is not what was asked for.
+
+    An invoice of a test network would sell notes for nothing, and one that is paid by another hash would never be found.
+    """
+    said = parse_bolt11(invoice.bolt11)
+    if said is None:
+        raise BackendError(UNEXPECTED)
+    if said.network != _NETWORKS[network]:
+        raise BackendError(WRONG_NETWORK)
+    if said.payment_hash != invoice.payment_hash:
+        raise BackendError(WRONG_HASH)
+    # Clocks differ, and some wallets choose the time themselves.
+    if not now + expiry_s / 2 <= said.expires_at <= now + expiry_s + _MAX_LATE_S:
+        raise BackendError(WRONG_EXPIRY)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from aiohttp import web
-from bech32 import bech32_encode, convertbits
 
 from relay.pricing.settings import LightningSection
+from tests.support.bolt11 import sign_bolt11
 
 
 class PaymentRefused(Exception):
@@ -37,9 +37,7 @@ class Made:
     def __post_init__(self) -> None:
         # A picobitcoin is a tenth of a millisatoshi.
         amount = f"{self.amount_msat * 10}p" if self.amount_msat else ""
-        values = convertbits(self.payment_hash, 8, 5)
-        assert values is not None
-        self.bolt11 = bech32_encode(f"lnbcrt{amount}", values)
+        self.bolt11 = sign_bolt11(f"lnbcrt{amount}", self.payment_hash, round(self.expires_at - time.time()))
 
     @property
     def payment_hash(self) -> bytes:
@@ -83,6 +81,7 @@ class StubNode:
     def section(self) -> LightningSection:
         return LightningSection(
             backend=self.backend,
+            network="regtest",
             url=f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}",
             timeout_s=self._timeout_s,
             **self.credentials(),
