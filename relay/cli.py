@@ -137,7 +137,13 @@ def _add_check_config(commands: "Commands") -> None:
         "Check the configuration file and the RELAY_* environment over it, and print what is in force, secrets hidden."
     )
     _add_config_option(parser)
-    parser.add_argument("--print-default", action="store_true", help="print a commented relay.toml and check nothing")
+    printed = parser.add_mutually_exclusive_group()
+    printed.add_argument("--print-default", action="store_true", help="print a commented relay.toml and check nothing")
+    printed.add_argument(
+        "--print-disclosure",
+        action="store_true",
+        help="print the relay.toml of a relay for disclosures, which hides when somebody posted, and check nothing",
+    )
 
 
 def _add_keygen(commands: "Commands") -> None:
@@ -212,11 +218,11 @@ def _load_config(path: Path | None) -> "Config":
         raise BadInput(str(error)) from None
 
 
-def _read_default_config() -> str:
+def _read_shipped_config(name: str) -> str:
     from relay import config
 
     try:
-        return config.read_default_file()
+        return config.read_shipped_file(name)
     except config.ConfigError as error:
         raise BadInput(str(error)) from None
 
@@ -249,8 +255,8 @@ def _run_check_config(arguments: argparse.Namespace) -> int:
     _check_server_is_installed()
     from relay import config
 
-    if arguments.print_default:
-        print(_read_default_config(), end="")
+    if arguments.print_default or arguments.print_disclosure:
+        print(_read_shipped_config("disclosure.toml" if arguments.print_disclosure else "relay.toml"), end="")
         return 0
     loaded = _load_config(arguments.config)
     from relay.pricing import lightning

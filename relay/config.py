@@ -294,10 +294,10 @@ def describe_config(config: Config) -> str:
     return f"read: {sources}\n{json.dumps(values, indent=2)}"
 
 
-def read_default_file() -> str:
-    """Return the commented example that comes with the relay."""
+def read_shipped_file(name: str) -> str:
+    """Return a configuration that comes with the relay: `relay.toml` or `disclosure.toml`. Raises ConfigError."""
     package = Path(__file__).parent
-    for path in (package / "relay.toml", package.parent / "deploy" / "relay.toml"):
+    for path in (package / name, package.parent / "deploy" / name):
         if path.is_file():
             return path.read_text(encoding="utf-8")
     raise ConfigError("the example file is missing from this installation; install ringrelay again")

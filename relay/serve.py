@@ -184,6 +184,16 @@ def _name_data(config: Config) -> str:
     return "your own Postgres" if config.database.url else os.path.realpath(config.data_dir)
 
 
+def _tell_publication(config: Config, program: str) -> str:
+    """Return when ring notes are published, and what to do where that tells when somebody posted."""
+    if config.privacy.publish_every_s:
+        return f"published in batches, after at most {config.privacy.longest_wait_s:g} seconds"
+    return (
+        "published at once, so readers see when somebody posted. A relay for disclosures publishes in batches:\n"
+        f"                 {program} check-config --print-disclosure > relay.toml    (then start again)"
+    )
+
+
 def _print_greeting(config: Config, url: str) -> None:
     server = config.server
     private = f"http://{in_url(server.private_host)}:{server.private_port}/metrics"
@@ -197,6 +207,7 @@ def _print_greeting(config: Config, url: str) -> None:
         f"  info document  curl -H 'Accept: application/nostr+json' {shlex.quote(url.replace('ws', 'http', 1))}\n"
         f"  metrics        {metrics}\n"
         f"  data           {_name_data(config)}\n"
+        f"  ring notes     {_tell_publication(config, program)}\n"
         f"  first note     {program} keygen --out my.key >> ring.txt    (then add npubs of others to ring.txt)\n"
         # It asks for the words: on the command line they would stay in the shell's history.
         f"                 {program} publish {shlex.quote(url)} --ring ring.txt --key-file my.key",

@@ -240,3 +240,17 @@ async def test_the_greeting_does_not_show_the_url_of_a_database(
         await relay.stop()
     assert "\n  data           your own Postgres\n" in relay.printed.decode()
     assert not relay.data_dir.exists()
+
+
+async def test_the_greeting_says_when_ring_notes_are_published_and_recommends_batches_for_disclosures(
+    database: dict[str, Any], reachable_directory: Path
+) -> None:
+    for variables, told in (
+        ({}, "published at once"),
+        ({"PRIVACY__PUBLISH_EVERY_S": "900"}, "published in batches, after at most 900 seconds"),
+    ):
+        async with serve(reachable_directory, DATABASE__URL=to_database_url(database), **variables) as relay:
+            await relay.stop()
+        printed = relay.printed.decode()
+        assert f"\n  ring notes     {told}" in printed
+        assert ("check-config --print-disclosure > relay.toml" in printed) == (not variables)

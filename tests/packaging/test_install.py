@@ -145,8 +145,9 @@ def test_an_author_who_starts_a_relay_is_told_what_to_install(author: Installed,
     ]
 
 
-def test_an_installed_relay_prints_its_configuration_and_accepts_it(relay: Installed) -> None:
-    printed = relay.run("check-config", "--print-default")
+@pytest.mark.parametrize("name", ["default", "disclosure"])
+def test_an_installed_relay_prints_its_configuration_and_accepts_it(relay: Installed, name: str) -> None:
+    printed = relay.run("check-config", f"--print-{name}")
     (relay.directory / "printed.toml").write_text(printed.stdout, encoding="utf-8")
     checked = relay.run("check-config", "--config", "printed.toml")
     assert (checked.returncode, checked.stdout.splitlines()[0]) == (0, "ok")

@@ -194,8 +194,9 @@ def test_output_that_cannot_be_written_is_one_line_and_status_1(arguments: tuple
     assert done.stderr == b"ringrelay: cannot read or write: No space left on device\n"
 
 
-def test_the_default_configuration_is_printed_and_passes_its_own_check(tmp_path: Path) -> None:
-    printed = run("check-config", "--print-default", cwd=tmp_path)
+@pytest.mark.parametrize("name", ["default", "disclosure"])
+def test_a_configuration_is_printed_and_passes_its_own_check(tmp_path: Path, name: str) -> None:
+    printed = run("check-config", f"--print-{name}", cwd=tmp_path)
     assert printed.returncode == 0
     (tmp_path / "relay.toml").write_text(printed.stdout)
     checked = run("check-config", cwd=tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from relay.config import Config, ConfigError, describe_config, list_keys, load_config, read_default_file
+from relay.config import Config, ConfigError, describe_config, list_keys, load_config, read_shipped_file
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def uncomment(text: str) -> str:
 
 
 def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
-    assert load_config(write(tmp_path, read_default_file())).model_dump() == Config().model_dump()
+    assert load_config(write(tmp_path, read_shipped_file("relay.toml"))).model_dump() == Config().model_dump()
 
 
 def test_the_profile_for_disclosures_publishes_in_batches_and_blurs_its_counters_and_changes_nothing_else() -> None:
@@ -43,7 +43,7 @@ def test_the_profile_for_disclosures_publishes_in_batches_and_blurs_its_counters
 
 
 def test_every_key_is_in_the_example_file_with_its_default(tmp_path: Path) -> None:
-    text = uncomment(read_default_file())
+    text = uncomment(read_shipped_file("relay.toml"))
     values = tomllib.loads(text)
     written = {
         f"{name}.{inner}" if isinstance(value, dict) else name
