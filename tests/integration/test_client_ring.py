@@ -94,6 +94,7 @@ async def test_one_name_of_a_domain_is_asked_for_by_itself() -> None:
         done = await run("ring", "--from-nip05", f"Ann@{web.url}")
     assert read_npubs(done) == [NPUBS[1]]
     assert web.requests[0].startswith("GET /.well-known/nostr.json?name=ann ")
+    assert "learns which name you ask for; give the domain alone to fetch its whole list" in done.err
 
 
 async def test_a_domain_can_neither_forge_what_a_relay_saw_nor_add_lines() -> None:

@@ -147,6 +147,11 @@ def _add_lines(ring: _RingBuilder, text: str, where: str) -> None:
 
 
 def _add_names(ring: _RingBuilder, identifier: nip05.Identifier, timeout_s: float, choice: TorChoice) -> None:
+    if identifier.name:
+        print_warning(
+            f"{identifier.domain} learns which name you ask for; give the domain alone to fetch its whole list, and "
+            "leave out what you do not want"
+        )
     names = nip05.fetch_names(identifier, timeout_s, choice)
     if not names:
         raise BadInput(f"{identifier.domain} knows no such name: check it, or leave it out to take all names")
