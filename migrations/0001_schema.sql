@@ -155,6 +155,7 @@ CREATE TABLE unpaid_notes (
 
 CREATE TABLE invoices (
     reference       bytea   PRIMARY KEY,        -- 32 random bytes: all that the Lightning node learns of what is paid for
+    account         text    NOT NULL,           -- the node or wallet that made it, and alone can be asked: `lnd 02ab...`
     token           bytea   NOT NULL UNIQUE,    -- 16 random bytes: the pay page's address
     note_id         bytea   NOT NULL,           -- unpaid, or stored and to be upgraded
     tier            text    NOT NULL,           -- the path, as the pay page shows it
@@ -175,6 +176,7 @@ CREATE INDEX invoices_note_id ON invoices (note_id);
 CREATE INDEX invoices_unsettled ON invoices (state) WHERE state <> 'settled';
 -- Open ones come first, and closed ones can be many: where a node cannot cancel, each is watched for a day.
 CREATE INDEX invoices_look_up_at ON invoices (state, look_up_at) WHERE look_up_at IS NOT NULL;
+CREATE INDEX invoices_account ON invoices (account, state, look_up_at) WHERE look_up_at IS NOT NULL;
 CREATE INDEX invoices_forget_at ON invoices (forget_at) WHERE state = 'settled';
 CREATE INDEX invoices_given_up ON invoices (expires_at) WHERE payment_hash IS NULL;
 
@@ -183,15 +185,31 @@ CREATE TABLE unapplied_payments (
     reference       bytea,                      -- of the invoice, to claim it back at the node; null once forgotten
     note_id         bytea,                      -- null where nothing is left to publish
     amount_msat     bigint  NOT NULL CHECK (amount_msat > 0),
-    reason          text    NOT NULL CHECK (reason IN ('late', 'double', 'short', 'over', 'refused', 'withdrawn'))
+    reason          text    NOT NULL CHECK (reason IN ('late', 'double', 'short', 'over', 'refused', 'withdrawn', 'claimed'))
 );
 CREATE INDEX unapplied_payments_note_id ON unapplied_payments (note_id) WHERE note_id IS NOT NULL;
 CREATE INDEX unapplied_payments_reference ON unapplied_payments (reference) WHERE reference IS NOT NULL;
 CREATE INDEX unapplied_payments_unlinked ON unapplied_payments (reason) WHERE reference IS NULL AND note_id IS NULL;
 
--- Where the node's stream of payments goes on after a restart. One row a node.
+-- Invoices whose rows went without an answer: their node did not know them when their time had come, or the operator gave
+-- them up. What was paid for them is not in these books. One row an account and reason.
+CREATE TABLE unanswered_invoices (
+    account         text    NOT NULL,
+    reason          text    NOT NULL CHECK (reason IN ('unknown', 'abandoned')),
+    invoices        bigint  NOT NULL,
+    price_msat      bigint  NOT NULL,           -- of all of them together
+    PRIMARY KEY (account, reason)
+);
+
+-- Payments that cannot be claimed (any more): they were settled and forgotten, or claimed. Hashes of payment hashes, which
+-- name no note. Filled when invoices are forgotten, many at once, so that nothing here says when one was paid.
+CREATE TABLE spent_payments (
+    payment         bytea   PRIMARY KEY         -- 32 bytes
+);
+
+-- Where a node's stream of payments goes on after a restart. One row a node.
 CREATE TABLE settlement_cursors (
-    backend         text    PRIMARY KEY,
+    account         text    PRIMARY KEY,
     cursor          text    NOT NULL
 );
 
@@ -215,8 +233,9 @@ ALTER TABLE feed ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN event SET STATIS
 ALTER TABLE unpaid_notes
     ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,
     ALTER COLUMN event SET STATISTICS 0;
+ALTER TABLE spent_payments ALTER COLUMN payment SET STATISTICS 0;
 ALTER TABLE invoices
-    ALTER COLUMN reference SET STATISTICS 0, ALTER COLUMN token SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0,
+    ALTER COLUMN account SET STATISTICS 0, ALTER COLUMN reference SET STATISTICS 0, ALTER COLUMN token SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0,
     ALTER COLUMN tier SET STATISTICS 0, ALTER COLUMN payment_hash SET STATISTICS 0, ALTER COLUMN bolt11 SET STATISTICS 0,
     ALTER COLUMN expires_at SET STATISTICS 0, ALTER COLUMN forget_at SET STATISTICS 0;
 ALTER TABLE unapplied_payments

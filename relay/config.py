@@ -38,7 +38,7 @@ from relay.limits import (
 from relay.policy.rules import check_plain_kinds
 from relay.policy.tiers import DEFAULT_TIERS, Tier, check_tiers
 from relay.postgres.settings import DatabaseSection
-from relay.pricing.settings import LightningSection
+from relay.pricing.settings import LightningSection, NodeSection
 from relay.protocol.hex import is_hex32
 
 PREFIX = "RELAY_"
@@ -225,7 +225,7 @@ def _merge_sections(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]
     merged = dict(low)
     for name, value in high.items():
         below = merged.get(name)
-        merged[name] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+        merged[name] = _merge_sections(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return merged
 
 
@@ -268,7 +268,9 @@ def _to_variable(key: str) -> str:
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
-    known = {_to_variable(key) for key in list_keys()}
+    # The node of before is a section within a section.
+    previous = (f"lightning.previous.{inner}" for inner in NodeSection.model_fields)
+    known = {_to_variable(key) for key in (*list_keys(), *previous)}
     for name in sorted(environment):
         if name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX) and name not in known:
             raise ConfigError(

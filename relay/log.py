@@ -31,6 +31,10 @@ class LogEvent(StrEnum):
     HELD_NOTES_LOST = "held_notes_lost"
     LIGHTNING_UNAVAILABLE = "lightning_unavailable"
     LIGHTNING_RECOVERED = "lightning_recovered"
+    INVOICES_ELSEWHERE = "invoices_elsewhere"
+    INVOICE_UNKNOWN = "invoice_unknown"
+    PAYMENT_UNMATCHED = "payment_unmatched"
+    PREVIOUS_DONE = "lightning_previous_done"
 
 
 FIELDS = frozenset({"name", "advice", "error", "where"})

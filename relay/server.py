@@ -24,8 +24,10 @@ from relay.policy.tiers import Tiers
 from relay.postgres.old_log import may_drop_old_log
 from relay.postgres.open import Database, DatabaseError, open_database
 from relay.pricing.lightning import open_backend
+from relay.pricing.lightning.backend import Backend
 from relay.pricing.node_report import NodeReport, ReportedBackend
-from relay.pricing.payments import Payments
+from relay.pricing.payment_report import PaymentReport
+from relay.pricing.payments import Nodes, Payments
 from relay.pricing.sources import Sources
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
@@ -87,6 +89,7 @@ class Relay:
             max_waiting=internal.max_waiting_notes,
         )
         self.publisher = Publisher(database.writers, self._writer, self._held, config.privacy)
+        self._ledger: Ledger | None = None
         self._payments = self._build_payments()
         self._services = self._build_services()
         web = Web(config, self._tiers, self.find_url, self._find_pay_status)
@@ -100,16 +103,27 @@ class Relay:
             return None
         self.metrics.payments.name_tiers(self._config.tiers)
         terms = PaymentTerms(self._config.invoices, self._config.privacy.longest_wait_s)
+        ledger = Ledger(self._database.writers, self._database.lookups, self._writer, self._held, terms, unix_now)
+        self._ledger = ledger
         return Payments(
             terms,
-            ReportedBackend(
-                backend, NodeReport(self.metrics.payments, self._log), self._config.lightning.network, time.time
-            ),
-            Ledger(self._database.writers, self._database.lookups, self._writer, self._held, terms, unix_now),
-            self.metrics.payments,
+            self._build_nodes(backend, ledger),
+            ledger,
+            PaymentReport(self.metrics.payments, self._log),
             self._find_web_url,
             Sources(unix_now, time.monotonic),
         )
+
+    def _build_nodes(self, backend: Backend, ledger: Ledger) -> Nodes:
+        section, metrics = self._config.lightning, self.metrics.payments
+        current = ReportedBackend(
+            backend, NodeReport(metrics, self._log), section.network, time.time, ledger.learn_account
+        )
+        previous = None if section.previous is None else open_backend(section.previous)
+        if previous is None:
+            return Nodes(current)
+        report = NodeReport(metrics, self._log, "lightning.previous")
+        return Nodes(current, ReportedBackend(previous, report, section.network, time.time))
 
     async def _publish(self, notes: Iterable[Note]) -> None:
         await self._fanout.publish(notes if self._payments is None else self._payments.announce_notes(notes))
@@ -160,7 +174,9 @@ class Relay:
         return self.find_url().replace("ws", "http", 1)
 
     async def _find_pay_status(self, token: bytes) -> PayStatus | None:
-        return None if self._payments is None else await find_pay_status(self._database.readers, token, self._held)
+        if self._ledger is None:
+            return None
+        return await find_pay_status(self._database.readers, token, self._held, self._ledger.account)
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay. The caller owns the tasks."""

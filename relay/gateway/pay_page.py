@@ -60,6 +60,7 @@ _HEADERS = {
 
 _STATUSES = {
     PayState.OPEN: HTTPStatus.PAYMENT_REQUIRED,
+    PayState.SUSPENDED: HTTPStatus.CONFLICT,
     PayState.PAID: HTTPStatus.ACCEPTED,
     PayState.PUBLISHED: HTTPStatus.OK,
     PayState.UNPUBLISHED: HTTPStatus.CONFLICT,

@@ -14,6 +14,7 @@ from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError
+from relay.pricing.lightning.invoices import MEMO, OTHER_PAYEE
 from relay.pricing.offer import Offer, PaymentRequired
 from relay.pricing.sources import Sources
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
@@ -26,8 +27,6 @@ from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import Result, SaveResult
 
-# The same for every note: the payer's wallet and the node's books contain it.
-MEMO = "note"
 _BURST_S = 4.0
 _UNAVAILABLE = "invoices are unavailable, try again later"
 _MIB = 2**20
@@ -123,7 +122,7 @@ class Checkout:
 
         Raises Rejected where too many notes are unpaid or ordered, or without a node or a database.
         """
-        order = self._make_order(note, tier)
+        order = self._make_order(note, tier, await self._find_account())
         # A copy of words that are here already can be bought.
         note = replace(note, content_key=None)
 
@@ -140,7 +139,14 @@ class Checkout:
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
 
-    def _make_order(self, note: Note, tier: Tier) -> Order:
+    async def _find_account(self) -> str:
+        """Return where the invoice will be made. Raises Rejected(error) while the node is away."""
+        try:
+            return await self._backend.find_account()
+        except BackendError:
+            raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
+
+    def _make_order(self, note: Note, tier: Tier, account: str) -> Order:
         expires_at = self._sources.now() + self._invoices.expiry_s
         return Order(
             reference=self._sources.token_bytes(32),
@@ -150,6 +156,7 @@ class Checkout:
             price_msat=tier.price_msat,
             expires_at=expires_at,
             forget_at=self._terms.find_forget_at(expires_at),
+            account=account,
         )
 
     def _decide_order(self, order: Order, size: int, facts: OrderFacts) -> SaveResult | None:
@@ -194,6 +201,8 @@ class Checkout:
             invoice = await self._backend.create_invoice(
                 order.reference, order.price_msat, MEMO, self._invoices.expiry_s
             )
+            if await self._backend.find_account() != order.account:
+                raise BackendError(OTHER_PAYEE)
         except BackendError:
             await self._ledger.drop_order(order)
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from relay.postgres.errors import DATABASE_FAILURES
-from relay.pricing.lightning.backend import Backend, BackendError, Payment, PaymentState
+from relay.pricing.lightning.backend import Backend, BackendError, Payment, PaymentState, SettlementHint
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.pricing.sources import Sources
 from relay.storage.ledger import Ledger
@@ -20,6 +20,8 @@ from relay.storage.row import SaveResult
 
 _PASS_S = 1.0
 _LOOKUPS_AT_ONCE = 4
+# What a stream repeats is counted once.
+_MAX_UNMATCHED = 10_000
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
 
@@ -36,9 +38,24 @@ class Observer(Protocol):
     def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
         """Show how many there are now."""
 
+    def report_elsewhere(self, by_account: dict[str, int]) -> None:
+        """Show how many invoices were made at other accounts and could still be paid."""
+
+    def report_unmatched(self) -> None:
+        """Count a payment for an invoice of ours that no row knows."""
+
+    def report_removable(self) -> None:
+        """Say that nothing is left to be paid at the node of before."""
+
+    def report_unknown(self) -> None:
+        """Count an invoice whose time has come and which its node does not know."""
+
 
 class Collector:
-    """The collector of one relay process. Start it with `keep_collecting`, in a task that the caller owns."""
+    """The collector of one relay process, for one node: it looks up what that node's account made.
+
+    Start it with `keep_collecting`, in a task that the caller owns; or with `look_after`, for the node of before.
+    """
 
     def __init__(
         self,
@@ -57,6 +74,8 @@ class Collector:
         self._sources = sources
         self._lookups_a_pass = max(1, round(backend.lookups_per_s * _PASS_S))
         self._paid_s: dict[bytes, float] = {}
+        # In the order in which they were told of.
+        self._unmatched: dict[bytes, None] = {}
         self._slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
 
     async def keep_collecting(self, report: Callable[[BaseException], None]) -> None:
@@ -66,26 +85,46 @@ class Collector:
             group.create_task(_keep_repeating(self.follow_stream, _FIRST_RETRY_S, report))
             group.create_task(_keep_repeating(self.look_up_due, _PASS_S, report))
 
+    async def look_after(self, report: Callable[[BaseException], None]) -> None:
+        """Look up what the node's account made until nothing is left to be paid. Follows no stream."""
+        await _repeat_until_done(self._look_up_rest, report)
+
+    async def _look_up_rest(self) -> None:
+        while True:
+            account = await self._backend.find_account()
+            if account == self._ledger.account or not await self._ledger.is_watched(account):
+                return
+            await self.look_up_due()
+            await asyncio.sleep(_PASS_S)
+
     async def follow_stream(self) -> None:
         """Follow the hints of the node's stream until it breaks. Raises BackendError and DATABASE_FAILURES."""
-        cursor = await self._ledger.read_cursor(self._backend.name)
+        account = await self._backend.find_account()
+        cursor = await self._ledger.read_cursor(account)
         async with aclosing(self._backend.stream_settlements(cursor)) as stream:
             async for hint in stream:
-                await self._follow_hint(hint.payment_hash)
+                await self._follow_hint(hint)
                 # After the settlement, which is done once however often the stream repeats it.
-                await self._ledger.write_cursor(self._backend.name, hint.cursor)
+                await self._ledger.write_cursor(account, hint.cursor)
 
-    async def _follow_hint(self, payment_hash: bytes) -> None:
-        """Look up what is said to be paid."""
-        reference = await self._ledger.find_reference(payment_hash)
-        if reference is not None:
-            payment = await self._backend.look_up_payment(reference, payment_hash)
+    async def _follow_hint(self, hint: SettlementHint) -> None:
+        """Look up what is said to be paid. What looks like ours and is in no row is counted, and not taken for nothing."""
+        known = await self._ledger.find_invoice(hint.payment_hash)
+        if known is None:
+            if hint.is_ours and hint.payment_hash not in self._unmatched:
+                self._unmatched[hint.payment_hash] = None
+                if len(self._unmatched) > _MAX_UNMATCHED:
+                    del self._unmatched[next(iter(self._unmatched))]
+                self._observer.report_unmatched()
+        elif not known.is_settled:
+            payment = await self._backend.look_up_payment(known.reference, hint.payment_hash)
             if payment.state is PaymentState.PAID:
-                await self._settle_payment(reference, payment.received_msat)
+                await self._settle_payment(known.reference, payment.received_msat)
 
     async def look_up_due(self) -> None:
         """Look up the invoices whose turn it is. Raises BackendError and DATABASE_FAILURES."""
-        due = await self._ledger.take_due(self._lookups_a_pass)
+        account = await self._backend.find_account()
+        due = await self._ledger.take_due(account, self._lookups_a_pass)
         results = await asyncio.gather(*map(self._look_up_invoice, due), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -102,7 +141,15 @@ class Collector:
             elif not invoice.is_cancel_tried:
                 await self._end_invoice(invoice)
             elif invoice.forget_at <= self._sources.now():
-                await self._ledger.drop_invoice(invoice.reference)
+                await self._forget_invoice(invoice, payment)
+
+    async def _forget_invoice(self, invoice: Watched, payment: Payment) -> None:
+        """Forget an invoice whose time has come. Where its node did not know it, that stays in the books."""
+        if payment.state is PaymentState.UNKNOWN:
+            await self._ledger.end_unknown(invoice.reference)
+            self._observer.report_unknown()
+        else:
+            await self._ledger.drop_invoice(invoice.reference)
 
     def _is_over(self, invoice: Watched, payment: Payment) -> bool:
         """Return whether the time to pay is over: at once where the node says so, else after the grace period."""
@@ -148,6 +195,7 @@ class Collector:
         """Delete what links payments to notes when its time has come, and what was given up. Raises DATABASE_FAILURES."""
         by_state = await self._ledger.delete_forgotten()
         self._observer.report_invoices(by_state, self._ledger.unpaid_totals)
+        self._observer.report_elsewhere(await self._ledger.count_elsewhere())
 
 
 async def _repeat_until_done(work: Callable[[], Awaitable[None]], report: Callable[[BaseException], None]) -> None:
@@ -155,8 +203,9 @@ async def _repeat_until_done(work: Callable[[], Awaitable[None]], report: Callab
     while True:
         try:
             await work()
-        except DATABASE_FAILURES as error:
-            report(error)
+        except (BackendError, *DATABASE_FAILURES) as error:
+            if not isinstance(error, BackendError):
+                report(error)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
         else:

@@ -6,16 +6,17 @@ from typing import TypeVar
 
 from relay.log import Log, LogEvent
 from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Payment, SettlementHint
-from relay.pricing.lightning.invoices import check_terms
+from relay.pricing.lightning.invoices import check_payee, check_terms
 from relay.pricing.payment_metrics import PaymentMetrics
 
 T = TypeVar("T")
 
 
 class NodeReport:
-    """The requests to the node in metrics and log."""
+    """The requests to the node in metrics and log. `section` is where the configuration names it."""
 
-    def __init__(self, metrics: PaymentMetrics, log: Log) -> None:
+    def __init__(self, metrics: PaymentMetrics, log: Log, section: str = "lightning") -> None:
+        self._section = section
         self._metrics = metrics
         self._log = log
         self._last_advice = ""
@@ -28,21 +29,40 @@ class NodeReport:
             return
         self._last_advice = advice
         if advice:
-            self._log.write(LogEvent.LIGHTNING_UNAVAILABLE, advice=advice)
+            self._log.write(LogEvent.LIGHTNING_UNAVAILABLE, name=self._section, advice=advice)
         else:
-            self._log.write(LogEvent.LIGHTNING_RECOVERED)
+            self._log.write(LogEvent.LIGHTNING_RECOVERED, name=self._section)
 
 
 class ReportedBackend:
-    """A backend whose every request is reported, and whose invoices are read before anybody sees them."""
+    """A backend whose every request is reported, and whose invoices are read before anybody sees them.
 
-    def __init__(self, backend: Backend, report: NodeReport, network: str, now: Callable[[], float]) -> None:
-        self.name = backend.name
+    Its account is asked for once, and again after a failure: a node that was away may come back as another. `learn` is
+    told of it.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        report: NodeReport,
+        network: str,
+        now: Callable[[], float],
+        learn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._learn = learn
+        self._account = ""
         self.lookups_per_s = backend.lookups_per_s
         self._backend = backend
         self._report = report
         self._network = network
         self._now = now
+
+    async def find_account(self) -> str:
+        """Return who receives the money."""
+        if not self._account:
+            self._account = await self._report_outcome("account", self._backend.find_account())
+            self._learn(self._account)
+        return self._account
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Make an invoice."""
@@ -52,8 +72,10 @@ class ReportedBackend:
         )
 
     async def _create_checked(self, creating: Awaitable[Invoice], expiry_s: int) -> Invoice:
+        account = await self.find_account()
         invoice = await creating
         check_terms(invoice, self._network, self._now(), expiry_s)
+        check_payee(invoice, account)
         return invoice
 
     async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
@@ -71,6 +93,7 @@ class ReportedBackend:
                 async for hint in stream:
                     yield hint
         except BackendError as error:
+            self._account = ""
             self._report.report_request("stream", error)
             raise
 
@@ -82,6 +105,7 @@ class ReportedBackend:
         try:
             result = await request
         except BackendError as error:
+            self._account = ""
             self._report.report_request(operation, error)
             raise
         self._report.report_request(operation, None)

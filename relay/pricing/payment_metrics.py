@@ -10,7 +10,7 @@ from relay.policy.tiers import Tier
 from relay.storage.payments.invoices import UNSETTLED
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 
-OPERATIONS = ("create", "lookup", "cancel", "stream")
+OPERATIONS = ("account", "create", "lookup", "cancel", "stream")
 # From a publication at once to batches an hour apart.
 _LATENCY_S = (0.01, 0.03, 0.1, 0.3, 1.0, 10.0, 60.0, 600.0, 3600.0)
 
@@ -24,6 +24,21 @@ class PaymentMetrics:
             "ringrelay_invoices",
             "Invoices by state, without the settled ones; closed ones are counted to 1,000",
             ["state"],
+            registry=registry,
+        )
+        self._elsewhere = Gauge(
+            "ringrelay_invoices_elsewhere",
+            "Invoices that could still be paid, made at another node or wallet than [lightning] names; counted to 100 each",
+            registry=registry,
+        )
+        self._unmatched = Counter(
+            "ringrelay_unmatched_payments",
+            "Payments for an invoice of this relay that its database does not know",
+            registry=registry,
+        )
+        self._unknown = Counter(
+            "ringrelay_unknown_invoices",
+            "Invoices that ended without an answer, because their node does not know them",
             registry=registry,
         )
         self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
@@ -70,6 +85,18 @@ class PaymentMetrics:
         """Count how long a paid note took to its publication."""
         # As the bound of its bucket: the exact sum and the time of the batch would say when a note was paid for.
         self._latency.observe(_LATENCY_S[min(bisect_left(_LATENCY_S, seconds), len(_LATENCY_S) - 1)])
+
+    def report_elsewhere(self, invoices: int) -> None:
+        """Show how many invoices other accounts made that could still be paid."""
+        self._elsewhere.set(invoices)
+
+    def report_unmatched(self) -> None:
+        """Count a payment that no row knows."""
+        self._unmatched.inc()
+
+    def report_unknown(self) -> None:
+        """Count an invoice that its node does not know."""
+        self._unknown.inc()
 
     def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
         """Show how many there are now."""

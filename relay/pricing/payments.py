@@ -1,6 +1,8 @@
 """The parts that take payments: the checkout, the collector and the listeners. There are none where nothing has a price."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from relay.pricing.checkout import Checkout
 from relay.pricing.collector import Collector, Observer
@@ -13,33 +15,55 @@ from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.row import SaveResult
 
 
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The node that makes the invoices, and the one that did so before, whose invoices may still be paid."""
+
+    current: Backend
+    previous: Backend | None = None
+
+
 class Payments:
     """The payments of one relay process. Start it with `keep_collecting`, in a task that the caller owns."""
 
     def __init__(
         self,
         terms: PaymentTerms,
-        backend: Backend,
+        nodes: Nodes,
         ledger: Ledger,
         observer: Observer,
         find_url: Callable[[], str],
         sources: Sources,
     ) -> None:
-        self._backend = backend
+        self._nodes = nodes
+        self._observer = observer
         self.listeners = PaymentListeners(ledger)
-        self.checkout = Checkout(terms, backend, ledger, find_url, sources)
-        self.collector = Collector(terms.invoices.grace_s, backend, ledger, self.listeners, observer, sources)
+        self.checkout = Checkout(terms, nodes.current, ledger, find_url, sources)
+        grace_s = terms.invoices.grace_s
+        self.collector = Collector(grace_s, nodes.current, ledger, self.listeners, observer, sources)
+        self.previous: Collector | None = None
+        if nodes.previous is not None:
+            self.previous = Collector(grace_s, nodes.previous, ledger, self.listeners, observer, sources)
 
     async def keep_collecting(self, report: Callable[[BaseException], None]) -> None:
-        """Collect until cancelled, then close the connections to the node. A database that is away is reported."""
+        """Collect until cancelled, then close the connections to the nodes. A database that is away is reported."""
         try:
-            await self.collector.keep_collecting(report)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.collector.keep_collecting(report))
+                if self.previous is not None:
+                    group.create_task(self._look_after(self.previous, report))
         finally:
             await self.close()
 
+    async def _look_after(self, previous: Collector, report: Callable[[BaseException], None]) -> None:
+        await previous.look_after(report)
+        self._observer.report_removable()
+
     async def close(self) -> None:
-        """Close the connections to the node."""
-        await self._backend.close()
+        """Close the connections to the nodes."""
+        await self._nodes.current.close()
+        if self._nodes.previous is not None:
+            await self._nodes.previous.close()
 
     def announce_notes(self, notes: Iterable[Note]) -> Iterator[Note]:
         """Yield notes that are being published, and notify their listeners, whichever process found the payment."""

@@ -21,8 +21,8 @@ class LightningConfigError(Exception):
     """The fault of a secret or a file, in an operator's words. The text never repeats what is in them."""
 
 
-class LightningSection(Section):
-    """The Lightning node that makes the invoices. `timeout_s` bounds each of its answers."""
+class NodeSection(Section):
+    """A Lightning node, and our secret for it. `timeout_s` bounds each of its answers."""
 
     # The values that a section is made from contain the secret as plain text.
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -70,7 +70,13 @@ class LightningSection(Section):
         return self
 
 
-def read_secret(section: LightningSection) -> str:
+class LightningSection(NodeSection):
+    """The Lightning node that makes the invoices, and the one that made them before."""
+
+    previous: NodeSection | None = None
+
+
+def read_secret(section: NodeSection) -> str:
     """Return the secret as it is sent: an LND macaroon as hex, that of another node as it is written.
 
     Raises LightningConfigError.

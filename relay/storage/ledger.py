@@ -16,8 +16,8 @@ from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import find_refusal
 from relay.storage.note import Note
-from relay.storage.payments import invoices, scrub, unapplied_payments, unpaid_notes
-from relay.storage.payments.invoices import Order, Settled, Watched
+from relay.storage.payments import accounts, invoices, scrub, unapplied_payments, unpaid_notes
+from relay.storage.payments.invoices import Known, Order, Settled, Watched
 from relay.storage.payments.note_status import NoteStatus, find_statuses
 from relay.storage.payments.settlement import PaymentTerms, Settlement, Spending
 from relay.storage.payments.unpaid_notes import UnpaidTotals
@@ -70,6 +70,12 @@ class Ledger:
         self._needs_scrub = True
         # As last counted: by each order, and now and then.
         self.unpaid_totals = UnpaidTotals(0, 0, 0)
+        # Of the node or wallet that invoices are made at now: "" until it has said so.
+        self.account = ""
+
+    def learn_account(self, account: str) -> None:
+        """Take the account that invoices are made at from now on."""
+        self.account = account
 
     async def find_status(self, note_id: bytes) -> NoteStatus:
         """Return what is known of a note. Raises Rejected(error) without a database."""
@@ -80,7 +86,7 @@ class Ledger:
 
     async def _find_statuses(self, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
         async with self._lookups.acquire() as connection:
-            return await find_statuses(connection, note_ids, self._held)
+            return await find_statuses(connection, note_ids, self._held, self.account)
 
     async def find_facts(self, note: Note) -> OrderFacts:
         """Return what the tables say of a note now. Takes no lock, so that an order that is refused holds up nobody."""
@@ -100,14 +106,14 @@ class Ledger:
             if not facts.status.is_here:
                 await unpaid_notes.insert_unpaid(connection, note)
             await invoices.begin_invoice(connection, order, self._now() + _GIVE_UP_S)
-            self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
+            self.unpaid_totals = await unpaid_notes.count_unpaid(connection, self.account)
         return None
 
     async def _find_facts(self, connection: asyncpg.Connection, note: Note) -> OrderFacts:
         note_id = bytes.fromhex(note.event.id)
-        status = (await find_statuses(connection, [note_id], self._held))[note_id]
+        status = (await find_statuses(connection, [note_id], self._held, self.account))[note_id]
         refusal = await find_refusal(connection, note)
-        self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
+        self.unpaid_totals = await unpaid_notes.count_unpaid(connection, self.account)
         return OrderFacts(status, refusal, self.unpaid_totals)
 
     async def open_order(self, order: Order, payment_hash: bytes, bolt11: str) -> bool:
@@ -148,10 +154,22 @@ class Ledger:
             return None
         return settlement.settled, results[0] if results else None
 
-    async def take_due(self, limit: int) -> list[Watched]:
-        """Return the invoices that the node is to be asked about now, at most `limit`."""
+    async def take_due(self, account: str, limit: int) -> list[Watched]:
+        """Return the invoices that this account is to be asked about now, at most `limit`."""
         async with self._pool.acquire() as connection:
-            return await invoices.take_due(connection, self._now(), self._terms.invoices.expiry_s, limit)
+            return await invoices.take_due(connection, self._now(), self._terms.invoices.expiry_s, limit, account)
+
+    async def is_watched(self, account: str) -> bool:
+        """Return whether an account has invoices that could still be paid."""
+        async with self._pool.acquire() as connection:
+            return await accounts.is_watched(connection, account)
+
+    async def count_elsewhere(self) -> dict[str, int]:
+        """Return how many invoices each other account has that could still be paid, counted to 100."""
+        if not self.account:
+            return {}
+        async with self._pool.acquire() as connection:
+            return await accounts.count_elsewhere(connection, self.account)
 
     async def look_up_again(self) -> None:
         """Have the node asked about all open invoices at once: it was not while no process ran."""
@@ -173,26 +191,35 @@ class Ledger:
             self._needs_scrub = True
             await unpaid_notes.delete_uninvoiced(connection)
 
-    async def find_reference(self, payment_hash: bytes) -> bytes | None:
-        """Return the reference of an invoice that could still be paid; the node may have others, which are not ours."""
-        async with self._pool.acquire() as connection:
-            return await invoices.find_reference(connection, payment_hash)
+    async def end_unknown(self, reference: bytes) -> None:
+        """Forget an invoice whose time has come and which its node does not know, and count it."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            await accounts.end_unknown(connection, reference)
+            self._needs_scrub = True
+            await unpaid_notes.delete_uninvoiced(connection)
 
-    async def read_cursor(self, backend: str) -> str:
+    async def find_invoice(self, payment_hash: bytes) -> Known | None:
+        """Return the invoice that is paid by this hash. None where there is no row: it is not ours, or was forgotten."""
+        async with self._pool.acquire() as connection:
+            return await invoices.find_invoice(connection, payment_hash)
+
+    async def read_cursor(self, account: str) -> str:
         """Return where a node's stream of payments goes on, "" at first."""
         async with self._pool.acquire() as connection:
-            return await invoices.read_cursor(connection, backend)
+            return await invoices.read_cursor(connection, account)
 
-    async def write_cursor(self, backend: str, cursor: str) -> None:
+    async def write_cursor(self, account: str, cursor: str) -> None:
         """Record that a node's stream goes on after this payment."""
         async with self._pool.acquire() as connection:
-            await invoices.write_cursor(connection, backend, cursor)
+            await invoices.write_cursor(connection, account, cursor)
 
     async def delete_forgotten(self) -> dict[str, int]:
         """Delete what links payments to notes when its time has come, and what was given up; count invoices by state."""
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 await lock_writers(connection)
+                await invoices.mend_schedule(connection, self._now())
                 await invoices.close_orphans(connection, self._held)
                 if await invoices.delete_forgotten(connection, self._now()):
                     await unapplied_payments.sum_up_unapplied(connection)
@@ -202,5 +229,5 @@ class Ledger:
             await scrub.vacuum_unpaid(connection)
             if self._needs_scrub:
                 self._needs_scrub = not await scrub.rewrite_links(connection)
-            self.unpaid_totals = await unpaid_notes.count_unpaid(connection)
+            self.unpaid_totals = await unpaid_notes.count_unpaid(connection, self.account)
             return await invoices.count_by_state(connection)

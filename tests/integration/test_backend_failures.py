@@ -11,9 +11,9 @@ from aiohttp import web
 
 from relay.pricing.lightning import open_backend
 from relay.pricing.lightning.http import BUSY, REFUSED, TIMED_OUT, UNEXPECTED, UNREACHABLE
-from relay.pricing.lightning.invoices import WRONG_AMOUNT
+from relay.pricing.lightning.invoices import MEMO, WRONG_AMOUNT
 from relay.pricing.settings import LightningSection
-from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, make, opened
+from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, make, opened
 from tests.support.backend_failures import REFERENCE, expect, expect_of_all, list_calls
 from tests.support.lightning_stubs import STUBS
 from tests.support.lightning_stubs.node import StubNode

@@ -11,8 +11,9 @@ from pydantic import SecretStr
 
 from relay.pricing.lightning.backend import BackendError, Payment, PaymentState
 from relay.pricing.lightning.http import REFUSED, UNEXPECTED
+from relay.pricing.lightning.invoices import MEMO
 from relay.pricing.lightning.lnd import NOT_READY
-from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, MEMO, look, make, opened
+from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, look, make, opened
 from tests.support.lightning_stubs import ClnrestStub, LnbitsStub, LndStub, PhoenixdStub
 
 
@@ -80,8 +81,8 @@ async def test_lnd_says_in_its_own_words_that_it_knows_no_invoice(status: int, m
 
     lnd.answer_instead = fail
     async with opened(lnd.section) as backend:
-        assert await backend.look_up_payment(bytes(32), bytes(32)) == Payment(PaymentState.GONE)
-        assert await backend.cancel_invoice(bytes(32), bytes(32)) is True
+        assert await backend.look_up_payment(bytes(32), bytes(32)) == Payment(PaymentState.UNKNOWN)
+        assert await backend.cancel_invoice(bytes(32), bytes(32)) is False
 
 
 async def test_payment_that_lnd_still_holds_is_open(lnd: LndStub) -> None:
@@ -123,7 +124,7 @@ async def test_label_that_was_deleted_is_free_again(clnrest: ClnrestStub) -> Non
         reference, first = await make(backend)
         assert await backend.cancel_invoice(reference, first.payment_hash)
         _, second = await make(backend, reference)
-        assert await look(backend, reference, first) == Payment(PaymentState.GONE)
+        assert await look(backend, reference, first) == Payment(PaymentState.UNKNOWN)
         assert await look(backend, reference, second) == Payment(PaymentState.OPEN)
 
 

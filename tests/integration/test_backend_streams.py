@@ -93,7 +93,7 @@ async def test_stream_of_clnrest_goes_on_where_nobody_pays(tmp_path: Path) -> No
         _, invoice = await make(backend)
         await stub.pay(invoice.bolt11)
         async with asyncio.timeout(BOUND_S):
-            assert await told == SettlementHint(invoice.payment_hash, "1")
+            assert await told == SettlementHint(invoice.payment_hash, "1", is_ours=True)
 
 
 async def test_stream_of_clnrest_begins_with_the_first_payment_and_goes_on_after_a_cursor(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_stream_of_phoenixd_keeps_the_cursor_and_skips_what_is_no_payment(
     ]
     stub.answer_instead = _sending(*map(json.dumps, messages))
     async with stub.running(), opened(stub) as backend:
-        assert await read_all(backend) == [SettlementHint(b"\x11" * 32, "")]
+        assert await read_all(backend) == [SettlementHint(b"\x11" * 32, "", is_ours=False)]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ BATCH = 500
 # What all steps below read of one table by its indexes. To read a large table once is more.
 MOST_READ = STORED // 2
 # What is bounded by the configuration (invoices.max_unpaid_notes, privacy.max_held) and by time (the feed) does not grow.
-BOUNDED = {"unpaid_notes", "held_notes", "feed", "settlement_cursors", "schema_migrations"}
+BOUNDED = {"unpaid_notes", "held_notes", "feed", "settlement_cursors", "unanswered_invoices", "schema_migrations"}
 
 
 async def fill(arguments: dict[str, Any]) -> None:
@@ -41,9 +41,10 @@ async def fill(arguments: dict[str, Any]) -> None:
         await connection.execute(
             """
             INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at,
-                                  look_up_at, is_cancel_tried)
+                                  look_up_at, is_cancel_tried, account)
             SELECT sha256(($2 || n)::bytea), substr(sha256(($2 || n)::bytea), 1, 16), sha256(($2 || n)::bytea), '/1k', 1000000, $2,
-                   sha256(($2 || n)::bytea), 2000000000, 2000000000, $3::bigint, true
+                   sha256(($2 || n)::bytea), 2000000000, 2000000000, $3::bigint, true,
+                   CASE n % 2 WHEN 0 THEN 'lnd a' ELSE 'lnd b' END
             FROM generate_series(1, $1::integer) AS n
             """,
             STORED,

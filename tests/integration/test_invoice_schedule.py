@@ -10,11 +10,12 @@ import pytest
 from relay.storage.payments.invoices import close_invoice, look_up_again, take_due
 
 NOW, EXPIRY_S = 1_800_000_000, 900
+ACCOUNT = "lnd a"
 _INSERT = """
     INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at, look_up_at,
-                          is_cancel_tried)
+                          is_cancel_tried, account)
     SELECT sha256(($1 || n)::bytea), substr(sha256(('t' || $1 || n)::bytea), 1, 16), sha256(('n' || $1 || n)::bytea), '/1k',
-           1000, $1, sha256(('h' || $1 || n)::bytea), $2::bigint, $2::bigint + 90000, $3::bigint + n, false
+           1000, $1, sha256(('h' || $1 || n)::bytea), $2::bigint, $2::bigint + 90000, $3::bigint + n, false, 'lnd a'
     FROM generate_series(1, $4::integer) AS n
 """
 
@@ -47,11 +48,11 @@ async def test_open_ones_come_first_and_closed_ones_have_what_is_left(database: 
         await insert(connection, "closed", 5, due_s=-100)
         await insert(connection, "open", 3, due_s=-50)
         await insert(connection, "settled", 3, due_s=-50)
-        found = [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 4)]
+        found = [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 4, ACCOUNT)]
         assert sorted(found) == [False, True, True, True]
         # Nobody else is given the same.
-        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 99)] == [False] * 4
-        assert await take_due(connection, NOW, EXPIRY_S, 99) == []
+        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 99, ACCOUNT)] == [False] * 4
+        assert await take_due(connection, NOW, EXPIRY_S, 99, ACCOUNT) == []
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ async def test_the_older_one_is_the_more_seldom_it_is_looked_up(
 ) -> None:
     async with connected(database18) as connection:
         await insert(connection, state, 1, due_s=-2, expires_s=expires_s)
-        assert len(await take_due(connection, NOW, EXPIRY_S, 9)) == 1
+        assert len(await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT)) == 1
         assert await list_next(connection) == [wait_s]
 
 
@@ -82,20 +83,20 @@ async def test_after_a_start_open_ones_are_looked_up_at_once_and_what_a_wrong_cl
         await insert(connection, "open", 2, due_s=10)
         await insert(connection, "closed", 2, due_s=1_000)
         await look_up_again(connection, NOW)
-        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 9)] == [True, True]
+        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT)] == [True, True]
         # The clock was ahead by a day.
         await connection.execute("UPDATE invoices SET look_up_at = $1", NOW + 86_400)
         await look_up_again(connection, NOW)
-        assert len(await take_due(connection, NOW, EXPIRY_S, 9)) == 4
+        assert len(await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT)) == 4
 
 
 async def test_what_the_node_could_not_cancel_is_not_cancelled_again(database18: dict[str, Any]) -> None:
     async with connected(database18) as connection:
         await insert(connection, "open", 1, due_s=-9)
-        (invoice,) = await take_due(connection, NOW, EXPIRY_S, 9)
+        (invoice,) = await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT)
         assert not invoice.is_cancel_tried
         await close_invoice(connection, invoice.reference)
-        (closed,) = await take_due(connection, NOW + 60, EXPIRY_S, 9)
+        (closed,) = await take_due(connection, NOW + 60, EXPIRY_S, 9, ACCOUNT)
         assert (closed.is_open, closed.is_cancel_tried) == (False, True)
 
 
@@ -104,7 +105,7 @@ async def test_a_pass_reads_no_more_than_what_is_due_however_many_are_watched(da
         await insert(connection, "closed", 100_000, due_s=60)
         await insert(connection, "open", 20, due_s=-30)
         async with connection.transaction():
-            assert len(await take_due(connection, NOW, EXPIRY_S, 50)) == 20
+            assert len(await take_due(connection, NOW, EXPIRY_S, 50, ACCOUNT)) == 20
             read = await connection.fetchrow(
                 "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'invoices'"
             )

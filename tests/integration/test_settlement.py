@@ -182,7 +182,7 @@ async def test_an_order_for_which_no_invoice_comes_is_given_up_after_a_minute(
 ) -> None:
     now = 1_800_000_000
     note = make_ring_note()
-    asked = Order(bytes(32), bytes(16), bytes.fromhex(note.id), "/1k", 1_000_000, now + 900, now + 90_000)
+    asked = Order(bytes(32), bytes(16), bytes.fromhex(note.id), "/1k", 1_000_000, now + 900, now + 90_000, "lnd a")
     pool = await asyncpg.create_pool(**database, min_size=0, max_size=2)
     try:
         for later_s, is_kept in ((0, True), (59, True), (60, False)):

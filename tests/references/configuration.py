@@ -74,7 +74,9 @@ def _render_type(field: dict[str, Any]) -> str:
     """Return a field's type and range in words, from its JSON schema."""
     if "anyOf" in field:
         # Beside null, which is the default.
-        return _render_type(next(one for one in field["anyOf"] if one["type"] != "null"))
+        return _render_type(next(one for one in field["anyOf"] if one.get("type") != "null"))
+    if _find_reference(field):
+        return "table with the keys above"
     if "enum" in field:
         return "one of " + ", ".join(quote(_to_toml(value)) for value in field["enum"])
     if field["type"] == "array":

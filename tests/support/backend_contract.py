@@ -13,13 +13,13 @@ from relay.pricing.bolt11 import read_amount_msat
 from relay.pricing.lightning import open_backend
 from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import REFUSED
+from relay.pricing.lightning.invoices import MEMO, check_payee
 from relay.pricing.settings import LightningSection, read_secret
 from tests.support.lightning_rig import LightningRig
 from tests.support.time_factor import scaled
 from tests.support.waiting import until
 
 AMOUNT_MSAT = 210_000
-MEMO = "one note"
 EXPIRY_S = 900
 # The longest that anything here may take, but for a node that starts.
 BOUND_S = scaled(30.0)
@@ -59,6 +59,7 @@ async def pay_until_told(rig: LightningRig, backend: Backend, stream: AsyncItera
             await asyncio.wait({told}, timeout=0.5)
         settlement = await told
     assert settlement.payment_hash in paid
+    assert settlement.is_ours
     return settlement
 
 
@@ -110,11 +111,24 @@ class BackendContract:
             await until(is_gone, BOUND_S)
             assert await backend.cancel_invoice(reference, invoice.payment_hash) is rig.cancels
 
-    async def test_unknown_invoice_is_gone_and_cancelled(self, rig: LightningRig) -> None:
+    async def test_unknown_invoice_is_unknown_and_not_cancelled(self, rig: LightningRig) -> None:
         reference, payment_hash = secrets.token_bytes(32), secrets.token_bytes(32)
         async with opened(rig.section) as backend:
-            assert await backend.look_up_payment(reference, payment_hash) == Payment(PaymentState.GONE)
-            assert await backend.cancel_invoice(reference, payment_hash) is rig.cancels
+            assert await backend.look_up_payment(reference, payment_hash) == Payment(PaymentState.UNKNOWN)
+            assert await backend.cancel_invoice(reference, payment_hash) is False
+
+    async def test_account_stays_the_same_and_is_that_of_the_invoices(self, rig: LightningRig) -> None:
+        async with opened(rig.section) as backend:
+            account = await backend.find_account()
+            _, invoice = await make(backend)
+            check_payee(invoice, account)
+            assert await backend.find_account() == account
+        async with opened(rig.section) as backend:
+            # After a start too.
+            assert await backend.find_account() == account
+        kind, name = account.split()
+        assert kind == rig.section.backend
+        assert read_secret(rig.section) not in name
 
     async def test_cancelled_invoice_is_gone_and_cannot_be_paid(self, rig: LightningRig) -> None:
         async with opened(rig.section) as backend:
@@ -124,11 +138,13 @@ class BackendContract:
             if not rig.cancels:
                 assert await look(backend, reference, invoice) == Payment(PaymentState.OPEN)
                 return
-            assert await look(backend, reference, invoice) == Payment(PaymentState.GONE)
-            assert await backend.cancel_invoice(reference, invoice.payment_hash) is True
+            after = await look(backend, reference, invoice)
+            # Core Lightning deletes what is cancelled, and knows it no more.
+            assert after == Payment(PaymentState.GONE if rig.keeps_cancelled else PaymentState.UNKNOWN)
+            assert await backend.cancel_invoice(reference, invoice.payment_hash) is rig.keeps_cancelled
             with pytest.raises(Exception):  # noqa: B017, PT011 - each payer has an error of its own
                 await rig.pay(invoice.bolt11)
-            assert await look(backend, reference, invoice) == Payment(PaymentState.GONE)
+            assert await look(backend, reference, invoice) == after
 
     async def test_paid_invoice_is_not_cancelled(self, rig: LightningRig) -> None:
         async with opened(rig.section) as backend:

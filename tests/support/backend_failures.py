@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from relay.pricing.lightning.backend import Backend, BackendError
-from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, assert_nothing_behind, opened
+from relay.pricing.lightning.invoices import MEMO
+from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, assert_nothing_behind, opened
 from tests.support.lightning_stubs.node import StubNode
 
 REFERENCE, PAYMENT_HASH = secrets.token_bytes(32), secrets.token_bytes(32)

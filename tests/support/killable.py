@@ -15,7 +15,7 @@ from relay.handlers.intake import EventIntake, EventVerifier
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy.tiers import Tier
 from relay.pricing.offer import PaymentRequired
-from relay.pricing.payments import Payments
+from relay.pricing.payments import Nodes, Payments
 from relay.pricing.sources import Sources
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
@@ -60,13 +60,26 @@ class Life:
 
 
 class Observer:
-    """Take what the metrics would be told."""
+    """Take what the metrics would be told; it outlives its process, as what was scraped and logged does."""
+
+    def __init__(self) -> None:
+        self.unmatched = self.unknown = 0
 
     def report_settled(self, tier: str, msat: int) -> None: ...
 
     def report_published(self, seconds: float) -> None: ...
 
     def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None: ...
+
+    def report_elsewhere(self, by_account: dict[str, int]) -> None: ...
+
+    def report_unmatched(self) -> None:
+        self.unmatched += 1
+
+    def report_unknown(self) -> None:
+        self.unknown += 1
+
+    def report_removable(self) -> None: ...
 
 
 @dataclass
@@ -82,6 +95,8 @@ class Process:
     skew_s: int
     token_bytes: Callable[[int], bytes]
     key_files: KeyFiles
+    previous: ScriptedNode | None = None
+    observer: Observer = field(default_factory=Observer)
     published: Counter[tuple[bytes, int]] = field(default_factory=Counter)
     told: list[tuple[bytes, int, Result]] = field(default_factory=list)
 
@@ -106,11 +121,15 @@ class Process:
             held=self._held,
         )
         terms = PaymentTerms(self.policy, self.publish_every_s)
+        ledger = Ledger(self.pool, self.pool, self.writer, self._held, terms, self.now)
+        current = ScriptedBackend(self.node, self.life.step, ledger.learn_account)
+        # Whoever asks a process for something finds a node that has said who it is.
+        ledger.learn_account(self.node.account)
         self.payments = Payments(
             terms,
-            ScriptedBackend(self.node, self.life.step),
-            Ledger(self.pool, self.pool, self.writer, self._held, terms, self.now),
-            Observer(),
+            Nodes(current, None if self.previous is None else ScriptedBackend(self.previous, self.life.step)),
+            ledger,
+            self.observer,
             lambda: "http://relay.example",
             Sources(self.now, lambda: self.clock_s, self.token_bytes),
         )
@@ -174,6 +193,8 @@ class Process:
         """Make one pass, in which everything has its turn."""
         await self.pool.execute("UPDATE invoices SET look_up_at = 0 WHERE look_up_at IS NOT NULL")
         await self.payments.collector.look_up_due()
+        if self.payments.previous is not None:
+            await self.payments.previous.look_up_due()
 
     async def publish_batch(self) -> None:
         await self._publisher.publish(self.now())

@@ -28,7 +28,7 @@ _NOTES = (
     "notes, tags, ring_members, spent_signatures, answers, held_notes, held_marks, sealing_keys, unpaid_notes, feed"
 )
 _PAIRS = ("notes", "unapplied_payments", "bought", "news")
-_TABLES = f"{_NOTES}, invoices, unapplied_payments, settlement_cursors, bought, sealed, seen"
+_TABLES = f"{_NOTES}, invoices, unapplied_payments, unanswered_invoices, spent_payments, settlement_cursors, bought, sealed, seen"
 
 
 class Asked(NamedTuple):

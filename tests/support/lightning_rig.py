@@ -12,6 +12,8 @@ class LightningRig(Protocol):
     wrong_secret: str
     # The node forgets an invoice on demand, so that it can never be paid any more.
     cancels: bool
+    # And says of it afterwards that it is gone, not that it is unknown.
+    keeps_cancelled: bool
     # The node tells of payments; and of those before the connection too, from a cursor on.
     streams: bool
     replays: bool

@@ -47,6 +47,7 @@ class LnbitsRig:
     """Run LNbits in a directory, on a port of its own."""
 
     # An invoice key cannot cancel, and its WebSocket is not to be trusted.
+    keeps_cancelled = True
     cancels = streams = replays = tells_overpayment = False
     section: LightningSection
     wrong_secret = secrets.token_hex(16)

@@ -13,6 +13,7 @@ from relay.pricing.offer import Offer, read_offer
 from relay.server import Relay, running
 from tests.support.client import Client
 from tests.support.lightning_stubs import LndStub
+from tests.support.lightning_stubs.node import StubNode
 from tests.support.relays import make_config, to_url
 
 TIERS: list[dict[str, Any]] = [
@@ -29,7 +30,7 @@ class Shop:
     """A relay with priced tiers, and its node."""
 
     relay: Relay
-    node: LndStub
+    node: StubNode
 
     @property
     def url(self) -> str:
@@ -60,12 +61,20 @@ async def shop(
 
 @asynccontextmanager
 async def reopened(
-    arguments: dict[str, Any], node: LndStub, *, internal: InternalLimits = INTERNAL_LIMITS, **sections: Any
+    arguments: dict[str, Any],
+    node: StubNode,
+    *,
+    previous: StubNode | None = None,
+    internal: InternalLimits = INTERNAL_LIMITS,
+    **sections: Any,
 ) -> AsyncIterator[Shop]:
-    """Run one more relay over a node that is there."""
+    """Run one more relay over a node that is there, and perhaps over the one of before."""
     given = {"tiers": TIERS, **sections}
     given["invoices"] = {**INVOICES, **given.get("invoices", {})}
-    config = make_config(arguments, lightning=node.section.model_dump(), **given)
+    lightning = node.section.model_dump()
+    if previous is not None:
+        lightning["previous"] = previous.section.model_dump(exclude={"previous"})
+    config = make_config(arguments, lightning=lightning, **given)
     async with running(config, Log(), internal) as relay:
         yield Shop(relay, node)
 

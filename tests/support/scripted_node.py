@@ -27,8 +27,9 @@ class Booked:
 class ScriptedNode:
     """Keep the books. It can or cannot cancel, and takes payments after the expiry or not; what it said it never takes back."""
 
-    def __init__(self, now: Callable[[], int], *, cancels: bool, takes_late: bool) -> None:
+    def __init__(self, now: Callable[[], int], *, cancels: bool, takes_late: bool, account: str = "scripted a") -> None:
         self._now = now
+        self.account = account
         self.cancels = cancels
         self.takes_late = takes_late
         self.books: dict[bytes, Booked] = {}
@@ -49,7 +50,7 @@ class ScriptedNode:
     def find(self, payment_hash: bytes) -> Payment:
         booked = self.books.get(payment_hash)
         if booked is None:
-            return Payment(PaymentState.GONE)
+            return Payment(PaymentState.UNKNOWN)
         if booked.index:
             return Payment(PaymentState.PAID, booked.received_msat)
         return Payment(PaymentState.GONE if self._is_gone(booked) else PaymentState.OPEN)
@@ -57,7 +58,7 @@ class ScriptedNode:
     def cancel(self, payment_hash: bytes) -> bool:
         booked = self.books.get(payment_hash)
         if booked is None:
-            return True
+            return False
         if self.cancels and not booked.index:
             booked.is_cancelled = True
         return not booked.index and self._is_gone(booked)
@@ -75,12 +76,18 @@ class ScriptedNode:
 class ScriptedBackend:
     """Be one relay process' way to the node. `step` runs before and after the node did something, and may end the process."""
 
-    name = "scripted"
     lookups_per_s = 1_000.0
 
-    def __init__(self, node: ScriptedNode, step: Callable[[], None]) -> None:
+    def __init__(
+        self, node: ScriptedNode, step: Callable[[], None], learn: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._node = node
         self._step = step
+        self._learn = learn
+
+    async def find_account(self) -> str:
+        self._learn(self._node.account)
+        return self._node.account
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         return await self._ask("create", lambda: self._node.create(reference, amount_msat, expiry_s))
@@ -98,7 +105,7 @@ class ScriptedBackend:
             if booked.index > int(cursor or "0"):
                 for _ in range(2):
                     self._step()
-                    yield SettlementHint(booked.payment_hash, str(booked.index))
+                    yield SettlementHint(booked.payment_hash, str(booked.index), is_ours=True)
 
     async def close(self) -> None:
         pass

@@ -7,13 +7,13 @@ from relay.pricing.lightning.clnrest import Clnrest
 from relay.pricing.lightning.lnbits import Lnbits
 from relay.pricing.lightning.lnd import Lnd
 from relay.pricing.lightning.phoenixd import Phoenixd
-from relay.pricing.settings import LightningSection, read_secret
+from relay.pricing.settings import LightningSection, NodeSection, read_secret
 
 # A stream that is quiet for so long is closed, as it may be dead.
 STREAM_IDLE_S = 300.0
 
 
-def open_backend(section: LightningSection, stream_idle_s: float = STREAM_IDLE_S) -> Backend | None:
+def open_backend(section: NodeSection, stream_idle_s: float = STREAM_IDLE_S) -> Backend | None:
     """Return the configured backend; None where none is configured. It asks its node nothing yet. Runs on the event loop.
 
     Raises LightningConfigError where the secret or the certificate cannot be read.
@@ -35,8 +35,9 @@ def check_files(section: LightningSection) -> None:
     """Read the secret and the certificate, and connect to nothing. Raises LightningConfigError."""
 
     async def open_and_close() -> None:
-        backend = open_backend(section)
-        if backend is not None:
-            await backend.close()
+        for one in (section, section.previous):
+            backend = None if one is None else open_backend(one)
+            if backend is not None:
+                await backend.close()
 
     asyncio.run(open_and_close())

@@ -15,8 +15,10 @@ class PaymentState(StrEnum):
 
     OPEN = "open"
     PAID = "paid"
-    # Cancelled, expired so that it cannot be paid any more, or unknown to the node.
+    # Cancelled, or expired so that it cannot be paid any more.
     GONE = "gone"
+    # The node has no such invoice. It may be another node, or one that lost its books: this is no answer about the payment.
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,14 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class SettlementHint:
-    """A hint that an invoice was paid, to be confirmed by a look-up, and the cursor after it."""
+    """A hint that an invoice was paid, to be confirmed by a look-up, and the cursor after it.
+
+    `is_ours` says whether it looks like one of ours: a node may receive for others, too.
+    """
 
     payment_hash: bytes
     cursor: str
+    is_ours: bool
 
 
 class Backend(Protocol):
@@ -50,10 +56,14 @@ class Backend(Protocol):
     preimages derive from it alone.
     """
 
-    # Which node it is, and where: the cursor of one node's stream means nothing to another.
-    name: str
     # How many look-ups a second the node takes without refusing other requests.
     lookups_per_s: float
+
+    async def find_account(self) -> str:
+        """Return who receives the money, as `lnd 02ab...`: the node by its public key, or the wallet by its id.
+
+        Invoices and the cursor of one account mean nothing to another.
+        """
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Make an invoice over exactly this amount, in whole sats. Where the node can, a reference has one invoice."""

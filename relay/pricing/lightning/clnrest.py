@@ -11,8 +11,8 @@ import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import UNEXPECTED, Node, NodeResponse, decode_answer
-from relay.pricing.lightning.invoices import check_invoice, make_label, read_hash
-from relay.pricing.settings import LightningSection
+from relay.pricing.lightning.invoices import check_invoice, is_label, make_label, probe_payee, read_hash, to_account
+from relay.pricing.settings import NodeSection
 
 _DONE = 201
 _LABEL_EXISTS = 900
@@ -42,6 +42,7 @@ class _Invoices(msgspec.Struct):
 class _Paid(msgspec.Struct):
     payment_hash: str
     pay_index: int
+    label: str = ""
 
 
 class _Failure(msgspec.Struct):
@@ -53,9 +54,13 @@ class Clnrest:
 
     lookups_per_s = 20.0
 
-    def __init__(self, section: LightningSection, rune: str, stream_idle_s: float) -> None:
-        self.name = f"clnrest {section.url}"
+    def __init__(self, section: NodeSection, rune: str, stream_idle_s: float) -> None:
+        self._rune = rune
         self._node = Node(section, {"Rune": rune}, stream_idle_s)
+
+    async def find_account(self) -> str:
+        """Return the node's public key. Our rune may not ask for it (getinfo), so an invoice tells."""
+        return to_account("clnrest", await probe_payee(self, self._rune))
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Make an invoice under a label of its own. The node refuses a second one; then the first is looked up."""
@@ -71,9 +76,11 @@ class Clnrest:
         raise BackendError(UNEXPECTED)
 
     async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
-        """Ask for the status. Deleted invoices are not listed."""
+        """Ask for the status. Deleted invoices are not listed, and so unknown."""
         invoice = await self._find_invoice({"payment_hash": payment_hash.hex()})
-        if invoice is None or invoice.status == "expired":
+        if invoice is None:
+            return Payment(PaymentState.UNKNOWN)
+        if invoice.status == "expired":
             return Payment(PaymentState.GONE)
         if invoice.status == "paid":
             return Payment(PaymentState.PAID, invoice.amount_received_msat)
@@ -97,7 +104,7 @@ class Clnrest:
             if answer.status == _DONE:
                 paid = decode_answer(answer.body, _Paid)
                 index = paid.pay_index
-                yield SettlementHint(read_hash(paid.payment_hash), str(index))
+                yield SettlementHint(read_hash(paid.payment_hash), str(index), is_label(paid.label))
             elif _read_code(answer) != _NOBODY_PAID_YET:
                 raise BackendError(UNEXPECTED)
 

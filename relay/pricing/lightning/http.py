@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from relay.pricing.lightning.backend import BackendError
-from relay.pricing.settings import LightningConfigError, LightningSection
+from relay.pricing.settings import LightningConfigError, NodeSection
 
 UNREACHABLE = "the Lightning node cannot be reached; check [lightning] url, and that the node runs"
 TIMED_OUT = "the Lightning node did not answer in time; check that it is well, or raise [lightning] timeout_s"
@@ -58,7 +58,7 @@ class Node:
     Raises LightningConfigError where the certificate cannot be read.
     """
 
-    def __init__(self, section: LightningSection, headers: Mapping[str, str], stream_idle_s: float) -> None:
+    def __init__(self, section: NodeSection, headers: Mapping[str, str], stream_idle_s: float) -> None:
         self._url = section.url
         self._timeout_s = section.timeout_s
         self.stream_idle_s = stream_idle_s
@@ -202,7 +202,7 @@ async def _refuse_redirect(
     raise BackendError(UNEXPECTED)
 
 
-def _make_tls(section: LightningSection) -> ssl.SSLContext:
+def _make_tls(section: NodeSection) -> ssl.SSLContext:
     """Return a context that verifies certificates, against the configured one alone where there is one."""
     if section.certificate_file is None:
         return ssl.create_default_context()

@@ -4,6 +4,7 @@ Source: lnbits 1.6.2, core/views/payment_api.py and core/services/payments.py. I
 than the amount arrived. Anybody can send on its websocket, and its webhook is unsigned: neither is used.
 """
 
+import hashlib
 from collections.abc import AsyncGenerator
 from typing import Literal, NoReturn
 
@@ -11,11 +12,24 @@ import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, NodeResponse, decode_answer
-from relay.pricing.lightning.invoices import check_invoice, make_label, read_hash
-from relay.pricing.settings import LightningSection
+from relay.pricing.lightning.invoices import (
+    MEMO,
+    PROBE_EXPIRY_S,
+    PROBE_MSAT,
+    check_invoice,
+    derive_bytes,
+    make_label,
+    read_hash,
+    to_account,
+)
+from relay.pricing.settings import NodeSection
 
 _UNKNOWN = "Payment does not exist."
 _NO_WALLET = "Wallet not found."
+
+
+class _Owned(msgspec.Struct):
+    wallet_id: str | None = None
 
 
 class _Payment(msgspec.Struct):
@@ -24,6 +38,7 @@ class _Payment(msgspec.Struct):
     amount: int
     status: Literal["pending", "success", "failed"]
     external_id: str | None = None
+    wallet_id: str | None = None
 
 
 class _Looked(msgspec.Struct):
@@ -40,9 +55,27 @@ class Lnbits:
     # By default 200 requests a minute are allowed, and some of them make invoices.
     lookups_per_s = 2.0
 
-    def __init__(self, section: LightningSection, key: str, stream_idle_s: float) -> None:
-        self.name = f"lnbits {section.url}"
+    def __init__(self, section: NodeSection, key: str, stream_idle_s: float) -> None:
+        self._key = key
         self._node = Node(section, {"X-Api-Key": key}, stream_idle_s)
+
+    async def find_account(self) -> str:
+        """Return the wallet's id. Only an admin key may ask for it, but each payment names its wallet.
+
+        Where a version does not say, the key stands for the wallet.
+        """
+        answer = await self._node.send_request("GET", "/api/v1/payments", query={"limit": "1"})
+        if answer.status != 200:
+            _raise_refusal(answer)
+        known = decode_answer(answer.body, list[_Owned])
+        hashed = hashlib.sha256(self._key.encode()).digest()
+        if known:
+            wallet_id = known[0].wallet_id
+        else:
+            # It cannot be cancelled, and expires soon.
+            label = make_label(derive_bytes("probe", hashed))
+            wallet_id = (await self._make_invoice(label, PROBE_MSAT, MEMO, PROBE_EXPIRY_S)).wallet_id
+        return to_account("lnbits", wallet_id or f"key-{derive_bytes('account', hashed)[:16].hex()}")
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Look for an invoice with this reference, and make one if there is none."""
@@ -65,7 +98,7 @@ class Lnbits:
         if answer.status == 404 and _read_detail(answer) == _UNKNOWN:
             # It answers so to anybody, with a key or without.
             await self._check_key()
-            return Payment(PaymentState.GONE)
+            return Payment(PaymentState.UNKNOWN)
         if answer.status != 200:
             _raise_refusal(answer)
         payment = decode_answer(answer.body, _Looked).details

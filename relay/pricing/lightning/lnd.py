@@ -14,8 +14,8 @@ import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import REFUSED, UNEXPECTED, Node, decode_answer
-from relay.pricing.lightning.invoices import check_invoice, derive_bytes
-from relay.pricing.settings import LightningSection
+from relay.pricing.lightning.invoices import MEMO, check_invoice, derive_bytes, probe_payee, to_account
+from relay.pricing.settings import NodeSection
 
 _DUPLICATE = "invoice with payment hash already exists"
 _UNKNOWN = ("unable to locate invoice", "there are no existing invoices")
@@ -36,6 +36,7 @@ class _Invoice(msgspec.Struct):
     state: Literal["OPEN", "ACCEPTED", "SETTLED", "CANCELED"]
     amt_paid_msat: _Int64
     settle_index: _Int64
+    memo: str = ""
 
 
 class _Created(msgspec.Struct):
@@ -61,9 +62,13 @@ class Lnd:
 
     lookups_per_s = 20.0
 
-    def __init__(self, section: LightningSection, macaroon: str, stream_idle_s: float) -> None:
-        self.name = f"lnd {section.url}"
+    def __init__(self, section: NodeSection, macaroon: str, stream_idle_s: float) -> None:
+        self._macaroon = macaroon
         self._node = Node(section, {"Grpc-Metadata-Macaroon": macaroon}, stream_idle_s)
+
+    async def find_account(self) -> str:
+        """Return the node's public key. An invoice macaroon may not ask for it (getinfo), so an invoice tells."""
+        return to_account("lnd", await probe_payee(self, self._macaroon))
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Make an invoice with a preimage of our own. LND refuses a second one; then the first is looked up."""
@@ -95,7 +100,9 @@ class Lnd:
     async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
         """Ask for the state. LND cancels expired invoices itself."""
         invoice = await self._find_invoice(payment_hash)
-        if invoice is None or invoice.state == "CANCELED":
+        if invoice is None:
+            return Payment(PaymentState.UNKNOWN)
+        if invoice.state == "CANCELED":
             return Payment(PaymentState.GONE)
         if invoice.state == "SETTLED":
             return Payment(PaymentState.PAID, int(invoice.amt_paid_msat))
@@ -110,10 +117,8 @@ class Lnd:
             decode_answer(answer.body, _Cancelled)
             return True
         message = _read_failure(answer.body)
-        if _SETTLED in message:
+        if _SETTLED in message or _is_unknown(message):
             return False
-        if _is_unknown(message):
-            return True
         raise BackendError(UNEXPECTED)
 
     async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
@@ -128,7 +133,7 @@ class Lnd:
                 if line.status != 200 or told.result is None:
                     raise BackendError(UNEXPECTED)
                 if told.result.state == "SETTLED":
-                    yield SettlementHint(told.result.r_hash, told.result.settle_index)
+                    yield SettlementHint(told.result.r_hash, told.result.settle_index, told.result.memo == MEMO)
 
     async def close(self) -> None:
         """Close the connections to the node."""

@@ -11,8 +11,8 @@ import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import UNEXPECTED, Node, decode_answer
-from relay.pricing.lightning.invoices import check_invoice, make_label, read_hash
-from relay.pricing.settings import LightningSection
+from relay.pricing.lightning.invoices import check_invoice, is_label, make_label, read_hash, to_account
+from relay.pricing.settings import NodeSection
 
 _UNKNOWN = b"Not found"
 
@@ -20,6 +20,10 @@ _UNKNOWN = b"Not found"
 class _Created(msgspec.Struct, rename="camel"):
     payment_hash: str
     serialized: str
+
+
+class _NodeInfo(msgspec.Struct, rename="camel"):
+    node_id: str
 
 
 class _Payment(msgspec.Struct, rename="camel"):
@@ -35,6 +39,7 @@ class _Payment(msgspec.Struct, rename="camel"):
 class _Event(msgspec.Struct, rename="camel"):
     type: str
     payment_hash: str | None = None
+    external_id: str | None = None
 
 
 class Phoenixd:
@@ -42,11 +47,17 @@ class Phoenixd:
 
     lookups_per_s = 20.0
 
-    def __init__(self, section: LightningSection, password: str, stream_idle_s: float) -> None:
+    def __init__(self, section: NodeSection, password: str, stream_idle_s: float) -> None:
         # HTTP Basic authentication (RFC 7617) with an empty user.
         credentials = b64encode(f":{password}".encode()).decode()
-        self.name = f"phoenixd {section.url}"
         self._node = Node(section, {"Authorization": f"Basic {credentials}"}, stream_idle_s)
+
+    async def find_account(self) -> str:
+        """Return the node's public key."""
+        answer = await self._node.send_request("GET", "/getinfo")
+        if answer.status != 200:
+            raise BackendError(UNEXPECTED)
+        return to_account("phoenixd", decode_answer(answer.body, _NodeInfo).node_id)
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Look for an invoice with this reference, and make one if there is none. A memo has at most 128 characters."""
@@ -77,7 +88,7 @@ class Phoenixd:
         answer = await self._node.send_request("GET", f"/payments/incoming/{payment_hash.hex()}")
         # Not by the status alone: any web server answers 404 where the URL is wrong, and the invoice would be given up.
         if answer.status == 404 and answer.body.strip() == _UNKNOWN:
-            return Payment(PaymentState.GONE)
+            return Payment(PaymentState.UNKNOWN)
         if answer.status != 200:
             raise BackendError(UNEXPECTED)
         payment = decode_answer(answer.body, _Payment)
@@ -99,7 +110,7 @@ class Phoenixd:
             async for event in events:
                 told = decode_answer(event, _Event)
                 if told.type == "payment_received" and told.payment_hash is not None:
-                    yield SettlementHint(read_hash(told.payment_hash), cursor)
+                    yield SettlementHint(read_hash(told.payment_hash), cursor, is_label(told.external_id or ""))
 
     async def close(self) -> None:
         """Close the connections to the node."""

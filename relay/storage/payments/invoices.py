@@ -1,5 +1,7 @@
 """The rows of invoices and how they change. Knows their table and no node; the caller owns the transaction.
 
+Each row names the account, a node or wallet, that made its invoice. No other one can say what became of it.
+
 creating -> open -> settled, or closed, when nothing is asked for any more; a payment may come even then. What a row links,
 a payment and a note, is forgotten with it.
 """
@@ -11,6 +13,7 @@ from enum import StrEnum
 import asyncpg
 
 from relay.storage.held_notes import HeldNotes
+from relay.storage.payments import spent_payments
 
 
 class InvoiceState(StrEnum):
@@ -37,7 +40,10 @@ _CLOSE = "state = 'closed', look_up_at = CASE WHEN payment_hash IS NULL THEN NUL
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An invoice to be made: for which note and tier, until when (Unix seconds), and when its row is deleted."""
+    """An invoice to be made: for which note and tier, until when (Unix seconds), and when its row is deleted.
+
+    `account` is the node or wallet that makes it.
+    """
 
     reference: bytes
     token: bytes
@@ -46,6 +52,7 @@ class Order:
     price_msat: int
     expires_at: int
     forget_at: int
+    account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,15 @@ class Watched:
     forget_at: int
     is_open: bool
     is_cancel_tried: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An invoice that has a row, by its payment hash."""
+
+    reference: bytes
+    account: str
+    is_settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +96,9 @@ async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at
     )
     await connection.execute(
         """
-        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, expires_at, forget_at, is_cancel_tried)
-        VALUES ($1, $2, $3, $4, $5, 'creating', $6, $7, false)
+        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, expires_at, forget_at, is_cancel_tried,
+                              account)
+        VALUES ($1, $2, $3, $4, $5, 'creating', $6, $7, false, $8)
         """,
         order.reference,
         order.token,
@@ -90,6 +107,7 @@ async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at
         order.price_msat,
         give_up_at,
         order.forget_at,
+        order.account,
     )
 
 
@@ -180,8 +198,8 @@ async def close_for_notes(connection: asyncpg.Connection, note_ids: Sequence[byt
     )
 
 
-async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limit: int) -> list[Watched]:
-    """Return the invoices that the node is to be asked about now, open ones first, and say when each is due again.
+async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limit: int, account: str) -> list[Watched]:
+    """Return the invoices that this account is to be asked about now, open ones first, and say when each is due again.
 
     An open one is asked for more seldom the older it is, and so is a closed one: up to every two hours. Another process takes
     others. `now` is Unix time in seconds, `expiry_s` is how long an invoice is open.
@@ -189,11 +207,11 @@ async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limi
     records = await connection.fetch(
         """
         WITH open AS (
-            SELECT reference FROM invoices WHERE state = 'open' AND look_up_at <= $1 ORDER BY look_up_at LIMIT $3
-            FOR UPDATE SKIP LOCKED
+            SELECT reference FROM invoices WHERE account = $7 AND state = 'open' AND look_up_at <= $1
+            ORDER BY look_up_at LIMIT $3 FOR UPDATE SKIP LOCKED
         ), closed AS (
-            SELECT reference FROM invoices WHERE state = 'closed' AND look_up_at <= $1 ORDER BY look_up_at
-            LIMIT greatest(0, $3 - (SELECT count(*) FROM open)) FOR UPDATE SKIP LOCKED
+            SELECT reference FROM invoices WHERE account = $7 AND state = 'closed' AND look_up_at <= $1
+            ORDER BY look_up_at LIMIT greatest(0, $3 - (SELECT count(*) FROM open)) FOR UPDATE SKIP LOCKED
         ), due AS (SELECT reference FROM open UNION ALL SELECT reference FROM closed)
         UPDATE invoices i SET look_up_at = $1 + CASE i.state
             WHEN 'open' THEN greatest(1, least($4, ($1 - i.expires_at + $2) / 4))
@@ -208,6 +226,7 @@ async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limi
         _LONGEST_OPEN_S,
         _FIRST_CLOSED_S,
         _LONGEST_CLOSED_S,
+        account,
     )
     return [Watched(*record) for record in records]
 
@@ -215,9 +234,15 @@ async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limi
 async def look_up_again(connection: asyncpg.Connection, now: int) -> None:
     """Have the node asked about all open invoices at once, and about those whose turn a wrong clock has put off."""
     await connection.execute("UPDATE invoices SET look_up_at = 0 WHERE state = 'open' AND look_up_at IS NOT NULL")
-    await connection.execute(
-        "UPDATE invoices SET look_up_at = 0 WHERE state = 'closed' AND look_up_at > $1", now + _LONGEST_CLOSED_S
-    )
+    await mend_schedule(connection, now)
+
+
+async def mend_schedule(connection: asyncpg.Connection, now: int) -> None:
+    """Have the node asked about invoices whose turn a wrong clock has put off: one that was ahead, and is right again."""
+    for state, longest_s in (("open", _LONGEST_OPEN_S), ("closed", _LONGEST_CLOSED_S)):
+        await connection.execute(
+            "UPDATE invoices SET look_up_at = 0 WHERE state = $1 AND look_up_at > $2", state, now + longest_s
+        )
 
 
 async def delete_forgotten(connection: asyncpg.Connection, now: int) -> int:
@@ -225,18 +250,18 @@ async def delete_forgotten(connection: asyncpg.Connection, now: int) -> int:
 
     One that is not settled may be paid, and the node was not asked since: that is `drop_invoice`'s, after a look-up.
     """
-    references: list[bytes] = [
-        record["reference"]
-        for record in await connection.fetch(
-            """
-            DELETE FROM invoices WHERE (state = 'settled' AND forget_at <= $1) OR (payment_hash IS NULL AND expires_at <= $1)
-            RETURNING reference
-            """,
-            now,
-        )
-    ]
-    await _unlink_unapplied(connection, references)
-    return len(references)
+    records = await connection.fetch(
+        """
+        DELETE FROM invoices WHERE (state = 'settled' AND forget_at <= $1) OR (payment_hash IS NULL AND expires_at <= $1)
+        RETURNING reference, payment_hash
+        """,
+        now,
+    )
+    await _unlink_unapplied(connection, [record["reference"] for record in records])
+    await spent_payments.insert_spent(
+        connection, [record["payment_hash"] for record in records if record["payment_hash"] is not None]
+    )
+    return len(records)
 
 
 async def _unlink_unapplied(connection: asyncpg.Connection, references: Sequence[bytes]) -> None:
@@ -263,28 +288,28 @@ async def count_by_state(connection: asyncpg.Connection) -> dict[str, int]:
     return {str(state): counts.get(state, 0) for state in UNSETTLED}
 
 
-async def find_reference(connection: asyncpg.Connection, payment_hash: bytes) -> bytes | None:
-    """Return the reference of an invoice that could still be paid; the node may have others, which are not ours."""
-    reference: bytes | None = await connection.fetchval(
-        "SELECT reference FROM invoices WHERE payment_hash = $1 AND state <> 'settled'", payment_hash
+async def find_invoice(connection: asyncpg.Connection, payment_hash: bytes) -> Known | None:
+    """Return the invoice that is paid by this hash. None where there is no row: it is not ours, or was forgotten."""
+    record = await connection.fetchrow(
+        "SELECT reference, account, state = 'settled' AS is_settled FROM invoices WHERE payment_hash = $1", payment_hash
     )
-    return reference
+    return None if record is None else Known(*record)
 
 
-async def read_cursor(connection: asyncpg.Connection, backend: str) -> str:
+async def read_cursor(connection: asyncpg.Connection, account: str) -> str:
     """Return where a node's stream of payments goes on, "" at first."""
-    cursor: str | None = await connection.fetchval("SELECT cursor FROM settlement_cursors WHERE backend = $1", backend)
+    cursor: str | None = await connection.fetchval("SELECT cursor FROM settlement_cursors WHERE account = $1", account)
     return cursor or ""
 
 
-async def write_cursor(connection: asyncpg.Connection, backend: str, cursor: str) -> None:
+async def write_cursor(connection: asyncpg.Connection, account: str, cursor: str) -> None:
     """Record that a node's stream goes on after this payment."""
     await connection.execute(
         """
-        INSERT INTO settlement_cursors (backend, cursor) VALUES ($1, $2)
-        ON CONFLICT (backend) DO UPDATE SET cursor = excluded.cursor
+        INSERT INTO settlement_cursors (account, cursor) VALUES ($1, $2)
+        ON CONFLICT (account) DO UPDATE SET cursor = excluded.cursor
         """,
-        backend,
+        account,
         cursor,
     )
 

@@ -44,9 +44,9 @@ class NoteStatus:
 
 
 async def find_statuses(
-    connection: asyncpg.Connection, note_ids: Sequence[bytes], held: HeldNotes
+    connection: asyncpg.Connection, note_ids: Sequence[bytes], held: HeldNotes, account: str
 ) -> dict[bytes, NoteStatus]:
-    """Return what is known of each of these notes."""
+    """Return what is known of each of these notes. Nobody is to pay an invoice of another account, so it does not count."""
     waiting = await held.find(connection, note_ids)
     records = await connection.fetch(
         """
@@ -57,9 +57,10 @@ async def find_statuses(
         FROM unnest($1::bytea[]) AS asked (id)
             LEFT JOIN notes n ON n.id = asked.id
             LEFT JOIN unpaid_notes p ON p.id = asked.id
-            LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open')
+            LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open') AND i.account = $2
         """,
         note_ids,
+        account,
     )
     statuses: dict[bytes, NoteStatus] = {}
     for record in records:

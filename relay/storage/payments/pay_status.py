@@ -13,6 +13,8 @@ class PayState(StrEnum):
     """How far a note has come that must be paid for."""
 
     OPEN = "open"
+    # Made at a node or wallet that the relay does not ask now. A payment might not be seen.
+    SUSPENDED = "suspended"
     PAID = "paid"
     PUBLISHED = "published"
     # The money came and the note could not be published.
@@ -35,15 +37,17 @@ class PayStatus:
     note_id: str | None
 
 
-async def find_pay_status(readers: asyncpg.Pool, token: bytes, held: HeldNotes) -> PayStatus | None:
+async def find_pay_status(readers: asyncpg.Pool, token: bytes, held: HeldNotes, account: str) -> PayStatus | None:
     """Return what is known of a token (16 bytes); None where it is unknown, expired or forgotten.
+
+    `account` is the node or wallet that invoices are made at now.
 
     Anybody can ask for pages, as often as they like: they wait with those who read. Raises DATABASE_FAILURES.
     """
     async with readers.acquire() as connection:
         record = await connection.fetchrow(
             """
-            SELECT i.state, i.tier, i.price_msat, i.bolt11, i.expires_at, i.note_id,
+            SELECT i.state, i.tier, i.price_msat, i.bolt11, i.expires_at, i.note_id, i.account,
                    EXISTS (SELECT FROM notes n WHERE n.id = i.note_id) AS is_published
             FROM invoices i WHERE i.token = $1 AND i.state IN ('open', 'settled')
             """,
@@ -52,6 +56,8 @@ async def find_pay_status(readers: asyncpg.Pool, token: bytes, held: HeldNotes) 
         if record is None:
             return None
         is_held = bool(await held.find(connection, [record["note_id"]]))
+    if record["state"] == InvoiceState.OPEN and record["account"] != account:
+        return PayStatus(PayState.SUSPENDED, record["tier"], record["price_msat"], None, None, None)
     if record["state"] == InvoiceState.OPEN:
         return PayStatus(
             PayState.OPEN,

@@ -6,7 +6,7 @@ until something else is written there. Somebody who reads the disk could link to
 
 import asyncpg
 
-_LINKING = ("invoices", "unapplied_payments", "settlement_cursors")
+_LINKING = ("invoices", "unapplied_payments", "settlement_cursors", "unanswered_invoices")
 # While a VACUUM FULL waits for its lock all others wait behind it, and a backup reads the tables for minutes.
 _LOCK_TIMEOUT_MS = 200
 

@@ -23,6 +23,8 @@ class Reason(StrEnum):
     OVER = "over"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    # No row knew it: the operator named its note.
+    CLAIMED = "claimed"
 
 
 def is_bought(result: Result) -> bool:

@@ -18,15 +18,16 @@ class UnpaidTotals(NamedTuple):
     open_invoices: int
 
 
-async def count_unpaid(connection: asyncpg.Connection) -> UnpaidTotals:
-    """Count unpaid notes and open invoices."""
+async def count_unpaid(connection: asyncpg.Connection, account: str) -> UnpaidTotals:
+    """Count unpaid notes, and the open invoices of this account: what another one made keeps nobody from ordering."""
     return UnpaidTotals(
         *await connection.fetchrow(
             """
             SELECT count(*), coalesce(sum(octet_length(event)), 0)::bigint,
-                   (SELECT count(*) FROM invoices WHERE state IN ('creating', 'open'))
+                   (SELECT count(*) FROM invoices WHERE state IN ('creating', 'open') AND account = $1)
             FROM unpaid_notes
-            """
+            """,
+            account,
         )
     )
 

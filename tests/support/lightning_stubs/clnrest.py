@@ -17,6 +17,7 @@ class ClnrestStub(StubNode):
 
     backend = "clnrest"
     cancels = True
+    keeps_cancelled = False
     replays = True
 
     def __init__(self, directory: Path, tls: ssl.SSLContext | None = None) -> None:
@@ -44,7 +45,7 @@ class ClnrestStub(StubNode):
         return await commands[request.match_info["command"]](**parameters)
 
     async def _invoice(self, amount_msat: int, label: str, description: str, expiry: int) -> web.Response:
-        if any(made.label == label for made in self.made):
+        if any(made.label == label for made in [*self.made, *self.probes]):
             return _fail(900, f"Duplicate label '{label}'")
         made = self.make(label, amount_msat, description, expiry)
         return web.json_response(
@@ -60,11 +61,12 @@ class ClnrestStub(StubNode):
         )
 
     async def _list(self, label: str | None = None, payment_hash: str | None = None) -> web.Response:
-        found = [made for made in self.made if made.label == label or made.payment_hash.hex() == payment_hash]
+        every = [*self.made, *self.probes]
+        found = [made for made in every if made.label == label or made.payment_hash.hex() == payment_hash]
         return web.json_response({"invoices": [_describe(made) for made in found]}, status=201)
 
     async def _delete(self, label: str, status: str) -> web.Response:
-        found = [made for made in self.made if made.label == label]
+        found = [made for made in [*self.made, *self.probes] if made.label == label]
         if not found:
             return _fail(905, "Unknown invoice")
         described = _describe(found[0])
@@ -72,7 +74,7 @@ class ClnrestStub(StubNode):
             data = {"current_status": described["status"], "expected_status": status}
             return _fail(906, f"Invoice status is {described['status']} not {status}", data=data)
         found[0].cancelled = True
-        self.made.remove(found[0])
+        (self.made if found[0] in self.made else self.probes).remove(found[0])
         return web.json_response(described, status=201)
 
     async def _wait(self, lastpay_index: int, timeout: int) -> web.Response:  # noqa: ASYNC109 - its name at the node

@@ -19,6 +19,7 @@ class LnbitsStub(StubNode):
     def __init__(self, directory: Path) -> None:
         del directory
         super().__init__(secrets.token_hex(16), secrets.token_hex(16))
+        self.wallet_id = secrets.token_hex(16)
         # Older versions drop them, and answer a search for one with all payments.
         self.knows_external_ids = True
         # A wallet that pays its own invoice sees what it sent.
@@ -33,15 +34,15 @@ class LnbitsStub(StubNode):
         ]
 
     async def _wallet(self, request: web.Request) -> web.Response:
-        return self._check(request) or web.json_response({"id": "1", "name": "relay", "balance": 0})
+        return self._check(request) or web.json_response({"name": "relay", "balance": 0})
 
     async def _list(self, request: web.Request) -> web.Response:
         if (refusal := self._check(request)) is not None:
             return refusal
         label, limit = request.query.get("external_id"), int(request.query["limit"])
         # What failed is not listed; the latest comes first.
-        found = [made for made in reversed(self.made) if not made.is_gone]
-        if self.knows_external_ids:
+        found = [made for made in reversed([*self.made, *self.probes]) if not made.is_gone]
+        if self.knows_external_ids and label is not None:
             found = [made for made in found if made.label == label]
         return web.json_response([self._describe(made) for made in found[:limit]])
 
@@ -79,7 +80,7 @@ class LnbitsStub(StubNode):
         return {
             "checking_id": made.payment_hash.hex(),
             "payment_hash": made.payment_hash.hex(),
-            "wallet_id": "1",
+            "wallet_id": self.wallet_id,
             "amount": -made.amount_msat if made.is_paid and self.tells_outgoing else made.amount_msat,
             "fee": 0,
             "bolt11": made.bolt11,

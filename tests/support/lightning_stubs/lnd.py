@@ -47,7 +47,7 @@ class LndStub(StubNode):
         self.requests.append((request.method, request.path, asked))
         preimage = b64decode(asked["r_preimage"], validate=True)
         amount_msat, expiry_s = int(asked["value_msat"]), int(asked["expiry"])
-        if any(made.preimage == preimage for made in self.made):
+        if any(made.preimage == preimage for made in [*self.made, *self.probes]):
             return _fail("invoice with payment hash already exists")
         made = self.make("", amount_msat, asked["memo"], expiry_s, preimage)
         self.tell(made)

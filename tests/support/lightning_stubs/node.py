@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from aiohttp import web
+from coincurve import PrivateKey
 
+from relay.pricing.lightning.invoices import PROBE_EXPIRY_S, PROBE_MSAT
 from relay.pricing.settings import LightningSection
 from tests.support.bolt11 import sign_bolt11
 
@@ -29,6 +31,7 @@ class Made:
     amount_msat: int
     memo: str
     expires_at: float
+    key: PrivateKey
     bolt11: str = ""
     received_msat: int = 0
     index: int = 0
@@ -37,7 +40,9 @@ class Made:
     def __post_init__(self) -> None:
         # A picobitcoin is a tenth of a millisatoshi.
         amount = f"{self.amount_msat * 10}p" if self.amount_msat else ""
-        self.bolt11 = sign_bolt11(f"lnbcrt{amount}", self.payment_hash, round(self.expires_at - time.time()))
+        self.bolt11 = sign_bolt11(
+            f"lnbcrt{amount}", self.payment_hash, round(self.expires_at - time.time()), key=self.key
+        )
 
     @property
     def payment_hash(self) -> bytes:
@@ -57,6 +62,7 @@ class StubNode:
 
     backend: Literal["lnd", "clnrest", "lnbits", "phoenixd"]
     cancels = False
+    keeps_cancelled = True
     streams = True
     replays = False
     tells_overpayment = True
@@ -65,6 +71,9 @@ class StubNode:
         self.secret = secret
         self.wrong_secret = wrong_secret
         self.made: list[Made] = []
+        # What is made to see who would be paid: nobody is asked to pay it.
+        self.probes: list[Made] = []
+        self.key = PrivateKey()
         self.requests: list[tuple[str, str, Any]] = []
         # All that was sent here: every request's line and headers as text, and its body.
         self.heard: list[tuple[str, bytes]] = []
@@ -125,6 +134,10 @@ class StubNode:
         made.index = 1 + max(other.index for other in self.made)
         self.tell(made)
 
+    @property
+    def node_id(self) -> str:
+        return self.key.public_key.format().hex()
+
     def make(self, label: str, amount_msat: int, memo: str, expiry_s: int, preimage: bytes | None = None) -> Made:
         made = Made(
             label=label,
@@ -132,13 +145,14 @@ class StubNode:
             amount_msat=self.change_amount(amount_msat),
             memo=memo,
             expires_at=time.time() + expiry_s,
+            key=self.key,
         )
-        self.made.append(made)
+        (self.probes if amount_msat == PROBE_MSAT and expiry_s == PROBE_EXPIRY_S else self.made).append(made)
         return made
 
     def find(self, payment_hash: bytes | str) -> Made | None:
         wanted = bytes.fromhex(payment_hash) if isinstance(payment_hash, str) else payment_hash
-        return next((made for made in self.made if made.payment_hash == wanted), None)
+        return next((made for made in [*self.made, *self.probes] if made.payment_hash == wanted), None)
 
     def paid_after(self, index: int) -> list[Made]:
         return sorted((made for made in self.made if made.index > index), key=lambda made: made.index)

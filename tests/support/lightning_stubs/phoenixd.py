@@ -26,11 +26,16 @@ class PhoenixdStub(StubNode):
 
     def routes(self) -> list[web.RouteDef]:
         return [
+            web.get("/getinfo", self._get_info),
             web.get("/payments/incoming", self._list),
             web.get("/payments/incoming/{payment_hash}", self._look_up),
             web.post("/createinvoice", self._create),
             web.get("/websocket", self._tell),
         ]
+
+    async def _get_info(self, request: web.Request) -> web.Response:
+        info = {"nodeId": self.node_id, "channels": [], "chain": "regtest", "version": "0.8.0"}
+        return self._check(request) or web.json_response(info)
 
     async def _list(self, request: web.Request) -> web.Response:
         if (refusal := self._check(request)) is not None:

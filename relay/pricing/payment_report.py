@@ -1,0 +1,67 @@
+"""What an operator hears of payments: figures, and a log line where something is to be done. Knows no invoice and no payer."""
+
+from relay.log import Log, LogEvent
+from relay.pricing.payment_metrics import PaymentMetrics
+from relay.storage.payments.accounts import MAX_COUNTED
+from relay.storage.payments.unpaid_notes import UnpaidTotals
+
+
+class PaymentReport:
+    """The payments of one relay process in metrics and log."""
+
+    def __init__(self, metrics: PaymentMetrics, log: Log) -> None:
+        self._metrics = metrics
+        self._log = log
+        self._elsewhere: set[str] = set()
+
+    def report_settled(self, tier: str, msat: int) -> None:
+        """Count one payment."""
+        self._metrics.report_settled(tier, msat)
+
+    def report_published(self, seconds: float) -> None:
+        """Count how long a paid note took to its publication."""
+        self._metrics.report_published(seconds)
+
+    def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
+        """Show how many there are now."""
+        self._metrics.report_invoices(by_state, unpaid_totals)
+
+    def report_elsewhere(self, by_account: dict[str, int]) -> None:
+        """Show how many invoices other accounts made that could still be paid; name each such account once."""
+        self._metrics.report_elsewhere(sum(by_account.values()))
+        for account in sorted(by_account.keys() - self._elsewhere):
+            count = by_account[account]
+            invoices = (
+                "1 invoice was" if count == 1 else f"{'at least ' if count == MAX_COUNTED else ''}{count} invoices were"
+            )
+            self._log.write(
+                LogEvent.INVOICES_ELSEWHERE,
+                name=account,
+                advice=f"{invoices} made at this node or wallet, which [lightning] does not name: payments for them are found "
+                "only while [lightning.previous] names it. Set that, or give them up: ringrelay payments abandon",
+            )
+        self._elsewhere = set(by_account)
+
+    def report_unmatched(self) -> None:
+        """Count a payment for an invoice of ours that no row knows."""
+        self._metrics.report_unmatched()
+        self._log.write(
+            LogEvent.PAYMENT_UNMATCHED,
+            advice="the node was paid for an invoice that the database does not know, as after a restore: when its payer asks, "
+            "use ringrelay payments claim",
+        )
+
+    def report_unknown(self) -> None:
+        """Count an invoice whose time has come and which its node does not know."""
+        self._metrics.report_unknown()
+        self._log.write(
+            LogEvent.INVOICE_UNKNOWN,
+            advice="the node does not know an invoice that it made, and nobody can say whether it was paid: has the node lost its "
+            "data? ringrelay payments totals counts them",
+        )
+
+    def report_removable(self) -> None:
+        """Say that nothing is left to be paid at the node of before."""
+        self._log.write(
+            LogEvent.PREVIOUS_DONE, advice="nothing is left to be paid there: [lightning.previous] can be removed"
+        )
