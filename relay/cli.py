@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from relay.bookkeeping import options
 from relay.client.commands import keygen, publish, ring, sign, subscribe, verify
 from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
@@ -106,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_migrate(commands)
     _add_check_config(commands)
+    _add_payments(commands)
     _add_keygen(commands)
     _add_ring(commands)
     _add_sign(commands)
@@ -144,6 +146,12 @@ def _add_check_config(commands: "Commands") -> None:
         action="store_true",
         help="print the relay.toml of a relay for disclosures, which hides when somebody posted, and check nothing",
     )
+
+
+def _add_payments(commands: "Commands") -> None:
+    parser = _add_command(commands, "payments", "show and correct the books of payments", _run_payments)
+    options.add_arguments(parser)
+    _add_config_option(parser)
 
 
 def _add_keygen(commands: "Commands") -> None:
@@ -249,6 +257,17 @@ def _run_migrate(arguments: argparse.Namespace) -> int:
         return 1
     print("\n".join(names) if names else "nothing to do: the tables are up to date")
     return 0
+
+
+def _run_payments(arguments: argparse.Namespace) -> int:
+    _check_server_is_installed()
+    loaded = _load_config(arguments.config)
+    from relay.bookkeeping import command
+
+    try:
+        return command.run_payments(loaded, arguments)
+    except command.WrongUseError as error:
+        raise BadInput(str(error)) from None
 
 
 def _run_check_config(arguments: argparse.Namespace) -> int:

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import stamina
 
 from relay.log import Log, LogEvent
-from relay.postgres.embedded import EmbeddedPostgres
+from relay.postgres.embedded import EmbeddedPostgres, InUseError
 from relay.postgres.errors import DATABASE_FAILURES, raise_if_cancelled
 from relay.postgres.migrate import apply_migrations, find_migrations_directory
 from relay.postgres.privacy_settings import check_privacy_settings
@@ -54,6 +54,10 @@ _WRITE_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "application_name": "ringrelay",
 }
+
+
+# For those who pass a connection on and know nothing of the library.
+Connection: TypeAlias = asyncpg.Connection
 
 
 class DatabaseError(Exception):
@@ -112,6 +116,31 @@ async def migrate_only(section: DatabaseSection, data_dir: Path, log: Log) -> li
         server = await _find_server(section, data_dir, stack)
         async with _first_session(server.arguments, section, log) as connection:
             return await apply_migrations(connection, find_migrations_directory())
+
+
+@asynccontextmanager
+async def open_beside(section: DatabaseSection, data_dir: Path, log: Log) -> AsyncIterator[asyncpg.Connection]:
+    """Give one connection, beside a running relay or without one; then the built-in Postgres runs as long as it is used.
+
+    Makes no database where there is none. Raises EmbeddedError, MigrationError or DatabaseError with what to do.
+    """
+    async with AsyncExitStack() as stack:
+        arguments = await _find_arguments(section, data_dir, stack)
+        connection = await _connect_with_retries(arguments, log)
+        stack.push_async_callback(_close_connection, connection)
+        await apply_migrations(connection, find_migrations_directory())
+        await connection.execute("".join(f"SET {name} = '{value}';" for name, value in _WRITE_SETTINGS.items()))
+        yield connection
+
+
+async def _find_arguments(section: DatabaseSection, data_dir: Path, stack: AsyncExitStack) -> Mapping[str, Any]:
+    embedded = EmbeddedPostgres(data_dir / "postgres", major=section.embedded_version)
+    if section.url is None and not embedded.has_data:
+        raise DatabaseError(f"there is no database in {data_dir}; name the data directory of the relay (data_dir)")
+    try:
+        return (await _find_server(section, data_dir, stack)).arguments
+    except InUseError:
+        return embedded.arguments_beside
 
 
 async def _find_server(section: DatabaseSection, data_dir: Path, stack: AsyncExitStack) -> _Server:

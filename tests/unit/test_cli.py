@@ -13,7 +13,7 @@ from relay.cli import build_parser
 from relay.client.signing import keys
 from relay.protocol import nip19
 
-COMMANDS = ["serve", "migrate", "check-config", "keygen", "ring", "sign", "publish", "subscribe", "verify"]
+COMMANDS = ["serve", "migrate", "check-config", "payments", "keygen", "ring", "sign", "publish", "subscribe", "verify"]
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
 # A host's own settings must not decide a test.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("RELAY_", "RINGRELAY_"))}

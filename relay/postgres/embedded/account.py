@@ -25,6 +25,10 @@ class EmbeddedError(Exception):
     """The reason why the built-in Postgres cannot be used, and what the operator can do."""
 
 
+class InUseError(EmbeddedError):
+    """The directory of a built-in Postgres that a running relay holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """The user that runs Postgres: the relay's own (uid and gid are None), or a system user if the relay runs as root."""

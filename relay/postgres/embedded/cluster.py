@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.postgres.embedded.account import CHILD_ENVIRONMENT, Account, EmbeddedError
+from relay.postgres.embedded.account import CHILD_ENVIRONMENT, Account, EmbeddedError, InUseError
 from relay.postgres.privacy_settings import DURABILITY_SETTINGS, PRIVACY_SETTINGS
 
 SUPERUSER = "postgres"
@@ -94,7 +94,7 @@ def take_lock(layout: Layout) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise EmbeddedError(
+        raise InUseError(
             f"another relay is using {layout.directory}. Stop it first, or give this relay a data directory of its own."
         ) from error
     except OSError:
@@ -219,6 +219,11 @@ def choose_socket_directory(layout: Layout, account: Account) -> Path:
     account.hand_over(made, 0o700)
     _replace_file(layout.sockets_elsewhere, str(made), account)
     return made
+
+
+def find_sockets(layout: Layout) -> Path:
+    """Return where the server that a running relay holds has its socket."""
+    return _read_recorded_sockets(layout) or layout.sockets
 
 
 def remove_socket_directory(layout: Layout) -> None:

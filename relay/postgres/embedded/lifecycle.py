@@ -27,6 +27,7 @@ from relay.postgres.embedded.cluster import (
     check_cluster,
     choose_socket_directory,
     create_cluster,
+    find_sockets,
     make_directory,
     remove_socket_directory,
     remove_unfinished,
@@ -108,6 +109,16 @@ class EmbeddedPostgres:
         finally:
             if not started:
                 await self.stop()
+
+    @property
+    def has_data(self) -> bool:
+        """Return whether there is a database in the directory."""
+        return self._layout.cluster.is_dir()
+
+    @property
+    def arguments_beside(self) -> dict[str, str]:
+        """Return the arguments of asyncpg.connect for a server that another process holds (InUseError)."""
+        return {"host": str(find_sockets(self._layout)), "port": PORT, "user": ROLE, "database": DATABASE}
 
     async def wait_until_ended(self) -> None:
         """Wait until the server ends by itself. Call this after `start`."""

@@ -31,10 +31,14 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """The answer of an authenticated look-up. `received_msat` is what arrived, 0 unless paid."""
+    """The answer of an authenticated look-up. `received_msat` is what arrived, 0 unless paid.
+
+    `is_ours` says of a paid one whether it looks like one that we asked for: a node may receive for others, too.
+    """
 
     state: PaymentState
     received_msat: int = 0
+    is_ours: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class _Invoice(msgspec.Struct):
     payment_hash: str
     status: Literal["unpaid", "paid", "expired"]
     bolt11: str = ""
+    label: str = ""
     amount_received_msat: int = 0
 
 
@@ -83,7 +84,7 @@ class Clnrest:
         if invoice.status == "expired":
             return Payment(PaymentState.GONE)
         if invoice.status == "paid":
-            return Payment(PaymentState.PAID, invoice.amount_received_msat)
+            return Payment(PaymentState.PAID, invoice.amount_received_msat, is_label(invoice.label))
         return Payment(PaymentState.OPEN)
 
     async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:

@@ -18,6 +18,7 @@ from relay.pricing.lightning.invoices import (
     PROBE_MSAT,
     check_invoice,
     derive_bytes,
+    is_label,
     make_label,
     read_hash,
     to_account,
@@ -39,6 +40,7 @@ class _Payment(msgspec.Struct):
     status: Literal["pending", "success", "failed"]
     external_id: str | None = None
     wallet_id: str | None = None
+    memo: str | None = None
 
 
 class _Looked(msgspec.Struct):
@@ -109,7 +111,10 @@ class Lnbits:
             raise BackendError(UNEXPECTED)
         if payment.status == "success":
             # A payment from the same wallet is shown as the amount that went out, below zero.
-            return Payment(PaymentState.PAID, abs(payment.amount))
+            is_ours = (
+                is_label(payment.external_id) if payment.external_id else payment.memo == MEMO and payment.amount > 0
+            )
+            return Payment(PaymentState.PAID, abs(payment.amount), is_ours)
         return Payment(PaymentState.GONE if payment.status == "failed" else PaymentState.OPEN)
 
     async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:

@@ -96,7 +96,8 @@ class Phoenixd:
             raise BackendError(UNEXPECTED)
         if payment.is_paid:
             # phoenixd accepts no payment below the amount of its invoice.
-            return Payment(PaymentState.PAID, max(payment.received_sat, payment.requested_sat or 0) * 1_000)
+            received_sat = max(payment.received_sat, payment.requested_sat or 0)
+            return Payment(PaymentState.PAID, received_sat * 1_000, is_label(payment.external_id or ""))
         return Payment(PaymentState.GONE if payment.is_expired else PaymentState.OPEN)
 
     async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
