@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log
 from relay.pricing.offer import Offer, read_offer
@@ -79,7 +81,7 @@ async def reopened(
         yield Shop(relay, node)
 
 
-def to_settings(node: LndStub) -> dict[str, str]:
+def to_settings(node: StubNode) -> dict[str, str]:
     """Return what makes a relay process sell over a node, as ServeProcess takes it."""
     section = {f"LIGHTNING__{name}": value for name, value in node.section.model_dump(exclude_none=True).items()}
     invoices = {f"INVOICES__{name}": value for name, value in INVOICES.items()}
@@ -87,8 +89,12 @@ def to_settings(node: LndStub) -> dict[str, str]:
     return {
         "TIERS": json.dumps(TIERS),
         **linkable,
-        **{name.upper(): str(value) for name, value in {**section, **invoices}.items()},
+        **{name.upper(): _reveal(value) for name, value in {**section, **invoices}.items()},
     }
+
+
+def _reveal(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 async def order(client: Client, event: Any) -> Offer:
