@@ -2,8 +2,11 @@
 -- No column holds when a note arrived or was paid for, or in which order: an operator who must hand this over cannot say when
 -- a note was posted. Times here are the author's own, or those at which a row is deleted.
 
+-- Each table that has a row a note is two: in the one of the day rows lie in the order in which they came. Once a day they are
+-- moved to the other, in the order of their keys, and the first is written into a new file. Unique indexes see one of the two:
+-- that a key is not in both, the writer sees to. A row that is changed goes back to the day.
 CREATE TABLE notes (
-    id              bytea   PRIMARY KEY,        -- 32 bytes (NIP-01)
+    id              bytea   NOT NULL,           -- 32 bytes (NIP-01)
     pubkey          bytea   NOT NULL,           -- 32 bytes; of a ring note, the throwaway key
     created_at      bigint  NOT NULL,           -- the author's word, Unix seconds
     kind            integer NOT NULL,
@@ -26,31 +29,35 @@ CREATE TABLE notes (
     -- Whether another key brought these words, too. Then no deletion request removes them: whoever posts somebody's words
     -- first could take them away. It says nothing of which key, or when.
     is_contested    boolean NOT NULL,
+    is_sorted       boolean NOT NULL,
     CHECK (octet_length(id) = 32 AND octet_length(pubkey) = 32),
     CHECK (num_nulls(form, scheme, ring_size, ring_id) IN (0, 4))
-);
+) PARTITION BY LIST (is_sorted);
+CREATE TABLE day_notes PARTITION OF notes (PRIMARY KEY (id)) FOR VALUES IN (false);
 
 -- Newest first, ties lowest id first (NIP-01): every index ends as every query is ordered.
-CREATE INDEX notes_created_at ON notes (created_at DESC, id);
-CREATE INDEX notes_pubkey ON notes (pubkey, created_at DESC, id);
-CREATE INDEX notes_pubkey_kind ON notes (pubkey, kind, created_at DESC, id);
-CREATE INDEX notes_kind ON notes (kind, created_at DESC, id);
-CREATE INDEX notes_expires_at ON notes (expires_at) WHERE expires_at IS NOT NULL;
-CREATE UNIQUE INDEX notes_address ON notes (address) WHERE address IS NOT NULL;
-CREATE UNIQUE INDEX notes_signed_id ON notes (signed_id) WHERE signed_id IS NOT NULL;
-CREATE UNIQUE INDEX notes_content_key ON notes (content_key) WHERE content_key IS NOT NULL;
+CREATE INDEX notes_created_at ON day_notes (created_at DESC, id);
+CREATE INDEX notes_pubkey ON day_notes (pubkey, created_at DESC, id);
+CREATE INDEX notes_pubkey_kind ON day_notes (pubkey, kind, created_at DESC, id);
+CREATE INDEX notes_kind ON day_notes (kind, created_at DESC, id);
+CREATE INDEX notes_expires_at ON day_notes (expires_at) WHERE expires_at IS NOT NULL;
+CREATE UNIQUE INDEX notes_address ON day_notes (address) WHERE address IS NOT NULL;
+CREATE UNIQUE INDEX notes_signed_id ON day_notes (signed_id) WHERE signed_id IS NOT NULL;
+CREATE UNIQUE INDEX notes_content_key ON day_notes (content_key) WHERE content_key IS NOT NULL;
 -- Holds what a search by properties of the ring note alone needs, and what such searches are narrowed by.
-CREATE INDEX notes_ring ON notes (scheme, form, created_at DESC, id) INCLUDE (ring_size, kind, expires_at)
+CREATE INDEX notes_ring ON day_notes (scheme, form, created_at DESC, id) INCLUDE (ring_size, kind, expires_at)
     WHERE scheme IS NOT NULL;
-CREATE INDEX notes_ring_id ON notes (ring_id, created_at DESC, id) WHERE ring_id IS NOT NULL;
-CREATE INDEX notes_key_image ON notes (key_image, created_at DESC, id) WHERE key_image IS NOT NULL;
-CREATE INDEX notes_scope ON notes (scope, created_at DESC, id) WHERE scope IS NOT NULL;
+CREATE INDEX notes_ring_id ON day_notes (ring_id, created_at DESC, id) WHERE ring_id IS NOT NULL;
+CREATE INDEX notes_key_image ON day_notes (key_image, created_at DESC, id) WHERE key_image IS NOT NULL;
+CREATE INDEX notes_scope ON day_notes (scope, created_at DESC, id) WHERE scope IS NOT NULL;
 -- Whether there is any is asked for each deletion request.
-CREATE INDEX notes_contested ON notes (id) WHERE is_contested;
+CREATE INDEX notes_contested ON day_notes (id) WHERE is_contested;
 -- Of paid notes alone, so that readers of an expensive tier never walk past the free ones. By author as well, as many
 -- authors can be asked for at once.
-CREATE INDEX notes_priced ON notes (created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
-CREATE INDEX notes_priced_pubkey ON notes (pubkey, created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+CREATE INDEX notes_priced ON day_notes (created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+CREATE INDEX notes_priced_pubkey ON day_notes (pubkey, created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+CREATE TABLE sorted_notes (LIKE day_notes INCLUDING ALL);
+ALTER TABLE notes ATTACH PARTITION sorted_notes FOR VALUES IN (true);
 
 -- An index as a table: a row a tag that filters can ask for. It repeats what queries narrow by.
 CREATE TABLE tags (
@@ -60,14 +67,18 @@ CREATE TABLE tags (
     kind            integer NOT NULL,
     pubkey          bytea   NOT NULL,
     expires_at      bigint,
-    price_paid_msat bigint
-);
-CREATE UNIQUE INDEX tags_tag ON tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at);
-CREATE INDEX tags_note_id ON tags (note_id);
-CREATE INDEX tags_priced ON tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at, price_paid_msat)
+    price_paid_msat bigint,
+    is_sorted       boolean NOT NULL
+) PARTITION BY LIST (is_sorted);
+CREATE TABLE day_tags PARTITION OF tags FOR VALUES IN (false);
+CREATE UNIQUE INDEX tags_tag ON day_tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at);
+CREATE INDEX tags_note_id ON day_tags (note_id);
+CREATE INDEX tags_priced ON day_tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at, price_paid_msat)
     WHERE price_paid_msat IS NOT NULL;
 -- Whether an author has asked to delete a note is looked up for every note.
-CREATE INDEX tags_deletions ON tags (tag, pubkey, created_at) WHERE kind = 5;
+CREATE INDEX tags_deletions ON day_tags (tag, pubkey, created_at) WHERE kind = 5;
+CREATE TABLE sorted_tags (LIKE day_tags INCLUDING ALL);
+ALTER TABLE tags ATTACH PARTITION sorted_tags FOR VALUES IN (true);
 
 -- The same for rings: a row a member of each ring note's ring.
 CREATE TABLE ring_members (
@@ -77,18 +88,26 @@ CREATE TABLE ring_members (
     kind            integer NOT NULL,
     ring_size       integer NOT NULL,
     expires_at      bigint,
-    price_paid_msat bigint
-);
-CREATE UNIQUE INDEX ring_members_member ON ring_members (member, created_at DESC, note_id)
+    price_paid_msat bigint,
+    is_sorted       boolean NOT NULL
+) PARTITION BY LIST (is_sorted);
+CREATE TABLE day_ring_members PARTITION OF ring_members FOR VALUES IN (false);
+CREATE UNIQUE INDEX ring_members_member ON day_ring_members (member, created_at DESC, note_id)
     INCLUDE (kind, ring_size, expires_at);
-CREATE INDEX ring_members_note_id ON ring_members (note_id);
-CREATE INDEX ring_members_priced ON ring_members (member, created_at DESC, note_id)
+CREATE INDEX ring_members_note_id ON day_ring_members (note_id);
+CREATE INDEX ring_members_priced ON day_ring_members (member, created_at DESC, note_id)
     INCLUDE (kind, ring_size, expires_at, price_paid_msat) WHERE price_paid_msat IS NOT NULL;
+CREATE TABLE sorted_ring_members (LIKE day_ring_members INCLUDING ALL);
+ALTER TABLE ring_members ATTACH PARTITION sorted_ring_members FOR VALUES IN (true);
 
 -- What deleted ring notes were signed over: one ring signature makes one note, also after that note is gone.
 CREATE TABLE spent_signatures (
-    signed_id       bytea   PRIMARY KEY
-);
+    signed_id       bytea   NOT NULL,
+    is_sorted       boolean NOT NULL
+) PARTITION BY LIST (is_sorted);
+CREATE TABLE day_spent_signatures PARTITION OF spent_signatures (PRIMARY KEY (signed_id)) FOR VALUES IN (false);
+CREATE TABLE sorted_spent_signatures (LIKE day_spent_signatures INCLUDING ALL);
+ALTER TABLE spent_signatures ATTACH PARTITION sorted_spent_signatures FOR VALUES IN (true);
 
 -- Who has answered what: one answer a ring member, kept when the answer is deleted or expires. The key image is the
 -- member's name within one target, and nowhere else.
@@ -97,10 +116,18 @@ CREATE TABLE answers (
     target          bytea   NOT NULL,           -- 32 bytes: the id of what is answered
     key_image       bytea   NOT NULL,           -- 33 bytes
     ring_id         bytea   NOT NULL,           -- 32 bytes
-    note_id         bytea   REFERENCES notes (id) ON DELETE SET NULL,   -- null when the answer is gone
-    PRIMARY KEY (kind, target, key_image)
+    note_id         bytea,                      -- of notes; null when the answer is gone
+    is_sorted       boolean NOT NULL
+) PARTITION BY LIST (is_sorted);
+CREATE TABLE day_answers PARTITION OF answers (PRIMARY KEY (kind, target, key_image)) FOR VALUES IN (false);
+CREATE UNIQUE INDEX answers_note_id ON day_answers (note_id) WHERE note_id IS NOT NULL;
+CREATE TABLE sorted_answers (LIKE day_answers INCLUDING ALL);
+ALTER TABLE answers ATTACH PARTITION sorted_answers FOR VALUES IN (true);
+
+-- On which day the tables of the day were rewritten last: the number of days since 1970. One row, none on the first day.
+CREATE TABLE last_rewrite (
+    day             integer PRIMARY KEY
 );
-CREATE UNIQUE INDEX answers_note_id ON answers (note_id) WHERE note_id IS NOT NULL;
 
 -- Ring notes that were accepted and wait for the next batch (privacy.publish_every_s), to be published with others. A row is
 -- sealed under a key that lies in a file beside the database, and is destroyed once its notes are published. So neither the

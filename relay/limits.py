@@ -88,7 +88,8 @@ class PrivacyPolicy(Section):
 
     A free note that waits costs up to `pow_bits_when_full` bits more, by how many waited for the batch before. At least
     `min_batch` of those that wait stay (0: none do), but none longer than `max_wait_s`. The created_at of a ring note is a
-    multiple of `created_at_step_s` in the past (0: any time).
+    multiple of `created_at_step_s` in the past (0: any time). At `rewrite_at_hour` (UTC; -1: never) the tables are rewritten, so
+    that the order in which notes came is not kept.
     """
 
     publish_every_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
@@ -102,6 +103,7 @@ class PrivacyPolicy(Section):
     key_dir: Path | None = None
     allow_dated_wal: bool = False
     allow_linkable_payments: bool = False
+    rewrite_at_hour: Annotated[int, Field(ge=-1, le=23)] = 3
 
     @model_validator(mode="after")
     def _check_steps_agree(self) -> Self:
@@ -159,6 +161,7 @@ class InternalLimits:
     # Old enough that every process has read it, young enough that nobody can tell last week's order from it.
     keep_feed_s: float = 180.0
     mask_statistics_every_s: float = 1.0
+    check_rewrite_every_s: float = 60.0
     # More than a second's work of the fastest disk this was measured on; beyond it a client had better try again later.
     max_waiting_notes: int = 20_000
     # In the tables beside notes: one a tag and one a ring member. A thousand take about 7 ms to insert. One of the largest
@@ -166,6 +169,8 @@ class InternalLimits:
     max_batch_rows: int = 2_000
     # In the same tables, in one transaction. The writer waits meanwhile.
     max_deleted_rows: int = 2_000
+    # Of all tables together, that are moved in one transaction, once a day. The writer waits meanwhile.
+    max_rewritten_rows: int = 1_000
     # What a COUNT lists at most. A member who looks for a smaller ring names it in the search.
     max_rings_counted: int = 100
 

@@ -43,6 +43,7 @@ from relay.storage.publication import Publisher
 from relay.storage.publish_clock import keep_publishing
 from relay.storage.reader import Reader
 from relay.storage.retention import keep_deleting, list_rules
+from relay.storage.rewrite import Rewriter
 from relay.storage.stats_masking import keep_masking
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
@@ -191,6 +192,9 @@ class Relay:
             self._listener.keep_closing_idle(self._internal.check_idle_every_s),
             keep_deleting(rules, self._report_database),
             keep_masking(self._database.writers, self._internal.mask_statistics_every_s),
+            Rewriter(
+                self._database.writers, self._config.privacy.rewrite_at_hour, unix_now, self._internal
+            ).keep_rewriting(self._report_database),
             keep_publishing(self.publisher.publish, self._config.privacy.publish_every_s, self._report_database),
         ]
 

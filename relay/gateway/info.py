@@ -107,6 +107,7 @@ def _describe_ring_notes(config: Config, tier: Tier) -> dict[str, Any]:
         "min_batch": config.privacy.min_batch,
         "max_wait_s": config.privacy.longest_wait_s,
         "created_at_step_s": config.privacy.created_at_step_s,
+        "rewrite_at_hour": config.privacy.rewrite_at_hour,
         "plain_kinds": "all" if config.accept.plain else sorted(config.accept.plain_kinds),
         "refused_kinds": sorted(REFUSED_KINDS),
     }

@@ -15,7 +15,7 @@ async def mark_contested(connection: asyncpg.Connection, batch: Batch) -> None:
     if not batch.contested:
         return
     await connection.execute(
-        "UPDATE notes SET is_contested = true WHERE content_key = ANY($1::bytea[]) AND NOT is_contested",
+        "UPDATE notes SET is_contested = true, is_sorted = false WHERE content_key = ANY($1::bytea[]) AND NOT is_contested",
         list(batch.contested),
     )
 

@@ -124,6 +124,6 @@ _DELETE_FROM_SLICE = f"""
     deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id RETURNING n.id, n.signed_id),
     {DELETE_INDEX_ROWS},
     spent AS (
-        INSERT INTO spent_signatures SELECT signed_id FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
+        INSERT INTO day_spent_signatures SELECT signed_id, false FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
     )
 """  # noqa: S608

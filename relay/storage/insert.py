@@ -74,7 +74,7 @@ async def _replace_versions(connection: asyncpg.Connection, batch: Batch) -> Non
               AND (n.created_at < r.created_at OR (n.created_at = r.created_at AND n.id > r.id))
             RETURNING n.id, n.signed_id
         ), {DELETE_INDEX_ROWS}
-        INSERT INTO spent_signatures SELECT signed_id FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
+        INSERT INTO day_spent_signatures SELECT signed_id, false FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
         """,  # noqa: S608
         [row.address for row in rows],
         [row.event.created_at for row in rows],
@@ -88,13 +88,15 @@ async def _insert_notes(connection: asyncpg.Connection, batch: Batch) -> None:
     claims = [row.note.claim for row in rows]
     records = await connection.fetch(
         """
-        INSERT INTO notes (id, pubkey, created_at, kind, expires_at, address, event, index_rows,
+        INSERT INTO day_notes (id, pubkey, created_at, kind, expires_at, address, event, index_rows,
                            form, scheme, ring_size, ring_id, key_image, scope, signed_id, content_key, price_paid_msat,
-                           is_contested)
-        SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
+                           is_contested, is_sorted)
+        SELECT *, false FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
                              $8::integer[], $9::text[], $10::text[], $11::integer[], $12::bytea[], $13::bytea[],
-                             $14::bytea[], $15::bytea[], $16::bytea[], $17::bigint[], $18::boolean[])
-        ON CONFLICT DO NOTHING RETURNING id
+                             $14::bytea[], $15::bytea[], $16::bytea[], $17::bigint[], $18::boolean[]) AS r (id)
+        -- A note of another day is in no unique index of this table.
+        WHERE NOT EXISTS (SELECT FROM sorted_notes s WHERE s.id = r.id)
+        ORDER BY id ON CONFLICT DO NOTHING RETURNING id
         """,
         [row.id for row in rows],
         [row.pubkey for row in rows],
@@ -144,13 +146,13 @@ async def _insert_index_rows(connection: asyncpg.Connection, batch: Batch) -> No
     await connection.execute(
         """
         WITH inserted_tags AS (
-            INSERT INTO tags (tag, created_at, note_id, kind, pubkey, expires_at, price_paid_msat)
-            SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[],
+            INSERT INTO day_tags (tag, created_at, note_id, kind, pubkey, expires_at, price_paid_msat, is_sorted)
+            SELECT *, false FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[],
                                  $7::bigint[])
         )
-        INSERT INTO ring_members (member, created_at, note_id, kind, ring_size, expires_at, price_paid_msat)
+        INSERT INTO day_ring_members (member, created_at, note_id, kind, ring_size, expires_at, price_paid_msat, is_sorted)
         SELECT substr(r.ring, 32 * position + 1, 32), r.created_at, r.note_id, r.kind, r.ring_size, r.expires_at,
-               r.price_paid_msat
+               r.price_paid_msat, false
         FROM unnest($8::bytea[], $9::bigint[], $10::bytea[], $11::integer[], $12::integer[], $13::bigint[], $14::bigint[])
                  AS r (ring, created_at, note_id, kind, ring_size, expires_at, price_paid_msat),
              generate_series(0, r.ring_size - 1) AS position
@@ -179,8 +181,8 @@ async def _insert_answers(connection: asyncpg.Connection, batch: Batch) -> None:
         return
     await connection.execute(
         """
-        INSERT INTO answers (kind, target, key_image, ring_id, note_id)
-        SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
+        INSERT INTO day_answers (kind, target, key_image, ring_id, note_id, is_sorted)
+        SELECT *, false FROM unnest($1::integer[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
         """,
         [answer.kind for answer, _ in answers],
         [answer.target for answer, _ in answers],

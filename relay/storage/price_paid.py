@@ -51,7 +51,7 @@ async def upgrade_stored(connection: asyncpg.Connection, batch: Batch) -> None:
             FROM notes n JOIN unnest($1::bytea[], $2::bigint[]) AS r (id, price_paid_msat) ON r.id = n.id
             WHERE coalesce(n.price_paid_msat, 0) < r.price_paid_msat
         ), updated AS (
-            UPDATE notes n SET price_paid_msat = upgraded.price_paid_msat FROM upgraded WHERE n.id = upgraded.id
+            UPDATE notes n SET price_paid_msat = upgraded.price_paid_msat, is_sorted = false FROM upgraded WHERE n.id = upgraded.id
         )
         SELECT id, previous_price_msat, price_paid_msat FROM upgraded
         """,
@@ -60,7 +60,7 @@ async def upgrade_stored(connection: asyncpg.Connection, batch: Batch) -> None:
     )
     for table in _INDEXES:
         await connection.executemany(
-            f"UPDATE {table} SET price_paid_msat = $2 WHERE note_id = $1",  # noqa: S608
+            f"UPDATE {table} SET price_paid_msat = $2, is_sorted = false WHERE note_id = $1",  # noqa: S608
             [(record["id"], record["price_paid_msat"]) for record in records],
         )
     previous = {record["id"]: record["previous_price_msat"] for record in records}
