@@ -14,9 +14,9 @@ TABLES = ("notes", "tags", "ring_members", "spent_signatures", "answers")
 # With its notes go the rows of the tables that are indexes of them. The first note always goes.
 _NOTES = """
     SELECT id FROM (
-        SELECT id, sum(1 + index_rows) OVER (ORDER BY id) - 1 - index_rows AS rows_before
+        SELECT id, sum(1 + index_rows) OVER (ORDER BY id) AS rows, row_number() OVER (ORDER BY id) AS place
         FROM (SELECT id, index_rows FROM day_notes WHERE id > $1 ORDER BY id LIMIT $2) AS next
-    ) AS counted WHERE rows_before < $2
+    ) AS counted WHERE rows <= $2 OR place = 1
 """
 _SPENT_SIGNATURES = "SELECT signed_id FROM day_spent_signatures WHERE signed_id > $1 ORDER BY signed_id LIMIT $2"
 _ANSWERS = """

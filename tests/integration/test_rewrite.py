@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relay.limits import InternalLimits
+from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.postgres.open import _WRITE_SETTINGS
 from relay.storage.insert import insert_batch
 from relay.storage.rewrite import Rewriter
@@ -19,6 +19,7 @@ from tests.support.relays import OPEN_HOUSE, relay_on
 from tests.support.rewriting import IMPATIENT, count_of_day, rewrite, rewriter_on
 from tests.support.waiting import until
 
+LARGE_DAY = 20_000
 NOTHING = dict.fromkeys(TABLES, 0)
 
 
@@ -225,4 +226,44 @@ async def test_a_rewrite_reads_nothing_of_the_days_before(database18: dict[str, 
         await connection.execute("DEALLOCATE walk")
         assert "Seq Scan" not in plan
         assert "Index" in plan
+    await connection.close()
+
+
+async def test_others_are_served_while_a_large_day_is_rewritten_and_read_every_note_all_the_while(
+    database18: dict[str, Any],
+) -> None:
+    connection = await asyncpg.connect(**database18)
+    for first in range(0, LARGE_DAY, 500):
+        events = [
+            make_event(key=KEYS[n % 40], content=str(n), tags=(("t", "a"),), created_at=n)
+            for n in range(first, first + 500)
+        ]
+        async with connection.transaction():
+            await insert_batch(connection, [to_note(event) for event in events])
+    sample = {"ids": [event.id for event in events]}
+    served = 0
+    async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as author, Client(url) as reader:
+        await reader.follow(kinds=[7])
+        rewriting = asyncio.create_task(rewrite(database18))
+        while not rewriting.done():
+            assert len(await author.fetch(sample)) == len(events)
+            note = make_event(kind=7, content=str(served))
+            await author.publish_all(note)
+            # What is moved is not announced: the next that the reader hears of is this one.
+            assert (await reader.next("EVENT"))[1]["id"] == note.id
+            served += 1
+        await rewriting
+        await author.send("COUNT", "count", {"kinds": [1]})
+        assert (await author.next("COUNT"))[1] == {"count": LARGE_DAY}
+    slices = await connection.fetch(
+        """
+        SELECT count(*) FROM (SELECT xmin FROM sorted_notes UNION ALL SELECT xmin FROM sorted_tags) AS rows
+        GROUP BY xmin::text
+        """
+    )
+    # Each is one turn of the writer's, and others had theirs in between.
+    most = max(row["count"] for row in slices)
+    print(f"{served} notes posted meanwhile, {len(slices)} turns, of at most {most} rows")
+    assert most <= INTERNAL_LIMITS.max_rewritten_rows
+    assert served >= len(slices) / 4
     await connection.close()
