@@ -27,7 +27,7 @@ class NodeSection(Section):
     # The values that a section is made from contain the secret as plain text.
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    backend: Literal["none", "lnd", "clnrest", "lnbits", "phoenixd"] = "none"
+    backend: Literal["none", "lnd", "clnrest", "lnbits", "phoenixd", "nwc"] = "none"
     network: Literal["mainnet", "testnet", "signet", "regtest", "simnet"] = "mainnet"
     url: str = ""
     secret: SecretStr | None = None
@@ -54,13 +54,16 @@ class NodeSection(Section):
     def _check_backend_settings(self) -> Self:
         if self.backend == "none":
             return self
-        if not self.url:
+        if self.backend == "nwc":
+            if self.url:
+                raise ValueError("url must not be set for nwc: the connection string names the wallet's relay")
+        elif not self.url:
             raise ValueError(f"url must say where {self.backend} answers, for example https://127.0.0.1:8080")
         if (self.secret is None) == (self.secret_file is None):
             raise ValueError("set one of secret_file and RELAY_LIGHTNING__SECRET, and not both")
         parts = urlsplit(self.url)
         if parts.scheme == "http":
-            if not (self.allow_plain_http or _is_private_route(parts.hostname or "")):
+            if not (self.allow_plain_http or is_private_route(parts.hostname or "")):
                 raise ValueError(
                     "url must begin with https:// unless the node is on this machine or an .onion address; where the way"
                     " to it is safe, as in a VPN or between containers, set allow_plain_http = true"
@@ -122,7 +125,7 @@ def _split_url(url: str) -> SplitResult | None:
     return None if any(character <= " " for character in url) else parts
 
 
-def _is_private_route(host: str) -> bool:
+def is_private_route(host: str) -> bool:
     """Return whether nobody between here and the node can read the traffic: it is on this machine, or behind Tor."""
     if host == "localhost" or host.endswith(".onion"):
         return True

@@ -75,6 +75,23 @@ def test_a_relay_loads_no_code_that_can_sign_with_a_ring() -> None:
     assert printed.stdout.split() == []
 
 
+def test_only_a_relay_with_a_wallet_over_nostr_loads_code_that_signs_requests_to_it() -> None:
+    program = """
+import sys, relay.server, relay.serve
+from relay.pricing.lightning import check_files
+from relay.pricing.settings import LightningSection
+wallet = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+secret = f"nostr+walletconnect://{wallet}?relay=wss%3A%2F%2Fwallet.example&secret={'01' * 32}"
+for backend, url in (("phoenixd", "http://127.0.0.1:1"), ("nwc", "")):
+    check_files(LightningSection(backend=backend, url=url, secret=secret))
+    print(*(name for name in sys.modules if name.startswith("relay.pricing.lightning.nwc")), sep=",")
+"""
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    without, with_wallet = printed.stdout.splitlines()
+    assert without == ""
+    assert "relay.pricing.lightning.nwc.connection_key" in with_wallet.split(",")
+
+
 async def test_the_last_use_of_every_index_and_table_says_only_that_the_relay_was_running(
     database: dict[str, Any],
 ) -> None:

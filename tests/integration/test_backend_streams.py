@@ -24,7 +24,7 @@ from tests.support.waiting import until
 IDLE_S, TIMEOUT_S = 0.4, 0.2
 
 
-@pytest_asyncio.fixture(params=["lnd", "clnrest", "phoenixd"])
+@pytest_asyncio.fixture(params=["lnd", "clnrest", "phoenixd", "nwc"])
 async def stub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StubNode]:
     async with STUBS[request.param](tmp_path).running() as made:
         yield made

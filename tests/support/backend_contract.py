@@ -76,9 +76,13 @@ class BackendContract:
     async def test_same_reference_gives_the_same_invoice_and_another_reference_another(self, rig: LightningRig) -> None:
         async with opened(rig.section) as backend:
             reference, first = await make(backend)
-            assert await make(backend, reference) == (reference, first)
             _, other = await make(backend)
             assert other.payment_hash != first.payment_hash
+            if not rig.remembers:
+                # What is made anew must at least be another invoice, that is paid by itself.
+                assert (await make(backend, reference))[1].payment_hash != first.payment_hash
+                return
+            assert await make(backend, reference) == (reference, first)
         async with opened(rig.section) as backend:
             # After a start too.
             assert await make(backend, reference) == (reference, first)

@@ -10,6 +10,7 @@ import pytest
 
 from relay.pricing.lightning.backend import Backend, BackendError
 from relay.pricing.lightning.invoices import MEMO
+from relay.pricing.settings import LightningSection
 from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, assert_nothing_behind, opened
 from tests.support.lightning_stubs.node import StubNode
 
@@ -35,7 +36,7 @@ async def expect(text: str, call: Callable[[], Awaitable[object]], stub: StubNod
     assert stub.secret not in "".join(traceback.format_exception(caught.value))
 
 
-async def expect_of_all(text: str, stub: StubNode, **changes: Any) -> None:
-    async with opened(stub.section.model_copy(update=changes)) as backend:
+async def expect_of_all(text: str, stub: StubNode, section: LightningSection | None = None, **changes: Any) -> None:
+    async with opened((section or stub.section).model_copy(update=changes)) as backend:
         for call in list_calls(backend, stub.cancels):
             await expect(text, call, stub)

@@ -19,6 +19,8 @@ class LightningRig(Protocol):
     replays: bool
     # The node tells how much arrived where that is more than was asked.
     tells_overpayment: bool
+    # The node finds the invoice that it made for a reference.
+    remembers: bool
 
     @property
     def section(self) -> LightningSection:

@@ -27,6 +27,11 @@ def open_backend(section: NodeSection, stream_idle_s: float = STREAM_IDLE_S) -> 
             return Lnbits(section, read_secret(section), stream_idle_s)
         case "phoenixd":
             return Phoenixd(section, read_secret(section), stream_idle_s)
+        case "nwc":
+            # Imported here: no other relay loads code that signs a request.
+            from relay.pricing.lightning.nwc.backend import Nwc
+
+            return Nwc(section, read_secret(section), stream_idle_s)
         case "none":
             return None
 

@@ -18,7 +18,10 @@ import msgspec
 from relay.pricing.lightning.backend import BackendError
 from relay.pricing.settings import LightningConfigError, NodeSection
 
-UNREACHABLE = "the Lightning node cannot be reached; check [lightning] url, and that the node runs"
+UNREACHABLE = (
+    "the Lightning node cannot be reached; check [lightning] url (nwc: the relay in the connection string), and that the node"
+    " runs"
+)
 TIMED_OUT = "the Lightning node did not answer in time; check that it is well, or raise [lightning] timeout_s"
 UNTRUSTED = (
     "the Lightning node's certificate is not trusted for the host in [lightning] url; set certificate_file to the one that"
@@ -92,7 +95,7 @@ class Node:
         Raises BackendError, also where the node refuses the secret by its status (401, 403).
         """
         timeout = aiohttp.ClientTimeout(total=self._timeout_s + wait_s)
-        with _naming_failures():
+        with naming_failures():
             async with self._session.request(
                 method, self._url + path, json=json, data=form, params=query, timeout=timeout
             ) as response:
@@ -110,7 +113,7 @@ class Node:
         Raises BackendError where there is no answer, or where it breaks off.
         """
         timeout = aiohttp.ClientTimeout(total=None, connect=self._timeout_s, sock_read=self.stream_idle_s)
-        with _naming_failures():
+        with naming_failures():
             try:
                 async with self._session.get(self._url + path, params=query, timeout=timeout) as response:
                     _check_status(response.status)
@@ -132,20 +135,25 @@ class Node:
 
         Raises BackendError where it cannot be opened.
         """
-        heartbeat_s = min(_PING_EVERY_S, self.stream_idle_s)
-        with _naming_failures():
-            async with asyncio.timeout(self._timeout_s):
-                socket = await self._session.ws_connect(
-                    self._url + path,
-                    heartbeat=heartbeat_s,
-                    max_msg_size=MAX_ANSWER_BYTES,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
-                )
+        socket = await self.open_socket(path)
+        with naming_failures():
             async with socket:
                 async for message in socket:
                     if message.type is not aiohttp.WSMsgType.TEXT:
                         return
                     yield message.data.encode()
+
+    async def open_socket(self, path: str) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket, which ends where its other side answers no ping. Raises BackendError."""
+        heartbeat_s = min(_PING_EVERY_S, self.stream_idle_s)
+        with naming_failures():
+            async with asyncio.timeout(self._timeout_s):
+                return await self._session.ws_connect(
+                    self._url + path,
+                    heartbeat=heartbeat_s,
+                    max_msg_size=MAX_ANSWER_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+                )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -179,7 +187,7 @@ def _name_status(status: int) -> BackendError | None:
 
 
 @contextmanager
-def _naming_failures() -> Iterator[None]:
+def naming_failures() -> Iterator[None]:
     """Turn each failure of aiohttp into a BackendError that says which kind it was, and nothing else."""
     try:
         yield

@@ -60,12 +60,13 @@ class Made:
 class StubNode:
     """Be a `LightningRig`; a class beneath it has the routes, and is one kind of node."""
 
-    backend: Literal["lnd", "clnrest", "lnbits", "phoenixd"]
+    backend: Literal["lnd", "clnrest", "lnbits", "phoenixd", "nwc"]
     cancels = False
     keeps_cancelled = True
     streams = True
     replays = False
     tells_overpayment = True
+    remembers = True
 
     def __init__(self, secret: str, wrong_secret: str, timeout_s: float = 5.0) -> None:
         self.secret = secret
@@ -95,6 +96,10 @@ class StubNode:
             timeout_s=self._timeout_s,
             **self.credentials(),
         )
+
+    def section_at(self, url: str) -> LightningSection:
+        """Return how the relay would connect to whatever is at another URL, with the same secret."""
+        return self.section.model_copy(update={"url": url, "certificate_file": None})
 
     def credentials(self) -> dict[str, Any]:
         return {"secret": self.secret}
