@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -24,7 +25,7 @@ from relay.pricing.lightning.nwc.messages import (
     OTHER_NETWORK,
     WALLET_FAILED,
 )
-from relay.pricing.lightning.nwc.relay_link import RELAY_REFUSED
+from relay.pricing.lightning.nwc.relay_link import RELAY_REFUSED, RelayLink
 from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, look, make, opened, pay_until_told
 from tests.support.backend_failures import expect, expect_of_all
 from tests.support.lightning_stubs import NwcStub
@@ -393,6 +394,20 @@ async def test_only_the_wallets_own_notification_of_a_payment_is_a_hint(wallet: 
         await until(lambda: _subscribed(wallet))
         await wallet.say(*events)
         assert await reading == [SettlementHint(b"\x77" * 32, "7")]
+
+
+async def test_what_a_relay_pours_in_is_dropped_beyond_a_bound(wallet: NwcStub) -> None:
+    hint = wallet.make_notification(23197, "{}", "nip44_v2")
+    async with aiohttp.ClientSession() as session:
+        link = RelayLink(await session.ws_connect(wallet.url))
+        async with link.subscribe(kinds=[23197]) as poured, link.subscribe(kinds=[13194]) as other:
+            await until(lambda: _subscribed(wallet))
+            await wallet.say(*[hint] * 3_000)
+            await wallet.say(wallet.make_info())
+            # It came after all of the others: those of its own subscription, and this one.
+            await until(lambda: other.qsize() == 3)
+            assert poured.qsize() == 1_000
+        await link.close()
 
 
 async def test_wallet_that_tells_nothing_has_no_stream(wallet: NwcStub) -> None:
