@@ -445,3 +445,14 @@ async def test_cancelling_asks_the_wallet_nothing(wallet: NwcStub) -> None:
 
 def _subscribed(wallet: NwcStub) -> bool:
     return any(23197 in filter_["kinds"] for filters in wallet.open.values() for filter_ in filters.values())
+
+
+async def test_name_of_the_connection_leads_to_neither_key(wallet: NwcStub) -> None:
+    names = set()
+    for client in (wallet.client, wallet.client, wallet.stranger):
+        section = wallet.section.model_copy(update={"secret": SecretStr(wallet.make_string(client))})
+        async with opened(section) as backend:
+            names.add(backend.name)
+            for key in (client, wallet.wallet):
+                assert key.public_key().to_hex()[:32] not in backend.name
+    assert len(names) == 2

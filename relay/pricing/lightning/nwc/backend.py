@@ -11,7 +11,7 @@ import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import UNEXPECTED, decode_answer
-from relay.pricing.lightning.invoices import check_invoice, make_label, read_hash
+from relay.pricing.lightning.invoices import check_invoice, derive_bytes, make_label, read_hash
 from relay.pricing.lightning.nwc.connection_string import parse_connection_string
 from relay.pricing.lightning.nwc.messages import NOT_FOUND, WalletRefusal
 from relay.pricing.lightning.nwc.wallet import Wallet
@@ -39,7 +39,9 @@ class Nwc:
 
     def __init__(self, section: LightningSection, connection_string: str, stream_idle_s: float) -> None:
         string = parse_connection_string(connection_string, section)
-        self.name = f"nwc {string.wallet}"
+        # By the connection, not by the node's key: of the wallets of one service, each knows its own invoices only. Hashed, so
+        # that what is written down leads nobody to our requests at the wallet's relay.
+        self.name = f"nwc {derive_bytes('account', bytes.fromhex(string.key.pubkey))[:16].hex()}"
         self._wallet = Wallet(section, string, stream_idle_s)
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
