@@ -68,12 +68,11 @@ class Wallet:
         async with self._opening:
             if self._session is None or not self._session.link.is_open:
                 await self._wait_for_turn()
-                # Until it is known better, for whoever runs out of time meanwhile.
-                self._put_off(TIMED_OUT)
                 try:
                     self._session = await self._open_session()
-                except BackendError as error:
-                    self._last_failure = str(error)
+                except BaseException as error:
+                    # Whoever waited for it may have run out of time.
+                    self._put_off(str(error) if isinstance(error, BackendError) else TIMED_OUT)
                     raise
                 self._pause_s = self._retry_at = 0.0
             return self._session
