@@ -308,6 +308,22 @@ async def test_wallet_that_does_not_answer_costs_no_more_than_the_time_out(walle
     assert wallet.visits == 1
 
 
+async def test_relay_where_the_wallet_is_silent_is_left(wallet: NwcStub, tmp_path: Path) -> None:
+    async with NwcStub(tmp_path).running() as other:
+        other.wallet, other.client = wallet.wallet, wallet.client
+        string = wallet.make_string(wallet.client, wallet.url, other.url)
+        changes = {"secret": SecretStr(string), "timeout_s": 0.6}
+        async with opened(wallet.section.model_copy(update=changes)) as backend:
+            await make(backend)
+            # It is there no more, though what it said of itself is.
+            wallet.answers = False
+            for _ in range(3):
+                await expect(TIMED_OUT, lambda: make(backend), wallet)
+            assert (wallet.visits, other.visits) == (1, 0)
+            await make(backend)
+        assert (wallet.visits, other.visits) == (2, 1)
+
+
 async def test_one_connection_serves_all_requests_and_few_at_once(wallet: NwcStub) -> None:
     wallet.delay_s = 0.02
     async with opened(wallet.section) as backend:

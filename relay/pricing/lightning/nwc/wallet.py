@@ -14,6 +14,8 @@ from relay.pricing.settings import LightningSection
 
 # Each has a subscription of its own, of which relays allow about twenty.
 _REQUESTS_AT_ONCE = 8
+# After so many requests in a row without a reply the wallet may be at another relay, or this one may have forgotten us.
+_MAX_UNANSWERED = 3
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 15.0
 
@@ -66,6 +68,8 @@ class Wallet:
     async def _find_session(self) -> WalletSession:
         """Return the open session, or open one. Raises BackendError, at once while its turn is too far off."""
         async with self._opening:
+            if self._session is not None and self._session.unanswered >= _MAX_UNANSWERED:
+                await self._session.link.close()
             if self._session is None or not self._session.link.is_open:
                 await self._wait_for_turn()
                 try:

@@ -25,6 +25,8 @@ class WalletSession:
     def __init__(self, link: RelayLink, string: ConnectionString, timeout_s: float, encryption: str) -> None:
         self.link = link
         self.tells_payments = False
+        # How many requests had no reply since the last one that had.
+        self.unanswered = 0
         self._string = string
         self._lasts_s = math.ceil(timeout_s) + _CLOCKS_DIFFER_S
         self._encryption = encryption
@@ -34,13 +36,24 @@ class WalletSession:
     async def ask(self, method: str, parameters: dict[str, object]) -> bytes:
         """Send a request and return the result, as JSON. Waits until then. Raises BackendError."""
         request = self._make_request(method, parameters)
+        try:
+            text = await self._wait_for_reply(request)
+        except BaseException:
+            # Mostly the time-out of whoever asks.
+            self.unanswered += 1
+            raise
+        self.unanswered = 0
+        return messages.read_reply(text, method)
+
+    async def _wait_for_reply(self, request: Event) -> str:
+        """Send a request and return the text of its reply. Raises BackendError."""
         # Not by a "p" tag: some wallet services set none in a reply.
         found = self.link.subscribe(kinds=[messages.REPLY], authors=[self._string.wallet], tag_e=[request.id])
         async with found as deliveries, self.link.publish(request, deliveries):
             while True:
                 reply = await _next_event(deliveries)
                 if reply is not None and (text := self._read_reply(reply, request)) is not None:
-                    return messages.read_reply(text, method)
+                    return text
 
     async def follow_payments(self) -> AsyncGenerator[str, None]:
         """Yield the payment hashes of what the wallet says is paid, until the connection ends."""
