@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from relay.pricing.lightning.backend import Backend, BackendError, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import BUSY, REFUSED, TIMED_OUT, UNEXPECTED, UNREACHABLE
+from relay.pricing.lightning.invoices import MEMO
 from relay.pricing.lightning.nwc.messages import (
     NO_COMMON_ENCRYPTION,
     NO_WALLET,
@@ -26,7 +27,7 @@ from relay.pricing.lightning.nwc.messages import (
     WALLET_FAILED,
 )
 from relay.pricing.lightning.nwc.relay_link import RELAY_REFUSED, RelayLink
-from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, MEMO, look, make, opened, pay_until_told
+from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, look, make, opened, pay_until_told
 from tests.support.backend_failures import expect, expect_of_all
 from tests.support.lightning_stubs import NwcStub
 from tests.support.time_factor import scaled
@@ -409,7 +410,7 @@ async def test_only_the_wallets_own_notification_of_a_payment_is_a_hint(wallet: 
         reading = asyncio.ensure_future(read_hints(backend, 1))
         await until(lambda: _subscribed(wallet))
         await wallet.say(*events)
-        assert await reading == [SettlementHint(b"\x77" * 32, "7")]
+        assert await reading == [SettlementHint(b"\x77" * 32, "7", False)]
 
 
 async def test_what_a_relay_pours_in_is_dropped_beyond_a_bound(wallet: NwcStub) -> None:
@@ -463,12 +464,13 @@ def _subscribed(wallet: NwcStub) -> bool:
     return any(23197 in filter_["kinds"] for filters in wallet.open.values() for filter_ in filters.values())
 
 
-async def test_name_of_the_connection_leads_to_neither_key(wallet: NwcStub) -> None:
-    names = set()
-    for client in (wallet.client, wallet.client, wallet.stranger):
+async def test_account_is_the_connection_and_leads_to_neither_key(wallet: NwcStub) -> None:
+    names, other = set(), Keys.generate()
+    for client in (wallet.client, wallet.client, other):
+        wallet.client = client
         section = wallet.section.model_copy(update={"secret": SecretStr(wallet.make_string(client))})
         async with opened(section) as backend:
-            names.add(backend.name)
+            names.add(name := await backend.find_account())
             for key in (client, wallet.wallet):
-                assert key.public_key().to_hex()[:32] not in backend.name
+                assert key.public_key().to_hex()[:32] not in name
     assert len(names) == 2

@@ -11,11 +11,19 @@ import msgspec
 
 from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import UNEXPECTED, decode_answer
-from relay.pricing.lightning.invoices import check_invoice, derive_bytes, make_label, read_hash
+from relay.pricing.lightning.invoices import (
+    MEMO,
+    check_invoice,
+    derive_bytes,
+    is_label,
+    make_label,
+    read_hash,
+    to_account,
+)
 from relay.pricing.lightning.nwc.connection_string import parse_connection_string
-from relay.pricing.lightning.nwc.messages import NOT_FOUND, WalletRefusal
+from relay.pricing.lightning.nwc.messages import NOT_FOUND, NotifiedPayment, WalletRefusal
 from relay.pricing.lightning.nwc.wallet import Wallet
-from relay.pricing.settings import LightningSection
+from relay.pricing.settings import NodeSection
 
 
 class _Made(msgspec.Struct):
@@ -37,12 +45,17 @@ class Nwc:
 
     lookups_per_s = 2.0
 
-    def __init__(self, section: LightningSection, connection_string: str, stream_idle_s: float) -> None:
+    def __init__(self, section: NodeSection, connection_string: str, stream_idle_s: float) -> None:
         string = parse_connection_string(connection_string, section)
         # By the connection, not by the node's key: of the wallets of one service, each knows its own invoices only. Hashed, so
         # that what is written down leads nobody to our requests at the wallet's relay.
-        self.name = f"nwc {derive_bytes('account', bytes.fromhex(string.key.pubkey))[:16].hex()}"
+        self._account = derive_bytes("account", bytes.fromhex(string.key.pubkey))[:16].hex()
         self._wallet = Wallet(section, string, stream_idle_s)
+
+    async def find_account(self) -> str:
+        """Return the name of the connection, once the wallet answers over it."""
+        await self._wallet.connect()
+        return to_account("nwc", self._account)
 
     async def create_invoice(self, reference: bytes, amount_msat: int, memo: str, expiry_s: int) -> Invoice:
         """Make an invoice; each time a new one. The label in its metadata answers a claim, if the wallet keeps metadata."""
@@ -65,7 +78,7 @@ class Nwc:
         except WalletRefusal as refusal:
             if refusal.code != NOT_FOUND:
                 raise
-            return Payment(PaymentState.GONE)
+            return Payment(PaymentState.UNKNOWN)
         found = decode_answer(answer, _Found)
         if found.payment_hash != payment_hash.hex() or found.amount < 0:
             raise BackendError(UNEXPECTED)
@@ -82,12 +95,18 @@ class Nwc:
     async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """Follow the wallet's notifications. Nothing is replayed: the cursor stays as it was."""
         async with aclosing(self._wallet.follow_payments()) as told:
-            async for payment_hash in told:
-                yield SettlementHint(read_hash(payment_hash), cursor)
+            async for payment in told:
+                yield SettlementHint(read_hash(payment.payment_hash), cursor, _is_ours(payment))
 
     async def close(self) -> None:
         """Close the connection to the wallet's relay."""
         await self._wallet.close()
+
+
+def _is_ours(payment: NotifiedPayment) -> bool:
+    """Return whether a payment looks like one for a note. A wallet need not keep metadata."""
+    label = payment.metadata.get("label") if isinstance(payment.metadata, dict) else None
+    return payment.description == MEMO or (isinstance(label, str) and is_label(label))
 
 
 def _is_settled(found: _Found, payment_hash: bytes) -> bool:

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from coincurve import PublicKeyXOnly
 
 from relay.pricing.lightning.nwc.connection_key import ConnectionKey
-from relay.pricing.settings import LightningConfigError, LightningSection, is_private_route
+from relay.pricing.settings import LightningConfigError, NodeSection, is_private_route
 
 _SCHEME = "nostr+walletconnect"
 _MAX_RELAYS = 8
@@ -24,7 +24,7 @@ class ConnectionString:
     key: ConnectionKey
 
 
-def parse_connection_string(text: str, section: LightningSection) -> ConnectionString:
+def parse_connection_string(text: str, section: NodeSection) -> ConnectionString:
     """Read a connection string. Raises LightningConfigError."""
     try:
         parts = urlsplit(text)
@@ -45,7 +45,7 @@ def parse_connection_string(text: str, section: LightningSection) -> ConnectionS
     return ConnectionString(wallet=_check_wallet(wallet), relays=relays, key=_read_key(fields.get("secret", [])))
 
 
-def _check_relay(url: str, section: LightningSection) -> None:
+def _check_relay(url: str, section: NodeSection) -> None:
     parts = _split_url(url)
     if parts is None or parts.scheme not in ("ws", "wss") or not parts.hostname:
         _refuse("has a relay that is no URL such as wss://relay.example")

@@ -82,15 +82,19 @@ class WalletInfo(msgspec.Struct):
     notifications: list[str] | None = None
 
 
-class _Notified(msgspec.Struct):
+class NotifiedPayment(msgspec.Struct):
+    """What a notification tells of a payment."""
+
     payment_hash: str = ""
+    description: str | None = None
+    metadata: object = None
 
 
 class Notification(msgspec.Struct):
     """A notification. What other types than `payment_received` tell is not read."""
 
     notification_type: str
-    notification: _Notified
+    notification: NotifiedPayment
 
 
 def is_from(event: Event, wallet: str, kind: int) -> bool:

@@ -7,10 +7,10 @@ from contextlib import aclosing, contextmanager
 from relay.pricing.lightning.backend import BackendError
 from relay.pricing.lightning.http import TIMED_OUT, UNREACHABLE, Node
 from relay.pricing.lightning.nwc.connection_string import ConnectionString
-from relay.pricing.lightning.nwc.messages import UNSUPPORTED_ENCRYPTION, WalletRefusal
+from relay.pricing.lightning.nwc.messages import UNSUPPORTED_ENCRYPTION, NotifiedPayment, WalletRefusal
 from relay.pricing.lightning.nwc.relay_link import RelayLink
 from relay.pricing.lightning.nwc.wallet_session import WalletSession, open_session
-from relay.pricing.settings import LightningSection
+from relay.pricing.settings import NodeSection
 
 # Each has a subscription of its own, of which relays allow about twenty.
 _REQUESTS_AT_ONCE = 8
@@ -23,7 +23,7 @@ _LONGEST_PAUSE_S = 15.0
 class Wallet:
     """The wallet of a connection string. Made on the event loop."""
 
-    def __init__(self, section: LightningSection, string: ConnectionString, stream_idle_s: float) -> None:
+    def __init__(self, section: NodeSection, string: ConnectionString, stream_idle_s: float) -> None:
         self._string = string
         self._timeout_s = section.timeout_s
         self._network = section.network
@@ -49,15 +49,19 @@ class Wallet:
                         await session.link.close()
                     raise
 
-    async def follow_payments(self) -> AsyncGenerator[str, None]:
-        """Yield the payment hashes of what the wallet says is paid, if it does, until the connection ends."""
-        with _naming_timeout():
-            async with asyncio.timeout(self._timeout_s):
-                session = await self._find_session()
+    async def follow_payments(self) -> AsyncGenerator[NotifiedPayment, None]:
+        """Yield what the wallet says is paid, if it does, until the connection ends."""
+        session = await self.connect()
         if session.tells_payments:
             async with aclosing(session.follow_payments()) as told:
-                async for payment_hash in told:
-                    yield payment_hash
+                async for payment in told:
+                    yield payment
+
+    async def connect(self) -> WalletSession:
+        """Return the open session, or open one. Raises BackendError."""
+        with _naming_timeout():
+            async with asyncio.timeout(self._timeout_s):
+                return await self._find_session()
 
     async def close(self) -> None:
         """Close the connection."""

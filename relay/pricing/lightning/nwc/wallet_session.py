@@ -10,7 +10,7 @@ import msgspec
 from relay.pricing.lightning.backend import BackendError
 from relay.pricing.lightning.nwc import messages, nip04, nip44
 from relay.pricing.lightning.nwc.connection_string import ConnectionString
-from relay.pricing.lightning.nwc.messages import WalletInfo, WalletRefusal
+from relay.pricing.lightning.nwc.messages import NotifiedPayment, WalletInfo, WalletRefusal
 from relay.pricing.lightning.nwc.nip44 import BadPayload
 from relay.pricing.lightning.nwc.relay_link import RelayLink
 from relay.protocol.event import Event, find_tag
@@ -55,8 +55,8 @@ class WalletSession:
                 if reply is not None and (text := self._read_reply(reply, request)) is not None:
                     return text
 
-    async def follow_payments(self) -> AsyncGenerator[str, None]:
-        """Yield the payment hashes of what the wallet says is paid, until the connection ends."""
+    async def follow_payments(self) -> AsyncGenerator[NotifiedPayment, None]:
+        """Yield what the wallet says is paid, until the connection ends."""
         kind = messages.NIP44_NOTIFICATION if self._encryption == messages.NIP44 else messages.NIP04_NOTIFICATION
         found = self.link.subscribe(
             kinds=[kind],
@@ -67,8 +67,8 @@ class WalletSession:
         async with found as deliveries:
             while True:
                 event = await _next_event(deliveries)
-                if event is not None and (payment_hash := self._read_notification(event, kind)) is not None:
-                    yield payment_hash
+                if event is not None and (payment := self._read_notification(event, kind)) is not None:
+                    yield payment
 
     def _make_request(self, method: str, parameters: dict[str, object]) -> Event:
         text = msgspec.json.encode({"method": method, "params": parameters}).decode()
@@ -90,13 +90,13 @@ class WalletSession:
             return None
         return self._decrypt(event.content)
 
-    def _read_notification(self, event: Event, kind: int) -> str | None:
-        """Return the payment hash that the wallet says is paid, None of anything else."""
+    def _read_notification(self, event: Event, kind: int) -> NotifiedPayment | None:
+        """Return the payment that the wallet says it received, None of anything else."""
         if find_tag(event, "p") != self._string.key.pubkey or not messages.is_from(event, self._string.wallet, kind):
             return None
         told = messages.decode(self._decrypt(event.content) or "", messages.Notification)
         is_payment = told is not None and told.notification_type == messages.PAYMENT_RECEIVED
-        return told.notification.payment_hash if told is not None and is_payment else None
+        return told.notification if told is not None and is_payment else None
 
     def _decrypt(self, content: str) -> str | None:
         # By its own form: a wallet that cannot read a request answers as it can. The event's signature was checked.
