@@ -135,12 +135,11 @@ def check_created_at_step(event: Event, now: int, privacy: PrivacyPolicy) -> Non
 
     To the second it says when the note was signed, and so in which batch it can have been.
     """
-    step_s = privacy.created_at_step_s
-    if step_s and (event.created_at % step_s or event.created_at > now):
+    if privacy.created_at_step_s and (event.created_at % privacy.created_at_step_s or event.created_at > now):
         raise Rejected(
             Prefix.INVALID,
-            f"created_at says too closely when a ring note was signed: sign it again with a multiple of {step_s} seconds "
-            "in the past",
+            "created_at says too closely when a ring note was signed: "
+            f"sign it again with a multiple of {privacy.created_at_step_s} seconds in the past",
         )
 
 

@@ -129,7 +129,7 @@ async def test_while_notes_wait_for_the_next_batch(
 @pytest.mark.parametrize("earlier", ["nothing", "copy", "words"])
 async def test_in_one_transaction(database18: dict[str, Any], earlier: str, is_held: bool, age_s: int) -> None:
     events = make_events(age_s)
-    async with relay_of(database18) as (relay, url):
+    async with relay_of(database18, privacy={"publish_every_s": 3_600 * is_held}) as (relay, url):
         notes = {name: to_verified(event, is_held=is_held) for name, event in events.items()}
         if earlier in notes:
             assert (await relay._writer.save(notes.pop(earlier))).accepted

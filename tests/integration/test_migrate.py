@@ -160,8 +160,8 @@ async def test_the_lock_is_given_back_after_a_failure(empty_database: dict[str, 
 
 
 async def test_a_limit_on_queries_does_not_stop_a_migration(empty_database: dict[str, Any], files: Path) -> None:
-    (files / "0002_second.sql").write_text("SELECT pg_sleep(0.05);")
-    connection = await asyncpg.connect(**empty_database, server_settings={"statement_timeout": "20"})
+    (files / "0002_second.sql").write_text("SELECT pg_sleep(0.6);")
+    connection = await asyncpg.connect(**empty_database, server_settings={"statement_timeout": "300"})
     try:
         assert await apply_migrations(connection, files) == ["0001_first", "0002_second"]
     finally:

@@ -164,6 +164,7 @@ async def test_what_waits_under_a_key_that_is_lost_is_counted_and_dropped(
         assert await pool.fetchval("SELECT count(*) FROM held_notes") == 2
         (result,) = await store.settle(*make_notes(3)[2:])
         assert result is SaveResult.HELD_ELSEWHERE
+        assert "the key under which notes wait is on another machine" in result.text
         assert await other.prepare(has_other_hosts=False) == 2
         assert await pool.fetchval("SELECT count(*) FROM held_notes") == 0
         await store.hold(*make_notes(1))
