@@ -29,7 +29,7 @@ CREATE TABLE notes (
     -- Whether another key brought these words, too. Then no deletion request removes them: whoever posts somebody's words
     -- first could take them away. It says nothing of which key, or when.
     is_contested    boolean NOT NULL,
-    is_sorted       boolean NOT NULL,
+    is_sorted       boolean NOT NULL,           -- in which of its two tables the row is
     CHECK (octet_length(id) = 32 AND octet_length(pubkey) = 32),
     CHECK (num_nulls(form, scheme, ring_size, ring_id) IN (0, 4))
 ) PARTITION BY LIST (is_sorted);

@@ -1,4 +1,4 @@
-"""Insert a batch of notes inside the caller's transaction: the only code that writes to notes, their indexes and the feed.
+"""Insert a batch of notes inside the caller's transaction: the only code that inserts into the tables of the day and the feed.
 
 The rules are applied in the order they are listed. Knows nothing of who waits for the outcome.
 """

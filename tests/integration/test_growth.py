@@ -13,6 +13,7 @@ from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note
 from tests.support.paid import Shop, order, shop
 from tests.support.relays import OPEN_HOUSE
+from tests.support.rewriting import rewrite
 from tests.support.waiting import until
 
 # More than a page of each table, so that to read one whole costs more than its index.
@@ -25,17 +26,22 @@ BOUNDED = {"unpaid_notes", "held_notes", "feed", "settlement_cursors", "unanswer
 
 
 async def fill(arguments: dict[str, Any]) -> None:
-    """Store notes of many authors, each with a tag, and deletion requests and paid invoices, as if posted long ago."""
+    """Store notes of many authors, each with a tag, and deletion requests and paid invoices, as if posted long ago.
+
+    All but those of a day are sorted. Of each table more than a page is, and more than a page is not.
+    """
     notes = [make_event(key=KEYS[n % 40], content=str(n), created_at=n, tags=(("t", str(n)),)) for n in range(STORED)]
     requests = [
         make_event(key=KEYS[n % 40], kind=5, content=str(n), created_at=n, tags=(("e", f"{n:064x}"),))
         for n in range(STORED)
     ]
-    events = [*notes, *requests]
+    events = [event for pair in zip(notes, requests, strict=True) for event in pair]
     connection = await asyncpg.connect(**arguments)
     for start in range(0, len(events), BATCH):
         async with connection.transaction():
             await insert_batch(connection, [to_note(event) for event in events[start : start + BATCH]])
+        if start == STORED:
+            await rewrite(arguments)
     # Settled ones wait to be forgotten, and where a node cannot cancel, closed ones are watched for a day.
     for state, look_up_at in (("settled", None), ("closed", int(time.time()) + 3_600)):
         await connection.execute(

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import asyncpg
+import pytest
 
 from relay.protocol.event import find_expiration
 from relay.storage.insert import insert_batch
@@ -12,6 +13,7 @@ from relay.storage.stats_masking import build_statements, mask_statistics
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, to_ring_note
 from tests.support.relays import relay_on
+from tests.support.rewriting import rewrite
 
 # A table that is partitioned has no rows of its own.
 _TABLE_SCANS = (
@@ -59,8 +61,15 @@ async def test_the_rows_go_with_a_note_that_a_newer_version_replaces_or_that_exp
     await connection.close()
 
 
-async def test_every_index_and_table_is_touched_so_that_its_last_use_dates_no_note(database: dict[str, Any]) -> None:
+@pytest.mark.parametrize("is_rewritten", [False, True], ids=["on the first day", "after a night"])
+async def test_every_index_and_table_is_touched_so_that_its_last_use_dates_no_note(
+    database: dict[str, Any], is_rewritten: bool
+) -> None:
     connection = await asyncpg.connect(**database)
+    async with connection.transaction():
+        await insert_batch(connection, [to_ring_note(make_ring_note("yesterday"))])
+    if is_rewritten:
+        await rewrite(database)
     # The feed reads its own every second, and nothing reads that of the migrations but a start.
     scans = (
         "SELECT indexrelname, idx_scan FROM pg_stat_user_indexes "
