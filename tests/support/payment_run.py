@@ -122,9 +122,12 @@ class Run:
         return {int(xmin) for (xmin,) in await self.query(f'SELECT xmin::text FROM "{table}"')}
 
     async def read_books(self) -> dict[str, list[bytes]]:
-        """Return what every column of every table holds."""
+        """Return what every column of every table holds; a table that is partitioned is one."""
         columns = await self.query(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+            """
+            SELECT table_name, column_name FROM information_schema.columns
+            WHERE table_schema = 'public' AND NOT (SELECT relispartition FROM pg_class WHERE oid = table_name::regclass)
+            """
         )
         books = {}
         for table, column in columns:
