@@ -169,8 +169,9 @@ class InternalLimits:
     max_batch_rows: int = 2_000
     # In the same tables, in one transaction. The writer waits meanwhile.
     max_deleted_rows: int = 2_000
-    # Of all tables together, that are moved in one transaction, once a day. The writer waits meanwhile.
-    max_rewritten_rows: int = 1_000
+    # Of all tables together, that are moved in one transaction, once a day. The writer waits meanwhile. A row that is moved costs
+    # about four times as much as one of the tables beside notes costs to insert.
+    max_rewritten_rows: int = 500
     # What a COUNT lists at most. A member who looks for a smaller ring names it in the search.
     max_rings_counted: int = 100
 
