@@ -132,7 +132,8 @@ def test_after_the_night_neither_transaction_nor_place_of_a_row_says_when_it_cam
     assert set(seized.orders_after[table][0]) >= set(arrived)
     # Until that night all of it is there: a test of the test.
     assert before[0] > 0.99
-    assert before[1] > 0.8
+    # Sessions insert into pages of their own where there are several.
+    assert before[1] > 0.5
     assert max(map(abs, after)) < _CHANCE
 
 
