@@ -36,7 +36,9 @@ async def until_blocked(connect_arguments: dict[str, Any], wanted: int) -> None:
         # The text of statements is not to be had: track_activities is off.
         count: int = await watcher.fetchval(
             """
-            SELECT count(*) FROM pg_locks waiting WHERE relation = 'notes'::regclass AND NOT granted AND NOT EXISTS
+            SELECT count(*) FROM pg_locks waiting
+            -- An insertion names the table of the day.
+            WHERE relation IN ('notes'::regclass, 'day_notes'::regclass) AND NOT granted AND NOT EXISTS
             (SELECT FROM pg_locks held WHERE held.pid = waiting.pid AND held.relation = 'feed'::regclass)
             """
         )
