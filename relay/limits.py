@@ -127,11 +127,13 @@ class PrivacyPolicy(Section):
 class InvoicePolicy(Section):
     """The limits of invoices and of unpaid notes. Times are in seconds. An invoice costs its author proof of work.
 
-    The required bits rise with the number of open invoices, by `pow_bits_when_full` when `max_open` are open.
+    The required bits rise with the number of open invoices, by `pow_bits_when_full` when `max_open` are open, and with the rate
+    of new ones, by `pow_bits_at_full_rate` when `per_s` are made for some minutes.
     """
 
     pow_bits: Annotated[int, Field(ge=0, le=32)] = 12
     pow_bits_when_full: Annotated[int, Field(ge=0, le=16)] = 8
+    pow_bits_at_full_rate: Annotated[int, Field(ge=0, le=16)] = 4
     per_s: Annotated[float, Field(gt=0)] = 5.0
     expiry_s: Annotated[int, Field(ge=60, le=86_400)] = 900
     grace_s: Annotated[int, Field(ge=0, le=86_400)] = 3_600

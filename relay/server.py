@@ -177,7 +177,10 @@ class Relay:
     async def _find_pay_status(self, token: bytes) -> PayStatus | None:
         if self._ledger is None:
             return None
-        return await find_pay_status(self._database.readers, token, self._held, self._ledger.account)
+        status = await find_pay_status(self._database.readers, token, self._held, self._ledger.account)
+        if status is not None and self._payments is not None:
+            self._payments.see_page(token, status)
+        return status
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay. The caller owns the tasks."""

@@ -10,12 +10,14 @@ from hmac import compare_digest
 
 from relay.policy import rules
 from relay.policy.open_orders import OpenOrders
+from relay.policy.order_rate import OrderRate
 from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError
 from relay.pricing.lightning.invoices import MEMO, OTHER_PAYEE
 from relay.pricing.offer import Offer, PaymentRequired
+from relay.pricing.room import Room
 from relay.pricing.sources import Sources
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
 from relay.protocol.refusal import Prefix, Rejected
@@ -30,6 +32,8 @@ from relay.storage.row import Result, SaveResult
 _BURST_S = 4.0
 _UNAVAILABLE = "invoices are unavailable, try again later"
 _MIB = 2**20
+# What one order may displace: a place may be taken by another order meanwhile, and a large note needs that of some small ones.
+_MAX_DISPLACED = 3
 
 
 # Verifies an event, and returns it as a note. Raises Rejected.
@@ -40,7 +44,13 @@ class Checkout:
     """The sale of notes. `find_url` gives the http(s) URL of the relay's root, without a slash at its end."""
 
     def __init__(
-        self, terms: PaymentTerms, backend: Backend, ledger: Ledger, find_url: Callable[[], str], sources: Sources
+        self,
+        terms: PaymentTerms,
+        backend: Backend,
+        ledger: Ledger,
+        find_url: Callable[[], str],
+        sources: Sources,
+        room: Room,
     ) -> None:
         self._terms = terms
         self._invoices = terms.invoices
@@ -48,15 +58,19 @@ class Checkout:
         self._ledger = ledger
         self._find_url = find_url
         self._sources = sources
+        self._room = room
         per_s = terms.invoices.per_s
         self._rate = TokenBucket(per_s, per_s * _BURST_S, sources.monotonic())
+        self._recent = OrderRate(sources.monotonic())
 
     @property
     def pow_bits(self) -> int:
-        """Return the bits of proof of work that an invoice needs now: more, the more invoices are open."""
+        """Return the bits of proof of work that an invoice needs now: more, the more are open and the faster others are made."""
         invoices = self._invoices
         open_invoices = self._ledger.unpaid_totals.open_invoices
-        return invoices.pow_bits + invoices.pow_bits_when_full * open_invoices // invoices.max_open
+        bits = invoices.pow_bits + invoices.pow_bits_when_full * open_invoices // invoices.max_open
+        share = self._recent.find_share(self._sources.monotonic(), invoices.per_s)
+        return bits + int(invoices.pow_bits_at_full_rate * share)
 
     async def offer(
         self, event: Event, tier: Tier, orders: OpenOrders, check_age: Callable[[], None], verify: Verify
@@ -126,17 +140,20 @@ class Checkout:
         # A copy of words that are here already can be bought.
         note = replace(note, content_key=None)
 
-        def decide(facts: OrderFacts) -> SaveResult | None:
-            return self._decide_order(order, len(note.encoded), facts)
-
         try:
             # First without the rate and the lock, which all share: an order that is refused holds up nobody.
-            if (result := decide(await self._ledger.find_facts(note))) is not None:
+            facts = await self._ledger.find_facts(note)
+            if (result := self._decide_order(order, facts)) is not None:
                 return result
+            refusal = self._find_lack(len(note.encoded), facts.unpaid_totals)
+            if refusal is not None and not await self._room.can_be_made():
+                raise refusal
             self._check_rate()
             self._rate.try_take(self._sources.monotonic())
-            return await self._ledger.begin_order(order, note, decide) or await self._create_invoice(order)
-        except DATABASE_FAILURES:
+            self._recent.add_order(self._sources.monotonic())
+            with self._room.seen.hold(order.token):
+                return await self._begin_order(order, note) or await self._create_invoice(order)
+        except (BackendError, *DATABASE_FAILURES):
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
 
     async def _find_account(self) -> str:
@@ -145,6 +162,28 @@ class Checkout:
             return await self._backend.find_account()
         except BackendError:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
+
+    async def _begin_order(self, order: Order, note: Note) -> SaveResult | None:
+        """Record an order, or return what becomes of its note instead. Raises Rejected, BackendError and DATABASE_FAILURES.
+
+        Where there is no room, the oldest orders that nobody looks at go.
+        """
+        refusal: Rejected | None = None
+
+        def decide(facts: OrderFacts) -> SaveResult | None:
+            nonlocal refusal
+            result = self._decide_order(order, facts)
+            if result is None and (refusal := self._find_lack(len(note.encoded), facts.unpaid_totals)) is not None:
+                raise refusal
+            return result
+
+        for _ in range(_MAX_DISPLACED):
+            try:
+                return await self._ledger.begin_order(order, note, decide)
+            except Rejected as rejected:
+                if rejected is not refusal or not await self._room.make():
+                    raise
+        return await self._ledger.begin_order(order, note, decide)
 
     def _make_order(self, note: Note, tier: Tier, account: str) -> Order:
         expires_at = self._sources.now() + self._invoices.expiry_s
@@ -159,17 +198,16 @@ class Checkout:
             account=account,
         )
 
-    def _decide_order(self, order: Order, size: int, facts: OrderFacts) -> SaveResult | None:
+    def _decide_order(self, order: Order, facts: OrderFacts) -> SaveResult | None:
         """Return what would become of a paid note where that is nothing new: nobody should pay for that.
 
-        Raises Rejected where it is ordered already, or too much is.
+        Raises Rejected where it is ordered already, or too often.
         """
         if facts.status.is_here_at(order.price_msat):
             return SaveResult.DUPLICATE
         self._check_not_ordered(facts.status, order)
         if facts.refusal is not None:
             return facts.refusal
-        self._check_room(size, facts.unpaid_totals)
         # Not those that expired: where a node cannot cancel they are watched for a day, and anybody can have them made for
         # a public note, which its author could not buy meanwhile.
         if len(facts.status.invoices.keys() - {order.tier}) >= self._invoices.max_per_note:
@@ -185,15 +223,19 @@ class Checkout:
         if invoice is not None and invoice.expires_at > self._sources.now():
             raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
 
-    def _check_room(self, size: int, unpaid_totals: UnpaidTotals) -> None:
+    def _find_lack(self, size: int, unpaid_totals: UnpaidTotals) -> Rejected | None:
+        """Return the refusal of an order for which there is no room; `size` is its note's, in bytes."""
         invoices = self._invoices
         if unpaid_totals.open_invoices >= invoices.max_open:
-            raise Rejected(Prefix.ERROR, "too many invoices are open; try again in some minutes")
+            return Rejected(
+                Prefix.ERROR, "too many invoices are open, and their payers wait; try again in some minutes"
+            )
         if (
             unpaid_totals.notes >= invoices.max_unpaid_notes
             or unpaid_totals.bytes + size > invoices.max_unpaid_mib * _MIB
         ):
-            raise Rejected(Prefix.ERROR, "too many notes wait to be paid for; try again in some minutes")
+            return Rejected(Prefix.ERROR, "too many notes wait to be paid for; try again in some minutes")
+        return None
 
     async def _create_invoice(self, order: Order) -> PaymentRequired:
         """Ask the node for the invoice, and record it. Raises Rejected(error), with nothing left behind."""
@@ -214,4 +256,5 @@ class Checkout:
         self, note_id: bytes, price_msat: int, token: bytes, bolt11: str, expires_at: int
     ) -> PaymentRequired:
         pay_url = f"{self._find_url()}/pay/{token.hex()}"
-        return PaymentRequired(Offer(price_msat // MSAT_PER_SAT, pay_url, bolt11), note_id, price_msat, expires_at)
+        offer = Offer(price_msat // MSAT_PER_SAT, pay_url, bolt11)
+        return PaymentRequired(offer, token, note_id, price_msat, expires_at)

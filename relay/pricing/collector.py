@@ -137,9 +137,9 @@ class Collector:
                 await self._settle_payment(invoice.reference, payment.received_msat)
             elif invoice.is_open:
                 if self._is_over(invoice, payment):
-                    await self._end_invoice(invoice)
+                    await self.end_invoice(invoice)
             elif not invoice.is_cancel_tried:
-                await self._end_invoice(invoice)
+                await self.end_invoice(invoice)
             elif invoice.forget_at <= self._sources.now():
                 await self._forget_invoice(invoice, payment)
 
@@ -156,7 +156,7 @@ class Collector:
         grace_s = 0 if payment.state is PaymentState.GONE else self._grace_s
         return invoice.expires_at + grace_s < self._sources.now()
 
-    async def _end_invoice(self, invoice: Watched) -> None:
+    async def end_invoice(self, invoice: Watched) -> None:
         """Ask for an invoice no longer. Where the node cannot cancel, it is watched until it is forgotten."""
         if await self._backend.cancel_invoice(invoice.reference, invoice.payment_hash):
             await self._ledger.drop_invoice(invoice.reference)

@@ -27,9 +27,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequired:
-    """An offer for one note at one price, until a Unix time."""
+    """An offer for one note at one price, until a Unix time. `token` is that of its pay page."""
 
     offer: Offer
+    token: bytes
     note_id: bytes
     price_msat: int
     expires_at: int

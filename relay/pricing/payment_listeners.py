@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from relay.policy.seen_orders import SeenOrders
 from relay.pricing.offer import PaymentRequired
 from relay.storage.ledger import Ledger
 from relay.storage.row import Result, SaveResult
@@ -12,9 +13,11 @@ Listener = Callable[[Result], None]
 class PaymentListeners:
     """The listeners for payments, by note and by owner. An owner has one listener for a note."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, seen: SeenOrders) -> None:
         self._ledger = ledger
-        self._by_note: dict[bytes, dict[int, tuple[int, Listener]]] = {}
+        self._seen = seen
+        # The price, and the order's token.
+        self._by_note: dict[bytes, dict[int, tuple[int, bytes, Listener]]] = {}
         self._notes_of: dict[int, set[bytes]] = {}
 
     async def add_listener(self, required: PaymentRequired, owner: object, listener: Listener) -> bool:
@@ -24,7 +27,9 @@ class PaymentListeners:
         Rejected(error) without a database; the listener is added even then.
         """
         note_id = required.note_id
-        self._by_note.setdefault(note_id, {})[id(owner)] = (required.price_msat, listener)
+        self.remove_listener(note_id, owner)
+        self._by_note.setdefault(note_id, {})[id(owner)] = (required.price_msat, required.token, listener)
+        self._seen.begin_waiting(required.token)
         self._notes_of.setdefault(id(owner), set()).add(note_id)
         status = await self._ledger.find_status(note_id)
         if status.is_here_at(required.price_msat) and self._is_listening(note_id, owner):
@@ -46,14 +51,15 @@ class PaymentListeners:
 
     def notify_listeners(self, note_id: bytes, paid_msat: int, result: Result) -> None:
         """Call the listeners for a note at the price that was paid for it, or at a lower one."""
-        for owner, (price_msat, listener) in list(self._by_note.get(note_id, {}).items()):
+        for owner, (price_msat, _, listener) in list(self._by_note.get(note_id, {}).items()):
             if price_msat <= paid_msat:
                 self._remove(note_id, owner)
                 listener(result)
 
     def _remove(self, note_id: bytes, owner: int) -> None:
         listeners, note_ids = self._by_note[note_id], self._notes_of[owner]
-        del listeners[owner]
+        _, token, _ = listeners.pop(owner)
+        self._seen.end_waiting(token)
         note_ids.remove(note_id)
         if not listeners:
             del self._by_note[note_id]

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from relay.policy.seen_orders import SeenOrders
 from relay.pricing.checkout import Checkout
 from relay.pricing.collector import Collector, Observer
 from relay.pricing.lightning.backend import Backend
 from relay.pricing.payment_listeners import PaymentListeners
+from relay.pricing.room import Room
 from relay.pricing.sources import Sources
 from relay.storage.ledger import Ledger
 from relay.storage.note import Note
+from relay.storage.payments.pay_status import PayState, PayStatus
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.row import SaveResult
 
@@ -37,13 +40,16 @@ class Payments:
     ) -> None:
         self._nodes = nodes
         self._observer = observer
-        self.listeners = PaymentListeners(ledger)
-        self.checkout = Checkout(terms, nodes.current, ledger, find_url, sources)
+        self._sources = sources
+        self._seen = seen = SeenOrders()
+        self.listeners = PaymentListeners(ledger, seen)
         grace_s = terms.invoices.grace_s
         self.collector = Collector(grace_s, nodes.current, ledger, self.listeners, observer, sources)
         self.previous: Collector | None = None
         if nodes.previous is not None:
             self.previous = Collector(grace_s, nodes.previous, ledger, self.listeners, observer, sources)
+        room = Room(ledger, seen, self.collector.end_invoice)
+        self.checkout = Checkout(terms, nodes.current, ledger, find_url, sources, room)
 
     async def keep_collecting(self, report: Callable[[BaseException], None]) -> None:
         """Collect until cancelled, then close the connections to the nodes. A database that is away is reported."""
@@ -64,6 +70,11 @@ class Payments:
         await self._nodes.current.close()
         if self._nodes.previous is not None:
             await self._nodes.previous.close()
+
+    def see_page(self, token: bytes, status: PayStatus) -> None:
+        """Remember that the pay page of an open invoice was asked for."""
+        if status.state is PayState.OPEN and status.expires_at is not None:
+            self._seen.open_page(token, status.expires_at, self._sources.now())
 
     def announce_notes(self, notes: Iterable[Note]) -> Iterator[Note]:
         """Yield notes that are being published, and notify their listeners, whichever process found the payment."""

@@ -171,6 +171,11 @@ class Ledger:
         async with self._pool.acquire() as connection:
             return await accounts.count_elsewhere(connection, self.account)
 
+    async def find_oldest(self, seen: Sequence[bytes]) -> Watched | None:
+        """Return the open invoice of the present account that expires first, but for those with these tokens."""
+        async with self._pool.acquire() as connection:
+            return await invoices.find_oldest(connection, self.account, seen)
+
     async def look_up_again(self) -> None:
         """Have the node asked about all open invoices at once: it was not while no process ran."""
         async with self._pool.acquire() as connection:

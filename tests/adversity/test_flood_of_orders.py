@@ -212,7 +212,7 @@ async def test_orders_with_work_over_many_connections_keep_nobody_waiting_and_th
     _check_latency(quiet, others)
 
 
-_FULL_OF_INVOICES = "error: too many invoices are open; try again in some minutes"
+_FULL_OF_INVOICES = "error: too many invoices are open, and their payers wait; try again in some minutes"
 _FULL_OF_NOTES = "error: too many notes wait to be paid for; try again in some minutes"
 
 
@@ -231,8 +231,10 @@ async def test_each_cap_of_the_relay_is_reached_and_not_passed(
 ) -> None:
     notes = [make_ring_note(f"{number} " + "x" * content_chars, ring_size=3) for number in range(taken + 4)]
     async with shop(database18, tmp_path, invoices=caps) as sold:
-        # Each over a connection of its own, and all at the same time.
-        said = await asyncio.gather(*(_order_alone(sold.cheap, note) for note in notes))
+        # Each over a connection of its own that stays open, and all at the same time.
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(Client(sold.cheap)) for _ in notes]
+            said = await asyncio.gather(*map(_order_from, clients, notes))
         refused = [answer for answer in said if answer != "an offer"]
         assert len(sold.node.made) == said.count("an offer") == taken
         assert set(refused) == {text}
@@ -243,11 +245,10 @@ async def test_each_cap_of_the_relay_is_reached_and_not_passed(
     assert size <= 2**20
 
 
-async def _order_alone(url: str, note: Event) -> str:
-    async with Client(url) as client:
-        accepted, text = await client.publish(note)
-        assert not accepted
-        return "an offer" if "payment required" in text else text
+async def _order_from(client: Client, note: Event) -> str:
+    accepted, text = await client.publish(note)
+    assert not accepted
+    return "an offer" if "payment required" in text else text
 
 
 async def test_one_connection_and_one_note_have_so_many_invoices_and_no_more(
@@ -286,6 +287,20 @@ async def test_the_work_that_an_invoice_takes_grows_with_those_that_are_open_and
                 assert (await client.next("OK"))[1]
         await payments.collector.delete_forgotten()
         assert payments.checkout.pow_bits == 0
+
+
+async def test_the_work_that_an_invoice_takes_grows_with_the_rate_at_which_others_are_made(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    # Two may come at once, and are two of the thirty that come in a minute.
+    async with shop(database18, tmp_path, invoices={"per_s": 0.5, "pow_bits_at_full_rate": 16}) as sold:
+        payments = sold.relay._payments
+        assert payments is not None
+        async with Client(sold.cheap) as client:
+            for number in range(2):
+                assert payments.checkout.pow_bits == 0
+                await order(client, make_ring_note(f"{number}"))
+            assert payments.checkout.pow_bits == 1
 
 
 async def test_who_only_looks_needs_no_connection_of_those_who_write(

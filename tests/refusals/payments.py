@@ -39,14 +39,15 @@ PAYMENTS = [
         Elsewhere(f"{_SPECIAL}::test_a_note_has_so_many_invoices_and_no_more"),
     ),
     Case(
-        "error: too many invoices are open; try again in some minutes",
-        "There are already `invoices.max_open` unpaid invoices.",
+        "error: too many invoices are open, and their payers wait; try again in some minutes",
+        "There are already `invoices.max_open` unpaid invoices, and for each a client waits, or its pay page was opened. Others "
+        "would have made room.",
         "Send the same note again later. Invoices that are not paid expire.",
         Elsewhere(f"{_SPECIAL}::test_so_many_invoices_are_open_and_no_more"),
     ),
     Case(
         "error: too many notes wait to be paid for; try again in some minutes",
-        "There are `invoices.max_unpaid_notes` of them, or `invoices.max_unpaid_mib` MiB.",
+        "There are `invoices.max_unpaid_notes` of them, or `invoices.max_unpaid_mib` MiB, and their payers wait.",
         "Send the same note again later. Notes whose invoices expire make room.",
         Elsewhere(f"{_SPECIAL}::test_so_many_notes_wait_and_no_more"),
     ),

@@ -112,7 +112,7 @@ async def test_invoices_that_expired_are_not_in_the_way_of_another(database18: d
 async def test_so_many_invoices_are_open_and_no_more(database18: dict[str, Any], tmp_path: Path) -> None:
     async with shop(database18, tmp_path, invoices={"max_open": 1}) as sold, Client(sold.cheap) as client:
         await order(client, make_ring_note("0"))
-        text = "error: too many invoices are open; try again in some minutes"
+        text = "error: too many invoices are open, and their payers wait; try again in some minutes"
         assert await client.publish(make_ring_note("1")) == (False, text)
 
 

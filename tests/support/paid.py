@@ -24,7 +24,7 @@ TIERS: list[dict[str, Any]] = [
     {"path": "/10k", "price_sat": 10_000},
 ]
 # Tests that are not about it mine nothing, and are not slowed down.
-INVOICES = {"pow_bits": 0, "pow_bits_when_full": 0, "per_s": 1_000.0}
+INVOICES = {"pow_bits": 0, "pow_bits_when_full": 0, "pow_bits_at_full_rate": 0, "per_s": 1_000.0}
 
 
 @dataclass(frozen=True)

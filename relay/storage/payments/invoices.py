@@ -67,6 +67,7 @@ class Watched:
     forget_at: int
     is_open: bool
     is_cancel_tried: bool
+    token: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,7 @@ async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limi
             ELSE greatest($5, least($6, $1 - i.expires_at)) END
         FROM due WHERE i.reference = due.reference
         RETURNING i.reference, i.payment_hash, i.price_msat, i.tier, i.expires_at, i.forget_at, i.state = 'open' AS is_open,
-                  i.is_cancel_tried
+                  i.is_cancel_tried, i.token
         """,
         now,
         expiry_s,
@@ -229,6 +230,20 @@ async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limi
         account,
     )
     return [Watched(*record) for record in records]
+
+
+async def find_oldest(connection: asyncpg.Connection, account: str, seen: Sequence[bytes]) -> Watched | None:
+    """Return the open invoice of this account that expires first, but for those with these tokens. Reads as many as may be open."""
+    record = await connection.fetchrow(
+        """
+        SELECT reference, payment_hash, price_msat, tier, expires_at, forget_at, true AS is_open, is_cancel_tried, token
+        FROM invoices WHERE account = $1 AND state = 'open' AND token <> ALL($2::bytea[])
+        ORDER BY expires_at, reference LIMIT 1
+        """,
+        account,
+        seen,
+    )
+    return None if record is None else Watched(*record)
 
 
 async def look_up_again(connection: asyncpg.Connection, now: int) -> None:
