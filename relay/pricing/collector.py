@@ -22,6 +22,9 @@ _PASS_S = 1.0
 _LOOKUPS_AT_ONCE = 4
 # What a stream repeats is counted once.
 _MAX_UNMATCHED = 10_000
+# One pass of four takes whichever has waited longest. Else those who keep connections open could put off all others for good,
+# and no invoice that is over would ever end.
+_FAIR_EVERY = 4
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
 
@@ -72,7 +75,9 @@ class Collector:
         self._listeners = listeners
         self._observer = observer
         self._sources = sources
-        self._lookups_a_pass = max(1, round(backend.lookups_per_s * _PASS_S))
+        self._pass_s = max(_PASS_S, 1 / backend.lookups_per_s)
+        self._lookups_a_pass = round(backend.lookups_per_s * self._pass_s)
+        self._passes = 0
         self._paid_s: dict[bytes, float] = {}
         # In the order in which they were told of.
         self._unmatched: dict[bytes, None] = {}
@@ -83,7 +88,7 @@ class Collector:
         await _repeat_until_done(self._ledger.look_up_again, report)
         async with asyncio.TaskGroup() as group:
             group.create_task(_keep_repeating(self.follow_stream, _FIRST_RETRY_S, report))
-            group.create_task(_keep_repeating(self.look_up_due, _PASS_S, report))
+            group.create_task(_keep_repeating(self.look_up_due, self._pass_s, report))
 
     async def look_after(self, report: Callable[[BaseException], None]) -> None:
         """Look up what the node's account made until nothing is left to be paid. Follows no stream."""
@@ -95,7 +100,7 @@ class Collector:
             if account == self._ledger.account or not await self._ledger.is_watched(account):
                 return
             await self.look_up_due()
-            await asyncio.sleep(_PASS_S)
+            await asyncio.sleep(self._pass_s)
 
     async def follow_stream(self) -> None:
         """Follow the hints of the node's stream until it breaks. Raises BackendError and DATABASE_FAILURES."""
@@ -122,9 +127,11 @@ class Collector:
                 await self._settle_payment(known.reference, payment.received_msat)
 
     async def look_up_due(self) -> None:
-        """Look up the invoices whose turn it is. Raises BackendError and DATABASE_FAILURES."""
+        """Look up the invoices whose turn it is, no more than the node takes. Raises BackendError and DATABASE_FAILURES."""
+        self._passes += 1
+        live = None if self._passes % _FAIR_EVERY == 0 else self._listeners.seen.list_live(self._sources.now())
         account = await self._backend.find_account()
-        due = await self._ledger.take_due(account, self._lookups_a_pass)
+        due = await self._ledger.take_due(account, self._lookups_a_pass, live)
         results = await asyncio.gather(*map(self._look_up_invoice, due), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):

@@ -15,7 +15,7 @@ class PaymentListeners:
 
     def __init__(self, ledger: Ledger, seen: SeenOrders) -> None:
         self._ledger = ledger
-        self._seen = seen
+        self.seen = seen
         # The price, and the order's token.
         self._by_note: dict[bytes, dict[int, tuple[int, bytes, Listener]]] = {}
         self._notes_of: dict[int, set[bytes]] = {}
@@ -29,7 +29,7 @@ class PaymentListeners:
         note_id = required.note_id
         self.remove_listener(note_id, owner)
         self._by_note.setdefault(note_id, {})[id(owner)] = (required.price_msat, required.token, listener)
-        self._seen.begin_waiting(required.token)
+        self.seen.begin_waiting(required.token)
         self._notes_of.setdefault(id(owner), set()).add(note_id)
         status = await self._ledger.find_status(note_id)
         if status.is_here_at(required.price_msat) and self._is_listening(note_id, owner):
@@ -59,7 +59,7 @@ class PaymentListeners:
     def _remove(self, note_id: bytes, owner: int) -> None:
         listeners, note_ids = self._by_note[note_id], self._notes_of[owner]
         _, token, _ = listeners.pop(owner)
-        self._seen.end_waiting(token)
+        self.seen.end_waiting(token)
         note_ids.remove(note_id)
         if not listeners:
             del self._by_note[note_id]

@@ -22,7 +22,10 @@ class LightningConfigError(Exception):
 
 
 class NodeSection(Section):
-    """A Lightning node, and our secret for it. `timeout_s` bounds each of its answers."""
+    """A Lightning node, and our secret for it. `timeout_s` bounds each of its answers.
+
+    If `max_look_ups_per_s` is 0, it is asked about as many invoices a second as suits its kind.
+    """
 
     # The values that a section is made from contain the secret as plain text.
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -35,6 +38,7 @@ class NodeSection(Section):
     certificate_file: Path | None = None
     allow_plain_http: bool = False
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
+    max_look_ups_per_s: Annotated[float, Field(ge=0, le=1_000)] = 0.0
 
     @field_validator("url")
     @classmethod

@@ -154,10 +154,13 @@ class Ledger:
             return None
         return settlement.settled, results[0] if results else None
 
-    async def take_due(self, account: str, limit: int) -> list[Watched]:
-        """Return the invoices that this account is to be asked about now, at most `limit`."""
+    async def take_due(self, account: str, limit: int, live: Sequence[bytes] | None) -> list[Watched]:
+        """Return the invoices that this account is to be asked about now, at most `limit`.
+
+        Those with these tokens come first, then those that are open; with None, whichever has waited longest.
+        """
         async with self._pool.acquire() as connection:
-            return await invoices.take_due(connection, self._now(), self._terms.invoices.expiry_s, limit, account)
+            return await invoices.take_due(connection, self._now(), self._terms.invoices.expiry_s, limit, account, live)
 
     async def is_watched(self, account: str) -> bool:
         """Return whether an account has invoices that could still be paid."""

@@ -1,7 +1,9 @@
 """What only one kind of Lightning node answers."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -9,12 +11,13 @@ import pytest_asyncio
 from aiohttp import web
 from pydantic import SecretStr
 
-from relay.pricing.lightning.backend import BackendError, Payment, PaymentState
+from relay.pricing.lightning.backend import BackendError, Payment, PaymentState, SettlementHint
 from relay.pricing.lightning.http import REFUSED, UNEXPECTED
 from relay.pricing.lightning.invoices import MEMO
 from relay.pricing.lightning.lnd import NOT_READY
-from tests.support.backend_contract import AMOUNT_MSAT, EXPIRY_S, look, make, opened
+from tests.support.backend_contract import AMOUNT_MSAT, BOUND_S, EXPIRY_S, look, make, opened
 from tests.support.lightning_stubs import ClnrestStub, LnbitsStub, LndStub, PhoenixdStub
+from tests.support.waiting import until
 
 
 @pytest_asyncio.fixture
@@ -155,6 +158,50 @@ async def test_what_an_lnbits_wallet_pays_itself_is_paid(lnbits: LnbitsStub) -> 
         reference, invoice = await make(backend)
         await lnbits.pay(invoice.bolt11)
         assert await look(backend, reference, invoice) == Payment(PaymentState.PAID, AMOUNT_MSAT)
+
+
+async def read(stream: AsyncIterator[SettlementHint], count: int) -> list[bytes]:
+    async with asyncio.timeout(BOUND_S):
+        return [(await anext(stream)).payment_hash for _ in range(count)]
+
+
+async def test_lnbits_is_asked_for_what_was_paid_last_and_tells_of_each_once(lnbits: LnbitsStub) -> None:
+    async with opened(lnbits.section) as backend:
+        made = [(await make(backend))[1] for _ in range(60)]
+        for invoice in made[:30]:
+            await lnbits.pay(invoice.bolt11)
+        # What else the wallet lists has names that are no hash.
+        lnbits.others = [{"payment_hash": "internal_1", "amount": 5_000}]
+        async with aclosing(backend.stream_settlements("")) as stream:
+            assert await read(stream, 19) == [invoice.payment_hash for invoice in made[11:30]]
+            # More than are listed at once, and in another order than they were made in.
+            latest = [*made[:29:-1]]
+            for invoice in latest:
+                await lnbits.pay(invoice.bolt11)
+            assert await read(stream, 30) == [invoice.payment_hash for invoice in latest]
+            told = asyncio.ensure_future(anext(stream))
+            lists = len(lnbits.heard)
+            await until(lambda: len(lnbits.heard) == lists + 2)
+            assert not told.done()
+            told.cancel()
+            await asyncio.wait([told])
+
+
+async def test_what_is_paid_at_lnbits_after_a_list_that_was_empty_is_told(lnbits: LnbitsStub) -> None:
+    async with opened(lnbits.section) as backend, aclosing(backend.stream_settlements("")) as stream:
+        told = asyncio.ensure_future(read(stream, 25))
+        await until(lambda: lnbits.heard)
+        made = [(await make(backend))[1] for _ in range(25)]
+        for invoice in made:
+            await lnbits.pay(invoice.bolt11)
+        assert sorted(await told) == sorted(invoice.payment_hash for invoice in made)
+
+
+async def test_the_configured_rate_of_look_ups_holds_in_place_of_what_suits_the_node(lnbits: LnbitsStub) -> None:
+    async with opened(lnbits.section) as backend:
+        assert backend.lookups_per_s == 1
+    async with opened(lnbits.section.model_copy(update={"max_look_ups_per_s": 7.5})) as backend:
+        assert backend.lookups_per_s == 7.5
 
 
 async def test_fee_that_phoenixd_keeps_is_not_the_payers_fault(phoenixd: PhoenixdStub) -> None:

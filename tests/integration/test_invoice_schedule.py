@@ -48,11 +48,41 @@ async def test_open_ones_come_first_and_closed_ones_have_what_is_left(database: 
         await insert(connection, "closed", 5, due_s=-100)
         await insert(connection, "open", 3, due_s=-50)
         await insert(connection, "settled", 3, due_s=-50)
-        found = [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 4, ACCOUNT)]
+        found = [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 4, ACCOUNT, ())]
         assert sorted(found) == [False, True, True, True]
         # Nobody else is given the same.
-        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 99, ACCOUNT)] == [False] * 4
-        assert await take_due(connection, NOW, EXPIRY_S, 99, ACCOUNT) == []
+        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 99, ACCOUNT, ())] == [
+            False
+        ] * 4
+        assert await take_due(connection, NOW, EXPIRY_S, 99, ACCOUNT, ()) == []
+
+
+async def test_those_whose_payers_wait_come_before_all_others(database: dict[str, Any]) -> None:
+    async with connected(database) as connection:
+        await insert(connection, "closed", 5, due_s=-100)
+        await insert(connection, "open", 9, due_s=-50)
+        # The last that would have their turn, one that is closed, and one that is not here.
+        live = [
+            row["token"]
+            for row in await connection.fetch(
+                "SELECT token FROM invoices WHERE look_up_at IN ($1, $2)", NOW - 41, NOW - 95
+            )
+        ]
+        assert len(live) == 2
+        (first, *_) = await take_due(connection, NOW, EXPIRY_S, 1, ACCOUNT, [*live, bytes(16)])
+        assert first.is_open
+        assert first.token in live
+        second, third = await take_due(connection, NOW, EXPIRY_S, 2, ACCOUNT, live)
+        assert second.is_open
+        assert third.is_open
+
+
+async def test_a_pass_for_all_alike_takes_whichever_has_waited_longest(database18: dict[str, Any]) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, "closed", 2, due_s=-100)
+        await insert(connection, "open", 9, due_s=-99)
+        found = await take_due(connection, NOW, EXPIRY_S, 3, ACCOUNT, None)
+        assert sorted(invoice.is_open for invoice in found) == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +102,7 @@ async def test_the_older_one_is_the_more_seldom_it_is_looked_up(
 ) -> None:
     async with connected(database18) as connection:
         await insert(connection, state, 1, due_s=-2, expires_s=expires_s)
-        assert len(await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT)) == 1
+        assert len(await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())) == 1
         assert await list_next(connection) == [wait_s]
 
 
@@ -83,20 +113,23 @@ async def test_after_a_start_open_ones_are_looked_up_at_once_and_what_a_wrong_cl
         await insert(connection, "open", 2, due_s=10)
         await insert(connection, "closed", 2, due_s=1_000)
         await look_up_again(connection, NOW)
-        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT)] == [True, True]
+        assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())] == [
+            True,
+            True,
+        ]
         # The clock was ahead by a day.
         await connection.execute("UPDATE invoices SET look_up_at = $1", NOW + 86_400)
         await look_up_again(connection, NOW)
-        assert len(await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT)) == 4
+        assert len(await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())) == 4
 
 
 async def test_what_the_node_could_not_cancel_is_not_cancelled_again(database18: dict[str, Any]) -> None:
     async with connected(database18) as connection:
         await insert(connection, "open", 1, due_s=-9)
-        (invoice,) = await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT)
+        (invoice,) = await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())
         assert not invoice.is_cancel_tried
         await close_invoice(connection, invoice.reference)
-        (closed,) = await take_due(connection, NOW + 60, EXPIRY_S, 9, ACCOUNT)
+        (closed,) = await take_due(connection, NOW + 60, EXPIRY_S, 9, ACCOUNT, ())
         assert (closed.is_open, closed.is_cancel_tried) == (False, True)
 
 
@@ -105,7 +138,7 @@ async def test_a_pass_reads_no_more_than_what_is_due_however_many_are_watched(da
         await insert(connection, "closed", 100_000, due_s=60)
         await insert(connection, "open", 20, due_s=-30)
         async with connection.transaction():
-            assert len(await take_due(connection, NOW, EXPIRY_S, 50, ACCOUNT)) == 20
+            assert len(await take_due(connection, NOW, EXPIRY_S, 50, ACCOUNT, ())) == 20
             read = await connection.fetchrow(
                 "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'invoices'"
             )

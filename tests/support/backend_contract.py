@@ -48,17 +48,22 @@ async def look(backend: Backend, reference: bytes, invoice: Invoice) -> Payment:
 
 
 async def pay_until_told(rig: LightningRig, backend: Backend, stream: AsyncIterator[SettlementHint]) -> SettlementHint:
-    """Pay invoices until the stream, which may still be connecting, tells of one of them."""
-    paid = set()
-    told = asyncio.ensure_future(anext(stream))
+    """Pay invoices until the stream, which may still be connecting, tells of one of them; it may tell of earlier ones first."""
+    paid: set[bytes] = set()
+
+    async def find() -> SettlementHint:
+        while (settlement := await anext(stream)).payment_hash not in paid:
+            pass
+        return settlement
+
+    told = asyncio.ensure_future(find())
     async with asyncio.timeout(BOUND_S):
         while not told.done():
             _, invoice = await make(backend)
-            await rig.pay(invoice.bolt11)
             paid.add(invoice.payment_hash)
+            await rig.pay(invoice.bolt11)
             await asyncio.wait({told}, timeout=0.5)
         settlement = await told
-    assert settlement.payment_hash in paid
     assert settlement.is_ours
     return settlement
 

@@ -46,9 +46,10 @@ def find_package() -> Path:
 class LnbitsRig:
     """Run LNbits in a directory, on a port of its own."""
 
-    # An invoice key cannot cancel, and its WebSocket is not to be trusted.
+    # An invoice key cannot cancel. Its list of payments has no cursor.
     keeps_cancelled = True
-    cancels = streams = replays = tells_overpayment = False
+    cancels = replays = tells_overpayment = False
+    streams = True
     section: LightningSection
     wrong_secret = secrets.token_hex(16)
 

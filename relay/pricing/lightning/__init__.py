@@ -18,6 +18,13 @@ def open_backend(section: NodeSection, stream_idle_s: float = STREAM_IDLE_S) -> 
 
     Raises LightningConfigError where the secret or the certificate cannot be read.
     """
+    backend = _make_backend(section, stream_idle_s)
+    if backend is not None and section.max_look_ups_per_s:
+        backend.lookups_per_s = section.max_look_ups_per_s
+    return backend
+
+
+def _make_backend(section: NodeSection, stream_idle_s: float) -> Backend | None:
     match section.backend:
         case "lnd":
             return Lnd(section, read_secret(section), stream_idle_s)

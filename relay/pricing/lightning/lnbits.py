@@ -1,10 +1,13 @@
 """LNbits, with a wallet's invoice key. It takes whole sats and answers in millisatoshi.
 
-Source: lnbits 1.6.2, core/views/payment_api.py and core/services/payments.py. It cannot cancel, and never says how much more
-than the amount arrived. Anybody can send on its websocket, and its webhook is unsigned: neither is used.
+Source: lnbits 1.6.2, core/views/payment_api.py, core/crud/payments.py and core/services/payments.py. It cannot cancel, and
+never says how much more than the amount arrived. Anybody can send on its websocket, and its webhook is unsigned: neither is
+used. What is asked for instead every second is the list of the payments that came last.
 """
 
+import asyncio
 import hashlib
+import re
 from collections.abc import AsyncGenerator
 from typing import Literal, NoReturn
 
@@ -25,8 +28,14 @@ from relay.pricing.lightning.invoices import (
 )
 from relay.pricing.settings import NodeSection
 
+# The wallet's other payments, which are listed too, may have other names.
+_HASH = re.compile(r"[0-9a-f]{64}")
 _UNKNOWN = "Payment does not exist."
 _NO_WALLET = "Wallet not found."
+_LIST_EVERY_S = 1.0
+# As many payments as come in a second or two, each of about two KiB; where more came, there are more pages.
+_LISTED = 20
+_MAX_PAGES = 10
 
 
 class _Owned(msgspec.Struct):
@@ -47,6 +56,13 @@ class _Looked(msgspec.Struct):
     details: _Payment | None = None
 
 
+class _Listed(msgspec.Struct):
+    payment_hash: str
+    amount: int
+    memo: str | None = None
+    external_id: str | None = None
+
+
 class _Failure(msgspec.Struct):
     detail: str
 
@@ -54,8 +70,8 @@ class _Failure(msgspec.Struct):
 class Lnbits:
     """A wallet of LNbits as a backend. Made on the event loop."""
 
-    # By default 200 requests a minute are allowed, and some of them make invoices.
-    lookups_per_s = 2.0
+    # By default 200 requests a minute are allowed: 60 are lists, and some make invoices, two for each.
+    lookups_per_s = 1.0
 
     def __init__(self, section: NodeSection, key: str, stream_idle_s: float) -> None:
         self._key = key
@@ -111,10 +127,7 @@ class Lnbits:
             raise BackendError(UNEXPECTED)
         if payment.status == "success":
             # A payment from the same wallet is shown as the amount that went out, below zero.
-            is_ours = (
-                is_label(payment.external_id) if payment.external_id else payment.memo == MEMO and payment.amount > 0
-            )
-            return Payment(PaymentState.PAID, abs(payment.amount), is_ours)
+            return Payment(PaymentState.PAID, abs(payment.amount), _is_ours(payment))
         return Payment(PaymentState.GONE if payment.status == "failed" else PaymentState.OPEN)
 
     async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:
@@ -122,14 +135,47 @@ class Lnbits:
         return False
 
     async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
-        """End at once: no stream can be trusted."""
-        nothing: tuple[SettlementHint, ...] = ()
-        for settlement in nothing:
-            yield settlement
+        """Ask every second which payments came last, and tell of those that were not in the list before.
+
+        LNbits has no cursor: it stays as it was. So the first list is all new, and what is in it may be forgotten here already.
+        """
+        told: frozenset[str] | None = None
+        while True:
+            listed = await self._list_newest(told)
+            for payment in reversed(listed):
+                if told is None or payment.payment_hash not in told:
+                    is_ours = told is not None and _is_ours(payment)
+                    yield SettlementHint(bytes.fromhex(payment.payment_hash), cursor, is_ours)
+            told = frozenset(payment.payment_hash for payment in listed)
+            await asyncio.sleep(_LIST_EVERY_S)
 
     async def close(self) -> None:
         """Close the connections to LNbits."""
         await self._node.close()
+
+    async def _list_newest(self, told: frozenset[str] | None) -> list[_Listed]:
+        """Return what was paid last, the latest first, back to what is told already; at first a page of it."""
+        listed: list[_Listed] = []
+        for page in range(_MAX_PAGES):
+            found = await self._list_page(page * _LISTED)
+            listed += [payment for payment in found if _HASH.fullmatch(payment.payment_hash)]
+            if len(found) < _LISTED or told is None or any(payment.payment_hash in told for payment in listed):
+                break
+        return listed
+
+    async def _list_page(self, offset: int) -> list[_Listed]:
+        query = {
+            "status": "success",
+            # By default it is in the order in which invoices were made.
+            "sortby": "updated_at",
+            "direction": "desc",
+            "limit": str(_LISTED),
+            "offset": str(offset),
+        }
+        answer = await self._node.send_request("GET", "/api/v1/payments", query=query)
+        if answer.status != 200:
+            _raise_refusal(answer)
+        return decode_answer(answer.body, list[_Listed])
 
     async def _make_invoice(self, label: str, amount_msat: int, memo: str, expiry_s: int) -> _Payment:
         answer = await self._node.send_request(
@@ -152,6 +198,11 @@ class Lnbits:
         answer = await self._node.send_request("GET", "/api/v1/wallet")
         if answer.status != 200:
             _raise_refusal(answer)
+
+
+def _is_ours(payment: _Payment | _Listed) -> bool:
+    """Return whether a payment looks like one that we asked for; versions without external_id tell less."""
+    return is_label(payment.external_id) if payment.external_id else payment.memo == MEMO and payment.amount > 0
 
 
 def _read_detail(answer: NodeResponse) -> str:

@@ -199,21 +199,32 @@ async def close_for_notes(connection: asyncpg.Connection, note_ids: Sequence[byt
     )
 
 
-async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limit: int, account: str) -> list[Watched]:
-    """Return the invoices that this account is to be asked about now, open ones first, and say when each is due again.
+async def take_due(
+    connection: asyncpg.Connection, now: int, expiry_s: int, limit: int, account: str, live: Sequence[bytes] | None
+) -> list[Watched]:
+    """Return the invoices that this account is to be asked about now, and say when each is due again.
 
-    An open one is asked for more seldom the older it is, and so is a closed one: up to every two hours. Another process takes
-    others. `now` is Unix time in seconds, `expiry_s` is how long an invoice is open.
+    Open ones with these tokens come first, then other open ones; with None, whichever has waited longest. An open one is asked
+    for more seldom the older it is, and so is a closed one: up to every two hours. Another process takes others. `now` is Unix
+    time in seconds, `expiry_s` is how long an invoice is open.
     """
     records = await connection.fetch(
         """
-        WITH open AS (
-            SELECT reference FROM invoices WHERE account = $7 AND state = 'open' AND look_up_at <= $1
-            ORDER BY look_up_at LIMIT $3 FOR UPDATE SKIP LOCKED
+        WITH live AS (
+            SELECT reference, look_up_at, 1 AS turn FROM invoices
+            WHERE account = $9 AND token = ANY($7::bytea[]) AND state = 'open' AND look_up_at <= $1 ORDER BY look_up_at LIMIT $3
+            FOR UPDATE SKIP LOCKED
+        ), open AS (
+            SELECT reference, look_up_at, 2 AS turn FROM invoices
+            WHERE account = $9 AND state = 'open' AND look_up_at <= $1 AND token <> ALL($7) ORDER BY look_up_at LIMIT $3
+            FOR UPDATE SKIP LOCKED
         ), closed AS (
-            SELECT reference FROM invoices WHERE account = $7 AND state = 'closed' AND look_up_at <= $1
-            ORDER BY look_up_at LIMIT greatest(0, $3 - (SELECT count(*) FROM open)) FOR UPDATE SKIP LOCKED
-        ), due AS (SELECT reference FROM open UNION ALL SELECT reference FROM closed)
+            SELECT reference, look_up_at, 3 AS turn FROM invoices
+            WHERE account = $9 AND state = 'closed' AND look_up_at <= $1 ORDER BY look_up_at LIMIT $3 FOR UPDATE SKIP LOCKED
+        ), due AS (
+            SELECT reference FROM (TABLE live UNION ALL TABLE open UNION ALL TABLE closed) AS found
+            ORDER BY CASE WHEN $8 THEN 0 ELSE turn END, look_up_at LIMIT $3
+        )
         UPDATE invoices i SET look_up_at = $1 + CASE i.state
             WHEN 'open' THEN greatest(1, least($4, ($1 - i.expires_at + $2) / 4))
             ELSE greatest($5, least($6, $1 - i.expires_at)) END
@@ -227,6 +238,8 @@ async def take_due(connection: asyncpg.Connection, now: int, expiry_s: int, limi
         _LONGEST_OPEN_S,
         _FIRST_CLOSED_S,
         _LONGEST_CLOSED_S,
+        live or (),
+        live is None,
         account,
     )
     return [Watched(*record) for record in records]

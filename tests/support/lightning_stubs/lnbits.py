@@ -13,7 +13,6 @@ class LnbitsStub(StubNode):
     """Be LNbits with one wallet, known by its invoice key."""
 
     backend = "lnbits"
-    streams = False
     tells_overpayment = False
 
     def __init__(self, directory: Path) -> None:
@@ -22,6 +21,8 @@ class LnbitsStub(StubNode):
         self.wallet_id = secrets.token_hex(16)
         # Older versions drop them, and answer a search for one with all payments.
         self.knows_external_ids = True
+        # What else the wallet lists as paid, in front.
+        self.others: list[dict[str, Any]] = []
         # A wallet that pays its own invoice sees what it sent.
         self.tells_outgoing = False
 
@@ -39,12 +40,18 @@ class LnbitsStub(StubNode):
     async def _list(self, request: web.Request) -> web.Response:
         if (refusal := self._check(request)) is not None:
             return refusal
-        label, limit = request.query.get("external_id"), int(request.query["limit"])
-        # What failed is not listed; the latest comes first.
+        query = request.query
+        start, limit = int(query.get("offset", "0")), int(query["limit"])
+        # What failed is not listed; what was made last comes first.
         found = [made for made in reversed([*self.made, *self.probes]) if not made.is_gone]
-        if self.knows_external_ids and label is not None:
-            found = [made for made in found if made.label == label]
-        return web.json_response([self._describe(made) for made in found[:limit]])
+        if "external_id" in query and self.knows_external_ids:
+            found = [made for made in found if made.label == query["external_id"]]
+        if query.get("status") == "success":
+            found = [made for made in found if made.is_paid]
+        if (query.get("sortby"), query.get("direction")) == ("updated_at", "desc"):
+            found.sort(key=lambda made: made.index, reverse=True)
+        listed = [*(self.others if query.get("status") == "success" else ()), *map(self._describe, found)]
+        return web.json_response(listed[start : start + limit])
 
     async def _create(self, request: web.Request) -> web.Response:
         if (refusal := self._check(request)) is not None:
