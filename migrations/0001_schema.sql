@@ -204,6 +204,8 @@ CREATE INDEX invoices_unsettled ON invoices (state) WHERE state <> 'settled';
 -- Open ones come first, and closed ones can be many: where a node cannot cancel, each is watched for a day.
 CREATE INDEX invoices_look_up_at ON invoices (state, look_up_at) WHERE look_up_at IS NOT NULL;
 CREATE INDEX invoices_account ON invoices (account, state, look_up_at) WHERE look_up_at IS NOT NULL;
+-- Which one goes where no more may be open.
+CREATE INDEX invoices_oldest ON invoices (account, expires_at, reference) WHERE state = 'open';
 CREATE INDEX invoices_forget_at ON invoices (forget_at) WHERE state = 'settled';
 CREATE INDEX invoices_given_up ON invoices (expires_at) WHERE payment_hash IS NULL;
 

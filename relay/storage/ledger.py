@@ -4,6 +4,7 @@ Knows no node, and not what may be ordered.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ from relay.storage.writer import Writer
 from relay.storage.writer_lock import lock_writers
 
 _GIVE_UP_S = 60
+# To write the tables of payments into new files locks them: with a hundred thousand invoices for a second or two. What takes
+# longer than this is done again after a thousand times as much as it took beyond it, within the hour at the latest.
+_UNNOTICED_S = 0.2
+_SCRUB_PAUSE = 1_000
+_LONGEST_SCRUB_PAUSE_S = 3_600.0
 # What one look-up asks for at most.
 _MAX_LOOKUPS = 100
 
@@ -67,7 +73,8 @@ class Ledger:
         self._statuses: BatchedLookup[bytes, NoteStatus] = BatchedLookup(self._find_statuses, _MAX_LOOKUPS)
         self._turn = asyncio.Lock()
         # What an earlier process deleted may be there still.
-        self._needs_scrub = True
+        self._deletions, self._scrubbed_deletions = 1, 0
+        self._next_scrub_s = 0.0
         # As last counted: by each order, and now and then.
         self.unpaid_totals = UnpaidTotals(0, 0, 0)
         # Of the node or wallet that invoices are made at now: "" until it has said so.
@@ -126,7 +133,7 @@ class Ledger:
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
             await invoices.drop_invoice(connection, order.reference)
-            await unpaid_notes.delete_uninvoiced(connection)
+            await unpaid_notes.delete_if_uninvoiced(connection, order.note_id)
 
     @asynccontextmanager
     async def _acquire_in_turn(self) -> AsyncIterator[asyncpg.Connection]:
@@ -182,29 +189,31 @@ class Ledger:
     async def look_up_again(self) -> None:
         """Have the node asked about all open invoices at once: it was not while no process ran."""
         async with self._pool.acquire() as connection:
-            await invoices.look_up_again(connection, self._now())
+            await invoices.look_up_again(connection)
+            while await invoices.mend_schedule(connection, self._now()):
+                pass
 
     async def close_invoice(self, reference: bytes) -> None:
         """Ask for an invoice no longer, and keep watching for a late payment."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            await invoices.close_invoice(connection, reference)
-            await unpaid_notes.delete_uninvoiced(connection)
+            if (note_id := await invoices.close_invoice(connection, reference)) is not None:
+                await unpaid_notes.delete_if_uninvoiced(connection, note_id)
 
     async def drop_invoice(self, reference: bytes) -> None:
         """Forget an invoice that a look-up has just found unpaid."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            await invoices.drop_invoice(connection, reference)
-            self._needs_scrub = True
-            await unpaid_notes.delete_uninvoiced(connection)
+            if (note_id := await invoices.drop_invoice(connection, reference)) is not None:
+                self._deletions += 1
+                await unpaid_notes.delete_if_uninvoiced(connection, note_id)
 
     async def end_unknown(self, reference: bytes) -> None:
         """Forget an invoice whose time has come and which its node does not know, and count it."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
             await accounts.end_unknown(connection, reference)
-            self._needs_scrub = True
+            self._deletions += 1
             await unpaid_notes.delete_uninvoiced(connection)
 
     async def find_invoice(self, payment_hash: bytes) -> Known | None:
@@ -229,13 +238,39 @@ class Ledger:
                 await lock_writers(connection)
                 await invoices.mend_schedule(connection, self._now())
                 await invoices.close_orphans(connection, self._held)
-                if await invoices.delete_forgotten(connection, self._now()):
-                    await unapplied_payments.sum_up_unapplied(connection)
-                    await invoices.rewrite_cursors(connection)
-                    self._needs_scrub = True
                 await unpaid_notes.delete_uninvoiced(connection)
+            # Others have their turns in between.
+            while await self._delete_slice(connection):
+                pass
             await scrub.vacuum_unpaid(connection)
-            if self._needs_scrub:
-                self._needs_scrub = not await scrub.rewrite_links(connection)
+            if self._needs_scrub and time.monotonic() >= self._next_scrub_s:
+                await self._scrub(connection)
             self.unpaid_totals = await unpaid_notes.count_unpaid(connection, self.account)
             return await invoices.count_by_state(connection)
+
+    async def _delete_slice(self, connection: asyncpg.Connection) -> bool:
+        """Delete some of the invoices whose time has come, and return whether there may be more."""
+        async with connection.transaction():
+            await lock_writers(connection)
+            count = await invoices.delete_forgotten(connection, self._now())
+            if count:
+                await unapplied_payments.sum_up_unapplied(connection)
+                await invoices.rewrite_cursors(connection)
+                self._deletions += 1
+                await unpaid_notes.delete_uninvoiced(connection)
+        return count == invoices.MAX_AT_ONCE
+
+    @property
+    def _needs_scrub(self) -> bool:
+        return self._scrubbed_deletions < self._deletions
+
+    async def _scrub(self, connection: asyncpg.Connection) -> None:
+        """Take out of the files what was deleted. Nobody can order meanwhile."""
+        began_s = time.monotonic()
+        # What is deleted meanwhile needs it again.
+        deletions = self._deletions
+        if await scrub.rewrite_links(connection):
+            self._scrubbed_deletions = deletions
+        ended_s = time.monotonic()
+        pause_s = _SCRUB_PAUSE * max(0.0, ended_s - began_s - _UNNOTICED_S)
+        self._next_scrub_s = ended_s + min(pause_s, _LONGEST_SCRUB_PAUSE_S)

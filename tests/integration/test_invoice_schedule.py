@@ -1,13 +1,24 @@
 """When the node is asked about an invoice: open ones first, ever more seldom, and no pass reads more than its own rows."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 
-from relay.storage.payments.invoices import close_invoice, look_up_again, take_due
+from relay.storage.payments.invoices import (
+    MAX_AT_ONCE,
+    close_invoice,
+    count_by_state,
+    delete_forgotten,
+    drop_invoice,
+    find_oldest,
+    look_up_again,
+    mend_schedule,
+    take_due,
+)
+from relay.storage.payments.unpaid_notes import count_unpaid, delete_uninvoiced
 
 NOW, EXPIRY_S = 1_800_000_000, 900
 ACCOUNT = "lnd a"
@@ -112,14 +123,16 @@ async def test_after_a_start_open_ones_are_looked_up_at_once_and_what_a_wrong_cl
     async with connected(database18) as connection:
         await insert(connection, "open", 2, due_s=10)
         await insert(connection, "closed", 2, due_s=1_000)
-        await look_up_again(connection, NOW)
+        await look_up_again(connection)
+        assert not await mend_schedule(connection, NOW)
         assert [invoice.is_open for invoice in await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())] == [
             True,
             True,
         ]
         # The clock was ahead by a day.
         await connection.execute("UPDATE invoices SET look_up_at = $1", NOW + 86_400)
-        await look_up_again(connection, NOW)
+        await look_up_again(connection)
+        assert not await mend_schedule(connection, NOW)
         assert len(await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())) == 4
 
 
@@ -133,14 +146,67 @@ async def test_what_the_node_could_not_cancel_is_not_cancelled_again(database18:
         assert (closed.is_open, closed.is_cancel_tried) == (False, True)
 
 
-async def test_a_pass_reads_no_more_than_what_is_due_however_many_are_watched(database18: dict[str, Any]) -> None:
+async def count_read(connection: asyncpg.Connection, work: Callable[[], Awaitable[Any]]) -> int:
+    """Return how many invoices a statement reads by indexes; it must read no table whole."""
+    async with connection.transaction():
+        query = "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'invoices'"
+        before = await connection.fetchrow(query)
+        await work()
+        after = await connection.fetchrow(query)
+    assert after["seq_tup_read"] == before["seq_tup_read"]
+    fetched: int = after["idx_tup_fetch"] - before["idx_tup_fetch"]
+    return fetched
+
+
+async def test_no_statement_reads_more_than_its_own_rows_however_many_are_watched(database18: dict[str, Any]) -> None:
     async with connected(database18) as connection:
         await insert(connection, "closed", 100_000, due_s=60)
         await insert(connection, "open", 20, due_s=-30)
-        async with connection.transaction():
-            assert len(await take_due(connection, NOW, EXPIRY_S, 50, ACCOUNT, ())) == 20
-            read = await connection.fetchrow(
-                "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'invoices'"
-            )
-        assert read["seq_tup_read"] == 0
-        assert read["idx_tup_fetch"] <= 100
+        tokens = [row["token"] for row in await connection.fetch("SELECT token FROM invoices WHERE state = 'open'")]
+        works: dict[str, tuple[int, Callable[[], Awaitable[Any]]]] = {
+            "a pass": (200, lambda: take_due(connection, NOW, EXPIRY_S, 50, ACCOUNT, ())),
+            "a pass of whose payers wait": (200, lambda: take_due(connection, NOW + 99, EXPIRY_S, 50, ACCOUNT, tokens)),
+            "a pass for all alike": (200, lambda: take_due(connection, NOW + 999, EXPIRY_S, 50, ACCOUNT, None)),
+            "what goes": (30, lambda: find_oldest(connection, ACCOUNT, tokens[:9])),
+            "a start": (50, lambda: look_up_again(connection)),
+            "a slice of what a wrong clock put off": (2 * MAX_AT_ONCE, lambda: mend_schedule(connection, NOW)),
+            "what is forgotten": (0, lambda: delete_forgotten(connection, NOW)),
+            "counts": (2_100, lambda: count_by_state(connection)),
+            "what is unpaid": (100, lambda: count_unpaid(connection, ACCOUNT)),
+            "what is unpaid for nothing": (0, lambda: delete_uninvoiced(connection)),
+            "the end of one": (5, lambda: drop_invoice(connection, bytes(32))),
+        }
+        for name, (most, work) in works.items():
+            assert await count_read(connection, work) <= most, name
+
+
+async def test_what_has_its_time_is_deleted_in_slices(database18: dict[str, Any]) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, "settled", 3 * MAX_AT_ONCE // 2, due_s=-9, expires_s=-100_000)
+        # Their making was given up.
+        await connection.execute("UPDATE invoices SET state = 'creating', payment_hash = NULL WHERE look_up_at % 3 = 0")
+        deleted = [await delete_forgotten(connection, NOW) for _ in range(3)]
+        assert deleted == [MAX_AT_ONCE, MAX_AT_ONCE // 2, 0]
+
+
+async def test_those_that_a_wrong_clock_put_off_are_taken_back_in_slices(database18: dict[str, Any]) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, "closed", MAX_AT_ONCE + 1, due_s=86_400)
+        assert await mend_schedule(connection, NOW)
+        assert not await mend_schedule(connection, NOW)
+        assert await list_next(connection) == [-NOW] * (MAX_AT_ONCE + 1)
+
+
+async def test_one_that_nobody_looks_at_is_found_in_the_order_of_expiry(database18: dict[str, Any]) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, "closed", 3, due_s=-9, expires_s=-9)
+        await insert(connection, "open", 3, due_s=-9)
+        await connection.execute("UPDATE invoices SET expires_at = expires_at + look_up_at WHERE state = 'open'")
+        seen: list[bytes] = []
+        for _ in range(3):
+            invoice = await find_oldest(connection, ACCOUNT, seen)
+            assert invoice is not None
+            seen.append(invoice.token)
+        assert await find_oldest(connection, ACCOUNT, seen) is None
+        rows = await connection.fetch("SELECT token FROM invoices WHERE state = 'open' ORDER BY look_up_at")
+        assert [row["token"] for row in rows] == seen

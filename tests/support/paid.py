@@ -73,7 +73,7 @@ async def reopened(
     """Run one more relay over a node that is there, and perhaps over the one of before."""
     given = {"tiers": TIERS, **sections}
     given["invoices"] = {**INVOICES, **given.get("invoices", {})}
-    lightning = node.section.model_dump()
+    lightning = {**node.section.model_dump(), **given.pop("lightning", {})}
     if previous is not None:
         lightning["previous"] = previous.section.model_dump(exclude={"previous"})
     config = make_config(arguments, lightning=lightning, **given)

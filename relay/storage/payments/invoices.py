@@ -32,6 +32,8 @@ _LONGEST_OPEN_S = 15
 # A payment after all that is rare, and stays unapplied.
 _FIRST_CLOSED_S = 300
 _LONGEST_CLOSED_S = 7_200
+# What one statement changes of rows that can be a hundred thousand.
+MAX_AT_ONCE = 500
 # They can be a hundred thousand, and are counted every fifteen seconds.
 _MAX_COUNTED = 1_000
 # The node is told soon, where it can cancel. What is still being made has no hash to ask for.
@@ -128,17 +130,27 @@ async def open_invoice(connection: asyncpg.Connection, order: Order, payment_has
     return state == InvoiceState.OPEN
 
 
-async def drop_invoice(connection: asyncpg.Connection, reference: bytes) -> None:
-    """Forget an invoice that nobody can pay, or that is unpaid when its time has come."""
-    await connection.execute("DELETE FROM invoices WHERE reference = $1 AND state <> 'settled'", reference)
+async def drop_invoice(connection: asyncpg.Connection, reference: bytes) -> bytes | None:
+    """Forget an invoice that nobody can pay, or that is unpaid when its time has come; return for which note it was."""
+    note_id: bytes | None = await connection.fetchval(
+        "DELETE FROM invoices WHERE reference = $1 AND state <> 'settled' RETURNING note_id", reference
+    )
+    return note_id
 
 
-async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> None:
-    """Ask for an invoice no longer, which the node could not cancel, and keep watching for a late payment until its row goes."""
-    await connection.execute(
-        "UPDATE invoices SET state = 'closed', is_cancel_tried = true WHERE reference = $1 AND state IN ('open', 'closed')",
+async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> bytes | None:
+    """Ask for an invoice no longer, which the node could not cancel, and keep watching for a late payment until its row goes.
+
+    Returns for which note it is.
+    """
+    note_id: bytes | None = await connection.fetchval(
+        """
+        UPDATE invoices SET state = 'closed', is_cancel_tried = true WHERE reference = $1 AND state IN ('open', 'closed')
+        RETURNING note_id
+        """,
         reference,
     )
+    return note_id
 
 
 async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forget_at: int) -> Settled | None:
@@ -259,31 +271,50 @@ async def find_oldest(connection: asyncpg.Connection, account: str, seen: Sequen
     return None if record is None else Watched(*record)
 
 
-async def look_up_again(connection: asyncpg.Connection, now: int) -> None:
-    """Have the node asked about all open invoices at once, and about those whose turn a wrong clock has put off."""
+async def look_up_again(connection: asyncpg.Connection) -> None:
+    """Have the node asked about all open invoices at once."""
     await connection.execute("UPDATE invoices SET look_up_at = 0 WHERE state = 'open' AND look_up_at IS NOT NULL")
-    await mend_schedule(connection, now)
 
 
-async def mend_schedule(connection: asyncpg.Connection, now: int) -> None:
-    """Have the node asked about invoices whose turn a wrong clock has put off: one that was ahead, and is right again."""
+async def mend_schedule(connection: asyncpg.Connection, now: int) -> bool:
+    """Have the node asked about invoices whose turn a wrong clock has put off: one that was ahead, and is right again.
+
+    No more than some at once; returns whether there may be more.
+    """
+    mended = 0
     for state, longest_s in (("open", _LONGEST_OPEN_S), ("closed", _LONGEST_CLOSED_S)):
-        await connection.execute(
-            "UPDATE invoices SET look_up_at = 0 WHERE state = $1 AND look_up_at > $2", state, now + longest_s
+        mended += await connection.fetchval(
+            """
+            WITH slice AS (
+                SELECT reference FROM invoices WHERE state = $1 AND look_up_at > $2 ORDER BY look_up_at LIMIT $3 FOR UPDATE
+            ), due AS (UPDATE invoices i SET look_up_at = 0 FROM slice WHERE i.reference = slice.reference RETURNING 1)
+            SELECT count(*) FROM due
+            """,
+            state,
+            now + longest_s,
+            MAX_AT_ONCE,
         )
+    return mended >= MAX_AT_ONCE
 
 
 async def delete_forgotten(connection: asyncpg.Connection, now: int) -> int:
-    """Delete the rows whose time has come (Unix seconds), and those whose making was given up; return how many.
+    """Delete rows whose time has come (Unix seconds), and those whose making was given up; return how many.
 
-    One that is not settled may be paid, and the node was not asked since: that is `drop_invoice`'s, after a look-up.
+    No more than `MAX_AT_ONCE`, as the writer of notes waits meanwhile. One that is not settled may be paid, and the node was not
+    asked since: that is `drop_invoice`'s, after a look-up.
     """
     records = await connection.fetch(
         """
-        DELETE FROM invoices WHERE (state = 'settled' AND forget_at <= $1) OR (payment_hash IS NULL AND expires_at <= $1)
-        RETURNING reference, payment_hash
+        WITH settled AS (
+            SELECT reference FROM invoices WHERE state = 'settled' AND forget_at <= $1 ORDER BY forget_at LIMIT $2
+        ), given_up AS (
+            SELECT reference FROM invoices WHERE payment_hash IS NULL AND expires_at <= $1 ORDER BY expires_at
+            LIMIT greatest(0, $2 - (SELECT count(*) FROM settled))
+        ), slice AS (TABLE settled UNION TABLE given_up)
+        DELETE FROM invoices i USING slice WHERE i.reference = slice.reference RETURNING i.reference, i.payment_hash
         """,
         now,
+        MAX_AT_ONCE,
     )
     await _unlink_unapplied(connection, [record["reference"] for record in records])
     await spent_payments.insert_spent(

@@ -59,6 +59,17 @@ async def delete_unpaid(connection: asyncpg.Connection, note_id: bytes) -> None:
     await connection.execute("DELETE FROM unpaid_notes WHERE id = $1", note_id)
 
 
+async def delete_if_uninvoiced(connection: asyncpg.Connection, note_id: bytes) -> None:
+    """Drop an unpaid note if no open invoice asks for it any more."""
+    await connection.execute(
+        """
+        DELETE FROM unpaid_notes WHERE id = $1
+            AND NOT EXISTS (SELECT FROM invoices WHERE note_id = $1 AND state IN ('creating', 'open'))
+        """,
+        note_id,
+    )
+
+
 async def delete_uninvoiced(connection: asyncpg.Connection) -> None:
     """Drop the unpaid notes that no open invoice asks for any more."""
     await connection.execute(
