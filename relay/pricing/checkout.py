@@ -173,17 +173,22 @@ class Checkout:
         def decide(facts: OrderFacts) -> SaveResult | None:
             nonlocal refusal
             result = self._decide_order(order, facts)
-            if result is None and (refusal := self._find_lack(len(note.encoded), facts.unpaid_totals)) is not None:
+            reserved = self._room.count_reserved(place)
+            if (
+                result is None
+                and (refusal := self._find_lack(len(note.encoded), facts.unpaid_totals, reserved)) is not None
+            ):
                 raise refusal
             return result
 
-        for _ in range(_MAX_DISPLACED):
-            try:
-                return await self._ledger.begin_order(order, note, decide)
-            except Rejected as rejected:
-                if rejected is not refusal or not await self._room.make():
-                    raise
-        return await self._ledger.begin_order(order, note, decide)
+        with self._room.reserve() as place:
+            for _ in range(_MAX_DISPLACED):
+                try:
+                    return await self._ledger.begin_order(order, note, decide)
+                except Rejected as rejected:
+                    if rejected is not refusal or not await self._room.make(place):
+                        raise
+            return await self._ledger.begin_order(order, note, decide)
 
     def _make_order(self, note: Note, tier: Tier, account: str) -> Order:
         expires_at = self._sources.now() + self._invoices.expiry_s
@@ -223,15 +228,18 @@ class Checkout:
         if invoice is not None and invoice.expires_at > self._sources.now():
             raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
 
-    def _find_lack(self, size: int, unpaid_totals: UnpaidTotals) -> Rejected | None:
-        """Return the refusal of an order for which there is no room; `size` is its note's, in bytes."""
+    def _find_lack(self, size: int, unpaid_totals: UnpaidTotals, reserved: int = 0) -> Rejected | None:
+        """Return the refusal of an order for which there is no room; `size` is its note's, in bytes.
+
+        `reserved` places are made for others.
+        """
         invoices = self._invoices
-        if unpaid_totals.open_invoices >= invoices.max_open:
+        if unpaid_totals.open_invoices + reserved >= invoices.max_open:
             return Rejected(
                 Prefix.ERROR, "too many invoices are open, and their payers wait; try again in some minutes"
             )
         if (
-            unpaid_totals.notes >= invoices.max_unpaid_notes
+            unpaid_totals.notes + reserved >= invoices.max_unpaid_notes
             or unpaid_totals.bytes + size > invoices.max_unpaid_mib * _MIB
         ):
             return Rejected(Prefix.ERROR, "too many notes wait to be paid for; try again in some minutes")
