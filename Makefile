@@ -14,12 +14,13 @@ PYTEST ?=
 WORKERS ?= auto
 RUN_TESTS := $(BIN)/python -m tests.run --workers $(WORKERS)
 
-.PHONY: help install run test test-fast test-more lnbits test-lnd coverage mutate check format lock lock-lnbits lock-mutate clean
+.PHONY: help install run test test-fast test-more forensic lnbits test-lnd coverage mutate check format lock lock-lnbits lock-mutate clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed), some in parallel, then some alone"
 	@echo "make test-fast run the tests that need no server: no database, no Lightning node"
 	@echo "make test-more run the tests that are left out of make test because they take long, or need a package index"
+	@echo "make forensic try to name order, time and address of notes on a seized disk, in each profile, and print what is found (half an hour)"
 	@echo "make lnbits   install LNbits, a Lightning wallet, under .cache; the tests then use it"
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
 	@echo "make coverage run the unit, property and integration tests, and tell what they ran of each room of relay/"
@@ -63,6 +64,9 @@ test-fast: install
 
 test-more: install
 	@RELAY_TEST_MORE=1 $(RUN_TESTS) --marked more $(PYTEST) $(TESTS)
+
+forensic: install
+	@RELAY_TEST_FORENSIC=1 $(BIN)/python -m pytest -s -v $(PYTEST) $(or $(TESTS),$(wildcard tests/adversity/test_forensics*.py))
 
 # Where LNbits does not run, the tests with it say so and are skipped.
 lnbits:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # The slowest at the end: what is wrong shows early.
 _SLOW_SUITES = ("refusals", "property", "integration", "packaging", "e2e", "adversity")
 _TESTS = Path(__file__).parent
-_MORE = os.environ.get("RELAY_TEST_MORE") == "1"
+# Marks of tests that are left to a target of their own, and the variable that it sets.
+_LEFT_TO = {"more": ("make test-more", "RELAY_TEST_MORE"), "forensic": ("make forensic", "RELAY_TEST_FORENSIC")}
 SERVERS = ["postgres 18", "postgres 16", *(["external"] if os.environ.get("RELAY_TEST_DATABASE_URL") else [])]
 
 
@@ -35,15 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow suites last, mark what needs a server, and skip what only `make test-more` runs."""
+    """Put the slow suites last, mark what needs a server, and skip what other targets than `make test` run."""
     items.sort(key=_find_place)
     for item in items:
         # Whatever runs a server keeps it in one of these.
         if isinstance(item, pytest.Function) and "directories" in item.fixturenames:
             item.add_marker("servers")
-        more = item.get_closest_marker("more")
-        if more is not None and not _MORE:
-            item.add_marker(pytest.mark.skip(reason=f"`make test-more` runs it: it {more.args[0]}"))
+        for name, (target, variable) in _LEFT_TO.items():
+            left = item.get_closest_marker(name)
+            if left is not None and os.environ.get(variable) != "1":
+                item.add_marker(pytest.mark.skip(reason=f"`{target}` runs it: it {left.args[0]}"))
 
 
 def _find_place(item: pytest.Item) -> int:

@@ -273,6 +273,8 @@ async def _open_pool(
         min_size=0,
         max_size=size,
         timeout=_CONNECT_TIMEOUT_S,
+        # A session that is opened when a client comes leaves that time in the statistics of Postgres' own tables.
+        max_inactive_connection_lifetime=0,
         init=apply_settings,
         # For a server that hangs and misses its own timeout.
         command_timeout=timeout_s + _HUNG_AFTER_S,
