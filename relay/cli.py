@@ -107,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_migrate(commands)
     _add_check_config(commands)
+    _add_forget_held(commands)
     _add_payments(commands)
     _add_keygen(commands)
     _add_ring(commands)
@@ -152,6 +153,17 @@ def _add_payments(commands: "Commands") -> None:
     parser = _add_command(commands, "payments", "show and correct the books of payments", _run_payments)
     options.add_arguments(parser)
     _add_config_option(parser)
+
+
+def _add_forget_held(commands: "Commands") -> None:
+    parser = _add_command(commands, "forget-held", "give up notes that wait under a key that is lost", _run_forget_held)
+    parser.description = (
+        "Count the notes that wait for a batch under a key that is not on this machine, because the key is gone or lies on "
+        "another machine. With --yes, delete them, and have new ring notes taken here under a new key; some of them may have "
+        "been paid for. A relay that runs need not be restarted."
+    )
+    _add_config_option(parser)
+    parser.add_argument("--yes", action="store_true", help="delete them: nobody can read them without that key")
 
 
 def _add_keygen(commands: "Commands") -> None:
@@ -268,6 +280,27 @@ def _run_payments(arguments: argparse.Namespace) -> int:
         return command.run_payments(loaded, arguments)
     except command.WrongUseError as error:
         raise BadInput(str(error)) from None
+
+
+def _run_forget_held(arguments: argparse.Namespace) -> int:
+    _check_server_is_installed()
+    loaded = _load_config(arguments.config)
+    from relay import serve
+    from relay.server import describe_lost
+
+    try:
+        count = serve.run_forget_held(loaded, is_meant=arguments.yes)
+    except serve.START_ERRORS as error:
+        print(f"ringrelay forget-held: {error}", file=sys.stderr)
+        return 1
+    if count is None:
+        print("nothing to do: every key is on this machine")
+        return 0
+    if not arguments.yes:
+        print(describe_lost(count), file=sys.stderr)
+        return 1
+    print(f"{count} notes are given up; new ring notes are taken here under a new key")
+    return 0
 
 
 def _run_check_config(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from relay.postgres.errors import DATABASE_FAILURES
 from relay.postgres.migrate import MigrationError
 from relay.postgres.open import DatabaseError, migrate_only
 from relay.pricing.settings import LightningConfigError
-from relay.server import ListenError, Relay, end_tasks, in_url, running
+from relay.server import ListenError, Relay, end_tasks, forget_held, in_url, running
 
 # Why a relay cannot start, if the operator can fix it. The text of each says how.
 START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError, LightningConfigError)
@@ -74,6 +74,16 @@ def run_migrations(config: Config) -> list[str]:
     silence_libraries()
     _make_data_reachable(config)
     return asyncio.run(migrate_only(config.database, config.data_dir, Log()))
+
+
+def run_forget_held(config: Config, *, is_meant: bool) -> int | None:
+    """Return how many notes wait under keys that are lost here, None if every key is here, and give them up if that is meant.
+
+    Raises one of START_ERRORS.
+    """
+    silence_libraries()
+    _make_data_reachable(config)
+    return asyncio.run(forget_held(config, Log(), is_meant=is_meant))
 
 
 async def _run_until_signal(config: Config, path: Path | None, log: Log) -> None:

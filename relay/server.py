@@ -21,8 +21,9 @@ from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.policy.tiers import Tiers
+from relay.postgres.errors import DATABASE_FAILURES
 from relay.postgres.old_log import may_drop_old_log
-from relay.postgres.open import Database, DatabaseError, open_database
+from relay.postgres.open import Database, DatabaseError, open_beside, open_database
 from relay.pricing.lightning import open_backend
 from relay.pricing.lightning.backend import Backend
 from relay.pricing.node_report import NodeReport, ReportedBackend
@@ -35,6 +36,7 @@ from relay.storage.held_notes import HeldNotes
 from relay.storage.key_files import KeyFiles
 from relay.storage.ledger import Ledger
 from relay.storage.live_keys import LiveKeys, Purpose
+from relay.storage.lost_notes import count_lost, give_up_lost
 from relay.storage.note import Note
 from relay.storage.own_notes import OwnNotes
 from relay.storage.payments.pay_status import PayStatus, find_pay_status
@@ -68,11 +70,8 @@ class Relay:
         self._tiers = Tiers(config.tiers)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
-        key_dir = config.privacy.key_dir or config.data_dir / "keys"
-        self._key_files = KeyFiles(key_dir)
-        self._held = HeldNotes(
-            LiveKeys(self._key_files, Purpose.BATCH), config.privacy.max_held, config.privacy.publish_every_s
-        )
+        self._key_files = _make_key_files(config)
+        self._held = _make_held(config, self._key_files)
         self._reader = Reader(
             database.readers,
             database.lookups,
@@ -215,6 +214,9 @@ class Relay:
                 LogEvent.HELD_NOTES_LOST,
                 advice=f"{lost} notes waited under a key that is gone; tell those who post here",
             )
+        elsewhere = await self.publisher.count_lost()
+        if elsewhere is not None:
+            self._log.write(LogEvent.HELD_NOTES_ELSEWHERE, advice=describe_lost(elsewhere))
 
     async def _check_log_is_dropped(self) -> None:
         """Raise DatabaseError if notes are to wait and the database's own log would tell when each of them came."""
@@ -283,6 +285,42 @@ def in_url(host: str) -> str:
 def unix_now() -> int:
     """Return Unix time in whole seconds."""
     return int(time.time())
+
+
+def _make_key_files(config: Config) -> KeyFiles:
+    return KeyFiles(config.privacy.key_dir or config.data_dir / "keys")
+
+
+def _make_held(config: Config, files: KeyFiles) -> HeldNotes:
+    return HeldNotes(LiveKeys(files, Purpose.BATCH), config.privacy.max_held, config.privacy.publish_every_s)
+
+
+def describe_lost(count: int) -> str:
+    """Return what it means that notes wait under a key that is not on this machine, and what to do."""
+    return (
+        f"{count} notes wait under a key that is not in privacy.key_dir here, and no ring note is taken until it is: copy it "
+        "from the machine that has it, or post there; if it is gone, `ringrelay forget-held --yes` gives these notes up"
+    )
+
+
+async def forget_held(config: Config, log: Log, *, is_meant: bool) -> int | None:
+    """Return how many notes wait under keys that are not on this machine, None where every key is; delete them if that is meant.
+
+    Raises EmbeddedError, MigrationError or DatabaseError.
+    """
+    files = _make_key_files(config)
+    held = _make_held(config, files)
+    try:
+        async with open_beside(config.database, config.data_dir, log) as connection:
+            count = await count_lost(connection, held)
+            if count is not None and is_meant:
+                await asyncio.to_thread(files.prepare)
+                count = await give_up_lost(connection, held)
+            return count
+    except DATABASE_FAILURES as error:
+        raise DatabaseError(
+            f"the database or privacy.key_dir cannot be used ({type(error).__name__}); nothing has changed: try again"
+        ) from None
 
 
 @asynccontextmanager

@@ -176,6 +176,17 @@ class HeldNotes:
         ]
         await _insert_sealed(connection, key, contents)
 
+    async def count(self, connection: asyncpg.Connection, fingerprints: Sequence[bytes]) -> int:
+        """Return how many notes wait under these keys."""
+        waiting: int = await connection.fetchval(
+            """
+            SELECT (SELECT count(*) FROM held_notes WHERE key = ANY($1::bytea[]))
+                - (SELECT count(*) FROM held_marks WHERE key = ANY($1::bytea[]))
+            """,
+            fingerprints,
+        )
+        return waiting
+
     async def delete_all(self, connection: asyncpg.Connection, fingerprints: Sequence[bytes]) -> int:
         """Delete all notes under these keys, and return how many there were that nobody has published."""
         waited: int = await connection.fetchval(

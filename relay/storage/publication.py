@@ -19,6 +19,7 @@ from relay.postgres.old_log import drop_old_log, may_drop_old_log
 from relay.protocol.event import is_expired
 from relay.storage.held_notes import HeldNote, HeldNotes, Place
 from relay.storage.live_keys import KeyMissingError
+from relay.storage.lost_notes import count_lost, give_up_lost
 from relay.storage.note import Note
 from relay.storage.payments.unapplied_payments import record_refused
 from relay.storage.row import Result, SaveResult, to_row
@@ -68,14 +69,18 @@ class Publisher:
         """
         keys, lost = self._held.keys, 0
         async with self._pool.acquire() as connection, connection.transaction():
+            if not has_other_hosts:
+                lost = await give_up_lost(connection, self._held)
             await lock_writers(connection)
-            if not has_other_hosts and (gone := await keys.find_lost(connection)):
-                lost = await self._held.delete_all(connection, gone)
-                await keys.forget(connection, gone)
             await keys.destroy_strays(connection)
             if not await keys.list_fingerprints(connection, is_current=True):
                 await keys.rotate(connection)
         return lost
+
+    async def count_lost(self) -> int | None:
+        """Return how many notes wait under keys that are not on this machine, None where every key is."""
+        async with self._pool.acquire() as connection:
+            return await count_lost(connection, self._held)
 
     async def publish(self, now: int) -> None:
         """Publish what waits; `now` is Unix time. Another process may be at it: then this does nothing.
@@ -96,18 +101,29 @@ class Publisher:
                     await connection.execute("SELECT pg_advisory_unlock($1)", _PUBLISHER_LOCK)
 
     async def _publish(self, connection: asyncpg.Connection, now: int) -> None:
+        if await self._change_key(connection):
+            lost = await self._held.keys.find_lost(connection)
+            old = await self._held.keys.list_fingerprints(connection, is_current=False)
+            if readable := [fingerprint for fingerprint in old if fingerprint not in lost]:
+                await self._publish_under(connection, readable, now)
+        # Also where nothing waited: payments leave times in it, too.
+        if await may_drop_old_log(connection):
+            await drop_old_log(connection)
+
+    async def _change_key(self, connection: asyncpg.Connection) -> bool:
+        """Seal what comes from now on with a new key, and return whether that is for this machine to do."""
         async with connection.transaction():
             await lock_writers(connection)
+            try:
+                await self._held.keys.find_current(connection)
+            except KeyMissingError:
+                # Who has the key publishes. If nobody has, the operator must say so.
+                return False
             waiting: int = await connection.fetchval("SELECT count(*) FROM held_notes")
             bits = find_held_bits(waiting, self._policy)
             # A key that sealed nothing stays.
             await (self._held.keys.rotate if waiting else self._held.keys.set_pow_bits)(connection, bits)
-        old = await self._held.keys.list_fingerprints(connection, is_current=False)
-        if old:
-            await self._publish_under(connection, old, now)
-        # Also where nothing waited: payments leave times in it, too.
-        if await may_drop_old_log(connection):
-            await drop_old_log(connection)
+        return True
 
     async def _publish_under(self, connection: asyncpg.Connection, old: Sequence[bytes], now: int) -> None:
         places = [place for fingerprint in old for place in await self._held.list_places(connection, fingerprint)]

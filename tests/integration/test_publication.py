@@ -12,6 +12,7 @@ import pytest
 from relay.limits import PrivacyPolicy
 from relay.storage.feed import Feed
 from relay.storage.key_files import KeyFiles
+from relay.storage.lost_notes import count_lost, give_up_lost
 from relay.storage.note import Note
 from relay.storage.publication import Publisher
 from relay.storage.row import Result, SaveResult
@@ -170,6 +171,40 @@ async def test_what_waits_under_a_key_that_is_lost_is_counted_and_dropped(
         await store.hold(*make_notes(1))
     finally:
         await pool.close()
+
+
+async def test_a_machine_without_the_key_publishes_nothing_and_goes_on_and_the_one_that_has_it_publishes_all(
+    database18: dict[str, Any], files: RememberedKeyFiles, tmp_path: Path
+) -> None:
+    elsewhere = RememberedKeyFiles(tmp_path / "elsewhere")
+    async with store_on(database18, files, publish_every_s=600) as store:
+        await store.hold(*make_notes(2))
+        other = Store(store.pool, elsewhere)
+        other.publisher = Publisher(store.pool, other.writer, other.held, PrivacyPolicy(publish_every_s=600))
+        assert await other.publisher.prepare(has_other_hosts=True) == 0
+        assert await other.publisher.count_lost() == 2
+        await other.publisher.publish(NOW)
+        assert await store.list_stored() == set()
+        await store.publisher.publish(NOW)
+        assert len(await store.list_stored()) == 2
+        assert await store.publisher.count_lost() is None
+
+
+async def test_what_is_given_up_is_gone_and_new_notes_wait_under_a_key_of_this_machine(
+    database18: dict[str, Any], files: RememberedKeyFiles, tmp_path: Path
+) -> None:
+    elsewhere = RememberedKeyFiles(tmp_path / "elsewhere")
+    async with store_on(database18, files, publish_every_s=600) as store:
+        await store.hold(*make_notes(3))
+        other = Store(store.pool, elsewhere)
+        async with store.pool.acquire() as connection:
+            assert await give_up_lost(connection, other.held) == 3
+            assert await count_lost(connection, other.held) is None
+        await other.hold(*make_notes(1))
+        # The first machine has lost its place, and says so like any other.
+        (result,) = await store.settle(*make_notes(1))
+        assert result is SaveResult.HELD_ELSEWHERE
+        assert await store.publisher.count_lost() == 1
 
 
 async def test_keys_that_sealed_nothing_are_destroyed_at_the_start(

@@ -13,7 +13,19 @@ from relay.cli import build_parser
 from relay.client.signing import keys
 from relay.protocol import nip19
 
-COMMANDS = ["serve", "migrate", "check-config", "payments", "keygen", "ring", "sign", "publish", "subscribe", "verify"]
+COMMANDS = [
+    "serve",
+    "migrate",
+    "check-config",
+    "forget-held",
+    "payments",
+    "keygen",
+    "ring",
+    "sign",
+    "publish",
+    "subscribe",
+    "verify",
+]
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
 # A host's own settings must not decide a test.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("RELAY_", "RINGRELAY_"))}
@@ -223,7 +235,7 @@ def test_the_check_reads_the_secret_of_the_lightning_node_and_shows_nothing_of_i
     assert "canary" not in checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])
+@pytest.mark.parametrize("command", ["serve", "migrate", "check-config", "forget-held"])
 def test_a_configuration_that_is_not_there_is_reported_with_status_2(tmp_path: Path, command: str) -> None:
     done = run(command, "--config", "none.toml", cwd=tmp_path)
     assert done.returncode == 2
