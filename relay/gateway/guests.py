@@ -62,9 +62,11 @@ class Guests:
         if headers is None and self._networks.is_proxy(peer):
             return False
         forwarded_for = ",".join((headers or {}).get("x-forwarded-for", []))
+        self._replace_old_key()
         bucket = self._networks.find_bucket(peer, forwarded_for, self._now_s())
-        if bucket is not None and self._limits.max_connections_per_network:
-            if self._counts[bucket] >= self._limits.max_connections_per_network:
+        if bucket is not None:
+            limit = self._limits.max_connections_per_network
+            if limit and self._counts[bucket] >= limit:
                 text = "too many connections from your network; close some and try again"
                 raise Refused(refuse(HTTPStatus.TOO_MANY_REQUESTS, text))
             self._buckets[transport] = bucket
@@ -88,8 +90,18 @@ class Guests:
             if not self._counts[bucket]:
                 del self._counts[bucket]
 
-    def replace_old_key(self) -> None:
-        """Replace the hourly key of the buckets, if it is time. Also call this when nobody connects."""
+    def forget_old(self) -> None:
+        """Forget the hourly key of the buckets, and shares that nobody needs. Also call this when nobody connects."""
+        self._replace_old_key()
+        now_s = self._now_s()
+        # Circuits of Tor are many, and each has its own. A new share is as good as one that is whole, but two are not one.
+        self._shares = {
+            bucket: share
+            for bucket, share in self._shares.items()
+            if bucket in self._counts or not share.is_full(now_s)
+        }
+
+    def _replace_old_key(self) -> None:
         if self._networks.replace_old_key(self._now_s()):
             self._shares.clear()
 

@@ -123,10 +123,10 @@ class Listener:
             self._metrics.connections.dec()
 
     async def keep_closing_idle(self, every_s: float) -> None:
-        """Close idle connections, and replace the hourly key of the network buckets, until cancelled."""
+        """Close idle connections, and forget the hourly key of the network buckets, until cancelled."""
         while True:
             await asyncio.sleep(every_s)
-            self._guests.replace_old_key()
+            self._guests.forget_old()
             now_s = asyncio.get_running_loop().time()
             for connection in list(self._connections):
                 connection.close_if_idle(now_s)

@@ -28,6 +28,11 @@ class TokenBucket:
         self._refill(now_s)
         return self._tokens >= min(amount, self._burst)
 
+    def is_full(self, now_s: float) -> bool:
+        """Return whether the bucket is as a new one at a monotonic time in seconds."""
+        self._refill(now_s)
+        return self._tokens >= self._burst
+
     def take_on_credit(self, amount: float, now_s: float) -> float:
         """Take tokens even if there are too few, and return the seconds until the debt is paid back."""
         self._refill(now_s)

@@ -1,6 +1,7 @@
 """Ring notes published in batches: held at once, shown with the batch, all at once, and each once."""
 
 import asyncio
+import secrets
 import statistics
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +16,8 @@ from relay.log import Log
 from relay.server import Relay, running, unix_now
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_words_note
+from tests.support.forensics.addresses import Source, open_proxied
+from tests.support.processes import find_free_port
 from tests.support.relays import make_config, relay_on, to_url
 
 # A period that no test waits for: they publish a batch when they like.
@@ -249,6 +252,24 @@ async def test_a_connection_may_have_so_many_notes_held_whatever_others_have(dat
             for number in range(2):
                 assert await client.publish(make_ring_note(f"{number}")) == (True, UNPUBLISHED)
             assert await client.publish(make_ring_note("one more")) == (False, too_many)
+
+
+async def test_a_circuit_of_tor_may_have_so_many_notes_held_over_all_of_its_connections(
+    database18: dict[str, Any],
+) -> None:
+    proxy_port = find_free_port()
+    privacy = {"max_held_per_network": 2}
+    limits = {"max_connections_per_network": 0}
+
+    async def post(circuit: int) -> tuple[bool, str]:
+        source = Source(f"fc00:dead:beef:4dad::{circuit}", is_proxied=True)
+        async with Client(url, sock=await open_proxied(proxy_port, source)) as client:
+            return await client.publish(make_ring_note(secrets.token_hex(8)))
+
+    async with held_on(database18, privacy=privacy, limits=limits, server={"proxy_port": proxy_port}) as (_, url):
+        assert [(await post(1))[0] for _ in range(3)] == [True, True, False]
+        assert (await post(1))[1].startswith("rate-limited: your connection or your network has as many notes")
+        assert [(await post(2))[0] for _ in range(3)] == [True, True, False]
 
 
 async def test_the_ok_names_the_pool_and_no_present_number(database18: dict[str, Any]) -> None:

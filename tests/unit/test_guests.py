@@ -98,7 +98,7 @@ def test_after_an_hour_a_network_is_another() -> None:
     guests = make(now_s=lambda: now_s, max_connections_per_network=1)
     let_in(guests, "203.0.113.7")
     now_s = 3_601.0
-    guests.replace_old_key()
+    guests.forget_old()
     let_in(guests, "203.0.113.7")
 
 
@@ -145,6 +145,24 @@ def test_connections_of_one_network_share_what_it_may_have_held_also_one_after_a
     assert other is not share
 
 
+def test_connections_of_one_circuit_of_tor_share_what_it_may_have_held_and_those_of_another_do_not() -> None:
+    guests = make()
+    circuit, other = (f"fc00:dead:beef:4dad::{number}" for number in (1, 2))
+    first = let_in(guests, "127.0.0.1", circuit)
+    share = guests.find_share(first)
+    assert share is not None
+    guests.leave(first)
+    assert guests.find_share(let_in(guests, "127.0.0.1", circuit)) is share
+    assert guests.find_share(let_in(guests, "127.0.0.1", other)) is not share
+
+
+def test_a_network_has_its_share_also_where_its_connections_are_not_limited() -> None:
+    guests = make(max_connections_per_network=0)
+    share = guests.find_share(let_in(guests, "198.51.100.1"))
+    assert share is not None
+    assert guests.find_share(let_in(guests, "198.51.100.2")) is share
+
+
 def test_clients_on_this_machine_share_nothing() -> None:
     guests = make()
     assert guests.find_share(let_in(guests, "127.0.0.1")) is None
@@ -155,5 +173,32 @@ def test_shares_are_forgotten_with_the_key_of_the_hour() -> None:
     guests = make(now_s=lambda: now_s)
     share = guests.find_share(let_in(guests, "198.51.100.1"))
     now_s = 3_700.0
-    guests.replace_old_key()
+    guests.forget_old()
     assert guests.find_share(let_in(guests, "198.51.100.1")) is not share
+
+
+def test_shares_are_forgotten_also_where_a_client_was_the_first_to_come_in_the_new_hour() -> None:
+    now_s = 0.0
+    guests = make(now_s=lambda: now_s)
+    guests.find_share(let_in(guests, "198.51.100.1"))
+    now_s = 3_700.0
+    guests.find_share(let_in(guests, "198.51.100.1"))
+    assert len(guests._shares) == 1
+
+
+def test_a_share_that_is_whole_again_is_forgotten_once_nobody_of_its_network_is_here() -> None:
+    now_s = 0.0
+    guests = make(now_s=lambda: now_s)
+    wires = [let_in(guests, f"198.51.{number}.1") for number in range(100)]
+    shares = [guests.find_share(wire) for wire in wires]
+    assert shares[0] is not None
+    assert shares[0].try_take(now_s)
+    for wire in wires[:-1]:
+        guests.leave(wire)
+    guests.forget_old()
+    assert list(guests._shares.values()) == [shares[0], shares[-1]]
+    # Who is still here has none of the others.
+    assert guests.find_share(let_in(guests, "198.51.99.2")) is shares[-1]
+    now_s = 3_000.0
+    guests.forget_old()
+    assert list(guests._shares.values()) == [shares[-1]]

@@ -1,6 +1,8 @@
 """Addresses from which notes are sent, each known, and how they could be written down."""
 
+import asyncio
 import ipaddress
+import socket
 from dataclasses import dataclass
 
 from tests.support.spellings import list_spellings
@@ -29,6 +31,16 @@ def say_proxy(source: Source) -> bytes:
     """Return the PROXY header that names a client."""
     family, end = ("TCP6", "::1") if ":" in source.address else ("TCP4", "192.0.2.1")
     return f"PROXY {family} {source.address} {end} 4711 443\r\n".encode()
+
+
+async def open_proxied(port: int, source: Source) -> socket.socket:
+    """Return a connection to a proxy port, over which its header has been sent."""
+    loop = asyncio.get_running_loop()
+    opened = socket.socket()
+    opened.setblocking(False)
+    await loop.sock_connect(opened, ("127.0.0.1", port))
+    await loop.sock_sendall(opened, say_proxy(source))
+    return opened
 
 
 def spell_address(address: str) -> set[bytes]:

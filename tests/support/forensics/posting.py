@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import secrets
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 from relay.protocol.event import Event
 from tests.support.client import Client
 from tests.support.events import make_ring_note
-from tests.support.forensics.addresses import Source, make_source, say_proxy
+from tests.support.forensics.addresses import Source, make_source, open_proxied
 from tests.support.forensics.marks import Needles, spell
 from tests.support.lightning_stubs import LndStub
 from tests.support.paid import order, token_of
@@ -71,7 +70,7 @@ class Poster:
         """Post a note over a connection from an address."""
         options: dict[str, Any] = {"local_addr": (source.address, 0)}
         if source.is_proxied:
-            options = {"sock": await _open_proxied(self.proxy_port, source)}
+            options = {"sock": await open_proxied(self.proxy_port, source)}
         size = len(json.dumps({name: getattr(note, name) for name in note.__struct_fields__}))
         marks = {
             *spell(bytes.fromhex(note.id)),
@@ -95,12 +94,3 @@ class Poster:
     def make_needles(self) -> Needles:
         """Return all that stands for a note, to be looked for."""
         return Needles({name: sent.marks for name, sent in self.sent.items()})
-
-
-async def _open_proxied(port: int, source: Source) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    opened = socket.socket()
-    opened.setblocking(False)
-    await loop.sock_connect(opened, ("127.0.0.1", port))
-    await loop.sock_sendall(opened, say_proxy(source))
-    return opened
