@@ -66,7 +66,7 @@ test-more: install
 	@RELAY_TEST_MORE=1 $(RUN_TESTS) --marked more $(PYTEST) $(TESTS)
 
 forensic: install
-	@RELAY_TEST_FORENSIC=1 $(BIN)/python -m pytest -s -v $(PYTEST) $(or $(TESTS),$(wildcard tests/adversity/test_forensics*.py))
+	@RELAY_TEST_FORENSIC=1 $(BIN)/python -m pytest -s -v $(PYTEST) $(or $(TESTS),$(wildcard tests/adversity/test_forensics*.py) tests/adversity/test_crash_held_notes.py)
 
 # Where LNbits does not run, the tests with it say so and are skipped.
 lnbits:

@@ -41,7 +41,7 @@ class Seizure:
                 yield name, path
 
 
-def seize(data_dir: Path, place: Path) -> Seizure:
+def seize_files(data_dir: Path, place: Path) -> Seizure:
     """Copy all files as they are, while the relay runs or when it has ended."""
     times = {}
     for path in data_dir.rglob("*"):
@@ -56,6 +56,11 @@ def seize(data_dir: Path, place: Path) -> Seizure:
                 shutil.copyfile(path, place / name)
                 times[str(name)] = FileTimes(state.st_mtime, state.st_ctime)
     return Seizure(place, times)
+
+
+def seize(data_dir: Path, place: Path) -> Path:
+    """Do the same, and return the copy of the database's directory."""
+    return seize_files(data_dir, place).cluster
 
 
 def find_tool(name: str) -> str:

@@ -8,14 +8,15 @@ from itertools import pairwise
 
 from tests.support.forensics import views
 from tests.support.forensics.addresses import make_source, spell_address
-from tests.support.forensics.disk import Seizure
 from tests.support.forensics.heap import name_rows, read_relations
 from tests.support.forensics.marks import Needles
-from tests.support.forensics.orders import correlate, list_orders, list_transactions
+from tests.support.forensics.orders import correlate_values, list_orders, list_transactions
 from tests.support.forensics.run import Run
 from tests.support.forensics.times import find_times, list_written_between
 from tests.support.forensics.wal import WalRecord, find_commit_times, find_transactions, list_insertions, read_wal
 
+# The maps of free and of visible rows, which Postgres begins when a clock wakes it to vacuum, and its cache of catalogues.
+BY_THE_CLOCK = ("_fsm", "_vm", "pg_internal.init")
 _MOMENTS = ("before", "after", "flushed", "stopped")
 # Within so many seconds what came is committed.
 _ANSWERED_S = 0.5
@@ -46,7 +47,8 @@ class Findings:
 
     def list_lines(self, notes: int) -> list[str]:
         """Return a table for people."""
-        lines = [f"{'what was tried':<64} found"]
+        worst, correlation = self.find_worst()
+        lines = [f"{'what was tried':<64} found", f"order at worst: {worst:<48} correlation {correlation:+.2f}"]
         lines += [f"order: {what:<57} correlation {value:+.2f}" for what, value in sorted(self.orders.items())]
         for what, errors_s in self.dated.items():
             error = f", to within {statistics.median(errors_s):.3f} s (median)" if errors_s else ""
@@ -67,7 +69,7 @@ def examine(run: Run) -> Findings:
     """Try everything on what was seized."""
     found = Findings()
     marks = run.poster.make_needles()
-    logs = {moment: read_wal(_find(run, moment).cluster) for moment in _MOMENTS}
+    logs = {moment: read_wal(run.seizures[moment].cluster) for moment in _MOMENTS}
     # Who copies the disk all the time has kept what the log said before.
     times: dict[int, float] = {}
     for moment, records in logs.items():
@@ -75,9 +77,9 @@ def examine(run: Run) -> Findings:
         _examine_log(run, found, moment, records, marks)
     for moment in ("flushed", "stopped"):
         # What the server has not yet written of its tables is in the log alone.
-        named = name_rows(read_relations(_find(run, moment), run.relations), marks)
+        named = name_rows(read_relations(run.seizures[moment], run.told.relations), marks)
         for what, order in list_orders(named).items():
-            found.orders[f"{what}, {moment}"] = correlate(order, run.arrived)
+            found.orders[f"{what}, {moment}"] = correlate_values(order, run.arrived)
         found.dated[f"rows joined with all logs by xmin and xmax, {moment}"] = _date(
             run, times, list_transactions(named)
         )
@@ -87,24 +89,19 @@ def examine(run: Run) -> Findings:
     return found
 
 
-def _find(run: Run, moment: str) -> Seizure:
-    seizure: Seizure = getattr(run, moment)
-    return seizure
-
-
 def _examine_log(run: Run, found: Findings, moment: str, records: Sequence[WalRecord], marks: Needles) -> None:
     times = find_commit_times(records)
-    by_bytes = find_transactions(_find(run, moment).cluster, records, marks)
+    by_bytes = find_transactions(run.seizures[moment].cluster, records, marks)
     found.dated[f"bytes in the log, {moment}"] = _date(run, times, by_bytes)
     found.times[f"commits in the log, {moment}"] = sum(
         run.first <= at <= run.last + _ANSWERED_S for at in times.values()
     )
     sizes = {name: float(sent.size) for name, sent in run.sent.items()}
     for relation, lengths in list_insertions(records).items():
-        table = run.relations[relation].name if relation in run.relations else str(relation)
+        table = run.told.relations[relation].name if relation in run.told.relations else str(relation)
         order = _match_lengths(run, times, lengths)
         if len(order) > len(sizes) // 2:
-            found.orders[f"lengths of records of {table} and of notes, {moment}"] = correlate(order, sizes)
+            found.orders[f"lengths of records of {table} and of notes, {moment}"] = correlate_values(order, sizes)
 
 
 def _match_lengths(run: Run, times: Mapping[int, float], lengths: Mapping[int, int]) -> dict[str, int]:
@@ -130,13 +127,13 @@ def _date(run: Run, times: Mapping[int, float], transactions: Mapping[str, set[i
 
 
 def _examine_bytes(run: Run, found: Findings, moment: str) -> None:
-    seizure = _find(run, moment)
+    seizure = run.seizures[moment]
     used = {sent.source.address: spell_address(sent.source.address) for sent in run.sent.values()}
     others = [make_source(number, network=78).address for number in range(len(run.sent))]
     needles = Needles(used | {address: spell_address(address) for address in others})
     names: set[str] = set()
     times = 0
-    for name, path in seizure.find_new(run.blank):
+    for name, path in seizure.find_new(run.seizures["blank"]):
         data = path.read_bytes()
         names |= needles.name(data)
         if "/pg_wal/" not in name and "/pg_stat/" not in name:
@@ -149,20 +146,20 @@ def _examine_bytes(run: Run, found: Findings, moment: str) -> None:
 
 
 def _examine_views(run: Run, found: Findings, marks: Needles) -> None:
-    for what, order in run.numbers.items():
-        found.orders[f"the number {what}"] = correlate(order, run.arrived)
-    postgres_log = (run.stopped.place / "postgres" / "postgres.log").read_bytes()
-    written = {**run.written, "the statistics": run.statistics.encode(), "Postgres' log": postgres_log}
+    for what, order in run.told.numbers.items():
+        found.orders[f"the number {what}"] = correlate_values(order, run.arrived)
+    postgres_log = (run.seizures["stopped"].place / "postgres" / "postgres.log").read_bytes()
+    written = {**run.written, "the statistics": run.told.statistics.encode(), "Postgres' log": postgres_log}
     addresses = Needles({sent.source.address: spell_address(sent.source.address) for sent in run.sent.values()})
     for what, text in written.items():
         found.named[what] = len(marks.name(text))
         found.addresses[what] = (len(addresses.name(text)), 0)
-    pgstat = b"".join(path.read_bytes() for name, path in run.stopped.list_files() if "/pg_stat/" in name)
+    pgstat = b"".join(path.read_bytes() for name, path in run.seizures["stopped"].list_files() if "/pg_stat/" in name)
     found.times["statistics of the relay's tables"] = sum(
-        run.first <= at <= run.last for at in views.list_own_times(run.statistics)
+        run.first <= at <= run.last for at in views.list_own_times(run.told.statistics)
     )
     found.times["statistics of Postgres' own tables and sessions"] = (
-        sum(run.first <= at <= run.last for at in views.list_times(run.statistics))
+        sum(run.first <= at <= run.last for at in views.list_times(run.told.statistics))
         - found.times["statistics of the relay's tables"]
     )
     found.times["the file of statistics"] = len(find_times(pgstat, run.first, run.last))

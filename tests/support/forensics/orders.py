@@ -38,12 +38,19 @@ def list_transactions(named: Mapping[str, Mapping[str, Sequence[HeapRow]]]) -> d
     return found
 
 
-def correlate(order: Order, arrived: Mapping[str, float]) -> float:
-    """Return the rank correlation between an order and that of arrival: 1 is the same, 0 tells nothing; of too few, 0."""
-    names = [name for name in arrived if name in order]
+def correlate(order: Sequence[str], arrived: Sequence[str]) -> float:
+    """Return the correlation between an order that was found and that of arrival: 1 is the same, 0 tells nothing."""
+    ranks = {name: rank for rank, name in enumerate(arrived)}
+    found = [ranks[name] for name in order if name in ranks]
+    return statistics.correlation(range(len(found)), found) if len(set(found)) > 2 else 0.0
+
+
+def correlate_values(values: Order, arrived: Mapping[str, float]) -> float:
+    """Return the rank correlation between what was found of notes and their arrival; of too few, or all the same, 0."""
+    names = [name for name in arrived if name in values]
     if len(names) < _FEWEST:
         return 0.0
-    ranks = _rank([order[name] for name in names])
+    ranks = _rank([values[name] for name in names])
     if len(set(ranks)) < 2:
         return 0.0
     return statistics.correlation(ranks, _rank([arrived[name] for name in names]))

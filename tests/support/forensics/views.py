@@ -1,8 +1,10 @@
 """What the server itself says to whoever may ask it everything: where its tables lie, its statistics, every number in a row."""
 
 import asyncio
+import json
 import re
 import time
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +14,32 @@ from tests.support.forensics.heap import Relation
 from tests.support.forensics.marks import Needles
 from tests.support.raw import get
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)\+00")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
 # What belongs to the system has a number below.
 _OWN_TOAST = re.compile(r"pg_toast_(?:1[6-9]|[2-9]\d)\d{3}")
+_BY_THE_CLOCK = {"last_vacuum", "last_autovacuum", "last_analyze", "last_autoanalyze"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """Which file is of which table, every number in a row about a note, and the statistics as lines of JSON."""
+
+    relations: dict[int, Relation] = field(default_factory=dict)
+    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    statistics: str = ""
+
+
+async def ask(arguments: dict[str, Any], marks: Needles) -> Told:
+    """Ask a server for all that, and have it write to its files what is in its memory."""
+    connection = await asyncpg.connect(**arguments)
+    try:
+        told = Told(
+            await list_relations(connection), await read_numbers(connection, marks), await read_statistics(connection)
+        )
+        await connection.execute("CHECKPOINT")
+        return told
+    finally:
+        await connection.close()
 
 
 async def list_relations(connection: asyncpg.Connection) -> dict[int, Relation]:
@@ -37,25 +62,30 @@ async def list_relations(connection: asyncpg.Connection) -> dict[int, Relation]:
 
 
 async def read_statistics(connection: asyncpg.Connection) -> str:
-    """Return all rows of the statistics as text: what was counted and when, and the samples of values."""
+    """Return all rows of the statistics as lines of JSON: what was counted and when, and the samples of values."""
     names = await connection.fetch(
         "SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('v', 'r') "
         "AND relname LIKE 'pg_stat%'"
     )
     await connection.execute("SET timezone = 'UTC'")
-    rows = [await connection.fetch(f'SELECT v::text FROM pg_catalog."{name}" v') for (name,) in names]
+    rows = [await connection.fetch(f'SELECT to_jsonb(v)::text FROM pg_catalog."{name}" v') for (name,) in names]
     return "\n".join(row[0] for table in rows for row in table)
 
 
-def list_own_times(text: str) -> list[float]:
-    """Return the times of statistics about the relay's own tables and indexes, and their TOAST tables."""
-    lines = (line for line in text.splitlines() if ",public," in line or _OWN_TOAST.search(line))
-    return [at for line in lines for at in list_times(line)]
-
-
 def list_times(text: str) -> list[float]:
-    """Return all times (Unix seconds) that a server in UTC has written as text."""
-    return [datetime.fromisoformat(f"{time_}+00:00").timestamp() for time_ in _TIME.findall(text)]
+    """Return all times (Unix seconds) that stand in such lines."""
+    return [datetime.fromisoformat(time_).timestamp() for time_ in _TIME.findall(text)]
+
+
+def list_own_times(text: str) -> list[float]:
+    """Return the times at which the relay's own tables and indexes, and their TOAST tables, were last used."""
+    found = []
+    for line in text.splitlines():
+        row = json.loads(line)
+        if row.get("schemaname") == "public" or _OWN_TOAST.fullmatch(row.get("relname") or ""):
+            # When Postgres vacuums is its own affair: a clock wakes it.
+            found += list_times(json.dumps({name: value for name, value in row.items() if name not in _BY_THE_CLOCK}))
+    return found
 
 
 async def read_numbers(connection: asyncpg.Connection, marks: Needles) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ import re
 import subprocess
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +84,13 @@ def find_transactions(cluster: Path, records: Sequence[WalRecord], marks: Needle
     return dict(found)
 
 
+def date_by_bytes(cluster: Path, records: Sequence[WalRecord], marks: Mapping[str, bytes]) -> dict[str, list[float]]:
+    """Return the commit times of all records in which the bytes of a note stand, by its name; as Unix seconds."""
+    times = find_commit_times(records)
+    found = find_transactions(cluster, records, Needles({name: [mark] for name, mark in marks.items()}))
+    return {name: [times[id_] for id_ in sorted(found.get(name, ())) if id_ in times] for name in marks}
+
+
 def list_insertions(records: Sequence[WalRecord]) -> dict[int, dict[int, int]]:
     """Return how many bytes of records each committed transaction inserted rows with, by relation's file and transaction."""
     times = find_commit_times(records)
@@ -94,3 +101,14 @@ def list_insertions(records: Sequence[WalRecord]) -> dict[int, dict[int, int]]:
                 lengths = found[relation]
                 lengths[record.transaction] = lengths.get(record.transaction, 0) + record.length
     return dict(found)
+
+
+def list_insert_times(records: Sequence[WalRecord], relation: int) -> list[float]:
+    """Return when rows were inserted into a relation's file, a time for each row, as Unix seconds."""
+    times = find_commit_times(records)
+    return [
+        times[record.transaction]
+        for record in records
+        if record.manager in ("Heap", "Heap2") and "INSERT" in record.text
+        if relation in record.relations and record.transaction in times
+    ]
