@@ -240,6 +240,13 @@ CREATE TABLE settlement_cursors (
     cursor          text    NOT NULL
 );
 
+-- The lowest price that each path ever had: it shows the notes that were sold at that price, also once the price has risen. A
+-- row a path that an operator has named.
+CREATE TABLE tier_prices (
+    path              text   PRIMARY KEY,
+    lowest_price_msat bigint NOT NULL CHECK (lowest_price_msat > 0)
+);
+
 -- ANALYZE copies sample values into pg_statistic, where they outlive deleted rows. No plan of ours needs them.
 ALTER TABLE notes
     ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,

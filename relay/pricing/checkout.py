@@ -15,14 +15,14 @@ from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError
 from relay.pricing.lightning.invoices import MEMO, OTHER_PAYEE
-from relay.pricing.offer import Offer, PaymentRequired
+from relay.pricing.offer import Offer, PaymentRequired, Purpose
 from relay.pricing.sources import Sources
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.ledger import Ledger, OrderFacts
 from relay.storage.note import Note
 from relay.storage.payments.invoices import Order
-from relay.storage.payments.note_status import NoteStatus
+from relay.storage.payments.note_status import NoteStatus, OpenInvoice
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import Result, SaveResult
@@ -71,10 +71,11 @@ class Checkout:
             check_age()
             self._check_can_be_ordered(event)
         status = await self._ledger.find_status(bytes.fromhex(event.id))
-        if status.is_here_at(tier.price_msat):
+        if status.is_here_at(tier.min_price_msat):
+            # Also where it was sold for less before the price rose: the path shows it.
             return SaveResult.HELD if status.is_held else SaveResult.DUPLICATE
-        if status.unapplied_msat >= tier.price_msat:
-            result = await self._ledger.spend_unapplied(await verify(), tier.price_msat)
+        if (bought_msat := _find_bought_price(status, tier)) is not None:
+            result = await self._ledger.spend_unapplied(await verify(), bought_msat)
             if result is not None:
                 return result
         elif (required := self._find_offer(status, encode_event(event), tier)) is not None:
@@ -115,7 +116,7 @@ class Checkout:
             return None
         if invoice.bolt11 is None or invoice.expires_at <= self._sources.now():
             return None
-        return self._make_offer(status.note_id, invoice.price_msat, invoice.token, invoice.bolt11, invoice.expires_at)
+        return self._make_offer(status, tier.path, invoice)
 
     async def _order_invoice(self, note: Note, tier: Tier) -> PaymentRequired | SaveResult:
         """Have an invoice made for a verified note, or return what becomes of the note without one.
@@ -127,17 +128,21 @@ class Checkout:
         note = replace(note, content_key=None)
 
         def decide(facts: OrderFacts) -> SaveResult | None:
-            return self._decide_order(order, len(note.encoded), facts)
+            return self._decide_order(tier, len(note.encoded), facts)
 
         try:
             # First without the rate and the lock, which all share: an order that is refused holds up nobody.
-            if (result := decide(await self._ledger.find_facts(note))) is not None:
+            facts = await self._ledger.find_facts(note)
+            if (result := decide(facts)) is not None:
                 return result
             self._check_rate()
             self._rate.try_take(self._sources.monotonic())
-            return await self._ledger.begin_order(order, note, decide) or await self._create_invoice(order)
+            if (result := await self._ledger.begin_order(order, note, decide)) is not None:
+                return result
+            invoice = await self._create_invoice(order)
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
+        return self._make_offer(facts.status, tier.path, invoice)
 
     async def _find_account(self) -> str:
         """Return where the invoice will be made. Raises Rejected(error) while the node is away."""
@@ -159,29 +164,29 @@ class Checkout:
             account=account,
         )
 
-    def _decide_order(self, order: Order, size: int, facts: OrderFacts) -> SaveResult | None:
+    def _decide_order(self, tier: Tier, size: int, facts: OrderFacts) -> SaveResult | None:
         """Return what would become of a paid note where that is nothing new: nobody should pay for that.
 
         Raises Rejected where it is ordered already, or too much is.
         """
-        if facts.status.is_here_at(order.price_msat):
+        if facts.status.is_here_at(tier.min_price_msat):
             return SaveResult.DUPLICATE
-        self._check_not_ordered(facts.status, order)
+        self._check_not_ordered(facts.status, tier)
         if facts.refusal is not None:
             return facts.refusal
         self._check_room(size, facts.unpaid_totals)
         # Not those that expired: where a node cannot cancel they are watched for a day, and anybody can have them made for
         # a public note, which its author could not buy meanwhile.
-        if len(facts.status.invoices.keys() - {order.tier}) >= self._invoices.max_per_note:
+        if len(facts.status.invoices.keys() - {tier.path}) >= self._invoices.max_per_note:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",
             )
         return None
 
-    def _check_not_ordered(self, status: NoteStatus, order: Order) -> None:
+    def _check_not_ordered(self, status: NoteStatus, tier: Tier) -> None:
         """Refuse what another connection orders at the same moment. Raises Rejected."""
-        invoice = status.invoices.get(order.tier)
+        invoice = status.invoices.get(tier.path)
         if invoice is not None and invoice.expires_at > self._sources.now():
             raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
 
@@ -195,7 +200,7 @@ class Checkout:
         ):
             raise Rejected(Prefix.ERROR, "too many notes wait to be paid for; try again in some minutes")
 
-    async def _create_invoice(self, order: Order) -> PaymentRequired:
+    async def _create_invoice(self, order: Order) -> OpenInvoice:
         """Ask the node for the invoice, and record it. Raises Rejected(error), with nothing left behind."""
         try:
             invoice = await self._backend.create_invoice(
@@ -208,10 +213,23 @@ class Checkout:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
         if not await self._ledger.open_order(order, invoice.payment_hash, invoice.bolt11):
             raise Rejected(Prefix.ERROR, _UNAVAILABLE)
-        return self._make_offer(order.note_id, order.price_msat, order.token, invoice.bolt11, order.expires_at)
+        return OpenInvoice(order.token, order.price_msat, invoice.bolt11, order.expires_at)
 
-    def _make_offer(
-        self, note_id: bytes, price_msat: int, token: bytes, bolt11: str, expires_at: int
-    ) -> PaymentRequired:
-        pay_url = f"{self._find_url()}/pay/{token.hex()}"
-        return PaymentRequired(Offer(price_msat // MSAT_PER_SAT, pay_url, bolt11), note_id, price_msat, expires_at)
+    def _make_offer(self, status: NoteStatus, path: str, invoice: OpenInvoice) -> PaymentRequired:
+        """Return the offer of a note at an invoice that is made: what it is for, and where it is paid."""
+        pay_url = f"{self._find_url()}/pay/{invoice.token.hex()}"
+        price_sat = invoice.price_msat // MSAT_PER_SAT
+        here_sat = None if status.price_paid_msat is None else status.price_paid_msat // MSAT_PER_SAT
+        purpose = Purpose(path, price_sat, here_sat, status.is_held)
+        offer = Offer(price_sat, pay_url, invoice.bolt11 or "", purpose)
+        return PaymentRequired(offer, status.note_id, invoice.price_msat, invoice.expires_at)
+
+
+def _find_bought_price(status: NoteStatus, tier: Tier) -> int | None:
+    """Return at which price (msat) a note is bought with what came for it before, None where that is not enough.
+
+    What was paid too late for a lower price, from before it rose, buys the note at that price.
+    """
+    if status.unapplied_msat >= tier.price_msat:
+        return tier.price_msat
+    return status.late_msat if status.late_msat >= max(1, tier.min_price_msat) else None

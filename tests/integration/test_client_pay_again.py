@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from relay.pricing.offer import Offer, encode_offer
 from tests.support.bolt11 import make_bolt11
 from tests.support.priced_relay import (
     BOLT11,
@@ -17,6 +16,7 @@ from tests.support.priced_relay import (
     finish,
     hang_up,
     in_turn,
+    make_offer,
     ok,
     publish,
     read_until,
@@ -26,7 +26,7 @@ from tests.support.priced_relay import (
 from tests.support.raw import port_of
 from tests.support.socks import run_socks_proxy
 
-OTHER = encode_offer(Offer(210, PAY_URL[:-1] + "0", make_bolt11("2100n", number=1)))
+OTHER = make_offer(make_bolt11("2100n", number=1), pay_url=PAY_URL[:-1] + "0")
 
 
 async def test_a_lost_connection_is_made_again_and_the_same_event_sent() -> None:

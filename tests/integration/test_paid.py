@@ -313,6 +313,7 @@ async def test_two_relays_on_one_database_publish_a_paid_note_once(database18: d
                     offer.amount_sat,
                     offer.pay_url.replace(str(port_of(sold.url)), str(port_of(other.url))),
                     offer.bolt11,
+                    offer.purpose,
                 )
                 await sold.node.pay(offer.bolt11)
                 assert (await author.next("OK"))[:2] == [note.id, True]

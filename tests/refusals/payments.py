@@ -8,7 +8,8 @@ PAYMENTS = [
     Case(
         "restricted: payment required: ",
         "The note was verified, and is published once the invoice behind these words is paid: "
-        "`210 sat, pay at https://.../pay/<token> or lightning:lnbc...`. It need not be sent again.",
+        "`210 sat for this note on /1k, pay at https://.../pay/<token> or lightning:lnbc...`. It need not be sent again. "
+        "Where the note is here already, or a part of its price came before, the words say so.",
         "Pay. Sent again while the invoice is open, the same event gets the same one. A second OK, true, follows on a "
         "connection that is still open.",
         Elsewhere(f"{_SPECIAL}::test_a_verified_note_is_offered_for_its_price"),

@@ -22,7 +22,9 @@ async def test_a_verified_note_is_offered_for_its_price(database18: dict[str, An
         assert not accepted
         assert text.startswith("restricted: payment required: ")
         # Nothing of the note is in it, nor does what is in it depend on the note.
-        assert text.removeprefix("restricted: payment required: ").startswith("1000 sat, pay at http://127.0.0.1:")
+        assert text.removeprefix("restricted: payment required: ").startswith(
+            "1000 sat for this note on /1k, pay at http://127.0.0.1:"
+        )
 
 
 async def test_a_note_that_is_about_to_expire_is_not_sold(database18: dict[str, Any], tmp_path: Path) -> None:

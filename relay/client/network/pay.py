@@ -110,7 +110,7 @@ def read_payable_offer(text: str, max_sat: int | None) -> Offer:
 
 
 def _print_offer(offer: Offer, wait_s: float) -> None:
-    print_notice(f"the relay publishes this note once {offer.amount_sat:,} sat are paid to this invoice:\n")
+    print_notice(f"{_describe_purpose(offer)} once {offer.amount_sat:,} sat are paid to this invoice:\n")
     # In upper case, which makes a smaller QR code (BOLT 11 allows it).
     print_qr(f"lightning:{offer.bolt11}".upper())
     print_notice(
@@ -120,6 +120,16 @@ def _print_offer(offer: Offer, wait_s: float) -> None:
         f"Remember: {PAYMENT}.\n"
         f"Waiting for the payment, {wait_s:g} s; Ctrl-C ends only the wait."
     )
+
+
+def _describe_purpose(offer: Offer) -> str:
+    """Return what the relay does for the money, in a sentence that goes on with the amount."""
+    purpose = offer.purpose
+    if purpose.here_sat is None:
+        return "the relay publishes this note"
+    place = "accepted" if purpose.is_held else "published"
+    price = f"at {purpose.here_sat:,} sat" if purpose.here_sat else "free"
+    return f"this note is {place} already, {price}; the relay raises it to {purpose.price_sat:,} sat"
 
 
 async def _wait_for_payment(connection: RelayConnection, event: Event, offer: Offer) -> PublishResult:

@@ -22,8 +22,8 @@ class OpenInvoice:
 class NoteStatus:
     """What is known of a note: its price paid where it is stored or held, its JSON where an invoice is open.
 
-    `invoices` are by tier; `unapplied_msat` is what came too late and can buy it. A stored note that is upgraded with the
-    next batch is held, too.
+    `invoices` are by tier; `unapplied_msat` is what came too late or short and can buy it, and `late_msat` the highest price that
+    was paid too late. A stored note that is upgraded with the next batch is held, too.
     """
 
     note_id: bytes
@@ -31,6 +31,7 @@ class NoteStatus:
     encoded: bytes | None
     invoices: dict[str, OpenInvoice]
     unapplied_msat: int
+    late_msat: int
     is_held: bool
 
     @property
@@ -53,8 +54,12 @@ async def find_statuses(
         SELECT asked.id, n.id IS NOT NULL AS is_stored, n.price_paid_msat, i.token, i.tier, i.price_msat, i.bolt11, i.expires_at,
                -- Compared with what is sent where something is asked for it already.
                CASE WHEN i.token IS NOT NULL THEN coalesce(n.event, p.event) END AS event,
-               (SELECT coalesce(sum(amount_msat), 0)::bigint FROM unapplied_payments WHERE note_id = asked.id) AS unapplied_msat
+               unapplied.total_msat, unapplied.late_msat
         FROM unnest($1::bytea[]) AS asked (id)
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(amount_msat), 0)::bigint AS total_msat,
+                       coalesce(max(amount_msat) FILTER (WHERE reason = 'late'), 0) AS late_msat
+                FROM unapplied_payments WHERE note_id = asked.id) AS unapplied
             LEFT JOIN notes n ON n.id = asked.id
             LEFT JOIN unpaid_notes p ON p.id = asked.id
             LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open') AND i.account = $2
@@ -77,4 +82,6 @@ def _to_status(record: asyncpg.Record, waiting: HeldNote | None) -> NoteStatus:
     encoded = record["event"]
     if waiting is not None:
         price_msat, encoded = waiting.note.price_paid_msat, waiting.note.encoded
-    return NoteStatus(record["id"], price_msat, encoded, {}, record["unapplied_msat"], waiting is not None)
+    return NoteStatus(
+        record["id"], price_msat, encoded, {}, record["total_msat"], record["late_msat"], waiting is not None
+    )
