@@ -14,12 +14,13 @@ from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import MSAT_PER_SAT, Tier
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError
-from relay.pricing.lightning.invoices import MEMO, OTHER_PAYEE
+from relay.pricing.lightning.invoices import HASH_TAKEN, MEMO, OTHER_PAYEE
+from relay.pricing.observer import Observer
 from relay.pricing.offer import Offer, PaymentRequired, Purpose
 from relay.pricing.sources import Sources
 from relay.protocol.event import Event, count_leading_zero_bits, encode_event
 from relay.protocol.refusal import Prefix, Rejected
-from relay.storage.ledger import Ledger, OrderFacts
+from relay.storage.ledger import HashTakenError, Ledger, OrderFacts
 from relay.storage.note import Note
 from relay.storage.payments.invoices import Order
 from relay.storage.payments.note_status import NoteStatus, OpenInvoice
@@ -32,6 +33,15 @@ _UNAVAILABLE = "invoices are unavailable, try again later"
 _MIB = 2**20
 
 
+_FAULTY = "the Lightning node made a faulty invoice, which was not used; try again later, or tell the operator"
+# Between two looks for the invoice that another connection has ordered: in all, longer than a node that is well takes.
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 3.2, 3.2)
+
+
+class _OrderedElsewhere(Exception):
+    """The order of the same note that another connection was quicker with, or a payment for it that came meanwhile."""
+
+
 # Verifies an event, and returns it as a note. Raises Rejected.
 Verify = Callable[[], Awaitable[Note]]
 
@@ -40,12 +50,19 @@ class Checkout:
     """The sale of notes. `find_url` gives the http(s) URL of the relay's root, without a slash at its end."""
 
     def __init__(
-        self, terms: PaymentTerms, backend: Backend, ledger: Ledger, find_url: Callable[[], str], sources: Sources
+        self,
+        terms: PaymentTerms,
+        backend: Backend,
+        ledger: Ledger,
+        observer: Observer,
+        find_url: Callable[[], str],
+        sources: Sources,
     ) -> None:
         self._terms = terms
         self._invoices = terms.invoices
         self._backend = backend
         self._ledger = ledger
+        self._observer = observer
         self._find_url = find_url
         self._sources = sources
         per_s = terms.invoices.per_s
@@ -85,7 +102,7 @@ class Checkout:
         # Every bound of orders is checked before any curve operation, which could be in vain.
         with orders.hold_order(self._sources.now(), self._invoices):
             self._check_rate()
-            answer = await self._order_invoice(await verify(), tier)
+            answer = await self._order_in_turn(await verify(), tier)
             if isinstance(answer, PaymentRequired):
                 orders.add_order(answer.note_id, answer.expires_at)
         return answer
@@ -111,38 +128,60 @@ class Checkout:
 
         The whole event is compared: its id will be public, and is no proof of having it.
         """
-        invoice = status.invoices.get(tier.path)
-        if invoice is None or status.encoded is None or not compare_digest(encoded, status.encoded):
+        if status.encoded is None or not compare_digest(encoded, status.encoded):
             return None
-        if invoice.bolt11 is None or invoice.expires_at <= self._sources.now():
+        return self._find_open_offer(status, tier)
+
+    def _find_open_offer(self, status: NoteStatus, tier: Tier) -> PaymentRequired | None:
+        """Return the offer that was made for a note on this path, where it can still be paid."""
+        invoice = status.invoices.get(tier.path)
+        if invoice is None or invoice.bolt11 is None or invoice.expires_at <= self._sources.now():
             return None
         return self._make_offer(status, tier.path, invoice)
+
+    async def _order_in_turn(self, note: Note, tier: Tier) -> PaymentRequired | Result:
+        """Order a verified note, or return the offer that another connection has made for it meanwhile. Raises Rejected."""
+        note_id = bytes.fromhex(note.event.id)
+        try:
+            for pause_s in _PAUSES_S:
+                try:
+                    return await self._order_invoice(note, tier)
+                except _OrderedElsewhere:
+                    status = await self._ledger.find_status(note_id)
+                if (bought_msat := _find_bought_price(status, tier)) is not None:
+                    result = await self._ledger.spend_unapplied(note, bought_msat)
+                    if result is not None:
+                        return result
+                # Verified, it need not be the very event: whoever could sign it again is its author.
+                elif (required := self._find_open_offer(status, tier)) is not None:
+                    return required
+                await self._sources.sleep(pause_s)
+        except DATABASE_FAILURES:
+            raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
+        raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
 
     async def _order_invoice(self, note: Note, tier: Tier) -> PaymentRequired | SaveResult:
         """Have an invoice made for a verified note, or return what becomes of the note without one.
 
         Raises Rejected where too many notes are unpaid or ordered, or without a node or a database.
         """
-        order = self._make_order(note, tier, await self._find_account())
+        account = await self._find_account()
         # A copy of words that are here already can be bought.
         note = replace(note, content_key=None)
+        facts = await self._ledger.find_facts(note)
+        order = self._make_order(facts.status, tier, account)
 
         def decide(facts: OrderFacts) -> SaveResult | None:
-            return self._decide_order(tier, len(note.encoded), facts)
+            return self._decide_order(order, tier, len(note.encoded), facts)
 
-        try:
-            # First without the rate and the lock, which all share: an order that is refused holds up nobody.
-            facts = await self._ledger.find_facts(note)
-            if (result := decide(facts)) is not None:
-                return result
-            self._check_rate()
-            self._rate.try_take(self._sources.monotonic())
-            if (result := await self._ledger.begin_order(order, note, decide)) is not None:
-                return result
-            invoice = await self._create_invoice(order)
-        except DATABASE_FAILURES:
-            raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
-        return self._make_offer(facts.status, tier.path, invoice)
+        # First without the rate and the lock, which all share: an order that is refused holds up nobody.
+        if (result := decide(facts)) is not None:
+            return result
+        self._check_rate()
+        self._rate.try_take(self._sources.monotonic())
+        if (result := await self._ledger.begin_order(order, note, decide)) is not None:
+            return result
+        return self._make_offer(facts.status, tier.path, await self._create_invoice(order))
 
     async def _find_account(self) -> str:
         """Return where the invoice will be made. Raises Rejected(error) while the node is away."""
@@ -151,44 +190,44 @@ class Checkout:
         except BackendError:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
 
-    def _make_order(self, note: Note, tier: Tier, account: str) -> Order:
+    def _make_order(self, status: NoteStatus, tier: Tier, account: str) -> Order:
+        """Return the order of a note. What came for it before is not asked again, but for parts of a sat."""
         expires_at = self._sources.now() + self._invoices.expiry_s
         return Order(
             reference=self._sources.token_bytes(32),
             token=self._sources.token_bytes(16),
-            note_id=bytes.fromhex(note.event.id),
+            note_id=status.note_id,
             tier=tier.path,
             price_msat=tier.price_msat,
             expires_at=expires_at,
             forget_at=self._terms.find_forget_at(expires_at),
             account=account,
+            credit_msat=_find_credit(status),
         )
 
-    def _decide_order(self, tier: Tier, size: int, facts: OrderFacts) -> SaveResult | None:
+    def _decide_order(self, order: Order, tier: Tier, size: int, facts: OrderFacts) -> SaveResult | None:
         """Return what would become of a paid note where that is nothing new: nobody should pay for that.
 
-        Raises Rejected where it is ordered already, or too much is.
+        Raises Rejected where too much is ordered, and _OrderedElsewhere.
         """
-        if facts.status.is_here_at(tier.min_price_msat):
+        status = facts.status
+        if status.is_here_at(tier.min_price_msat):
             return SaveResult.DUPLICATE
-        self._check_not_ordered(facts.status, tier)
+        invoice = status.invoices.get(tier.path)
+        is_ordered = invoice is not None and invoice.expires_at > self._sources.now()
+        if is_ordered or _find_bought_price(status, tier) is not None or _find_credit(status) != order.credit_msat:
+            raise _OrderedElsewhere
         if facts.refusal is not None:
             return facts.refusal
         self._check_room(size, facts.unpaid_totals)
         # Not those that expired: where a node cannot cancel they are watched for a day, and anybody can have them made for
         # a public note, which its author could not buy meanwhile.
-        if len(facts.status.invoices.keys() - {tier.path}) >= self._invoices.max_per_note:
+        if len(status.invoices.keys() - {tier.path}) >= self._invoices.max_per_note:
             raise Rejected(
                 Prefix.RATE_LIMITED,
                 f"at most {self._invoices.max_per_note} invoices a note; pay one of them, or wait until they have expired",
             )
         return None
-
-    def _check_not_ordered(self, status: NoteStatus, tier: Tier) -> None:
-        """Refuse what another connection orders at the same moment. Raises Rejected."""
-        invoice = status.invoices.get(tier.path)
-        if invoice is not None and invoice.expires_at > self._sources.now():
-            raise Rejected(Prefix.ERROR, "an invoice for this note is being made; send it again in a minute")
 
     def _check_room(self, size: int, unpaid_totals: UnpaidTotals) -> None:
         invoices = self._invoices
@@ -204,25 +243,36 @@ class Checkout:
         """Ask the node for the invoice, and record it. Raises Rejected(error), with nothing left behind."""
         try:
             invoice = await self._backend.create_invoice(
-                order.reference, order.price_msat, MEMO, self._invoices.expiry_s
+                order.reference, order.price_msat - order.credit_msat, MEMO, self._invoices.expiry_s
             )
             if await self._backend.find_account() != order.account:
                 raise BackendError(OTHER_PAYEE)
+            is_wanted = await self._ledger.open_order(order, invoice.payment_hash, invoice.bolt11)
         except BackendError:
             await self._ledger.drop_order(order)
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
-        if not await self._ledger.open_order(order, invoice.payment_hash, invoice.bolt11):
+        except HashTakenError:
+            # Not cancelled at the node: by its hash that would be the other invoice.
+            await self._ledger.drop_order(order)
+            self._observer.report_fault(HASH_TAKEN)
+            raise Rejected(Prefix.ERROR, _FAULTY) from None
+        if not is_wanted:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE)
-        return OpenInvoice(order.token, order.price_msat, invoice.bolt11, order.expires_at)
+        return OpenInvoice(order.token, order.price_msat, order.credit_msat, invoice.bolt11, order.expires_at)
 
     def _make_offer(self, status: NoteStatus, path: str, invoice: OpenInvoice) -> PaymentRequired:
         """Return the offer of a note at an invoice that is made: what it is for, and where it is paid."""
         pay_url = f"{self._find_url()}/pay/{invoice.token.hex()}"
-        price_sat = invoice.price_msat // MSAT_PER_SAT
         here_sat = None if status.price_paid_msat is None else status.price_paid_msat // MSAT_PER_SAT
-        purpose = Purpose(path, price_sat, here_sat, status.is_held)
-        offer = Offer(price_sat, pay_url, invoice.bolt11 or "", purpose)
+        purpose = Purpose(path, invoice.price_msat // MSAT_PER_SAT, here_sat, status.is_held)
+        asked_sat = (invoice.price_msat - invoice.credit_msat) // MSAT_PER_SAT
+        offer = Offer(asked_sat, pay_url, invoice.bolt11 or "", purpose)
         return PaymentRequired(offer, status.note_id, invoice.price_msat, invoice.expires_at)
+
+
+def _find_credit(status: NoteStatus) -> int:
+    """Return what came for a note before, in whole sats as msat."""
+    return status.unapplied_msat // MSAT_PER_SAT * MSAT_PER_SAT
 
 
 def _find_bought_price(status: NoteStatus, tier: Tier) -> int | None:

@@ -7,48 +7,24 @@ database watches, and the first one to find a payment settles it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Protocol
 
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError, Payment, PaymentState, SettlementHint
+from relay.pricing.observer import Observer
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.pricing.sources import Sources
 from relay.storage.ledger import Ledger
 from relay.storage.payments.invoices import Watched
-from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import SaveResult
 
+# Nothing of the note was decided: who waits for another invoice of it may still pay that.
+_UNBOUGHT = (SaveResult.SHORT_PAID, SaveResult.LATE_PAID)
 _PASS_S = 1.0
 _LOOKUPS_AT_ONCE = 4
 # What a stream repeats is counted once.
 _MAX_UNMATCHED = 10_000
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
-
-
-class Observer(Protocol):
-    """What counts payments. It learns no note and no payer."""
-
-    def report_settled(self, tier: str, msat: int) -> None:
-        """Count one payment."""
-
-    def report_published(self, seconds: float) -> None:
-        """Count how long a paid note took from the look-up that found the payment to its publication."""
-
-    def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
-        """Show how many there are now."""
-
-    def report_elsewhere(self, by_account: dict[str, int]) -> None:
-        """Show how many invoices were made at other accounts and could still be paid."""
-
-    def report_unmatched(self) -> None:
-        """Count a payment for an invoice of ours that no row knows."""
-
-    def report_removable(self) -> None:
-        """Say that nothing is left to be paid at the node of before."""
-
-    def report_unknown(self) -> None:
-        """Count an invoice whose time has come and which its node does not know."""
 
 
 class Collector:
@@ -176,7 +152,8 @@ class Collector:
             return
         settled, result = outcome
         self._observer.report_settled(settled.tier, received_msat)
-        if result is None:
+        if result in _UNBOUGHT:
+            self._listeners.disappoint_listeners(settled.note_id, settled.price_msat, result)
             return
         if result.accepted:
             self._paid_s[settled.note_id] = began_s

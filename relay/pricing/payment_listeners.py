@@ -51,6 +51,13 @@ class PaymentListeners:
                 self._remove(note_id, owner)
                 listener(result)
 
+    def disappoint_listeners(self, note_id: bytes, price_msat: int, result: Result) -> None:
+        """Call the listeners for a note at exactly this price, whose invoice was paid in vain."""
+        for owner, (asked_msat, listener) in list(self._by_note.get(note_id, {}).items()):
+            if asked_msat == price_msat:
+                self._remove(note_id, owner)
+                listener(result)
+
     def _remove(self, note_id: bytes, owner: int) -> None:
         listeners, note_ids = self._by_note[note_id], self._notes_of[owner]
         del listeners[owner]

@@ -13,6 +13,7 @@ class PaymentReport:
         self._metrics = metrics
         self._log = log
         self._elsewhere: set[str] = set()
+        self._faults: set[str] = set()
 
     def report_settled(self, tier: str, msat: int) -> None:
         """Count one payment."""
@@ -65,3 +66,10 @@ class PaymentReport:
         self._log.write(
             LogEvent.PREVIOUS_DONE, advice="nothing is left to be paid there: [lightning.previous] can be removed"
         )
+
+    def report_fault(self, advice: str) -> None:
+        """Count an invoice that the node made wrongly, and say once what is wrong with it."""
+        self._metrics.report_backend("create", is_done=False)
+        if advice not in self._faults:
+            self._faults.add(advice)
+            self._log.write(LogEvent.LIGHTNING_UNAVAILABLE, name="lightning", advice=advice)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from relay.pricing.checkout import Checkout
-from relay.pricing.collector import Collector, Observer
+from relay.pricing.collector import Collector
 from relay.pricing.lightning.backend import Backend
+from relay.pricing.observer import Observer
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.pricing.sources import Sources
 from relay.storage.ledger import Ledger
@@ -38,7 +39,7 @@ class Payments:
         self._nodes = nodes
         self._observer = observer
         self.listeners = PaymentListeners(ledger)
-        self.checkout = Checkout(terms, nodes.current, ledger, find_url, sources)
+        self.checkout = Checkout(terms, nodes.current, ledger, observer, find_url, sources)
         grace_s = terms.invoices.grace_s
         self.collector = Collector(grace_s, nodes.current, ledger, self.listeners, observer, sources)
         self.previous: Collector | None = None

@@ -30,6 +30,10 @@ _GIVE_UP_S = 60
 _MAX_LOOKUPS = 100
 
 
+class HashTakenError(Exception):
+    """The payment hash that a node gave to two invoices."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
     """What the tables say of a note that is ordered. `refusal` is why it would be refused if it were paid for now."""
@@ -117,9 +121,15 @@ class Ledger:
         return OrderFacts(status, refusal, self.unpaid_totals)
 
     async def open_order(self, order: Order, payment_hash: bytes, bolt11: str) -> bool:
-        """Record the invoice that the node made. Return whether it is still wanted: its note may be withdrawn meanwhile."""
-        async with self._acquire_in_turn() as connection:
-            return await invoices.open_invoice(connection, order, payment_hash, bolt11)
+        """Record the invoice that the node made. Return whether it is still wanted: its note may be withdrawn meanwhile.
+
+        Raises HashTakenError where another invoice has its hash.
+        """
+        try:
+            async with self._acquire_in_turn() as connection:
+                return await invoices.open_invoice(connection, order, payment_hash, bolt11)
+        except asyncpg.UniqueViolationError:
+            raise HashTakenError from None
 
     async def drop_order(self, order: Order) -> None:
         """Forget an order for which the node made no invoice."""
@@ -143,16 +153,16 @@ class Ledger:
             return SaveResult.FAILED
         return results[0] if results else None
 
-    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, Result | None] | None:
-        """Settle a payment that a look-up has confirmed. Return what it was for, and what became of the note.
+    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, Result] | None:
+        """Settle a payment that a look-up has confirmed. Return what it was for, and what became of the note, or of the money.
 
-        None where it is settled already. There is no result where no note was due.
+        None where it is settled already.
         """
         settlement = Settlement(reference, received_msat, self._now(), self._terms, self._held)
         results = await self._writer.settle(settlement.load, settlement.conclude)
         if settlement.settled is None:
             return None
-        return settlement.settled, results[0] if results else None
+        return settlement.settled, settlement.unbought or results[0]
 
     async def take_due(self, account: str, limit: int) -> list[Watched]:
         """Return the invoices that this account is to be asked about now, at most `limit`."""

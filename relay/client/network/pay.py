@@ -15,6 +15,7 @@ from relay.client.terminal.qr import print_qr
 from relay.pricing.bolt11 import read_amount_msat
 from relay.pricing.offer import Offer, read_offer
 from relay.protocol.event import Event
+from relay.protocol.refusal import SHORT_PAID
 
 _MAX_WAIT_S = 86_400
 # Between two attempts to connect again: twice as long each time.
@@ -24,6 +25,12 @@ _MAX_PAUSE_S = 30.0
 _PASSING = ("rate-limited", "error")
 
 _STILL_PUBLISHES = "paying the invoice still publishes the note, until it expires; its page shows the state"
+
+_SEND_AGAIN = (
+    "the relay says that less came than its invoice asks for. If your wallet says so, too, publish the note again: the relay asks"
+    " for the rest alone"
+)
+_PAY_NOTHING_ELSE = "If you have paid, pay nothing else: the page above shows the state"
 
 
 class NotPayable(Exception):
@@ -158,7 +165,7 @@ async def _wait_for_payment(connection: RelayConnection, event: Event, offer: Of
         if isinstance(answer, PublishResult) and answer.outcome == "accepted":
             return answer
         if (final := _find_refusal(answer)) is not None:
-            print_notice(f"{final}. If you have paid, pay nothing else: the page above shows the state")
+            print_notice(final)
             return PublishResult("unpaid", offer.pay_url)
         if not is_lost:
             print_notice("the relay is away, or busy: connecting again. A payment in the meantime counts")
@@ -175,7 +182,9 @@ def _find_invoice(demand: PaymentDemand) -> str | None:
 def _find_refusal(answer: PublishResult | PaymentDemand | None) -> str | None:
     """Return why a relay will not publish the note, None where it may do so later."""
     if isinstance(answer, PaymentDemand):
-        return "the relay asks with another invoice now, which is not shown"
+        return f"the relay asks with another invoice now, which is not shown. {_PAY_NOTHING_ELSE}"
     if answer is None or answer.outcome != "refused" or answer.text.partition(":")[0] in _PASSING:
         return None
-    return f"the relay no longer accepts the note ({answer.text})"
+    if answer.text == SHORT_PAID:
+        return _SEND_AGAIN
+    return f"the relay no longer accepts the note ({answer.text}). {_PAY_NOTHING_ELSE}"

@@ -10,10 +10,14 @@ from relay.storage.held_notes import HeldNote, HeldNotes
 
 @dataclass(frozen=True, slots=True)
 class OpenInvoice:
-    """An invoice that is asked for: price in msat, expiry in Unix seconds; no BOLT 11 while it is being made."""
+    """An invoice that is asked for: price in msat, expiry in Unix seconds; no BOLT 11 while it is being made.
+
+    It is over the price less `credit_msat`, which came for the note before.
+    """
 
     token: bytes
     price_msat: int
+    credit_msat: int
     bolt11: str | None
     expires_at: int
 
@@ -51,7 +55,8 @@ async def find_statuses(
     waiting = await held.find(connection, note_ids)
     records = await connection.fetch(
         """
-        SELECT asked.id, n.id IS NOT NULL AS is_stored, n.price_paid_msat, i.token, i.tier, i.price_msat, i.bolt11, i.expires_at,
+        SELECT asked.id, n.id IS NOT NULL AS is_stored, n.price_paid_msat,
+               i.token, i.tier, i.price_msat, i.credit_msat, i.bolt11, i.expires_at,
                -- Compared with what is sent where something is asked for it already.
                CASE WHEN i.token IS NOT NULL THEN coalesce(n.event, p.event) END AS event,
                unapplied.total_msat, unapplied.late_msat
@@ -72,7 +77,7 @@ async def find_statuses(
         status = statuses.setdefault(record["id"], _to_status(record, waiting.get(record["id"])))
         if record["token"] is not None:
             status.invoices[record["tier"]] = OpenInvoice(
-                record["token"], record["price_msat"], record["bolt11"], record["expires_at"]
+                record["token"], record["price_msat"], record["credit_msat"], record["bolt11"], record["expires_at"]
             )
     return statuses
 
