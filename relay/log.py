@@ -35,6 +35,8 @@ class LogEvent(StrEnum):
     INVOICE_UNKNOWN = "invoice_unknown"
     PAYMENT_UNMATCHED = "payment_unmatched"
     PREVIOUS_DONE = "lightning_previous_done"
+    SELLING_STOPPED = "selling_stopped"
+    SELLING_RESUMED = "selling_resumed"
 
 
 FIELDS = frozenset({"name", "advice", "error", "where"})

@@ -91,6 +91,11 @@ class Checkout:
         if status.is_here_at(tier.min_price_msat):
             # Also where it was sold for less before the price rose: the path shows it.
             return SaveResult.HELD if status.is_held else SaveResult.DUPLICATE
+        if self._ledger.unstored:
+            # Who would pay now could be next. What is asked already can be paid, and is found later.
+            raise Rejected(
+                Prefix.ERROR, "a payment cannot be stored here at the moment, so nothing is sold; try again later"
+            )
         if (bought_msat := _find_bought_price(status, tier)) is not None:
             result = await self._ledger.spend_unapplied(await verify(), bought_msat)
             if result is not None:

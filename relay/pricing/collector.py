@@ -99,9 +99,12 @@ class Collector:
 
     async def look_up_due(self) -> None:
         """Look up the invoices whose turn it is. Raises BackendError and DATABASE_FAILURES."""
+        # What could not be stored comes first: nothing is sold meanwhile.
+        again = [self._settle_payment(*payment) for payment in list(self._ledger.unstored.items())[:_LOOKUPS_AT_ONCE]]
+        results = await asyncio.gather(*again, return_exceptions=True)
         account = await self._backend.find_account()
         due = await self._ledger.take_due(account, self._lookups_a_pass)
-        results = await asyncio.gather(*map(self._look_up_invoice, due), return_exceptions=True)
+        results += await asyncio.gather(*map(self._look_up_invoice, due), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -147,7 +150,10 @@ class Collector:
     async def _settle_payment(self, reference: bytes, received_msat: int) -> None:
         """Settle a payment that a look-up has confirmed, and tell the listeners. Raises DATABASE_FAILURES."""
         began_s = self._sources.monotonic()
-        outcome = await self._ledger.settle_payment(reference, received_msat)
+        try:
+            outcome = await self._ledger.settle_payment(reference, received_msat)
+        finally:
+            self._observer.report_unstored(len(self._ledger.unstored))
         if outcome is None:
             return
         settled, result = outcome

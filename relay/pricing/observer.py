@@ -29,5 +29,8 @@ class Observer(Protocol):
     def report_unknown(self) -> None:
         """Count an invoice whose time has come and which its node does not know."""
 
+    def report_unstored(self, payments: int) -> None:
+        """Show how many payments the database has refused to store. While it is not 0, nothing is sold."""
+
     def report_fault(self, advice: str) -> None:
         """Report what the node did wrong, in words of a closed list."""

@@ -43,6 +43,11 @@ class PaymentMetrics:
         )
         self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
         self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes of the notes that wait", registry=registry)
+        self._unstored = Gauge(
+            "ringrelay_unstored_payments",
+            "Payments that were found and that the database refused to store; nothing is sold while there are any",
+            registry=registry,
+        )
         self._settled = Counter("ringrelay_settled_msat", "Millisatoshi received, by tier", ["tier"], registry=registry)
         self._latency = Histogram(
             "ringrelay_settlement_to_publication_seconds",
@@ -97,6 +102,10 @@ class PaymentMetrics:
     def report_unknown(self) -> None:
         """Count an invoice that its node does not know."""
         self._unknown.inc()
+
+    def report_unstored(self, payments: int) -> None:
+        """Show how many payments the database has refused to store."""
+        self._unstored.set(payments)
 
     def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
         """Show how many there are now."""

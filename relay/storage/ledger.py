@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from relay.postgres.errors import DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_FAILURES, refuses_writes
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.held_notes import HeldNotes
@@ -72,6 +72,9 @@ class Ledger:
         self._turn = asyncio.Lock()
         # What an earlier process deleted may be there still.
         self._needs_scrub = True
+        # What was received, in msat, by reference: payments that were found and could not be stored. They are tried again until
+        # they are; a restart forgets them, and looks all invoices up.
+        self.unstored: dict[bytes, int] = {}
         # As last counted: by each order, and now and then.
         self.unpaid_totals = UnpaidTotals(0, 0, 0)
         # Of the node or wallet that invoices are made at now: "" until it has said so.
@@ -159,7 +162,13 @@ class Ledger:
         None where it is settled already.
         """
         settlement = Settlement(reference, received_msat, self._now(), self._terms, self._held)
-        results = await self._writer.settle(settlement.load, settlement.conclude)
+        try:
+            results = await self._writer.settle(settlement.load, settlement.conclude)
+        except DATABASE_FAILURES as error:
+            if refuses_writes(error):
+                self.unstored[reference] = received_msat
+            raise
+        self.unstored.pop(reference, None)
         if settlement.settled is None:
             return None
         return settlement.settled, settlement.unbought or results[0]

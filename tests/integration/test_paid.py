@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from relay.protocol.event import Event
+from relay.storage.row import SaveResult
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, sign_again
 from tests.support.lightning_stubs import LndStub
@@ -203,6 +204,7 @@ async def test_a_payment_that_comes_late_buys_the_note_when_it_is_sent_again(
             return await count(database, "unapplied_payments") == 1
 
         await until(is_kept)
+        assert await author.next("OK") == [note.id, False, SaveResult.LATE_PAID.text]
         assert await read_unapplied(database) == [(1_000_000, "late", True)]
         assert (await read_pay_page(offer.pay_url))[0] == 409
         async with Client(sold.expensive) as expensive:

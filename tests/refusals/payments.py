@@ -90,4 +90,10 @@ PAYMENTS = [
         "Ask the operator, whom the info document names. The money is in the relay's books, as `refused`.",
         Elsewhere("tests/integration/test_short_payments.py::test_a_payer_hears_that_the_note_has_expired_meanwhile"),
     ),
+    Case(
+        "error: a payment cannot be stored here at the moment, so nothing is sold; try again later",
+        "The relay has found a payment, and its database stores nothing: its disk may be full.",
+        "Send the same note again later. An invoice that you have can be paid; the relay finds the payment afterwards.",
+        Elsewhere("tests/adversity/test_disk_full.py::test_nothing_is_sold_while_a_payment_cannot_be_stored"),
+    ),
 ]
