@@ -31,6 +31,7 @@ class LogEvent(StrEnum):
     HELD_NOTES_LOST = "held_notes_lost"
     LIGHTNING_UNAVAILABLE = "lightning_unavailable"
     LIGHTNING_RECOVERED = "lightning_recovered"
+    LIGHTNING_WARNING = "lightning_warning"
     INVOICES_ELSEWHERE = "invoices_elsewhere"
     INVOICE_UNKNOWN = "invoice_unknown"
     PAYMENT_UNMATCHED = "payment_unmatched"

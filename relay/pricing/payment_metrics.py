@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from relay.policy.tiers import Tier
+from relay.pricing.lightning.backend import LiquidityWarning
 from relay.storage.payments.invoices import UNSETTLED
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 
@@ -63,6 +64,14 @@ class PaymentMetrics:
             "Unix time of the last answer of the node, rounded down to metrics.snapshot_every_s; 0 before the first",
             registry=registry,
         )
+        self._warnings = Counter(
+            "ringrelay_lightning_warnings",
+            "Invoices of which the node (Core Lightning) said that they might not be payable, by reason",
+            ["warning"],
+            registry=registry,
+        )
+        for warning in LiquidityWarning:
+            self._warnings.labels(warning)
         for state in UNSETTLED:
             self._invoices.labels(state)
         for operation in OPERATIONS:
@@ -81,6 +90,10 @@ class PaymentMetrics:
             self._last_success.set(now_s - now_s % self._snapshot_every_s if self._snapshot_every_s else now_s)
         else:
             self._errors.labels(operation).inc()
+
+    def report_warning(self, warning: LiquidityWarning) -> None:
+        """Count one warning about an invoice."""
+        self._warnings.labels(warning).inc()
 
     def report_settled(self, tier: str, msat: int) -> None:
         """Count one payment."""

@@ -13,7 +13,7 @@ from relay.protocol.event import Event
 from relay.storage.row import SaveResult
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, sign_again
-from tests.support.lightning_stubs import LndStub
+from tests.support.lightning_stubs import ClnrestStub, LndStub
 from tests.support.paid import order, reopened, shop
 from tests.support.raw import port_of, request
 from tests.support.relays import read_metric
@@ -436,6 +436,19 @@ async def test_an_operator_hears_once_what_is_wrong_with_the_node(
         == 1
     )
     assert said.count("event='lightning_recovered'") == 1
+
+
+async def test_an_operator_hears_once_that_invoices_may_not_be_payable(
+    database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with ClnrestStub(tmp_path).running() as node, reopened(database18, node) as sold:
+        async with Client(sold.cheap) as author:
+            for number in range(2):
+                await order(author, make_ring_note(str(number)))
+        assert read_metric(sold.relay, 'ringrelay_lightning_warnings_total{warning="capacity"}') == 2
+        assert read_metric(sold.relay, 'ringrelay_lightning_warnings_total{warning="mpp"}') == 0
+    said = capsys.readouterr().err
+    assert said.count("event='lightning_warning' advice=\"the Lightning node's channels cannot receive the price") == 1
 
 
 async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, Any], tmp_path: Path) -> None:
