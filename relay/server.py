@@ -246,9 +246,14 @@ class Relay:
         if self._payments is None and any(tier.price_msat for tier in config.tiers):
             raise ConfigError("tiers: this relay was started without a Lightning node; set [lightning] and restart it")
         self._tiers.replace_all(await remember_prices(self._database.writers, config.tiers))
+        self._subscriptions.change_min_prices(self._find_min_price)
         if self._payments is not None:
             self.metrics.payments.name_tiers(config.tiers)
         return config.model_dump(exclude={"tiers"}) != self._config.model_dump(exclude={"tiers"})
+
+    def _find_min_price(self, path: str) -> int | None:
+        tier = self._tiers.find_tier(path)
+        return None if tier is None else tier.min_price_msat
 
     async def stop(self) -> None:
         """Accept no more connections, answer what is in flight, and close every connection with 1001."""

@@ -81,6 +81,28 @@ async def test_a_path_that_was_gone_for_a_while_shows_what_it_sold(database18: d
             assert await client.fetch({}) == [as_json(cheap)]
 
 
+async def test_who_reads_a_path_already_sees_what_it_sells_once_it_is_cheaper(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    async with (
+        shop(database18, tmp_path, tiers=make_tiers(2_000)) as sold,
+        Client(f"{sold.url}/sold") as reader,
+        Client(f"{sold.url}/sold") as client,
+        Client(f"{sold.url}/10k") as expensive,
+    ):
+        for each in (reader, expensive):
+            await each.follow()
+        await change_price(sold, 1_000)
+        cheap = await buy(sold, client, "cheap")
+        assert await reader.next("EVENT") == ["live", as_json(cheap)]
+        dear = make_ring_note("dear")
+        async with Client(f"{sold.url}/10k") as buyer:
+            await sold.node.pay((await order(buyer, dear)).bolt11)
+        assert (await reader.next("EVENT"))[1]["id"] == dear.id
+        # A path whose price has not changed shows what it did.
+        assert (await expensive.next("EVENT"))[1]["id"] == dear.id
+
+
 async def test_an_operator_can_say_from_which_price_a_path_shows_notes(
     database18: dict[str, Any], tmp_path: Path
 ) -> None:
