@@ -176,6 +176,7 @@ class Collector:
 
     async def delete_forgotten(self) -> None:
         """Delete what links payments to notes when its time has come, and what was given up. Raises DATABASE_FAILURES."""
+        await self._listeners.look_for_disappointed()
         by_state = await self._ledger.delete_forgotten()
         self._observer.report_invoices(by_state, self._ledger.unpaid_totals)
         self._observer.report_elsewhere(await self._ledger.count_elsewhere())

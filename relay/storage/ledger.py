@@ -91,6 +91,13 @@ class Ledger:
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, "the database is not available; try again later") from None
 
+    async def read_statuses(self, note_ids: Sequence[bytes]) -> list[NoteStatus]:
+        """Return what is known of notes, of however many."""
+        statuses: list[NoteStatus] = []
+        for start in range(0, len(note_ids), _MAX_LOOKUPS):
+            statuses += (await self._find_statuses(note_ids[start : start + _MAX_LOOKUPS])).values()
+        return statuses
+
     async def _find_statuses(self, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
         async with self._lookups.acquire() as connection:
             return await find_statuses(connection, note_ids, self._held, self.account)

@@ -10,11 +10,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.limits import InternalLimits
 from relay.pricing.offer import Purpose
 from relay.storage.row import SaveResult
 from tests.support.client import Client, as_json
 from tests.support.events import make_ring_note
-from tests.support.paid import order, shop, token_of
+from tests.support.paid import order, reopened, shop, token_of
 from tests.support.raw import port_of, request
 from tests.support.waiting import until
 
@@ -108,6 +109,23 @@ async def test_a_rest_that_lacks_what_came_before_is_short_and_not_lost(
         await sold.node.pay(rest.bolt11)
         assert await expensive.next("OK") == [note.id, *SHORT]
         assert await read_unapplied(database18) == [(4_000_000, "over", False), (5_000_000, "short", True)]
+
+
+async def test_who_waits_at_another_process_hears_of_a_short_payment(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    internal = InternalLimits(forget_payments_every_s=0.2)
+    async with (
+        shop(database18, tmp_path, internal=internal) as sold,
+        reopened(database18, sold.node, internal=internal) as other,
+    ):
+        # Whichever of the two finds a payment.
+        for number in range(8):
+            note = make_ring_note(str(number))
+            async with Client((sold, other)[number % 2].cheap) as author:
+                offer = await order(author, note)
+                await sold.node.pay(offer.bolt11, more_msat=-400_000)
+                assert await author.next("OK") == [note.id, *SHORT]
 
 
 async def test_who_waits_on_a_cheaper_path_hears_nothing_of_a_short_payment(
