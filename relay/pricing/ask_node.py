@@ -19,7 +19,9 @@ async def ask_node(section: LightningSection, amount_sat: int, expiry_s: int, sa
     backend = open_backend(section)
     if backend is None:
         raise LightningConfigError("set [lightning] backend: there is no node to ask")
-    say(f"asking {section.backend} at {section.url} for an invoice over {amount_sat} sat, which nobody pays")
+    # The wallet of a connection string (nwc) has no URL, and the string is a secret.
+    place = f" at {section.url}" if section.url else ""
+    say(f"asking {section.backend}{place} for an invoice over {amount_sat} sat, which nobody pays")
     failed = "not made"
     try:
         reference = secrets.token_bytes(32)
