@@ -210,6 +210,8 @@ def _check_order(written: dict[str, set[int]]) -> None:
         "feed",
         "unapplied_payments",
         "settlement_cursors",
+        # Written when a relay starts, of what the operator asks.
+        "tier_prices",
         "schema_migrations",
         "last_rewrite",
     }

@@ -22,7 +22,15 @@ BATCH = 500
 # What all steps below read of one table by its indexes. To read a large table once is more.
 MOST_READ = STORED // 2
 # What is bounded by the configuration (invoices.max_unpaid_notes, privacy.max_held) and by time (the feed) does not grow.
-BOUNDED = {"unpaid_notes", "held_notes", "feed", "settlement_cursors", "unanswered_invoices", "schema_migrations"}
+BOUNDED = {
+    "unpaid_notes",
+    "held_notes",
+    "feed",
+    "settlement_cursors",
+    "unanswered_invoices",
+    "tier_prices",
+    "schema_migrations",
+}
 
 
 async def fill(arguments: dict[str, Any]) -> None:
