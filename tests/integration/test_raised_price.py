@@ -9,7 +9,6 @@ import pytest
 from relay.log import Log
 from relay.pricing.offer import read_offer
 from relay.server import running
-from relay.storage.row import SaveResult
 from tests.support.client import Client, as_json
 from tests.support.events import make_ring_note
 from tests.support.lightning_stubs import LndStub
@@ -143,7 +142,8 @@ async def test_a_payment_of_the_old_price_that_comes_late_buys_the_note_at_that_
             return bool(await connection.fetchval("SELECT count(*) FROM unapplied_payments") == 1)
 
         await until(is_kept)
-        assert await client.next("OK") == [note.id, False, SaveResult.LATE_PAID.text]
+        text = "error: the payment came too late for the note, which is not here any more; it counts: send it again"
+        assert await client.next("OK") == [note.id, False, text]
         assert await client.publish(note) == (True, "")
         assert await client.fetch({}) == [as_json(note)]
         assert await connection.fetchval("SELECT count(*) FROM unapplied_payments") == 0
