@@ -1,8 +1,8 @@
 """The database stores nothing, and payments come: nothing is sold until a payment can be stored again.
 
-Both faults are real. In one, the table of notes lies in a tablespace on a file system of its own (a tmpfs), which is full, so that
-Postgres fails with 53100 (disk_full) in the transaction of a settlement, while orders, in other tables, would go on. In the other,
-default_transaction_read_only is on for the relay's database (25006).
+Both faults are real. In one, the table of the day's notes lies in a tablespace on a file system of its own (a tmpfs), which is
+full, so that Postgres fails with 53100 (disk_full) in the transaction of a settlement, while orders, in other tables, would go on.
+In the other, default_transaction_read_only is on for the relay's database (25006).
 """
 
 import os
@@ -66,7 +66,8 @@ async def server(reachable_directory: Path, small_disk: Path) -> AsyncIterator[E
         os.chown(small_disk, owner.st_uid, owner.st_gid)
         os.chmod(small_disk, 0o700)
         await admin.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
-        await admin.execute("ALTER TABLE notes SET TABLESPACE small")
+        # What comes is stored in the table of the day.
+        await admin.execute("ALTER TABLE day_notes SET TABLESPACE small")
         await admin.close()
         yield server
     finally:
