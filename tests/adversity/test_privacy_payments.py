@@ -202,13 +202,14 @@ def _check_order(written: dict[str, set[int]]) -> None:
     last = max(written["notes"] | written["tags"] | written["ring_members"])
     assert written["unapplied_payments"]
     assert written["settlement_cursors"]
-    assert min(written["unapplied_payments"] | written["settlement_cursors"]) > last
+    assert min(written["unapplied_payments"] | written["settlement_cursors"] | written["spent_payments"]) > last
     others = written.keys() - {
         "notes",
         "tags",
         "ring_members",
         "feed",
         "unapplied_payments",
+        "spent_payments",
         "settlement_cursors",
         # Written when a relay starts, of what the operator asks.
         "tier_prices",
