@@ -186,7 +186,9 @@ CREATE TABLE invoices (
     token           bytea   NOT NULL UNIQUE,    -- 16 random bytes: the pay page's address
     note_id         bytea   NOT NULL,           -- unpaid, or stored and to be upgraded
     tier            text    NOT NULL,           -- the path, as the pay page shows it
-    price_msat      bigint  NOT NULL CHECK (price_msat > 0),    -- what is asked, and what the note is then worth
+    price_msat      bigint  NOT NULL CHECK (price_msat > 0),    -- what the note is worth once it is paid
+    -- A part of the price that came before, as a short payment: the invoice is over the rest.
+    credit_msat     bigint  NOT NULL DEFAULT 0 CHECK (credit_msat BETWEEN 0 AND price_msat - 1),
     -- Closed: nothing is asked for any more, but a payment may still come.
     state           text    NOT NULL CHECK (state IN ('creating', 'open', 'closed', 'settled')),
     payment_hash    bytea   UNIQUE,             -- 32 bytes; null while it is being made
@@ -240,6 +242,13 @@ CREATE TABLE spent_payments (
 CREATE TABLE settlement_cursors (
     account         text    PRIMARY KEY,
     cursor          text    NOT NULL
+);
+
+-- The lowest price that each path ever had: it shows the notes that were sold at that price, also once the price has risen. A
+-- row a path that an operator has named.
+CREATE TABLE tier_prices (
+    path              text   PRIMARY KEY,
+    lowest_price_msat bigint NOT NULL CHECK (lowest_price_msat > 0)
 );
 
 -- ANALYZE copies sample values into pg_statistic, where they outlive deleted rows. No plan of ours needs them.

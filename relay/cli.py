@@ -137,7 +137,8 @@ def _add_check_config(commands: "Commands") -> None:
         commands, "check-config", "check the configuration and print what is in force", _run_check_config
     )
     parser.description = (
-        "Check the configuration file and the RELAY_* environment over it, and print what is in force, secrets hidden."
+        "Check the configuration file and the RELAY_* environment over it, and print what is in force, secrets hidden. "
+        "With --ask the status is 1 where the Lightning node fails."
     )
     _add_config_option(parser)
     printed = parser.add_mutually_exclusive_group()
@@ -146,6 +147,11 @@ def _add_check_config(commands: "Commands") -> None:
         "--print-disclosure",
         action="store_true",
         help="print the relay.toml of a relay for disclosures, which hides when somebody posted, and check nothing",
+    )
+    printed.add_argument(
+        "--ask",
+        action="store_true",
+        help="make, look up and cancel one invoice at the Lightning node, and say what worked",
     )
 
 
@@ -318,6 +324,21 @@ def _run_check_config(arguments: argparse.Namespace) -> int:
         lightning.check_files(loaded.lightning)
     except LightningConfigError as error:
         raise BadInput(f"[lightning] {error}") from None
+    if arguments.ask and loaded.lightning.backend == "none":
+        raise BadInput("--ask needs a Lightning node: set lightning.backend")
     print("ok")
     print(config.describe_config(loaded))
-    return 0
+    return _ask_node(loaded) if arguments.ask else 0
+
+
+def _ask_node(loaded: "Config") -> int:
+    """Ask for an invoice over the highest price, which is the hardest for a node to receive; return the exit status."""
+    import asyncio
+
+    from relay.pricing.ask_node import ask_node
+
+    amount_sat = max(1, *(tier.price_sat for tier in loaded.tiers))
+    did_all = asyncio.run(
+        ask_node(loaded.lightning, amount_sat, loaded.invoices.expiry_s, lambda text: print(text, flush=True))
+    )
+    return 0 if did_all else 1

@@ -32,10 +32,13 @@ class LogEvent(StrEnum):
     HELD_NOTES_ELSEWHERE = "held_notes_elsewhere"
     LIGHTNING_UNAVAILABLE = "lightning_unavailable"
     LIGHTNING_RECOVERED = "lightning_recovered"
+    LIGHTNING_WARNING = "lightning_warning"
     INVOICES_ELSEWHERE = "invoices_elsewhere"
     INVOICE_UNKNOWN = "invoice_unknown"
     PAYMENT_UNMATCHED = "payment_unmatched"
     PREVIOUS_DONE = "lightning_previous_done"
+    SELLING_STOPPED = "selling_stopped"
+    SELLING_RESUMED = "selling_resumed"
 
 
 FIELDS = frozenset({"name", "advice", "error", "where"})

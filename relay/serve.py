@@ -169,9 +169,12 @@ async def _keep_reloading(hung_up: asyncio.Event, relay: Relay, path: Path | Non
         await hung_up.wait()
         hung_up.clear()
         try:
-            needs_restart = relay.reload(load_config(path))
+            needs_restart = await relay.reload(load_config(path))
         except ConfigError as error:
             log.write(LogEvent.RELOAD_REFUSED, advice=f"{error}; correct it and send SIGHUP again, nothing has changed")
+        except DATABASE_FAILURES:
+            advice = "the database does not answer; send SIGHUP again when it does, nothing has changed"
+            log.write(LogEvent.RELOAD_REFUSED, advice=advice)
         else:
             advice = (
                 "in force now; restart the relay for the other keys that changed" if needs_restart else "in force now"

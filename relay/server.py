@@ -47,6 +47,7 @@ from relay.storage.reader import Reader
 from relay.storage.retention import keep_deleting, list_rules
 from relay.storage.rewrite import Rewriter
 from relay.storage.stats_masking import keep_masking
+from relay.storage.tier_prices import remember_prices
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
 
@@ -203,6 +204,7 @@ class Relay:
     async def prepare(self) -> None:
         """Read what the relay must know before the first client connects. Raises DatabaseError, or one of DATABASE_FAILURES."""
         await self._check_log_is_dropped()
+        self._tiers.replace_all(await remember_prices(self._database.writers, self._config.tiers))
         await self._feed.prepare()
         if not self._config.privacy.publish_every_s and not await self.publisher.has_keys():
             # Nothing waits here, and nothing ever did.
@@ -240,17 +242,23 @@ class Relay:
         """Start to accept connections that begin with a PROXY header. Raises OSError if the port is in use."""
         await self._listener.listen_to_proxies()
 
-    def reload(self, config: Config) -> bool:
+    async def reload(self, config: Config) -> bool:
         """Replace the tiers by those of another configuration. Nobody is disconnected, and open invoices do not change.
 
-        Returns whether it differs in anything else, which needs a restart. Raises ConfigError if a price cannot be paid.
+        Returns whether it differs in anything else, which needs a restart. Raises ConfigError if a price cannot be paid, and
+        DATABASE_FAILURES; then nothing has changed.
         """
         if self._payments is None and any(tier.price_msat for tier in config.tiers):
             raise ConfigError("tiers: this relay was started without a Lightning node; set [lightning] and restart it")
-        self._tiers.replace_all(config.tiers)
+        self._tiers.replace_all(await remember_prices(self._database.writers, config.tiers))
+        self._subscriptions.change_min_prices(self._find_min_price)
         if self._payments is not None:
             self.metrics.payments.name_tiers(config.tiers)
         return config.model_dump(exclude={"tiers"}) != self._config.model_dump(exclude={"tiers"})
+
+    def _find_min_price(self, path: str) -> int | None:
+        tier = self._tiers.find_tier(path)
+        return None if tier is None else tier.min_price_msat
 
     async def stop(self) -> None:
         """Accept no more connections, answer what is in flight, and close every connection with 1001."""

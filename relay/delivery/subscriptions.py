@@ -1,11 +1,12 @@
 """The index of this process's live subscriptions: an event is compared only with those that could match it. No I/O."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from relay.policy.tiers import ROOT
 from relay.protocol.event import list_indexed_tags
-from relay.protocol.filter import Filter, find_facts, matches_filter
+from relay.protocol.filter import Filter, find_facts, matches_filter, with_min_price
 from relay.protocol.search import find_selective
 from relay.storage.note import Note
 
@@ -22,12 +23,13 @@ class Subscription:
     """A REQ of one connection.
 
     While loading, matching events wait in `pending` until the stored ones are sent. `sent` has the ids (32 bytes each) of
-    stored events that may come again as live ones.
+    stored events that may come again as live ones. `path` is the connection's.
     """
 
     id: str
     filters: tuple[Filter, ...]
     owner: Owner
+    path: str = ROOT
     is_open: bool = True
     loading: bool = True
     pending: list[Note] = field(default_factory=list)
@@ -55,6 +57,17 @@ class Subscriptions:
                 del entries[id(subscription), position]
                 if not entries:
                     del self._by_key[key]
+
+    def change_min_prices(self, find_min_price_msat: Callable[[str], int | None]) -> None:
+        """Have each subscription get from now on what its path shows from this price on; None leaves it as it is."""
+        entries = (entry for by_place in self._by_key.values() for entry in by_place.values())
+        for subscription in {id(subscription): subscription for subscription, _ in entries}.values():
+            min_price_msat = find_min_price_msat(subscription.path)
+            if min_price_msat is not None:
+                self.remove(subscription)
+                subscription.filters = with_min_price(subscription.filters, min_price_msat)
+                subscription.is_open = True
+                self.add(subscription)
 
     def find_matching(self, note: Note) -> list[Subscription]:
         """Return the subscriptions that match a note, each once."""

@@ -183,7 +183,7 @@ class Connection:
     def open_subscription(self, subscription_id: str, filters: tuple[Filter, ...], send_stored: SendStored) -> None:
         """Open a subscription, in place of one with the same id (NIP-01), and start sending what is stored."""
         self.close_subscription(subscription_id)
-        subscription = Subscription(subscription_id, filters, self)
+        subscription = Subscription(subscription_id, filters, self, self._path)
         # In the index before the query begins, so that nothing stored meanwhile is missed.
         self.session.subscriptions[subscription_id] = subscription
         self._services.subscriptions.add(subscription)

@@ -84,8 +84,9 @@ def _list_limits(config: Config, tier: Tier) -> dict[str, Any]:
 
 
 def _describe_tier(tier: Tier) -> dict[str, Any]:
-    described = tier.model_dump(exclude_none=True, exclude={"price_sat"})
-    return {**described, "price_msat": tier.price_msat}
+    described = tier.model_dump(exclude_none=True, exclude={"price_sat", "shows_from_sat"})
+    # Below its price where the path was cheaper once.
+    return {**described, "price_msat": tier.price_msat, "shows_from_msat": tier.min_price_msat}
 
 
 def _describe_ring_notes(config: Config, tier: Tier) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def _check_path(path: str) -> str:
 class Tier(Section):
     """The price of a note on one path: sats, or proof of work if the price is 0. Ring and size do not change it.
 
-    `max_ring` (members) and `max_kib` (of the note's JSON) narrow the relay's own limits. None keeps those.
+    `max_ring` (members) and `max_kib` (of the note's JSON) narrow the relay's own limits. None keeps those. The path shows
+    notes of `shows_from_sat` and above; None, as an operator may leave it, is the lowest price that the path ever had.
     """
 
     path: Annotated[str, AfterValidator(_check_path)]
@@ -36,6 +37,7 @@ class Tier(Section):
     pow_bits: Annotated[int, Field(ge=0, le=64)] = 0
     max_ring: Annotated[int, Field(ge=2)] | None = None
     max_kib: Annotated[int, Field(ge=1)] | None = None
+    shows_from_sat: Annotated[int, Field(ge=0, le=_MAX_PRICE_SAT)] | None = None
 
     @property
     def price_msat(self) -> int:
@@ -45,7 +47,9 @@ class Tier(Section):
     @property
     def min_price_msat(self) -> int:
         """Return the lowest price paid of notes that this path reads, in msat. It is 0, for all notes, at the root path."""
-        return 0 if self.path == ROOT else self.price_msat
+        if self.path == ROOT:
+            return 0
+        return (self.price_sat if self.shows_from_sat is None else self.shows_from_sat) * MSAT_PER_SAT
 
 
 # A free tier: the proof of work takes an author no noticeable time, and makes floods expensive.
@@ -67,6 +71,12 @@ def check_tiers(tiers: Sequence[Tier]) -> None:
     for tier in tiers:
         if tier.price_sat and tier.pow_bits:
             raise ValueError(f"{tier.path}: pow_bits is for free tiers; what an invoice takes is invoices.pow_bits")
+        if tier.shows_from_sat is not None and tier.path == ROOT:
+            raise ValueError('/: shows_from_sat is for other paths; "/" shows all notes')
+        if tier.shows_from_sat is not None and tier.shows_from_sat > tier.price_sat:
+            raise ValueError(
+                f"{tier.path}: shows_from_sat must not be above price_sat: what is sold there would not be shown"
+            )
 
 
 class Tiers:

@@ -16,12 +16,18 @@ DATABASE_AWAY = (
     asyncpg.InternalClientError,
     OSError,
 )
+_OF_ONE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 DATABASE_FAILURES = (*DATABASE_AWAY, asyncpg.PostgresError)
 
 
 def is_away(error: BaseException) -> bool:
     """Return whether the database is away. A value that asyncpg cannot encode is an InterfaceError, too, and a bad row."""
     return isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError)
+
+
+def refuses_writes(error: BaseException) -> bool:
+    """Return whether it is the database that stores nothing now, as when its disk is full, and not one row that is at fault."""
+    return not isinstance(error, (*_OF_ONE_ROW, ValueError))
 
 
 def raise_if_cancelled() -> None:

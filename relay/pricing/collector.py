@@ -7,17 +7,18 @@ database watches, and the first one to find a payment settles it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Protocol
 
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.pricing.lightning.backend import Backend, BackendError, Payment, PaymentState, SettlementHint
+from relay.pricing.observer import Observer
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.pricing.sources import Sources
 from relay.storage.ledger import Ledger
 from relay.storage.payments.invoices import Watched
-from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import SaveResult
 
+# Nothing of the note was decided: who waits for another invoice of it may still pay that.
+_UNBOUGHT = (SaveResult.SHORT_PAID, SaveResult.LATE_PAID)
 _PASS_S = 1.0
 _LOOKUPS_AT_ONCE = 4
 # What a stream repeats is counted once.
@@ -27,31 +28,6 @@ _MAX_UNMATCHED = 10_000
 _FAIR_EVERY = 4
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
-
-
-class Observer(Protocol):
-    """What counts payments. It learns no note and no payer."""
-
-    def report_settled(self, tier: str, msat: int) -> None:
-        """Count one payment."""
-
-    def report_published(self, seconds: float) -> None:
-        """Count how long a paid note took from the look-up that found the payment to its publication."""
-
-    def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
-        """Show how many there are now."""
-
-    def report_elsewhere(self, by_account: dict[str, int]) -> None:
-        """Show how many invoices were made at other accounts and could still be paid."""
-
-    def report_unmatched(self) -> None:
-        """Count a payment for an invoice of ours that no row knows."""
-
-    def report_removable(self) -> None:
-        """Say that nothing is left to be paid at the node of before."""
-
-    def report_unknown(self) -> None:
-        """Count an invoice whose time has come and which its node does not know."""
 
 
 class Collector:
@@ -128,11 +104,14 @@ class Collector:
 
     async def look_up_due(self) -> None:
         """Look up the invoices whose turn it is, no more than the node takes. Raises BackendError and DATABASE_FAILURES."""
+        # What could not be stored comes first: nothing is sold meanwhile.
+        again = [self._settle_payment(*payment) for payment in list(self._ledger.unstored.items())[:_LOOKUPS_AT_ONCE]]
+        results = await asyncio.gather(*again, return_exceptions=True)
         self._passes += 1
         live = None if self._passes % _FAIR_EVERY == 0 else self._listeners.seen.list_live(self._sources.now())
         account = await self._backend.find_account()
         due = await self._ledger.take_due(account, self._lookups_a_pass, live)
-        results = await asyncio.gather(*map(self._look_up_invoice, due), return_exceptions=True)
+        results += await asyncio.gather(*map(self._look_up_invoice, due), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -178,12 +157,16 @@ class Collector:
     async def _settle_payment(self, reference: bytes, received_msat: int) -> None:
         """Settle a payment that a look-up has confirmed, and tell the listeners. Raises DATABASE_FAILURES."""
         began_s = self._sources.monotonic()
-        outcome = await self._ledger.settle_payment(reference, received_msat)
+        try:
+            outcome = await self._ledger.settle_payment(reference, received_msat)
+        finally:
+            self._observer.report_unstored(len(self._ledger.unstored))
         if outcome is None:
             return
         settled, result = outcome
         self._observer.report_settled(settled.tier, received_msat)
-        if result is None:
+        if result in _UNBOUGHT:
+            self._listeners.disappoint_listeners(settled.note_id, settled.price_msat, result)
             return
         if result.accepted:
             self._paid_s[settled.note_id] = began_s
@@ -200,6 +183,7 @@ class Collector:
 
     async def delete_forgotten(self) -> None:
         """Delete what links payments to notes when its time has come, and what was given up. Raises DATABASE_FAILURES."""
+        await self._listeners.look_for_disappointed()
         by_state = await self._ledger.delete_forgotten()
         self._observer.report_invoices(by_state, self._ledger.unpaid_totals)
         self._observer.report_elsewhere(await self._ledger.count_elsewhere())

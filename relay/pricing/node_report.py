@@ -5,7 +5,14 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from relay.log import Log, LogEvent
-from relay.pricing.lightning.backend import Backend, BackendError, Invoice, Payment, SettlementHint
+from relay.pricing.lightning.backend import (
+    Backend,
+    BackendError,
+    Invoice,
+    LiquidityWarning,
+    Payment,
+    SettlementHint,
+)
 from relay.pricing.lightning.invoices import check_payee, check_terms
 from relay.pricing.payment_metrics import PaymentMetrics
 
@@ -20,6 +27,7 @@ class NodeReport:
         self._metrics = metrics
         self._log = log
         self._last_advice = ""
+        self._warned: set[LiquidityWarning] = set()
 
     def report_request(self, operation: str, error: BackendError | None) -> None:
         """Report the outcome of one request. The text of an error is from a closed list."""
@@ -32,6 +40,14 @@ class NodeReport:
             self._log.write(LogEvent.LIGHTNING_UNAVAILABLE, name=self._section, advice=advice)
         else:
             self._log.write(LogEvent.LIGHTNING_RECOVERED, name=self._section)
+
+    def report_warnings(self, warnings: tuple[LiquidityWarning, ...]) -> None:
+        """Count what the node warned of when it made an invoice. Each is logged once: a line an order would say when one came."""
+        for warning in warnings:
+            self._metrics.report_warning(warning)
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self._log.write(LogEvent.LIGHTNING_WARNING, advice=warning.advice)
 
 
 class ReportedBackend:
@@ -76,6 +92,7 @@ class ReportedBackend:
         invoice = await creating
         check_terms(invoice, self._network, self._now(), expiry_s)
         check_payee(invoice, account)
+        self._report.report_warnings(invoice.warnings)
         return invoice
 
     async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:

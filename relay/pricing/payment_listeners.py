@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from relay.policy.seen_orders import SeenOrders
+from relay.policy.tiers import MSAT_PER_SAT
 from relay.pricing.offer import PaymentRequired
 from relay.storage.ledger import Ledger
 from relay.storage.row import Result, SaveResult
@@ -16,8 +17,7 @@ class PaymentListeners:
     def __init__(self, ledger: Ledger, seen: SeenOrders) -> None:
         self._ledger = ledger
         self.seen = seen
-        # The price, and the order's token.
-        self._by_note: dict[bytes, dict[int, tuple[int, bytes, Listener]]] = {}
+        self._by_note: dict[bytes, dict[int, tuple[PaymentRequired, Listener]]] = {}
         self._notes_of: dict[int, set[bytes]] = {}
 
     async def add_listener(self, required: PaymentRequired, owner: object, listener: Listener) -> bool:
@@ -28,7 +28,7 @@ class PaymentListeners:
         """
         note_id = required.note_id
         self.remove_listener(note_id, owner)
-        self._by_note.setdefault(note_id, {})[id(owner)] = (required.price_msat, required.token, listener)
+        self._by_note.setdefault(note_id, {})[id(owner)] = (required, listener)
         self.seen.begin_waiting(required.token)
         self._notes_of.setdefault(id(owner), set()).add(note_id)
         status = await self._ledger.find_status(note_id)
@@ -51,15 +51,37 @@ class PaymentListeners:
 
     def notify_listeners(self, note_id: bytes, paid_msat: int, result: Result) -> None:
         """Call the listeners for a note at the price that was paid for it, or at a lower one."""
-        for owner, (price_msat, _, listener) in list(self._by_note.get(note_id, {}).items()):
-            if price_msat <= paid_msat:
+        for owner, (required, listener) in list(self._by_note.get(note_id, {}).items()):
+            if required.price_msat <= paid_msat:
                 self._remove(note_id, owner)
                 listener(result)
 
+    def disappoint_listeners(self, note_id: bytes, price_msat: int, result: Result) -> None:
+        """Call the listeners for a note at exactly this price, whose invoice was paid in vain."""
+        for owner, (required, listener) in list(self._by_note.get(note_id, {}).items()):
+            if required.price_msat == price_msat:
+                self._remove(note_id, owner)
+                listener(result)
+
+    async def look_for_disappointed(self) -> None:
+        """Call the listeners whose invoice another process found paid in vain: the feed tells of publications alone.
+
+        Raises DATABASE_FAILURES.
+        """
+        for status in await self._ledger.read_statuses(list(self._by_note)):
+            for owner, (required, listener) in list(self._by_note.get(status.note_id, {}).items()):
+                purpose = required.offer.purpose
+                credit_msat = required.price_msat - required.offer.amount_sat * MSAT_PER_SAT
+                is_over = purpose.path not in status.invoices and not status.is_here_at(required.price_msat)
+                if is_over and status.unapplied_msat >= credit_msat + MSAT_PER_SAT:
+                    self._remove(status.note_id, owner)
+                    is_late = status.late_msat > 0
+                    listener(SaveResult.LATE_PAID if is_late else SaveResult.SHORT_PAID)
+
     def _remove(self, note_id: bytes, owner: int) -> None:
         listeners, note_ids = self._by_note[note_id], self._notes_of[owner]
-        _, token, _ = listeners.pop(owner)
-        self.seen.end_waiting(token)
+        required, _ = listeners.pop(owner)
+        self.seen.end_waiting(required.token)
         note_ids.remove(note_id)
         if not listeners:
             del self._by_note[note_id]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from relay.policy.tiers import Tier
+from relay.pricing.lightning.backend import LiquidityWarning
 from relay.storage.payments.invoices import UNSETTLED
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 
@@ -43,6 +44,11 @@ class PaymentMetrics:
         )
         self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
         self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes of the notes that wait", registry=registry)
+        self._unstored = Gauge(
+            "ringrelay_unstored_payments",
+            "Payments that were found and that the database refused to store; nothing is sold while there are any",
+            registry=registry,
+        )
         self._settled = Counter("ringrelay_settled_msat", "Millisatoshi received, by tier", ["tier"], registry=registry)
         self._latency = Histogram(
             "ringrelay_settlement_to_publication_seconds",
@@ -58,6 +64,14 @@ class PaymentMetrics:
             "Unix time of the last answer of the node, rounded down to metrics.snapshot_every_s; 0 before the first",
             registry=registry,
         )
+        self._warnings = Counter(
+            "ringrelay_lightning_warnings",
+            "Invoices of which the node (Core Lightning) said that they might not be payable, by reason",
+            ["warning"],
+            registry=registry,
+        )
+        for warning in LiquidityWarning:
+            self._warnings.labels(warning)
         for state in UNSETTLED:
             self._invoices.labels(state)
         for operation in OPERATIONS:
@@ -76,6 +90,10 @@ class PaymentMetrics:
             self._last_success.set(now_s - now_s % self._snapshot_every_s if self._snapshot_every_s else now_s)
         else:
             self._errors.labels(operation).inc()
+
+    def report_warning(self, warning: LiquidityWarning) -> None:
+        """Count one warning about an invoice."""
+        self._warnings.labels(warning).inc()
 
     def report_settled(self, tier: str, msat: int) -> None:
         """Count one payment."""
@@ -97,6 +115,10 @@ class PaymentMetrics:
     def report_unknown(self) -> None:
         """Count an invoice that its node does not know."""
         self._unknown.inc()
+
+    def report_unstored(self, payments: int) -> None:
+        """Show how many payments the database has refused to store."""
+        self._unstored.set(payments)
 
     def report_invoices(self, by_state: dict[str, int], unpaid_totals: UnpaidTotals) -> None:
         """Show how many there are now."""

@@ -5,6 +5,11 @@ from relay.pricing.payment_metrics import PaymentMetrics
 from relay.storage.payments.accounts import MAX_COUNTED
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 
+NOT_STORED = (
+    "the database stores no payments, so nothing is sold: look at its log and its disk; what was paid is tried again until it is"
+    " stored"
+)
+
 
 class PaymentReport:
     """The payments of one relay process in metrics and log."""
@@ -13,6 +18,8 @@ class PaymentReport:
         self._metrics = metrics
         self._log = log
         self._elsewhere: set[str] = set()
+        self._faults: set[str] = set()
+        self._is_selling = True
 
     def report_settled(self, tier: str, msat: int) -> None:
         """Count one payment."""
@@ -65,3 +72,19 @@ class PaymentReport:
         self._log.write(
             LogEvent.PREVIOUS_DONE, advice="nothing is left to be paid there: [lightning.previous] can be removed"
         )
+
+    def report_unstored(self, payments: int) -> None:
+        """Show how many payments the database has refused to store, and say when nothing is sold for that, and when again."""
+        self._metrics.report_unstored(payments)
+        if payments and self._is_selling:
+            self._log.write(LogEvent.SELLING_STOPPED, advice=NOT_STORED)
+        elif not payments and not self._is_selling:
+            self._log.write(LogEvent.SELLING_RESUMED)
+        self._is_selling = not payments
+
+    def report_fault(self, advice: str) -> None:
+        """Count an invoice that the node made wrongly, and say once what is wrong with it."""
+        self._metrics.report_backend("create", is_done=False)
+        if advice not in self._faults:
+            self._faults.add(advice)
+            self._log.write(LogEvent.LIGHTNING_UNAVAILABLE, name="lightning", advice=advice)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from relay.policy.seen_orders import SeenOrders
 from relay.pricing.checkout import Checkout
-from relay.pricing.collector import Collector, Observer
+from relay.pricing.collector import Collector
 from relay.pricing.lightning.backend import Backend
+from relay.pricing.observer import Observer
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.pricing.room import Room
 from relay.pricing.sources import Sources
@@ -49,7 +50,7 @@ class Payments:
         if nodes.previous is not None:
             self.previous = Collector(grace_s, nodes.previous, ledger, self.listeners, observer, sources)
         room = Room(ledger, seen, self.collector.end_invoice)
-        self.checkout = Checkout(terms, nodes.current, ledger, find_url, sources, room)
+        self.checkout = Checkout(terms, nodes.current, observer, find_url, sources, room)
 
     async def keep_collecting(self, report: Callable[[BaseException], None]) -> None:
         """Collect until cancelled, then close the connections to the nodes. A database that is away is reported."""

@@ -25,7 +25,7 @@ class Room:
 
     def __init__(self, ledger: Ledger, seen: SeenOrders, end_invoice: Callable[[Watched], Awaitable[None]]) -> None:
         self.seen = seen
-        self._ledger = ledger
+        self.ledger = ledger
         self._end_invoice = end_invoice
         # Those that are going, so that two orders do not end the same one.
         self._going: set[bytes] = set()
@@ -65,4 +65,4 @@ class Room:
         return False
 
     async def _find_oldest(self) -> Watched | None:
-        return await self._ledger.find_oldest([*self.seen.list_seen(), *self._going])
+        return await self.ledger.find_oldest([*self.seen.list_seen(), *self._going])

@@ -95,7 +95,7 @@ def with_min_price(filters: tuple[Filter, ...], min_price_msat: int) -> tuple[Fi
     """Return filters that match only notes for which at least this price (msat) was paid."""
     return (
         tuple(msgspec.structs.replace(filter_, min_price_msat=min_price_msat) for filter_ in filters)
-        if min_price_msat
+        if any(filter_.min_price_msat != min_price_msat for filter_ in filters)
         else filters
     )
 

@@ -18,6 +18,10 @@ class Prefix(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
+# With these words a second OK says that a payment was below its invoice's amount.
+SHORT_PAID = "restricted: less was paid than the invoice asks for; it counts: send the note again, and pay the rest"
+
+
 class Rejected(Exception):
     """The refusal of what a client sent. The reason is a constant text that tells the client what to do next.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from relay.postgres.errors import DATABASE_FAILURES
+from relay.postgres.errors import DATABASE_FAILURES, refuses_writes
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.held_notes import HeldNotes
@@ -34,6 +34,10 @@ _SCRUB_PAUSE = 1_000
 _LONGEST_SCRUB_PAUSE_S = 3_600.0
 # What one look-up asks for at most.
 _MAX_LOOKUPS = 100
+
+
+class HashTakenError(Exception):
+    """The payment hash that a node gave to two invoices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,9 @@ class Ledger:
         # What an earlier process deleted may be there still.
         self._deletions, self._scrubbed_deletions = 1, 0
         self._next_scrub_s = 0.0
+        # What was received, in msat, by reference: payments that were found and could not be stored. They are tried again until
+        # they are; a restart forgets them, and looks all invoices up.
+        self.unstored: dict[bytes, int] = {}
         # As last counted: by each order, and now and then.
         self.unpaid_totals = UnpaidTotals(0, 0, 0)
         # Of the node or wallet that invoices are made at now: "" until it has said so.
@@ -90,6 +97,13 @@ class Ledger:
             return (await self._statuses.look_up(note_id))[note_id]
         except DATABASE_FAILURES:
             raise Rejected(Prefix.ERROR, "the database is not available; try again later") from None
+
+    async def read_statuses(self, note_ids: Sequence[bytes]) -> list[NoteStatus]:
+        """Return what is known of notes, of however many."""
+        statuses: list[NoteStatus] = []
+        for start in range(0, len(note_ids), _MAX_LOOKUPS):
+            statuses += (await self._find_statuses(note_ids[start : start + _MAX_LOOKUPS])).values()
+        return statuses
 
     async def _find_statuses(self, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
         async with self._lookups.acquire() as connection:
@@ -124,9 +138,15 @@ class Ledger:
         return OrderFacts(status, refusal, self.unpaid_totals)
 
     async def open_order(self, order: Order, payment_hash: bytes, bolt11: str) -> bool:
-        """Record the invoice that the node made. Return whether it is still wanted: its note may be withdrawn meanwhile."""
-        async with self._acquire_in_turn() as connection:
-            return await invoices.open_invoice(connection, order, payment_hash, bolt11)
+        """Record the invoice that the node made. Return whether it is still wanted: its note may be withdrawn meanwhile.
+
+        Raises HashTakenError where another invoice has its hash.
+        """
+        try:
+            async with self._acquire_in_turn() as connection:
+                return await invoices.open_invoice(connection, order, payment_hash, bolt11)
+        except asyncpg.UniqueViolationError:
+            raise HashTakenError from None
 
     async def drop_order(self, order: Order) -> None:
         """Forget an order for which the node made no invoice."""
@@ -150,16 +170,22 @@ class Ledger:
             return SaveResult.FAILED
         return results[0] if results else None
 
-    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, Result | None] | None:
-        """Settle a payment that a look-up has confirmed. Return what it was for, and what became of the note.
+    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, Result] | None:
+        """Settle a payment that a look-up has confirmed. Return what it was for, and what became of the note, or of the money.
 
-        None where it is settled already. There is no result where no note was due.
+        None where it is settled already.
         """
         settlement = Settlement(reference, received_msat, self._now(), self._terms, self._held)
-        results = await self._writer.settle(settlement.load, settlement.conclude)
+        try:
+            results = await self._writer.settle(settlement.load, settlement.conclude)
+        except DATABASE_FAILURES as error:
+            if refuses_writes(error):
+                self.unstored[reference] = received_msat
+            raise
+        self.unstored.pop(reference, None)
         if settlement.settled is None:
             return None
-        return settlement.settled, results[0] if results else None
+        return settlement.settled, settlement.unbought or results[0]
 
     async def take_due(self, account: str, limit: int, live: Sequence[bytes] | None) -> list[Watched]:
         """Return the invoices that this account is to be asked about now, at most `limit`.

@@ -6,6 +6,7 @@ from enum import Enum
 
 from relay.policy.index_rows import count_index_rows
 from relay.protocol.event import Event, KindClass, classify, find_expiration, list_indexed_tags, to_address
+from relay.protocol.refusal import SHORT_PAID
 from relay.storage.note import Note
 from relay.verify.answers import Answer, find_answer
 
@@ -35,6 +36,13 @@ class SaveResult(Enum):
     )
     HELD_FULL = (False, "error: too many notes wait to be published; try again after the next batch")
     FAILED = (False, "error: the note could not be stored; try again")
+    # What became of a payment that bought nothing.
+    SHORT_PAID = (False, SHORT_PAID)
+    LATE_PAID = (
+        False,
+        "error: the payment came too late for the note, which is not here any more; it counts: send it again",
+    )
+    EXPIRED_PAID = (False, "invalid: the event expired before its payment came; ask the operator for the money")
 
     @property
     def accepted(self) -> bool:

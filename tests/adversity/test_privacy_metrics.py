@@ -76,7 +76,7 @@ def test_the_labels_and_their_values_are_a_closed_list() -> None:
     metrics.payments.name_tiers([Tier(path="/"), Tier(path="/1k", price_sat=1_000)])
     for name, value in re.findall(r'([a-z]+)="([^"]*)"', metrics.render().decode()):
         labels.setdefault(name, set()).add(value)
-    assert labels.keys() == {"verb", "outcome", "prefix", "scheme", "le", "state", "operation", "tier"}
+    assert labels.keys() == {"verb", "outcome", "prefix", "scheme", "le", "state", "operation", "tier", "warning"}
     assert labels["verb"] == {"EVENT", "REQ", "COUNT", "CLOSE", "AUTH", "NEG-OPEN", "NEG-MSG", "NEG-CLOSE", "malformed"}
     assert labels["outcome"] == {"accepted", "refused"}
     assert labels["prefix"] == {"", *map(str, Prefix)}
@@ -84,6 +84,7 @@ def test_the_labels_and_their_values_are_a_closed_list() -> None:
     assert labels["state"] == {"creating", "open", "closed"}
     assert labels["operation"] == {"create", "lookup", "cancel", "stream"}
     assert labels["tier"] == {"/", "/1k"}
+    assert labels["warning"] == {"capacity", "offline", "deadends", "private_unused", "mpp"}
 
 
 def test_what_the_metrics_say_of_a_payment_has_no_time_finer_than_the_snapshot() -> None:

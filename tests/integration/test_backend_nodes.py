@@ -131,6 +131,14 @@ async def test_label_that_was_deleted_is_free_again(clnrest: ClnrestStub) -> Non
         assert await look(backend, reference, second) == Payment(PaymentState.OPEN)
 
 
+async def test_clnrest_says_that_an_invoice_may_not_be_payable(clnrest: ClnrestStub) -> None:
+    async with opened(clnrest.section) as backend:
+        for names in ((), ("capacity",), ("offline", "deadends", "private_unused", "mpp")):
+            clnrest.warnings = {f"warning_{name}": "in the node's own words" for name in names}
+            _, invoice = await make(backend)
+            assert invoice.warnings == names
+
+
 async def test_lnbits_tells_strangers_less_and_is_not_believed(lnbits: LnbitsStub) -> None:
     """It answers a wrong key as it answers no key, with whether the invoice is paid."""
     async with opened(lnbits.section) as backend:

@@ -10,7 +10,7 @@ import pytest
 from relay.client.commands.publish_signed import MAX_ROUNDS
 from relay.client.signing.verify_event import verify_note
 from relay.client.terminal.anonymity_notice import PAYMENT
-from relay.pricing.offer import Offer, encode_offer
+from relay.pricing.offer import Purpose
 from relay.protocol import nip19
 from relay.protocol.event import count_leading_zero_bits, decode_event, encode_event
 from tests.support.bolt11 import make_bolt11
@@ -26,6 +26,7 @@ from tests.support.priced_relay import (
     finish,
     hang_up,
     in_turn,
+    make_offer,
     ok,
     publish,
     read_until,
@@ -60,9 +61,31 @@ async def test_a_note_is_reported_when_what_is_shown_has_been_paid(text: str) ->
     assert (relay.connections, len(relay.events)) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("purpose", "said"),
+    [
+        (Purpose("/1k", 210), "the relay publishes this note once 210 sat are paid"),
+        (
+            Purpose("/1k", 210, 0),
+            "this note is published already, free; the relay raises it to 210 sat once 210 sat are paid",
+        ),
+        (
+            Purpose("/1k", 210, 21, True),
+            "this note is accepted already, at 21 sat; the relay raises it to 210 sat once 210 sat are paid",
+        ),
+    ],
+)
+async def test_what_the_payment_does_is_shown(purpose: Purpose, said: str) -> None:
+    async with run_priced_relay(ok(False, make_offer(BOLT11, purpose=purpose))) as relay:
+        process = await start_publishing(relay.url)
+        assert said in await read_until(process, "Waiting")
+        process.send_signal(signal.SIGINT)
+        await finish(process)
+
+
 async def test_events_are_paid_for_one_after_the_other() -> None:
     notes = [NOTE, make_event(content="two"), make_event(content="three")]
-    offers = [encode_offer(Offer(210, PAY_URL, make_bolt11("2100n", number=number))) for number in range(3)]
+    offers = [make_offer(make_bolt11("2100n", number=number)) for number in range(3)]
     paid = [asyncio.Event() for _ in notes]
     answers = [in_turn(ok(False, offer), after(moment, ok(True))) for offer, moment in zip(offers, paid, strict=True)]
     async with run_priced_relay(*answers) as relay:
@@ -82,17 +105,17 @@ async def test_events_are_paid_for_one_after_the_other() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (encode_offer(Offer(210, PAY_URL, make_bolt11("5000n"))), "210 sat and its invoice is for 500 sat"),
-        (encode_offer(Offer(210, PAY_URL, make_bolt11("2100010p"))), "210 sat and its invoice is for 210.001 sat"),
-        (encode_offer(Offer(210, PAY_URL, make_bolt11(""))), "names no amount"),
-        (encode_offer(Offer(210, PAY_URL, make_bolt11("2100n", "ltc"))), "broken"),
-        (encode_offer(Offer(210, PAY_URL, BOLT11[:-1] + ("q" if BOLT11[-1] != "q" else "p"))), "broken"),
-        (encode_offer(Offer(210, PAY_URL, BOLT11.replace("lnbc", "LNBC"))), "broken"),
-        (encode_offer(Offer(210, PAY_URL, BOLT11 + "\x1b[2J")), "in a form that is not ringrelay's"),
-        (encode_offer(Offer(210, PAY_URL, "\u202e" + BOLT11)), "in a form that is not ringrelay's"),
-        (encode_offer(Offer(210, PAY_URL, BOLT11 + "q" * 2_000)), "in a form that is not ringrelay's"),
-        (encode_offer(Offer(210, f"javascript:{PAY_URL}", BOLT11)), "in a form that is not ringrelay's"),
-        (encode_offer(Offer(0, PAY_URL, BOLT11)), "in a form that is not ringrelay's"),
+        (make_offer(make_bolt11("5000n")), "210 sat and its invoice is for 500 sat"),
+        (make_offer(make_bolt11("2100010p")), "210 sat and its invoice is for 210.001 sat"),
+        (make_offer(make_bolt11("")), "names no amount"),
+        (make_offer(make_bolt11("2100n", "ltc")), "broken"),
+        (make_offer(BOLT11[:-1] + ("q" if BOLT11[-1] != "q" else "p")), "broken"),
+        (make_offer(BOLT11.replace("lnbc", "LNBC")), "broken"),
+        (make_offer(BOLT11 + "\x1b[2J"), "in a form that is not ringrelay's"),
+        (make_offer("\u202e" + BOLT11), "in a form that is not ringrelay's"),
+        (make_offer(BOLT11 + "q" * 2_000), "in a form that is not ringrelay's"),
+        (make_offer(BOLT11, pay_url=f"javascript:{PAY_URL}"), "in a form that is not ringrelay's"),
+        (make_offer(BOLT11, amount_sat=0), "in a form that is not ringrelay's"),
         (f"{OFFER} or lightning:{make_bolt11('1m')}", "in a form that is not ringrelay's"),
     ],
 )

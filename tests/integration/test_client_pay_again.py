@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from relay.pricing.offer import Offer, encode_offer
+from relay.protocol.refusal import SHORT_PAID
 from tests.support.bolt11 import make_bolt11
 from tests.support.priced_relay import (
     BOLT11,
@@ -17,6 +17,7 @@ from tests.support.priced_relay import (
     finish,
     hang_up,
     in_turn,
+    make_offer,
     ok,
     publish,
     read_until,
@@ -26,7 +27,15 @@ from tests.support.priced_relay import (
 from tests.support.raw import port_of
 from tests.support.socks import run_socks_proxy
 
-OTHER = encode_offer(Offer(210, PAY_URL[:-1] + "0", make_bolt11("2100n", number=1)))
+OTHER = make_offer(make_bolt11("2100n", number=1), pay_url=PAY_URL[:-1] + "0")
+
+
+async def test_who_paid_too_little_is_told_to_publish_again() -> None:
+    async with run_priced_relay(in_turn(ok(False, OFFER), ok(False, SHORT_PAID))) as relay:
+        done = await publish(relay.url)
+    assert done.out == f"{NOTE.id} unpaid {PAY_URL}\n"
+    assert "publish the note again: the relay asks for the rest alone" in done.err
+    assert "pay nothing else" not in done.err
 
 
 async def test_a_lost_connection_is_made_again_and_the_same_event_sent() -> None:

@@ -24,7 +24,15 @@ DUE = 60
 # What all steps below read of one table by its indexes. To read a large table once is more.
 MOST_READ = 2 * STORED // 3
 # What is bounded by the configuration (invoices.max_unpaid_notes, privacy.max_held) and by time (the feed) does not grow.
-BOUNDED = {"unpaid_notes", "held_notes", "feed", "settlement_cursors", "unanswered_invoices", "schema_migrations"}
+BOUNDED = {
+    "unpaid_notes",
+    "held_notes",
+    "feed",
+    "settlement_cursors",
+    "unanswered_invoices",
+    "tier_prices",
+    "schema_migrations",
+}
 
 
 async def fill(arguments: dict[str, Any]) -> None:

@@ -9,10 +9,14 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.pricing.lightning.invoices import WRONG_AMOUNT, WRONG_EXPIRY, WRONG_HASH, WRONG_NETWORK
 from relay.protocol.event import Event
+from relay.storage.row import SaveResult
+from tests.support.bolt11 import sign_bolt11
 from tests.support.client import Client, as_json
 from tests.support.events import KEYS, make_event, make_ring_note, make_unlucky, make_words_note, sign_again
-from tests.support.lightning_stubs import LndStub
+from tests.support.lightning_stubs import ClnrestStub, LndStub
+from tests.support.lightning_stubs.node import Made
 from tests.support.paid import order, reopened, shop
 from tests.support.raw import port_of, request
 from tests.support.relays import read_metric
@@ -203,6 +207,7 @@ async def test_a_payment_that_comes_late_buys_the_note_when_it_is_sent_again(
             return await count(database, "unapplied_payments") == 1
 
         await until(is_kept)
+        assert await author.next("OK") == [note.id, False, SaveResult.LATE_PAID.text]
         assert await read_unapplied(database) == [(1_000_000, "late", True)]
         assert (await read_pay_page(offer.pay_url))[0] == 409
         async with Client(sold.expensive) as expensive:
@@ -313,6 +318,7 @@ async def test_two_relays_on_one_database_publish_a_paid_note_once(database18: d
                     offer.amount_sat,
                     offer.pay_url.replace(str(port_of(sold.url)), str(port_of(other.url))),
                     offer.bolt11,
+                    offer.purpose,
                 )
                 await sold.node.pay(offer.bolt11)
                 assert (await author.next("OK"))[:2] == [note.id, True]
@@ -412,6 +418,34 @@ async def test_an_invoice_takes_proof_of_work_that_grows_with_those_that_are_ope
             await order(author, note)
 
 
+class _WrongNode(LndStub):
+    """Make invoices that say something else than was asked for, in the way of `fault`."""
+
+    fault = ""
+
+    def make(self, label: str, amount_msat: int, memo: str, expiry_s: int, preimage: bytes | None = None) -> Made:
+        made = super().make(label, amount_msat, memo, expiry_s, preimage)
+        network, amount = ("bc" if self.fault == WRONG_NETWORK else "bcrt"), amount_msat * 10
+        if self.fault == WRONG_AMOUNT:
+            amount += 10_000
+        payment_hash = bytes(32) if self.fault == WRONG_HASH else made.payment_hash
+        expiry_s = 60 if self.fault == WRONG_EXPIRY else expiry_s
+        made.bolt11 = sign_bolt11(f"ln{network}{amount}p", payment_hash, expiry_s)
+        return made
+
+
+@pytest.mark.parametrize("fault", [WRONG_NETWORK, WRONG_AMOUNT, WRONG_HASH, WRONG_EXPIRY])
+async def test_an_invoice_that_is_not_what_was_asked_for_is_shown_to_nobody(
+    database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    async with _WrongNode(tmp_path).running() as node, reopened(database18, node) as sold, Client(sold.cheap) as author:
+        await order(author, make_ring_note("right"))
+        node.fault = fault
+        assert await author.publish(make_ring_note("wrong")) == UNAVAILABLE
+        assert await count(database18, "unpaid_notes") == await count(database18, "invoices") == 1
+    assert fault in capsys.readouterr().err
+
+
 async def test_an_operator_hears_once_what_is_wrong_with_the_node(
     database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -433,6 +467,19 @@ async def test_an_operator_hears_once_what_is_wrong_with_the_node(
         == 1
     )
     assert said.count("event='lightning_recovered'") == 1
+
+
+async def test_an_operator_hears_once_that_invoices_may_not_be_payable(
+    database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with ClnrestStub(tmp_path).running() as node, reopened(database18, node) as sold:
+        async with Client(sold.cheap) as author:
+            for number in range(2):
+                await order(author, make_ring_note(str(number)))
+        assert read_metric(sold.relay, 'ringrelay_lightning_warnings_total{warning="capacity"}') == 2
+        assert read_metric(sold.relay, 'ringrelay_lightning_warnings_total{warning="mpp"}') == 0
+    said = capsys.readouterr().err
+    assert said.count("event='lightning_warning' advice=\"the Lightning node's channels cannot receive the price") == 1
 
 
 async def test_the_metrics_hold_totals_and_nothing_else(database18: dict[str, Any], tmp_path: Path) -> None:

@@ -63,8 +63,15 @@ async def test_each_path_says_what_it_takes(database18: dict[str, Any], tmp_path
         assert priced["ring_notes"]["max_ring_size"] == 100
         assert free["tiers"] == priced["tiers"]
         assert free["tiers"] == [
-            {"path": "/", "pow_bits": 9, "price_msat": 0},
-            {"path": "/10k", "pow_bits": 0, "price_msat": 10_000_000, "max_ring": 100, "max_kib": 64},
+            {"path": "/", "pow_bits": 9, "price_msat": 0, "shows_from_msat": 0},
+            {
+                "path": "/10k",
+                "pow_bits": 0,
+                "price_msat": 10_000_000,
+                "shows_from_msat": 10_000_000,
+                "max_ring": 100,
+                "max_kib": 64,
+            },
         ]
         status, _, page = await request(port_of(sold.url), "GET /10k HTTP/1.1\nHost: x\nAccept: text/html")
         assert status == 200
@@ -142,7 +149,7 @@ async def test_a_bare_deletion_of_what_is_here_is_free_and_shown_where_that_was(
 
 async def test_a_path_that_is_taken_away_says_so(database18: dict[str, Any]) -> None:
     async with running(make_tiered(database18), Log()) as relay, Client(f"{to_url(relay)}/1k") as client:
-        assert relay.reload(make_tiered(database18, tiers=TIERS[:1])) is False
+        assert await relay.reload(make_tiered(database18, tiers=TIERS[:1])) is False
         text = "restricted: this path is gone; reconnect to one that the info document names"
         assert await client.publish(make_ring_note()) == (False, text)
         await client.send("REQ", "s", {})
@@ -159,7 +166,7 @@ async def test_a_price_needs_a_node_also_after_a_reload(database18: dict[str, An
     config = make_config(database18)
     async with running(config, Log()) as relay:
         with pytest.raises(ConfigError, match="started without a Lightning node"):
-            relay.reload(make_tiered(database18))
+            await relay.reload(make_tiered(database18))
         assert relay._tiers.find_tier("/1k") is None
 
 

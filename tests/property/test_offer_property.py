@@ -7,18 +7,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.pricing.bolt11 import MAX_BOLT11_CHARS, read_amount_msat
-from relay.pricing.offer import Offer, encode_offer, read_offer
+from relay.pricing.offer import Offer, Purpose, encode_offer, read_offer
 from tests.support.bolt11 import make_bolt11
 
 TOKEN = "0123456789abcdef" * 2
-TEXT = encode_offer(Offer(210, f"https://relay.example.com/pay/{TOKEN}", "lnbc2100n1qqq"))
+TEXT = encode_offer(Offer(210, f"https://relay.example.com/pay/{TOKEN}", "lnbc2100n1qqq", Purpose("/1k", 210)))
 pay_urls = st.from_regex(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?/pay/[0-9a-f]{32}", fullmatch=True)
-offers = st.builds(
-    Offer,
-    st.integers(1, 2_100_000_000_000_000),
-    pay_urls,
-    st.from_regex(r"ln[0-9a-z]{1,300}|LN[0-9A-Z]{1,300}", fullmatch=True),
-)
+sats = st.integers(1, 2_100_000_000_000_000)
+paths = st.from_regex(r"/[A-Za-z0-9._~-]{0,64}", fullmatch=True)
+bolt11s = st.from_regex(r"ln[0-9a-z]{1,300}|LN[0-9A-Z]{1,300}", fullmatch=True)
+
+
+@st.composite
+def make_offers(draw: st.DrawFn) -> Offer:
+    """Return an offer of a new note, or of one that is here; of its whole price, or of the rest."""
+    price_sat = draw(sats)
+    here_sat = draw(st.none() | st.just(0) | sats)
+    purpose = Purpose(draw(paths), price_sat, here_sat, here_sat is not None and draw(st.booleans()))
+    amount_sat = draw(st.just(price_sat) | st.integers(1, price_sat))
+    return Offer(amount_sat, draw(pay_urls), draw(bolt11s), purpose)
+
+
+offers = make_offers()
 
 
 @given(offers)
@@ -28,8 +38,30 @@ def test_an_offer_is_read_back_as_it_was_written(offer: Offer) -> None:
 
 def test_an_offer_is_written_as_documented() -> None:
     assert (
-        f"restricted: payment required: 210 sat, pay at https://relay.example.com/pay/{TOKEN} or lightning:lnbc2100n1qqq"
+        "restricted: payment required: 210 sat for this note on /1k, "
+        f"pay at https://relay.example.com/pay/{TOKEN} or lightning:lnbc2100n1qqq"
     ) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("amount_sat", "purpose", "remarks"),
+    [
+        (210, Purpose("/1k", 210, 0), "it is published already, free; this raises it to 210 sat"),
+        (210, Purpose("/1k", 210, 21), "it is published already, at 21 sat; this raises it to 210 sat"),
+        (210, Purpose("/1k", 210, 21, True), "it is accepted already, at 21 sat; this raises it to 210 sat"),
+        (10, Purpose("/1k", 210), "200 sat of its 210 sat came before"),
+        (
+            10,
+            Purpose("/1k", 210, 21),
+            "it is published already, at 21 sat; this raises it to 210 sat; 200 sat of its 210 sat came before",
+        ),
+    ],
+)
+def test_an_offer_says_what_the_payment_does(amount_sat: int, purpose: Purpose, remarks: str) -> None:
+    offer = Offer(amount_sat, f"https://relay.example.com/pay/{TOKEN}", "lnbc2100n1qqq", purpose)
+    expected = TEXT.replace("210 sat", f"{amount_sat} sat").replace(" on /1k", f" on /1k ({remarks})")
+    assert encode_offer(offer) == expected
+    assert read_offer(expected) == offer
 
 
 @given(offers, st.data())
@@ -63,6 +95,11 @@ def test_any_text_gives_an_offer_that_is_written_so_or_none(text: str) -> None:
         TEXT.replace("210 sat", "٢١٠ sat"),
         TEXT.replace("210 sat", f"{10**16} sat"),
         TEXT.replace("210 sat", "210 msat"),
+        TEXT.replace("/1k", "1k"),
+        TEXT.replace("/1k", "/1k\u202e"),
+        TEXT.replace("/1k", "/1k ()"),
+        TEXT.replace("/1k", "/1k (200 sat of its 300 sat came before)"),
+        TEXT.replace("/1k", "/1k (it is published already, free; this raises it to 211 sat)"),
         TEXT.replace("https:", "javascript:"),
         TEXT.replace("relay.example.com", "me@relay.example.com"),
         TEXT.replace("relay.example.com", "relay\u202e.example.com"),

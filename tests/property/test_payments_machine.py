@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from relay.policy.tiers import MSAT_PER_SAT
 from relay.pricing.lightning.backend import BackendError
 from relay.pricing.offer import PaymentRequired
 from relay.protocol.refusal import Prefix, Rejected
@@ -128,6 +129,8 @@ class PaymentsMachine(RuleBasedStateMachine):
             if isinstance(result, Rejected) and "unavailable" in str(result):
                 assert after.unpaid <= before.unpaid
             if isinstance(result, PaymentRequired) and len(after.invoices) > len(before.invoices):
+                rest_msat = TIERS[tier].price_msat - before.unapplied_of(IDS[note])
+                assert result.offer.amount_sat == -(-rest_msat // MSAT_PER_SAT)
                 # Nobody is asked to pay for what would be refused if they paid now.
                 assert self._bench.run(self._try(note, tier)) in (
                     SaveResult.STORED,
@@ -301,7 +304,9 @@ class PaymentsMachine(RuleBasedStateMachine):
             return None
         if isinstance(result, PaymentRequired):
             payment_hash = bytes.fromhex(result.offer.bolt11[-64:])
-            assert self._node.books[payment_hash].amount_msat == TIERS[tier].price_msat == result.price_msat
+            # What came before is not asked again.
+            assert self._node.books[payment_hash].amount_msat == result.offer.amount_sat * MSAT_PER_SAT
+            assert TIERS[tier].price_msat == result.price_msat == result.offer.purpose.price_sat * MSAT_PER_SAT
             if payment_hash in self._shown:
                 self._shown.remove(payment_hash)
             self._shown.append(payment_hash)

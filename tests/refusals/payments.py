@@ -8,7 +8,8 @@ PAYMENTS = [
     Case(
         "restricted: payment required: ",
         "The note was verified, and is published once the invoice behind these words is paid: "
-        "`210 sat, pay at https://.../pay/<token> or lightning:lnbc...`. It need not be sent again.",
+        "`210 sat for this note on /1k, pay at https://.../pay/<token> or lightning:lnbc...`. It need not be sent again. "
+        "Where the note is here already, or a part of its price came before, the words say so.",
         "Pay. Sent again while the invoice is open, the same event gets the same one. A second OK, true, follows on a "
         "connection that is still open.",
         Elsewhere(f"{_SPECIAL}::test_a_verified_note_is_offered_for_its_price"),
@@ -53,14 +54,47 @@ PAYMENTS = [
     ),
     Case(
         "error: an invoice for this note is being made; send it again in a minute",
-        "The same event was sent twice at the same moment.",
+        "The same event was sent twice at the same moment, and its invoice took the node longer than anybody waits for it here.",
         "Send it again: it gets the invoice that was being made.",
-        Elsewhere(f"{_SPECIAL}::test_a_note_sent_twice_at_once_gets_one_invoice"),
+        Elsewhere(f"{_SPECIAL}::test_who_has_waited_too_long_for_an_invoice_is_told_to_come_again"),
     ),
     Case(
         "error: invoices are unavailable, try again later",
         "The relay's Lightning node does not answer. Nothing was kept.",
         "Send the same note again later.",
         Elsewhere(f"{_SPECIAL}::test_a_node_that_does_not_answer_sells_nothing"),
+    ),
+    Case(
+        "error: the Lightning node made a faulty invoice, which was not used; try again later, or tell the operator",
+        "The relay's Lightning node gave the payment hash of another invoice. Nothing was kept.",
+        "Send the same note again later. The log tells the operator what is wrong.",
+        Elsewhere(f"{_SPECIAL}::test_a_payment_hash_that_the_node_has_given_before_is_not_sold"),
+    ),
+    Case(
+        "restricted: less was paid than the invoice asks for; it counts: send the note again, and pay the rest",
+        "A second OK: the payment was below the price, so it has published nothing yet.",
+        "Send the same note again: the offer is over the rest.",
+        Elsewhere("tests/integration/test_short_payments.py::test_a_short_payment_is_told_and_the_rest_buys_the_note"),
+    ),
+    Case(
+        "error: the payment came too late for the note, which is not here any more; it counts: send it again",
+        "A second OK: the unpaid note was dropped before its payment came, as its time was over or its author withdrew it.",
+        "Send the same note again: it is published without another payment.",
+        Elsewhere(
+            "tests/integration/test_raised_price.py"
+            "::test_a_payment_of_the_old_price_that_comes_late_buys_the_note_at_that_price"
+        ),
+    ),
+    Case(
+        "invalid: the event expired before its payment came; ask the operator for the money",
+        "A second OK: the payment came so late that the note's own expiration was over.",
+        "Ask the operator, whom the info document names. The money is in the relay's books, as `refused`.",
+        Elsewhere("tests/integration/test_short_payments.py::test_a_payer_hears_that_the_note_has_expired_meanwhile"),
+    ),
+    Case(
+        "error: a payment cannot be stored here at the moment, so nothing is sold; try again later",
+        "The relay has found a payment, and its database stores nothing: its disk may be full.",
+        "Send the same note again later. An invoice that you have can be paid; the relay finds the payment afterwards.",
+        Elsewhere("tests/adversity/test_disk_full.py::test_nothing_is_sold_while_a_payment_cannot_be_stored"),
     ),
 ]

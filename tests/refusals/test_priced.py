@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,15 @@ import asyncpg
 import pytest
 from aiohttp import web
 
+from relay.pricing.lightning.invoices import HASH_TAKEN
+from relay.pricing.offer import read_offer
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note
-from tests.support.paid import order, shop
+from tests.support.lightning_stubs import ClnrestStub, LndStub
+from tests.support.lightning_stubs.node import StubNode
+from tests.support.paid import Shop, order, reopened, shop
+from tests.support.relays import read_metric
+from tests.support.waiting import until
 
 _NODE_DOWN = "error: invoices are unavailable, try again later"
 
@@ -22,7 +30,9 @@ async def test_a_verified_note_is_offered_for_its_price(database18: dict[str, An
         assert not accepted
         assert text.startswith("restricted: payment required: ")
         # Nothing of the note is in it, nor does what is in it depend on the note.
-        assert text.removeprefix("restricted: payment required: ").startswith("1000 sat, pay at http://127.0.0.1:")
+        assert text.removeprefix("restricted: payment required: ").startswith(
+            "1000 sat for this note on /1k, pay at http://127.0.0.1:"
+        )
 
 
 async def test_a_note_that_is_about_to_expire_is_not_sold(database18: dict[str, Any], tmp_path: Path) -> None:
@@ -132,30 +142,122 @@ async def test_so_many_notes_wait_and_no_more(
         )
 
 
-async def test_a_note_sent_twice_at_once_gets_one_invoice(database18: dict[str, Any], tmp_path: Path) -> None:
-    note = make_ring_note()
-    async with shop(database18, tmp_path) as sold, Client(sold.cheap) as client, Client(sold.cheap) as other:
-        reached, go_on = asyncio.Event(), asyncio.Event()
+@asynccontextmanager
+async def holding(node: StubNode, *, fails: bool = False) -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
+    """Hold the node's next invoice back. Give what is set once it is asked for, and what lets it go, or fail."""
+    assert isinstance(node, LndStub)
+    reached, go_on = asyncio.Event(), asyncio.Event()
+    add = node._add
 
-        async def hold(request: web.Request) -> web.StreamResponse:
-            if request.method != "POST":
-                # Not what makes an invoice, but the stream.
-                return web.Response(status=503)
-            reached.set()
-            await go_on.wait()
-            sold.node.answer_instead = None
+    async def hold(request: web.Request) -> web.StreamResponse:
+        if request.method != "POST":
+            # Not what makes an invoice, but the stream.
             return web.Response(status=503)
+        reached.set()
+        await go_on.wait()
+        node.answer_instead = None
+        return web.Response(status=503) if fails else await add(request)
 
-        sold.node.answer_instead = hold
+    node.answer_instead = hold
+    yield reached, go_on
+
+
+@pytest.mark.parametrize("is_other_process", [False, True])
+async def test_a_note_sent_twice_at_once_gets_one_invoice(
+    database18: dict[str, Any], tmp_path: Path, is_other_process: bool
+) -> None:
+    note = make_ring_note()
+    async with shop(database18, tmp_path) as sold, reopened(database18, sold.node) as second:
+        where = second.cheap if is_other_process else sold.cheap
+        async with Client(sold.cheap) as client, Client(where) as other, holding(sold.node) as (reached, go_on):
+            await client.send("EVENT", note)
+            await reached.wait()
+            # It waits for the invoice that is being made, as long as that takes.
+            await other.send("EVENT", note)
+            await until_verified(second if is_other_process else sold, 1 if is_other_process else 2)
+            go_on.set()
+            offers = [read_offer((await each.next("OK"))[2]) for each in (client, other)]
+            assert None not in offers
+            assert {offer.bolt11 for offer in offers if offer} == {sold.node.made[0].bolt11}
+            assert len(sold.node.made) == 1
+            await sold.node.pay(sold.node.made[0].bolt11)
+            assert [(await each.next("OK"))[:2] for each in (client, other)] == [[note.id, True]] * 2
+
+
+async def until_verified(sold: Shop, notes: int) -> None:
+    """Wait until a relay has verified so many notes."""
+    name = 'ringrelay_ring_verifications_total{outcome="accepted",scheme="sag"}'
+    await until(lambda: read_metric(sold.relay, name) == notes)
+
+
+async def test_a_note_whose_invoice_was_not_made_after_all_is_ordered_by_who_waited(
+    database18: dict[str, Any], tmp_path: Path
+) -> None:
+    note = make_ring_note()
+    async with (
+        shop(database18, tmp_path) as sold,
+        Client(sold.cheap) as client,
+        Client(sold.cheap) as other,
+        holding(sold.node, fails=True) as (reached, go_on),
+    ):
+        await client.send("EVENT", note)
+        await reached.wait()
+        await other.send("EVENT", note)
+        await until_verified(sold, 2)
+        go_on.set()
+        assert (await client.next("OK"))[2] == _NODE_DOWN
+        assert read_offer((await other.next("OK"))[2]) is not None
+        assert len(sold.node.made) == 1
+
+
+async def test_who_has_waited_too_long_for_an_invoice_is_told_to_come_again(
+    database18: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.pricing.checkout._PAUSES_S", (0.01, 0.01))
+    note = make_ring_note()
+    async with (
+        shop(database18, tmp_path) as sold,
+        Client(sold.cheap) as client,
+        Client(sold.cheap) as other,
+        holding(sold.node) as (reached, go_on),
+    ):
         await client.send("EVENT", note)
         await reached.wait()
         text = "error: an invoice for this note is being made; send it again in a minute"
         assert await other.publish(note) == (False, text)
         go_on.set()
-        # It was not made after all, so the next one makes it.
-        assert (await client.next("OK"))[2] == _NODE_DOWN
-        await order(other, note)
-        assert len(sold.node.made) == 1
+        assert read_offer((await client.next("OK"))[2]) is not None
+
+
+class _ForgetfulNode(ClnrestStub):
+    """Give one payment hash to all invoices."""
+
+    async def _invoice(self, amount_msat: int, label: str, description: str, expiry: int) -> web.Response:
+        if not self.made:
+            return await super()._invoice(amount_msat, label, description, expiry)
+        (first,) = self.made
+        answer = {"payment_hash": first.payment_hash.hex(), "bolt11": first.bolt11}
+        return web.json_response(answer, status=201)
+
+
+async def test_a_payment_hash_that_the_node_has_given_before_is_not_sold(
+    database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with _ForgetfulNode(tmp_path).running() as node, reopened(database18, node) as sold:
+        note, other = make_ring_note("first"), make_ring_note("second")
+        async with Client(sold.cheap) as client:
+            offer = await order(client, note)
+            text = "error: the Lightning node made a faulty invoice, which was not used; try again later, or tell the operator"
+            assert await client.publish(other) == (False, text)
+            connection = await asyncpg.connect(**database18)
+            kept = [record["id"].hex() for record in await connection.fetch("SELECT id FROM unpaid_notes")]
+            await connection.close()
+            assert kept == [note.id]
+            # Whoever pays by that hash pays for the first.
+            await node.pay(offer.bolt11)
+            assert await client.next("OK") == [note.id, True, ""]
+        assert read_metric(sold.relay, 'ringrelay_lightning_errors_total{operation="create"}') == 1
+    assert f"event='lightning_unavailable' name='lightning' advice={HASH_TAKEN!r}" in capsys.readouterr().err
 
 
 async def test_a_node_that_does_not_answer_sells_nothing(database18: dict[str, Any], tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ class Life:
                 raise Killed
 
 
+async def _yield(_: float) -> None:
+    """Let others have their turn, and take no time."""
+    await asyncio.sleep(0)
+
+
 class Observer:
     """Take what the metrics would be told; it outlives its process, as what was scraped and logged does."""
 
@@ -80,6 +85,10 @@ class Observer:
         self.unknown += 1
 
     def report_removable(self) -> None: ...
+
+    def report_unstored(self, payments: int) -> None: ...
+
+    def report_fault(self, advice: str) -> None: ...
 
 
 @dataclass
@@ -131,7 +140,7 @@ class Process:
             ledger,
             self.observer,
             lambda: "http://relay.example",
-            Sources(self.now, lambda: self.clock_s, self.token_bytes),
+            Sources(self.now, lambda: self.clock_s, self.token_bytes, _yield),
         )
         self.intake = EventIntake(
             LIMITS,

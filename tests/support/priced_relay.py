@@ -10,7 +10,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from relay.pricing.offer import Offer, encode_offer
+from relay.pricing.offer import Offer, Purpose, encode_offer
 from relay.protocol.event import encode_event
 from tests.support.bolt11 import make_bolt11
 from tests.support.command import Finished, run, start
@@ -20,8 +20,16 @@ from tests.support.time_factor import scaled
 BOUND_S = scaled(60.0)
 BOLT11 = make_bolt11("2100n")
 PAY_URL = f"https://relay.example.com/pay/{'0123456789abcdef' * 2}"
-OFFER = encode_offer(Offer(210, PAY_URL, BOLT11))
 NOTE = make_event()
+PURPOSE = Purpose("/", 210)
+
+
+def make_offer(bolt11: str, *, pay_url: str = PAY_URL, amount_sat: int = 210, purpose: Purpose = PURPOSE) -> str:
+    """Return the text that asks for 210 sat for a new note, unless it is told otherwise."""
+    return encode_offer(Offer(amount_sat, pay_url, bolt11, purpose))
+
+
+OFFER = make_offer(BOLT11)
 
 # What the relay does about one EVENT; the socket, the event's id.
 Answering = Callable[[ServerConnection, str], Awaitable[None]]

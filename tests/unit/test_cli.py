@@ -235,6 +235,27 @@ def test_the_check_reads_the_secret_of_the_lightning_node_and_shows_nothing_of_i
     assert "canary" not in checked.stdout + checked.stderr
 
 
+@pytest.mark.parametrize("command", ["check-config", "serve"])
+def test_a_price_without_batches_is_refused_unless_the_operator_says_that_it_may_link(
+    tmp_path: Path, command: str
+) -> None:
+    priced = (
+        '[lightning]\nbackend = "lnbits"\nurl = "http://127.0.0.1:1"\nsecret_file = "key"\n'
+        '[[tiers]]\npath = "/"\nprice_sat = 5\n'
+    )
+    (tmp_path / "key").write_text("canary\n")
+    (tmp_path / "relay.toml").write_text(priced)
+    done = run(command, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "tiers: without batches each note appears when it is paid for" in done.stderr
+    assert "privacy.allow_linkable_payments = true" in done.stderr
+    # Nothing was started.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "relay.toml"]
+    for privacy in ("publish_every_s = 900", "allow_linkable_payments = true"):
+        (tmp_path / "relay.toml").write_text(f"[privacy]\n{privacy}\n{priced}")
+        assert run("check-config", cwd=tmp_path).returncode == 0
+
+
 @pytest.mark.parametrize("command", ["serve", "migrate", "check-config", "forget-held"])
 def test_a_configuration_that_is_not_there_is_reported_with_status_2(tmp_path: Path, command: str) -> None:
     done = run(command, "--config", "none.toml", cwd=tmp_path)

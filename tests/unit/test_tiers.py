@@ -27,6 +27,8 @@ def test_the_default_is_one_free_tier_with_proof_of_work() -> None:
         ([{"path": "/", "price_sat": 5}, {"path": "/a", "price_sat": 4}], 'must not be cheaper than the one at "/"'),
         ([ROOT, {"path": "/a", "price_sat": 1, "pow_bits": 1}], "pow_bits is for free tiers"),
         ([ROOT, *({"path": f"/{number}"} for number in range(20))], "at most 20"),
+        ([{"path": "/", "shows_from_sat": 0}], "shows_from_sat is for other paths"),
+        ([ROOT, {"path": "/a", "price_sat": 1, "shows_from_sat": 2}], "must not be above price_sat"),
     ],
 )
 def test_tiers_that_do_not_fit_together_are_refused(tiers: list[dict[str, Any]], said: str) -> None:
@@ -44,6 +46,7 @@ def test_a_path_is_one_plain_name(path: str) -> None:
 def test_a_path_reads_its_own_price_and_above_and_the_root_reads_all() -> None:
     assert Tier(path="/10k", price_sat=10_000).min_price_msat == 10_000_000
     assert Tier(path="/", price_sat=5).min_price_msat == 0
+    assert Tier(path="/10k", price_sat=10_000, shows_from_sat=1_000).min_price_msat == 1_000_000
 
 
 def test_tiers_are_listed_cheapest_first_and_can_be_replaced() -> None:

@@ -15,6 +15,7 @@ from relay.client.terminal.qr import print_qr
 from relay.pricing.bolt11 import read_amount_msat
 from relay.pricing.offer import Offer, read_offer
 from relay.protocol.event import Event
+from relay.protocol.refusal import SHORT_PAID
 
 _MAX_WAIT_S = 86_400
 # Between two attempts to connect again: twice as long each time.
@@ -24,6 +25,12 @@ _MAX_PAUSE_S = 30.0
 _PASSING = ("rate-limited", "error")
 
 _STILL_PUBLISHES = "paying the invoice still publishes the note, until it expires; its page shows the state"
+
+_SEND_AGAIN = (
+    "the relay says that less came than its invoice asks for. If your wallet says so, too, publish the note again: the relay asks"
+    " for the rest alone"
+)
+_PAY_NOTHING_ELSE = "If you have paid, pay nothing else: the page above shows the state"
 
 
 class NotPayable(Exception):
@@ -110,7 +117,7 @@ def read_payable_offer(text: str, max_sat: int | None) -> Offer:
 
 
 def _print_offer(offer: Offer, wait_s: float) -> None:
-    print_notice(f"the relay publishes this note once {offer.amount_sat:,} sat are paid to this invoice:\n")
+    print_notice(f"{_describe_purpose(offer)} once {offer.amount_sat:,} sat are paid to this invoice:\n")
     # In upper case, which makes a smaller QR code (BOLT 11 allows it).
     print_qr(f"lightning:{offer.bolt11}".upper())
     print_notice(
@@ -120,6 +127,16 @@ def _print_offer(offer: Offer, wait_s: float) -> None:
         f"Remember: {PAYMENT}.\n"
         f"Waiting for the payment, {wait_s:g} s; Ctrl-C ends only the wait."
     )
+
+
+def _describe_purpose(offer: Offer) -> str:
+    """Return what the relay does for the money, in a sentence that goes on with the amount."""
+    purpose = offer.purpose
+    if purpose.here_sat is None:
+        return "the relay publishes this note"
+    place = "accepted" if purpose.is_held else "published"
+    price = f"at {purpose.here_sat:,} sat" if purpose.here_sat else "free"
+    return f"this note is {place} already, {price}; the relay raises it to {purpose.price_sat:,} sat"
 
 
 async def _wait_for_payment(connection: RelayConnection, event: Event, offer: Offer) -> PublishResult:
@@ -148,7 +165,7 @@ async def _wait_for_payment(connection: RelayConnection, event: Event, offer: Of
         if isinstance(answer, PublishResult) and answer.outcome == "accepted":
             return answer
         if (final := _find_refusal(answer)) is not None:
-            print_notice(f"{final}. If you have paid, pay nothing else: the page above shows the state")
+            print_notice(final)
             return PublishResult("unpaid", offer.pay_url)
         if not is_lost:
             print_notice("the relay is away, or busy: connecting again. A payment in the meantime counts")
@@ -165,7 +182,9 @@ def _find_invoice(demand: PaymentDemand) -> str | None:
 def _find_refusal(answer: PublishResult | PaymentDemand | None) -> str | None:
     """Return why a relay will not publish the note, None where it may do so later."""
     if isinstance(answer, PaymentDemand):
-        return "the relay asks with another invoice now, which is not shown"
+        return f"the relay asks with another invoice now, which is not shown. {_PAY_NOTHING_ELSE}"
     if answer is None or answer.outcome != "refused" or answer.text.partition(":")[0] in _PASSING:
         return None
-    return f"the relay no longer accepts the note ({answer.text})"
+    if answer.text == SHORT_PAID:
+        return _SEND_AGAIN
+    return f"the relay no longer accepts the note ({answer.text}). {_PAY_NOTHING_ELSE}"

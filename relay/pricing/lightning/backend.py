@@ -1,7 +1,7 @@
 """What the relay asks of any Lightning node or wallet. Knows no node and no HTTP."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -21,12 +21,43 @@ class PaymentState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class LiquidityWarning(StrEnum):
+    """Why a node expects that its invoice cannot be paid, or not by everybody; the names are Core Lightning's."""
+
+    CAPACITY = "capacity"
+    OFFLINE = "offline"
+    DEADENDS = "deadends"
+    PRIVATE_UNUSED = "private_unused"
+    MPP = "mpp"
+
+    @property
+    def advice(self) -> str:
+        """Return what is the matter, and what to do."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    LiquidityWarning.CAPACITY: "the Lightning node's channels cannot receive the price of a note: open or buy inbound capacity",
+    LiquidityWarning.OFFLINE: "the Lightning node could receive the price of a note, but channels are offline: see to their peers",
+    LiquidityWarning.DEADENDS: (
+        "the Lightning node could receive the price of a note, but by channels that lead nowhere: open one to a connected peer"
+    ),
+    LiquidityWarning.PRIVATE_UNUSED: (
+        "the Lightning node could receive the price of a note, but by channels that are not announced: set exposeprivatechannels"
+    ),
+    LiquidityWarning.MPP: (
+        "the Lightning node can receive the price of a note in parts only, which some wallets cannot pay: open a larger channel"
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """What a node made: the payment hash (32 bytes) and the BOLT 11 text."""
+    """What a node made: the payment hash (32 bytes) and the BOLT 11 text. A node that makes it warns, perhaps."""
 
     payment_hash: bytes
     bolt11: str
+    warnings: tuple[LiquidityWarning, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +112,7 @@ class Backend(Protocol):
     def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
         """Yield what is paid after a cursor ("" at first) until the stream breaks. Ends at once where a node has none.
 
-        With "" a node may begin now, or with its first payment ever. Close it (`contextlib.aclosing`): it uses a
-        connection.
+        With "" it begins now: what was paid before is looked up. Close it (`contextlib.aclosing`): it uses a connection.
         """
 
     async def close(self) -> None:

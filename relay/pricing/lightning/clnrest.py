@@ -5,11 +5,19 @@ and its own code.
 """
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
 
-from relay.pricing.lightning.backend import BackendError, Invoice, Payment, PaymentState, SettlementHint
+from relay.pricing.lightning.backend import (
+    BackendError,
+    Invoice,
+    LiquidityWarning,
+    Payment,
+    PaymentState,
+    SettlementHint,
+)
 from relay.pricing.lightning.http import UNEXPECTED, Node, NodeResponse, decode_answer
 from relay.pricing.lightning.invoices import check_invoice, is_label, make_label, probe_payee, read_hash, to_account
 from relay.pricing.settings import NodeSection
@@ -26,6 +34,11 @@ _WAIT_S = 60
 class _Created(msgspec.Struct):
     payment_hash: str
     bolt11: str
+    warning_capacity: str | None = None
+    warning_offline: str | None = None
+    warning_deadends: str | None = None
+    warning_private_unused: str | None = None
+    warning_mpp: str | None = None
 
 
 class _Invoice(msgspec.Struct):
@@ -71,9 +84,10 @@ class Clnrest:
         )
         if answer.status == _DONE:
             created = decode_answer(answer.body, _Created)
-            return check_invoice(read_hash(created.payment_hash), created.bolt11, amount_msat)
-        if _read_code(answer) == _LABEL_EXISTS and (invoice := await self._find_invoice({"label": label})):
-            return check_invoice(read_hash(invoice.payment_hash), invoice.bolt11, amount_msat)
+            invoice = check_invoice(read_hash(created.payment_hash), created.bolt11, amount_msat)
+            return replace(invoice, warnings=_list_warnings(created))
+        if _read_code(answer) == _LABEL_EXISTS and (found := await self._find_invoice({"label": label})):
+            return check_invoice(read_hash(found.payment_hash), found.bolt11, amount_msat)
         raise BackendError(UNEXPECTED)
 
     async def look_up_payment(self, reference: bytes, payment_hash: bytes) -> Payment:
@@ -97,21 +111,45 @@ class Clnrest:
         raise BackendError(UNEXPECTED)
 
     async def stream_settlements(self, cursor: str) -> AsyncGenerator[SettlementHint, None]:
-        """Wait for one payment after another, from a pay index on. Without one it begins with the node's first."""
-        index = int(cursor or 0)
+        """Wait for one payment after another, from a pay index on. Without one it begins after the node's last."""
+        index = int(cursor) if cursor else await self._find_last_index()
         wait_s = max(1, min(_WAIT_S, int(self._node.stream_idle_s)))
         while True:
-            answer = await self._call_command("waitanyinvoice", {"lastpay_index": index, "timeout": wait_s}, wait_s)
-            if answer.status == _DONE:
-                paid = decode_answer(answer.body, _Paid)
+            paid = await self._wait_for_payment(index, wait_s)
+            if paid is not None:
                 index = paid.pay_index
                 yield SettlementHint(read_hash(paid.payment_hash), str(index), is_label(paid.label))
-            elif _read_code(answer) != _NOBODY_PAID_YET:
-                raise BackendError(UNEXPECTED)
 
     async def close(self) -> None:
         """Close the connections to the node."""
         await self._node.close()
+
+    async def _find_last_index(self) -> int:
+        """Return the pay index of the node's last payment, 0 before the first.
+
+        No command tells it: the node is asked whether anybody paid after an index, for twice the last one found, and then by
+        halves. So its books, which can be those of years, are never read.
+        """
+        last, bound = 0, 0
+        while (paid := await self._wait_for_payment(bound, 0)) is not None:
+            last, bound = paid.pay_index, 2 * paid.pay_index
+        while last < bound:
+            middle = (last + bound) // 2
+            paid = await self._wait_for_payment(middle, 0)
+            if paid is None:
+                bound = middle
+            else:
+                last = paid.pay_index
+        return last
+
+    async def _wait_for_payment(self, index: int, wait_s: int) -> _Paid | None:
+        """Return the first payment after an index, None where there is none within so many seconds."""
+        answer = await self._call_command("waitanyinvoice", {"lastpay_index": index, "timeout": wait_s}, wait_s)
+        if answer.status == _DONE:
+            return decode_answer(answer.body, _Paid)
+        if _read_code(answer) != _NOBODY_PAID_YET:
+            raise BackendError(UNEXPECTED)
+        return None
 
     async def _find_invoice(self, query: dict[str, object]) -> _Invoice | None:
         answer = await self._call_command("listinvoices", query)
@@ -122,6 +160,10 @@ class Clnrest:
 
     async def _call_command(self, command: str, parameters: dict[str, object], wait_s: float = 0) -> NodeResponse:
         return await self._node.send_request("POST", f"/v1/{command}", json=parameters, wait_s=wait_s)
+
+
+def _list_warnings(created: _Created) -> tuple[LiquidityWarning, ...]:
+    return tuple(warning for warning in LiquidityWarning if getattr(created, f"warning_{warning}") is not None)
 
 
 def _read_code(answer: NodeResponse) -> int | None:

@@ -9,6 +9,10 @@ from relay.pricing.lightning.http import UNEXPECTED
 
 WRONG_AMOUNT = "the Lightning node made an invoice over another amount than it was asked for; it was not used"
 WRONG_HASH = "the Lightning node names another payment hash than its invoice; the invoice was not used"
+HASH_TAKEN = (
+    "the Lightning node gave two invoices one payment hash, so that a payment would be for either; the second was not used: look"
+    " into its log, and whether it was restored from a copy"
+)
 WRONG_EXPIRY = (
     "the Lightning node's invoice expires at quite another time than it was asked for: correct its clock, or ours"
 )

@@ -44,7 +44,7 @@ _CLOSE = "state = 'closed', look_up_at = CASE WHEN payment_hash IS NULL THEN NUL
 class Order:
     """An invoice to be made: for which note and tier, until when (Unix seconds), and when its row is deleted.
 
-    `account` is the node or wallet that makes it.
+    `account` is the node or wallet that makes it. It is over the price less `credit_msat`, which came for the note before.
     """
 
     reference: bytes
@@ -55,6 +55,7 @@ class Order:
     expires_at: int
     forget_at: int
     account: str
+    credit_msat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +100,16 @@ async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at
     )
     await connection.execute(
         """
-        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, expires_at, forget_at, is_cancel_tried,
-                              account)
-        VALUES ($1, $2, $3, $4, $5, 'creating', $6, $7, false, $8)
+        INSERT INTO invoices (reference, token, note_id, tier, price_msat, credit_msat, state, expires_at, forget_at,
+                              is_cancel_tried, account)
+        VALUES ($1, $2, $3, $4, $5, $6, 'creating', $7, $8, false, $9)
         """,
         order.reference,
         order.token,
         order.note_id,
         order.tier,
         order.price_msat,
+        order.credit_msat,
         give_up_at,
         order.forget_at,
         order.account,
@@ -175,6 +177,14 @@ async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msa
         f"UPDATE invoices SET {_CLOSE} WHERE note_id = $1 AND price_msat <= $2 AND state IN ('creating', 'open')",  # noqa: S608
         note_id,
         price_msat,
+    )
+
+
+async def close_rests(connection: asyncpg.Connection, note_id: bytes) -> None:
+    """Ask no longer for what is left of a note's prices: what came before was spent."""
+    await connection.execute(
+        f"UPDATE invoices SET {_CLOSE} WHERE note_id = $1 AND credit_msat > 0 AND state IN ('creating', 'open')",  # noqa: S608
+        note_id,
     )
 
 

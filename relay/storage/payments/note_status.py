@@ -10,10 +10,14 @@ from relay.storage.held_notes import HeldNote, HeldNotes
 
 @dataclass(frozen=True, slots=True)
 class OpenInvoice:
-    """An invoice that is asked for: price in msat, expiry in Unix seconds; no BOLT 11 while it is being made."""
+    """An invoice that is asked for: price in msat, expiry in Unix seconds; no BOLT 11 while it is being made.
+
+    It is over the price less `credit_msat`, which came for the note before.
+    """
 
     token: bytes
     price_msat: int
+    credit_msat: int
     bolt11: str | None
     expires_at: int
 
@@ -22,8 +26,8 @@ class OpenInvoice:
 class NoteStatus:
     """What is known of a note: its price paid where it is stored or held, its JSON where an invoice is open.
 
-    `invoices` are by tier; `unapplied_msat` is what came too late and can buy it. A stored note that is upgraded with the
-    next batch is held, too.
+    `invoices` are by tier; `unapplied_msat` is what came too late or short and can buy it, and `late_msat` the highest price that
+    was paid too late. A stored note that is upgraded with the next batch is held, too.
     """
 
     note_id: bytes
@@ -31,6 +35,7 @@ class NoteStatus:
     encoded: bytes | None
     invoices: dict[str, OpenInvoice]
     unapplied_msat: int
+    late_msat: int
     is_held: bool
 
     @property
@@ -50,11 +55,16 @@ async def find_statuses(
     waiting = await held.find(connection, note_ids)
     records = await connection.fetch(
         """
-        SELECT asked.id, n.id IS NOT NULL AS is_stored, n.price_paid_msat, i.token, i.tier, i.price_msat, i.bolt11, i.expires_at,
+        SELECT asked.id, n.id IS NOT NULL AS is_stored, n.price_paid_msat,
+               i.token, i.tier, i.price_msat, i.credit_msat, i.bolt11, i.expires_at,
                -- Compared with what is sent where something is asked for it already.
                CASE WHEN i.token IS NOT NULL THEN coalesce(n.event, p.event) END AS event,
-               (SELECT coalesce(sum(amount_msat), 0)::bigint FROM unapplied_payments WHERE note_id = asked.id) AS unapplied_msat
+               unapplied.total_msat, unapplied.late_msat
         FROM unnest($1::bytea[]) AS asked (id)
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(amount_msat), 0)::bigint AS total_msat,
+                       coalesce(max(amount_msat) FILTER (WHERE reason = 'late'), 0) AS late_msat
+                FROM unapplied_payments WHERE note_id = asked.id) AS unapplied
             LEFT JOIN notes n ON n.id = asked.id
             LEFT JOIN unpaid_notes p ON p.id = asked.id
             LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open') AND i.account = $2
@@ -67,7 +77,7 @@ async def find_statuses(
         status = statuses.setdefault(record["id"], _to_status(record, waiting.get(record["id"])))
         if record["token"] is not None:
             status.invoices[record["tier"]] = OpenInvoice(
-                record["token"], record["price_msat"], record["bolt11"], record["expires_at"]
+                record["token"], record["price_msat"], record["credit_msat"], record["bolt11"], record["expires_at"]
             )
     return statuses
 
@@ -77,4 +87,6 @@ def _to_status(record: asyncpg.Record, waiting: HeldNote | None) -> NoteStatus:
     encoded = record["event"]
     if waiting is not None:
         price_msat, encoded = waiting.note.price_paid_msat, waiting.note.encoded
-    return NoteStatus(record["id"], price_msat, encoded, {}, record["unapplied_msat"], waiting is not None)
+    return NoteStatus(
+        record["id"], price_msat, encoded, {}, record["total_msat"], record["late_msat"], waiting is not None
+    )

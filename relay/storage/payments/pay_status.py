@@ -47,7 +47,7 @@ async def find_pay_status(readers: asyncpg.Pool, token: bytes, held: HeldNotes, 
     async with readers.acquire() as connection:
         record = await connection.fetchrow(
             """
-            SELECT i.state, i.tier, i.price_msat, i.bolt11, i.expires_at, i.note_id, i.account,
+            SELECT i.state, i.tier, i.price_msat - i.credit_msat AS asked_msat, i.bolt11, i.expires_at, i.note_id, i.account,
                    EXISTS (SELECT FROM notes n WHERE n.id = i.note_id) AS is_published
             FROM invoices i WHERE i.token = $1 AND i.state IN ('open', 'settled')
             """,
@@ -57,16 +57,16 @@ async def find_pay_status(readers: asyncpg.Pool, token: bytes, held: HeldNotes, 
             return None
         is_held = bool(await held.find(connection, [record["note_id"]]))
     if record["state"] == InvoiceState.OPEN and record["account"] != account:
-        return PayStatus(PayState.SUSPENDED, record["tier"], record["price_msat"], None, None, None)
+        return PayStatus(PayState.SUSPENDED, record["tier"], record["asked_msat"], None, None, None)
     if record["state"] == InvoiceState.OPEN:
         return PayStatus(
             PayState.OPEN,
             record["tier"],
-            record["price_msat"],
+            record["asked_msat"],
             record["bolt11"],
             record["expires_at"],
             note_id=None,
         )
     state = PayState.PAID if is_held else PayState.PUBLISHED if record["is_published"] else PayState.UNPUBLISHED
     note_id = record["note_id"].hex() if state is PayState.PUBLISHED else None
-    return PayStatus(state, record["tier"], record["price_msat"], None, None, note_id)
+    return PayStatus(state, record["tier"], record["asked_msat"], None, None, note_id)

@@ -13,7 +13,7 @@ from relay.limits import InvoicePolicy
 from relay.protocol.event import is_expired
 from relay.storage.held_notes import HeldNotes
 from relay.storage.note import Note, read_note
-from relay.storage.payments.invoices import Settled, close_orphans, close_others, settle_invoice
+from relay.storage.payments.invoices import Settled, close_orphans, close_others, close_rests, settle_invoice
 from relay.storage.payments.unapplied_payments import (
     Reason,
     insert_unapplied,
@@ -60,7 +60,11 @@ def _round_up(at: int) -> int:
 
 @dataclass(slots=True)
 class Settlement:
-    """The settlement of one invoice; its methods are what Writer.settle asks for. `now` is Unix time."""
+    """The settlement of one invoice; its methods are what Writer.settle asks for. `now` is Unix time.
+
+    `unbought` is why a payment that is new bought nothing, where no note was due. `is_rest`: the note is bought with what came for
+    it before, too.
+    """
 
     reference: bytes
     received_msat: int
@@ -68,28 +72,40 @@ class Settlement:
     terms: PaymentTerms
     held: HeldNotes
     settled: Settled | None = None
+    unbought: SaveResult | None = None
+    is_rest: bool = False
 
     async def load(self, connection: asyncpg.Connection) -> Sequence[Note]:
         """Return the note that was paid for, if this payment is new and enough."""
         forget_at = self.terms.find_settled_forget_at(self.now)
         self.settled = settled = await settle_invoice(connection, self.reference, forget_at)
-        if settled is None:
+        self.unbought, self.is_rest = None, False
+        if settled is None or not await self._is_enough(connection, settled):
             return []
-        excess_msat = self.received_msat - settled.price_msat
-        if excess_msat < 0:
-            await insert_unapplied(connection, self.reference, self.received_msat, Reason.SHORT, settled.note_id)
-            return []
-        if excess_msat > 0:
-            await insert_unapplied(connection, self.reference, excess_msat, Reason.OVER)
         encoded = await _find_note(connection, settled.note_id, self.held)
         if encoded is None:
-            await insert_unapplied(connection, self.reference, settled.price_msat, Reason.LATE, settled.note_id)
+            if not self.is_rest:
+                await insert_unapplied(connection, self.reference, settled.price_msat, Reason.LATE, settled.note_id)
+            self.unbought = SaveResult.LATE_PAID
             return []
         note = self.terms.to_due(read_note(encoded), settled.price_msat)
         if is_expired(note.event, self.now):
-            await self.conclude(connection, [note], [SaveResult.FAILED])
+            await self.conclude(connection, [note], [SaveResult.EXPIRED_PAID])
+            self.unbought = SaveResult.EXPIRED_PAID
             return []
         return [note]
+
+    async def _is_enough(self, connection: asyncpg.Connection, settled: Settled) -> bool:
+        """Return whether the price is reached, with what came before; record what is short, or over."""
+        excess_msat = self.received_msat - settled.price_msat
+        if excess_msat >= 0:
+            await insert_unapplied(connection, self.reference, excess_msat, Reason.OVER)
+            return True
+        await insert_unapplied(connection, self.reference, self.received_msat, Reason.SHORT, settled.note_id)
+        self.is_rest = await sum_for_note(connection, settled.note_id) >= settled.price_msat
+        if not self.is_rest:
+            self.unbought = SaveResult.SHORT_PAID
+        return self.is_rest
 
     async def conclude(self, connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Result]) -> None:
         """Drop what waited, and record the payment where the note was refused or was here at that price."""
@@ -98,7 +114,11 @@ class Settlement:
         await delete_unpaid(connection, self.settled.note_id)
         await close_others(connection, self.settled.note_id, self.settled.price_msat)
         await close_orphans(connection, self.held)
-        await record_refused(connection, notes, results, self.reference)
+        if not self.is_rest:
+            await record_refused(connection, notes, results, self.reference)
+        elif is_bought(results[0]):
+            await spend_for_note(connection, self.settled.note_id, self.settled.price_msat)
+            await close_rests(connection, self.settled.note_id)
 
 
 @dataclass(slots=True)
@@ -122,6 +142,7 @@ class Spending:
             await spend_for_note(connection, self.note_id, self.note.price_paid_msat)
             await delete_unpaid(connection, self.note_id)
             await close_others(connection, self.note_id, self.note.price_paid_msat)
+            await close_rests(connection, self.note_id)
 
 
 async def _find_note(connection: asyncpg.Connection, note_id: bytes, held: HeldNotes) -> bytes | None:

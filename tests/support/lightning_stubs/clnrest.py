@@ -24,6 +24,7 @@ class ClnrestStub(StubNode):
         del directory
         super().__init__(f"{secrets.token_urlsafe(48)}=", f"{secrets.token_urlsafe(48)}=")
         self._tls = tls
+        self.warnings = {"warning_capacity": "Insufficient incoming channel capacity to pay invoice"}
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/{command}", self._call)]
@@ -55,7 +56,7 @@ class ClnrestStub(StubNode):
                 "bolt11": made.bolt11,
                 "payment_secret": secrets.token_hex(32),
                 "created_index": len(self.made),
-                "warning_capacity": "Insufficient incoming channel capacity to pay invoice",
+                **self.warnings,
             },
             status=201,
         )
