@@ -194,6 +194,35 @@ async def test_an_invoice_that_its_node_has_lost_is_kept_to_its_time_and_then_co
     assert capsys.readouterr().err.count("event='invoice_unknown'") == 1
 
 
+async def test_a_payment_that_no_row_knows_is_counted_once_and_what_was_forgotten_or_is_for_others_is_not(
+    database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with (
+        LndStub(tmp_path).running() as node,
+        reopened(database18, node) as sold,
+        Client(sold.expensive) as author,
+    ):
+        assert sold.relay._payments is not None
+        offer = await order(author, make_ring_note())
+        await node.pay(offer.bolt11)
+        await author.next("OK")
+        [(account, cursor)] = await fetch(database18, "SELECT account, cursor FROM settlement_cursors")
+        await fetch(database18, "UPDATE invoices SET forget_at = 0")
+        await sold.relay._payments.collector.delete_forgotten()
+        foreign, unmatched = (node.make("", 1_000_000, memo, 900) for memo in ("a cup of coffee", "note"))
+        for made in (node.made[0], foreign, unmatched, unmatched):
+            made.index = made.index or 1 + max(other.index for other in node.made)
+            node.tell(made)
+
+        async def is_through() -> bool:
+            return await fetch(database18, "SELECT account, cursor FROM settlement_cursors") == [(account, "3")]
+
+        await until(is_through)
+        assert cursor == "1"
+        await until(lambda: read_metric(sold.relay, "ringrelay_unmatched_payments_total") == 1)
+    assert capsys.readouterr().err.count("event='payment_unmatched'") == 1
+
+
 async def test_a_node_that_becomes_another_one_while_the_relay_runs_is_noticed(
     database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

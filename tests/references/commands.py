@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from relay import cli
 from tests.references.markdown import NONE, escape, lay_out, make_note, make_table, quote
 
-_INTRODUCTION = """`serve`, `migrate` and `check-config` need `pip install 'ringrelay[server]'`, the others `pip install ringrelay`.
-Every command prints its own part of this page with `-h` or `--help`. `ringrelay --version` prints the version. Options cannot
-be shortened."""
+_INTRODUCTION = """`serve`, `migrate`, `check-config` and `payments` need `pip install 'ringrelay[server]'`, the others
+`pip install ringrelay`. Every command prints its own part of this page with `-h` or `--help`. `ringrelay --version` prints the
+version. Options cannot be shortened."""
 
 
 def render(command: str) -> str:
