@@ -28,6 +28,7 @@ KILLS = 6
 CUSTOMERS = ("/1k", "/1k", "/10k")
 SETTINGS = {
     "TIERS": json.dumps(TIERS),
+    "PRIVACY__ALLOW_LINKABLE_PAYMENTS": "true",
     "INVOICES__POW_BITS": "0",
     "INVOICES__POW_BITS_WHEN_FULL": "0",
     "INVOICES__PER_S": "10000",

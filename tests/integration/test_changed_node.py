@@ -157,6 +157,24 @@ async def test_their_pages_stop_asking_and_the_note_gets_an_invoice_of_the_new_n
         await until(is_kept)
 
 
+async def test_after_a_start_the_same_note_gets_the_same_invoice_however_soon_it_comes(
+    database18: dict[str, Any], nodes: tuple[StubNode, StubNode]
+) -> None:
+    node, _ = nodes
+    note = make_ring_note()
+    async with reopened(database18, node) as sold, Client(sold.expensive) as author:
+        offer = await order(author, note)
+    await node.stop()
+    async with reopened(database18, node) as sold, Client(sold.expensive) as author:
+        # Nobody can say yet whether this node made it.
+        text = "error: invoices are unavailable, try again later"
+        assert await author.publish(note) == (False, text)
+        assert (await read_page(sold, offer.pay_url, "application/json"))[0] == 409
+        await node.start()
+        assert (await order(author, note)).bolt11 == offer.bolt11
+        assert (await read_page(sold, offer.pay_url, "application/json"))[0] == 402
+
+
 async def test_invoices_of_the_node_of_before_keep_nobody_from_ordering(
     database18: dict[str, Any], nodes: tuple[StubNode, StubNode]
 ) -> None:
