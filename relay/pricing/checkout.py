@@ -93,6 +93,7 @@ class Checkout:
             # An event that was ordered before had this much at least. This one is new, and costs not even a look-up.
             check_age()
             self._check_can_be_ordered(event)
+        account = self._ledger.account
         status = await self._ledger.find_status(bytes.fromhex(event.id))
         if status.is_here_at(tier.min_price_msat):
             # Also where it was sold for less before the price rose: the path shows it.
@@ -110,6 +111,10 @@ class Checkout:
             return required
         check_age()
         self._check_can_be_ordered(event)
+        if not account:
+            # After a start, once the node has said who it is, what it made before can be paid.
+            await self._find_account()
+            return await self.offer(event, tier, orders, check_age, verify)
         # Every bound of orders is checked before any curve operation, which could be in vain.
         with orders.hold_order(self._sources.now(), self._invoices):
             self._check_rate()

@@ -92,15 +92,21 @@ class Collector:
         """Look up what is said to be paid. What looks like ours and is in no row is counted, and not taken for nothing."""
         known = await self._ledger.find_invoice(hint.payment_hash)
         if known is None:
-            if hint.is_ours and hint.payment_hash not in self._unmatched:
-                self._unmatched[hint.payment_hash] = None
-                if len(self._unmatched) > _MAX_UNMATCHED:
-                    del self._unmatched[next(iter(self._unmatched))]
-                self._observer.report_unmatched()
+            if hint.is_ours:
+                await self._count_unmatched(hint.payment_hash)
         elif not known.is_settled:
             payment = await self._backend.look_up_payment(known.reference, hint.payment_hash)
             if payment.state is PaymentState.PAID:
                 await self._settle_payment(known.reference, payment.received_msat)
+
+    async def _count_unmatched(self, payment_hash: bytes) -> None:
+        """Count a payment that no row knows, once; not one that was settled, forgotten, and is told of again."""
+        if payment_hash in self._unmatched or await self._ledger.is_spent(payment_hash):
+            return
+        self._unmatched[payment_hash] = None
+        if len(self._unmatched) > _MAX_UNMATCHED:
+            del self._unmatched[next(iter(self._unmatched))]
+        self._observer.report_unmatched()
 
     async def look_up_due(self) -> None:
         """Look up the invoices whose turn it is, no more than the node takes. Raises BackendError and DATABASE_FAILURES."""

@@ -17,7 +17,7 @@ from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import find_refusal
 from relay.storage.note import Note
-from relay.storage.payments import accounts, invoices, scrub, unapplied_payments, unpaid_notes
+from relay.storage.payments import accounts, invoices, scrub, spent_payments, unapplied_payments, unpaid_notes
 from relay.storage.payments.invoices import Known, Order, Settled, Watched
 from relay.storage.payments.note_status import NoteStatus, find_statuses
 from relay.storage.payments.settlement import PaymentTerms, Settlement, Spending
@@ -246,6 +246,11 @@ class Ledger:
         """Return the invoice that is paid by this hash. None where there is no row: it is not ours, or was forgotten."""
         async with self._pool.acquire() as connection:
             return await invoices.find_invoice(connection, payment_hash)
+
+    async def is_spent(self, payment_hash: bytes) -> bool:
+        """Return whether a payment was settled and forgotten, or claimed."""
+        async with self._pool.acquire() as connection:
+            return await spent_payments.is_spent(connection, payment_hash)
 
     async def read_cursor(self, account: str) -> str:
         """Return where a node's stream of payments goes on, "" at first."""

@@ -82,7 +82,7 @@ def test_the_labels_and_their_values_are_a_closed_list() -> None:
     assert labels["prefix"] == {"", *map(str, Prefix)}
     assert labels["scheme"] == {"sag", "blsag"}
     assert labels["state"] == {"creating", "open", "closed"}
-    assert labels["operation"] == {"create", "lookup", "cancel", "stream"}
+    assert labels["operation"] == {"account", "create", "lookup", "cancel", "stream"}
     assert labels["tier"] == {"/", "/1k"}
     assert labels["warning"] == {"capacity", "offline", "deadends", "private_unused", "mpp"}
 

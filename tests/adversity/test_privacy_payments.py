@@ -13,6 +13,7 @@ from aiohttp import web
 from coincurve import PrivateKey
 
 from relay.log import FIELDS, LogEvent
+from relay.pricing.lightning.invoices import PROBE_MSAT
 from relay.protocol.event import Event
 from tests.support.client import fetch_ids
 from tests.support.events import make_event, make_ring, make_ring_note
@@ -202,6 +203,7 @@ def _check_order(written: dict[str, set[int]]) -> None:
     last = max(written["notes"] | written["tags"] | written["ring_members"])
     assert written["unapplied_payments"]
     assert written["settlement_cursors"]
+    assert written["spent_payments"]
     assert min(written["unapplied_payments"] | written["settlement_cursors"] | written["spent_payments"]) > last
     others = written.keys() - {
         "notes",
@@ -234,11 +236,12 @@ def _check_pages(run: Run) -> None:
 
 def _check_node(run: Run) -> None:
     """The node is asked the same for every note, under names that lead nowhere, by nobody in particular."""
-    orders = [json.loads(body) for head, body in run.node.heard if head.startswith("POST /v1/invoices\n")]
+    asked = [json.loads(body) for head, body in run.node.heard if head.startswith("POST /v1/invoices\n")]
+    # At each start, one invoice that is for no note tells who would be paid.
+    orders = [order for order in asked if order["value_msat"] != str(PROBE_MSAT)]
+    assert {order["memo"] for order in asked} == {"note"}
     assert len(orders) > len(run.sold)
     assert {order["memo"] for order in orders} == {"note"}
-    # One sat: what is made to see who would be paid, always the same, and cancelled.
-    orders = [order for order in orders if order["value_msat"] != "1000"]
     assert {order["value_msat"] for order in orders} == {"1000000", "10000000"}
     assert {tuple(order) for order in orders} == {("r_preimage", "value_msat", "memo", "expiry", "private")}
     assert len({order["r_preimage"] for order in orders}) == len(orders)

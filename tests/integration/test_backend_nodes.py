@@ -212,6 +212,56 @@ async def test_the_configured_rate_of_look_ups_holds_in_place_of_what_suits_the_
         assert backend.lookups_per_s == 7.5
 
 
+async def test_the_account_of_lnbits_is_the_wallet_whatever_its_key(lnbits: LnbitsStub) -> None:
+    async with opened(lnbits.section) as backend:
+        # An empty wallet tells by an invoice, which expires soon.
+        assert await backend.find_account() == f"lnbits {lnbits.wallet_id}"
+        assert len(lnbits.probes) == 1
+        await make(backend)
+    lnbits.secret = secrets.token_hex(16)
+    async with opened(lnbits.section) as backend:
+        assert await backend.find_account() == f"lnbits {lnbits.wallet_id}"
+    assert len(lnbits.probes) == 1
+
+
+async def test_where_lnbits_does_not_name_the_wallet_the_key_stands_for_it_and_is_not_shown(lnbits: LnbitsStub) -> None:
+    lnbits.wallet_id = None
+    async with opened(lnbits.section) as backend:
+        account = await backend.find_account()
+        assert account == await backend.find_account()
+    assert account.startswith("lnbits key-")
+    assert lnbits.secret not in account
+
+
+@pytest.mark.parametrize("name", ["", "a b", "02ab'", "x" * 200])
+async def test_what_is_no_name_of_a_node_is_refused(name: str, phoenixd: PhoenixdStub) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"nodeId": name})
+
+    phoenixd.answer_instead = answer
+    async with opened(phoenixd.section) as backend:
+        with pytest.raises(BackendError) as caught:
+            await backend.find_account()
+    assert str(caught.value) == UNEXPECTED
+
+
+async def test_the_invoice_that_tells_who_is_paid_is_one_and_is_cancelled(lnd: LndStub) -> None:
+    for _ in range(3):
+        async with opened(lnd.section) as backend:
+            assert await backend.find_account() == f"lnd {lnd.node_id}"
+    [probe] = lnd.probes
+    assert (probe.cancelled, probe.memo, probe.amount_msat) == (True, MEMO, 1_000)
+    assert lnd.made == []
+
+
+async def test_a_payment_for_something_else_at_the_same_node_is_not_taken_for_ours(lnd: LndStub) -> None:
+    async with opened(lnd.section) as backend:
+        reference, invoice = await make(backend)
+        lnd.made[0].memo = "a cup of coffee"
+        await lnd.pay(invoice.bolt11)
+        assert await look(backend, reference, invoice) == Payment(PaymentState.PAID, AMOUNT_MSAT, is_ours=False)
+
+
 async def test_fee_that_phoenixd_keeps_is_not_the_payers_fault(phoenixd: PhoenixdStub) -> None:
     phoenixd.fee_sat = 50
     async with opened(phoenixd.section) as backend:

@@ -157,6 +157,24 @@ async def test_their_pages_stop_asking_and_the_note_gets_an_invoice_of_the_new_n
         await until(is_kept)
 
 
+async def test_after_a_start_the_same_note_gets_the_same_invoice_however_soon_it_comes(
+    database18: dict[str, Any], nodes: tuple[StubNode, StubNode]
+) -> None:
+    node, _ = nodes
+    note = make_ring_note()
+    async with reopened(database18, node) as sold, Client(sold.expensive) as author:
+        offer = await order(author, note)
+    await node.stop()
+    async with reopened(database18, node) as sold, Client(sold.expensive) as author:
+        # Nobody can say yet whether this node made it.
+        text = "error: invoices are unavailable, try again later"
+        assert await author.publish(note) == (False, text)
+        assert (await read_page(sold, offer.pay_url, "application/json"))[0] == 409
+        await node.start()
+        assert (await order(author, note)).bolt11 == offer.bolt11
+        assert (await read_page(sold, offer.pay_url, "application/json"))[0] == 402
+
+
 async def test_invoices_of_the_node_of_before_keep_nobody_from_ordering(
     database18: dict[str, Any], nodes: tuple[StubNode, StubNode]
 ) -> None:
@@ -192,6 +210,35 @@ async def test_an_invoice_that_its_node_has_lost_is_kept_to_its_time_and_then_co
         ]
         assert read_metric(sold.relay, "ringrelay_unknown_invoices_total") == 1
     assert capsys.readouterr().err.count("event='invoice_unknown'") == 1
+
+
+async def test_a_payment_that_no_row_knows_is_counted_once_and_what_was_forgotten_or_is_for_others_is_not(
+    database18: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with (
+        LndStub(tmp_path).running() as node,
+        reopened(database18, node) as sold,
+        Client(sold.expensive) as author,
+    ):
+        assert sold.relay._payments is not None
+        offer = await order(author, make_ring_note())
+        await node.pay(offer.bolt11)
+        await author.next("OK")
+        [(account, cursor)] = await fetch(database18, "SELECT account, cursor FROM settlement_cursors")
+        await fetch(database18, "UPDATE invoices SET forget_at = 0")
+        await sold.relay._payments.collector.delete_forgotten()
+        foreign, unmatched = (node.make("", 1_000_000, memo, 900) for memo in ("a cup of coffee", "note"))
+        for made in (node.made[0], foreign, unmatched, unmatched):
+            made.index = made.index or 1 + max(other.index for other in node.made)
+            node.tell(made)
+
+        async def is_through() -> bool:
+            return await fetch(database18, "SELECT account, cursor FROM settlement_cursors") == [(account, "3")]
+
+        await until(is_through)
+        assert cursor == "1"
+        await until(lambda: read_metric(sold.relay, "ringrelay_unmatched_payments_total") == 1)
+    assert capsys.readouterr().err.count("event='payment_unmatched'") == 1
 
 
 async def test_a_node_that_becomes_another_one_while_the_relay_runs_is_noticed(

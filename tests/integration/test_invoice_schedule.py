@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.storage.payments.accounts import count_elsewhere, is_watched
 from relay.storage.payments.invoices import (
     MAX_AT_ONCE,
     close_invoice,
@@ -134,6 +135,39 @@ async def test_after_a_start_open_ones_are_looked_up_at_once_and_what_a_wrong_cl
         await look_up_again(connection)
         assert not await mend_schedule(connection, NOW)
         assert len(await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())) == 4
+
+
+async def test_while_it_runs_too_what_a_wrong_clock_put_off_gets_its_turn(database18: dict[str, Any]) -> None:
+    async with connected(database18) as connection:
+        await insert(connection, "open", 1, due_s=16 + 10)
+        await insert(connection, "closed", 1, due_s=7_200 + 10)
+        # What is only not due yet stays so.
+        await connection.execute("UPDATE invoices SET look_up_at = look_up_at - 20 WHERE state = 'open'")
+        await mend_schedule(connection, NOW)
+        due = await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())
+        assert [invoice.is_open for invoice in due] == [False]
+        await connection.execute("UPDATE invoices SET look_up_at = $1", NOW + 3_600)
+        await mend_schedule(connection, NOW)
+        due = await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())
+        assert [invoice.is_open for invoice in due] == [True]
+
+
+async def test_what_another_account_made_is_never_looked_up(database18: dict[str, Any]) -> None:
+    async with connected(database18) as connection:
+        for state in ("open", "closed"):
+            await insert(connection, state, 3, due_s=-30)
+        assert await take_due(connection, NOW, EXPIRY_S, 9, "lnd b", ()) == []
+        assert await count_elsewhere(connection, "lnd b") == {ACCOUNT: 6}
+        assert await count_elsewhere(connection, ACCOUNT) == {}
+        assert await is_watched(connection, ACCOUNT)
+        assert not await is_watched(connection, "lnd b")
+        for index, account in enumerate(("a", "c", "d", "d", "e", "e")):
+            await connection.execute(
+                "UPDATE invoices SET account = $1 WHERE reference = (SELECT reference FROM invoices ORDER BY 1 OFFSET $2 LIMIT 1)",
+                account,
+                index,
+            )
+        assert await count_elsewhere(connection, "d") == {"a": 1, "c": 1, "e": 2}
 
 
 async def test_what_the_node_could_not_cancel_is_not_cancelled_again(database18: dict[str, Any]) -> None:

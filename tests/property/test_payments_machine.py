@@ -1,9 +1,10 @@
 """Whatever payers, authors, the node and two processes do, in any order and however often one of them dies: no payment is lost, and
 none buys twice.
 
-What every step must keep is in `check`. Two sums cannot hold and do not: what a node takes after the relay has forgotten its
-invoice (a day after the last moment to pay; only nodes that can neither cancel nor refuse what is late) is not accounted for; and
-what was published and then deleted by its author stays spent.
+Meanwhile the operator changes to another node and back, in both processes or in one, puts back an earlier copy of the data, and
+clocks jump. What every step must keep is in `check`. Two sums cannot hold and do not. What a node takes after the relay has
+forgotten its invoice is not settled: a day after the last moment to pay, of nodes that can neither cancel nor refuse what is late;
+or after a restore. It is counted, and can be claimed once. And what was published and then deleted by its author stays spent.
 """
 
 import asyncio
@@ -12,25 +13,34 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from relay.policy.tiers import MSAT_PER_SAT
 from relay.pricing.lightning.backend import BackendError
 from relay.pricing.offer import PaymentRequired
 from relay.protocol.refusal import Prefix, Rejected
+from relay.storage import payment_books
 from relay.storage.insert import insert_batch
+from relay.storage.payment_books import ClaimFault
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.row import Result, SaveResult
 from tests.support.events import to_ring_note
 from tests.support.held import make_held
 from tests.support.killable import Killed, Process
-from tests.support.ledger import Ledger, empty, read_ledger
-from tests.support.payment_laws import check_caps, check_money, check_publication, check_told
+from tests.support.ledger import Ledger, copy, empty, put_back, read_ledger
+from tests.support.payment_laws import check_caps, check_money, check_publication, check_told, find_lost
 from tests.support.payments_bench import (
     ALTERED,
     BEGIN,
@@ -45,7 +55,7 @@ from tests.support.payments_bench import (
     opened_bench,
 )
 from tests.support.postgres_servers import PostgresServer
-from tests.support.scripted_node import ScriptedNode
+from tests.support.scripted_node import Booked, ScriptedNode
 
 # What one process does: its name, and the number of the note and of the tier where it is about these.
 Action = tuple[str, int, int]
@@ -58,8 +68,18 @@ actions = st.one_of(
 )
 processes = st.integers(0, 1)
 amounts = st.sampled_from(["exact", "exact", "exact", "short", "half", "over"])
+both = st.sampled_from([(0,), (1,), (0, 1)])
 LEARNS = ["follow", "look_up"]
 SKEWS_S = [0, 7, 300]
+JUMPS_S = [-100_000, -3_600, 0, 3_600, 100_000]
+
+
+class Copied(NamedTuple):
+    """What was known when the data was copied: what was settled, which keys there were, and what clients had heard."""
+
+    settled: set[bytes]
+    keys: list[bytes]
+    clients: list[tuple[Counter[tuple[bytes, int]], list[tuple[bytes, int, Result]]]]
 
 
 class PaymentsMachine(RuleBasedStateMachine):
@@ -72,6 +92,8 @@ class PaymentsMachine(RuleBasedStateMachine):
         self._shown: list[bytes] = []
         self._settled: set[bytes] = set()
         self._unclaimed: set[bytes] = set()
+        self._copied: Copied | None = None
+        self._spread_s = max(SKEWS_S)
         self._has_died = False
         self._is_sound = False
 
@@ -85,11 +107,14 @@ class PaymentsMachine(RuleBasedStateMachine):
     def begin(self, publish_every_s: float, cancels: bool, takes_late: bool, skew_s: int, seed: int) -> None:
         # Payments that are due together are looked up in the order of their references.
         token_bytes = random.Random(seed).randbytes
-        self._node = ScriptedNode(lambda: self._now, cancels=cancels, takes_late=takes_late)
+        self._nodes = [
+            ScriptedNode(lambda: self._now, cancels=cancels, takes_late=takes_late, account=account)
+            for account in ("scripted a", "scripted b")
+        ]
         self._processes = [
             Process(
                 self._bench.arguments,
-                self._node,
+                self._nodes[0],
                 self._bench.verify_pool,
                 POLICY,
                 publish_every_s,
@@ -196,16 +221,19 @@ class PaymentsMachine(RuleBasedStateMachine):
     @rule(operation=st.sampled_from(["create", "lookup", "cancel"]), is_after=st.booleans(), which=st.integers(0, 9))
     def pay_meanwhile(self, operation: str, is_after: bool, which: int) -> None:
         """Let a payment come in the moment before or after the node does what it is asked next."""
-        self._node.meanwhile[operation, is_after] = lambda: self._pay(which, "exact")
+        for node in self._nodes:
+            node.meanwhile[operation, is_after] = lambda: self._pay(which, "exact")
 
     def _pay(self, which: int, amount: str) -> None:
         if not self._shown:
             return
-        booked = self._node.books[self._shown[-1 - which % len(self._shown)]]
+        payment_hash = self._shown[-1 - which % len(self._shown)]
+        node = next(node for node in self._nodes if payment_hash in node.books)
+        booked = node.books[payment_hash]
         price = booked.amount_msat
         msat = {"exact": price, "short": price - 1, "half": (price + 1) // 2, "over": price + 5_000}[amount]
-        is_late = self._now >= booked.expires_at + POLICY.grace_s + POLICY.forget_after_s - max(SKEWS_S)
-        if self._node.pay(booked.payment_hash, msat) and is_late and not self._node.cancels:
+        is_late = self._now >= booked.expires_at + POLICY.grace_s + POLICY.forget_after_s - self._spread_s
+        if node.pay(booked.payment_hash, msat) and is_late and not node.cancels:
             self._unclaimed.add(booked.reference)
 
     @rule(seconds=st.sampled_from([61, 901, 901, 4_501, 100_000]))
@@ -215,10 +243,70 @@ class PaymentsMachine(RuleBasedStateMachine):
     @rule(operation=st.sampled_from(["create", "lookup", "cancel"]), is_done=st.sampled_from([None, None, False, True]))
     def break_node(self, operation: str, is_done: bool | None) -> None:
         """Let one of the node's operations fail from now on, before or after it took effect; None mends all."""
-        if is_done is None:
-            self._node.faults.clear()
-        else:
-            self._node.faults[operation] = is_done
+        for node in self._nodes:
+            if is_done is None:
+                node.faults.clear()
+            else:
+                node.faults[operation] = is_done
+
+    @rule(numbers=both, node=st.integers(0, 1), names_previous=st.booleans())
+    def change_node(self, numbers: tuple[int, ...], node: int, names_previous: bool) -> None:
+        """Start processes again with a node, perhaps another one, and perhaps with the one of before to look after."""
+        with self._step():
+            for number in numbers:
+                self._processes[number].node = self._nodes[node]
+                self._processes[number].previous = self._nodes[1 - node] if names_previous else None
+                self._bench.run(self._start_again(number))
+
+    @rule(number=processes, ahead_s=st.sampled_from(JUMPS_S))
+    def jump(self, number: int, ahead_s: int) -> None:
+        """Let the clock of a process jump."""
+        self._processes[number].skew_s = ahead_s
+        skews = [0, *(process.skew_s for process in self._processes)]
+        # What it forgets too early stays forgotten when it is right again.
+        self._spread_s = max(self._spread_s, max(skews) - min(skews))
+
+    @rule()
+    def copy(self) -> None:
+        """Copy the data, with the keys beside it."""
+        with self._step():
+            self._copied = self._bench.run(self._copy())
+
+    async def _copy(self) -> Copied:
+        await copy(self._bench.watcher)
+        return Copied(
+            set(self._settled),
+            self._bench.key_files.list_fingerprints(),
+            [(Counter(process.published), list(process.told)) for process in self._processes],
+        )
+
+    @precondition(lambda self: self._copied is not None)
+    @rule()
+    def put_back(self) -> None:
+        """Put the copy back while no process runs."""
+        with self._step():
+            self._bench.run(self._put_back())
+
+    async def _put_back(self) -> None:
+        assert self._copied is not None
+        for process in self._processes:
+            await process.end()
+        await put_back(self._bench.watcher)
+        files = self._bench.key_files
+        for fingerprint in set(self._copied.keys) - set(files.list_fingerprints()):
+            files.write(files.remembered[fingerprint])
+        for process, (published, told) in zip(self._processes, self._copied.clients, strict=True):
+            process.published, process.told = Counter(published), list(told)
+        self._settled = set(self._copied.settled)
+        ledger = await read_ledger(self._bench.watcher, files)
+        known = {row.reference for row in ledger.invoices} | self._settled
+        self._unclaimed |= {booked.reference for booked in self._books()} - known
+        self._has_died = True
+        for process in self._processes:
+            await process.start()
+
+    def _books(self) -> list[Booked]:
+        return [booked for node in self._nodes for booked in node.books.values()]
 
     @rule(number=processes, tier=st.integers(1, 2))
     def send_what_is_not_signed(self, number: int, tier: int) -> None:
@@ -240,7 +328,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             return
         ledger = self._ledger = self._bench.run(read_ledger(self._bench.watcher, self._bench.key_files))
         self._settled |= {row.reference for row in ledger.invoices if row.state == "settled"}
-        check_money(ledger, self._node.books.values(), self._settled, self._unclaimed)
+        check_money(ledger, self._books(), self._settled, self._unclaimed)
         check_publication(ledger)
         check_caps(ledger, POLICY)
         assert {row.note_id for row in ledger.invoices} <= set(IDS)
@@ -265,20 +353,44 @@ class PaymentsMachine(RuleBasedStateMachine):
 
     def _end_well(self) -> None:
         """With a node that answers and time, every payment is found, every note published, and nothing is left to tell by."""
-        self._node.faults.clear()
-        self._node.meanwhile.clear()
-        for number in range(len(self._processes)):
-            self._bench.run(self._start_again(number))
+        for node in self._nodes:
+            node.faults.clear()
+            node.meanwhile.clear()
+        for process in self._processes:
+            process.skew_s = 0
+        self.change_node((0, 1), 1, True)
+        self._bench.run(self._do(0, ("follow", 0, 0)))
+        self.change_node((0, 1), 0, True)
         for seconds in (0, 5_000, 100_000, 100_000):
             self._now += seconds
             for name in ("follow", "look_up", "look_up", "publish", "clean"):
                 self._bench.run(self._do(0, (name, 0, 0)))
             self.check()
-        paid = {booked.reference for booked in self._node.books.values() if booked.index}
+        paid = {booked.reference for booked in self._books() if booked.index}
         assert paid - self._unclaimed <= self._settled
+        self._bench.run(self._claim_lost())
         assert self._ledger.invoices == []
         assert self._ledger.unpaid == set()
         assert self._ledger.held == {}
+
+    async def _claim_lost(self) -> None:
+        """Expect that what no row knows was counted, and that it can be claimed, once."""
+        lost = find_lost(self._ledger, self._books(), self._settled)
+        counted = sum(process.observer.unmatched for process in self._processes)
+        assert counted >= len(lost)
+        assert counted == 0 or self._unclaimed
+        for booked in lost:
+            claimed = [
+                await payment_books.claim(self._bench.watcher, booked.payment_hash, booked.received_msat, IDS[0])
+                for _ in range(2)
+            ]
+            assert claimed == [None, ClaimFault.SPENT]
+            self._settled.add(booked.reference)
+        ledger = await read_ledger(self._bench.watcher, self._bench.key_files)
+        check_money(ledger, self._books(), self._settled, set())
+        for booked in self._books():
+            if booked.index:
+                assert await payment_books.find_claim_fault(self._bench.watcher, booked.payment_hash)
 
     @contextmanager
     def _step(self) -> Iterator[None]:
@@ -304,8 +416,11 @@ class PaymentsMachine(RuleBasedStateMachine):
             return None
         if isinstance(result, PaymentRequired):
             payment_hash = bytes.fromhex(result.offer.bolt11[-64:])
+            [booked] = [booked for booked in self._books() if booked.payment_hash == payment_hash]
+            # Nobody is shown an invoice that the process could not see paid.
+            assert payment_hash in self._processes[number].node.books
             # What came before is not asked again.
-            assert self._node.books[payment_hash].amount_msat == result.offer.amount_sat * MSAT_PER_SAT
+            assert booked.amount_msat == result.offer.amount_sat * MSAT_PER_SAT
             assert TIERS[tier].price_msat == result.price_msat == result.offer.purpose.price_sat * MSAT_PER_SAT
             if payment_hash in self._shown:
                 self._shown.remove(payment_hash)
@@ -340,6 +455,7 @@ def bench(postgres_server18: PostgresServer) -> Iterator[Bench]:
         yield opened
 
 
+@pytest.mark.timeout(900)
 def test_no_payment_is_lost_and_none_buys_twice(bench: Bench) -> None:
     class OnThisBench(PaymentsMachine):
         def __init__(self) -> None:
@@ -386,4 +502,45 @@ def test_of_two_paid_answers_of_one_ring_member_the_second_is_refused(
     machine.act(0, ("publish", 0, 0))
     machine.check()
     assert [amount_msat for _, amount_msat in machine._ledger.unapplied] == [TIERS[1].price_msat]
+    machine.teardown()
+
+
+def test_what_a_restore_has_lost_is_counted_and_can_be_claimed_once(bench: Bench) -> None:
+    machine = PaymentsMachine(bench)
+    machine.begin(publish_every_s=0.0, cancels=True, takes_late=True, skew_s=0, seed=0)
+    machine.act(0, ("send", 1, 1))
+    machine.copy()
+    machine.pay(0, "exact")
+    machine.act(0, ("send", 0, 1))
+    machine.pay(0, "exact")
+    machine.act(0, ("follow", 0, 0))
+    machine.check()
+    machine.put_back()
+    machine.check()
+    assert machine._ledger.notes == {}
+    machine.act(0, ("follow", 0, 0))
+    machine.check()
+    # The one that the copy knows is found again, the other is counted.
+    assert machine._ledger.notes == {IDS[1]: TIERS[1].price_msat}
+    assert machine._processes[0].observer.unmatched == 1
+    # Which claims it.
+    machine.teardown()
+
+
+def test_invoices_of_the_node_of_before_wait_until_it_is_named_again(bench: Bench) -> None:
+    machine = PaymentsMachine(bench)
+    machine.begin(publish_every_s=0.0, cancels=False, takes_late=True, skew_s=0, seed=0)
+    machine.act(0, ("send", 0, 1))
+    machine.change_node((0, 1), 1, False)
+    machine.pay(0, "exact")
+    for seconds in (901, 5_000, 100_000, 100_000):
+        machine.wait(seconds)
+        for name in ("follow", "look_up", "clean"):
+            machine.act(0, (name, 0, 0))
+        machine.check()
+    assert [row.state for row in machine._ledger.invoices] == ["open"]
+    machine.change_node((0,), 1, True)
+    machine.act(0, ("look_up", 0, 0))
+    machine.check()
+    assert machine._ledger.notes == {IDS[0]: TIERS[1].price_msat}
     machine.teardown()

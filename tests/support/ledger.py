@@ -40,6 +40,7 @@ class Asked(NamedTuple):
     price_msat: int
     state: str
     payment_hash: bytes | None
+    account: str
 
     @property
     def is_open(self) -> bool:
@@ -107,11 +108,33 @@ async def empty(connection: asyncpg.Connection) -> None:
     await connection.execute(f"TRUNCATE {_TABLES}")
 
 
+async def copy(connection: asyncpg.Connection) -> None:
+    """Keep all tables as they are now, in place of an earlier copy. The session must be the one that puts them back."""
+    await connection.execute(
+        "".join(
+            f"DROP TABLE IF EXISTS copy_{table}; CREATE TEMP TABLE copy_{table} AS TABLE {table};"
+            for table in _TABLES.split(", ")
+        )
+    )
+
+
+async def put_back(connection: asyncpg.Connection) -> None:
+    """Make all tables what they were when they were copied."""
+    async with connection.transaction():
+        await empty(connection)
+        # The books of the audit come last: the triggers have written into them meanwhile.
+        await connection.execute(
+            "".join(
+                f"DELETE FROM {table}; INSERT INTO {table} SELECT * FROM copy_{table};" for table in _TABLES.split(", ")
+            )
+        )
+
+
 async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) -> Ledger:
     """Read all of it in one statement, and so in one moment."""
     record = await connection.fetchrow(
         """
-        SELECT array(SELECT (reference, note_id, tier, price_msat, state, payment_hash) FROM invoices) AS invoices,
+        SELECT array(SELECT (reference, note_id, tier, price_msat, state, payment_hash, account) FROM invoices) AS invoices,
                array(SELECT id FROM unpaid_notes) AS unpaid_notes,
                array(SELECT (id, coalesce(price_paid_msat, 0)) FROM notes) AS notes,
                array(SELECT (key, name, sealed) FROM held_notes) AS held_notes,

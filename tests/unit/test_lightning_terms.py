@@ -3,10 +3,18 @@
 import re
 
 import pytest
+from coincurve import PrivateKey
 
 from relay.pricing.lightning.backend import BackendError, Invoice
 from relay.pricing.lightning.http import UNEXPECTED
-from relay.pricing.lightning.invoices import WRONG_EXPIRY, WRONG_HASH, WRONG_NETWORK, check_terms
+from relay.pricing.lightning.invoices import (
+    OTHER_PAYEE,
+    WRONG_EXPIRY,
+    WRONG_HASH,
+    WRONG_NETWORK,
+    check_payee,
+    check_terms,
+)
 from tests.support.bolt11 import sign_bolt11
 
 NOW, EXPIRY_S = 1_800_000_000, 900
@@ -33,6 +41,15 @@ def test_an_invoice_of_the_network_that_is_configured_is_taken_and_of_no_other(n
     for other in {"mainnet", "testnet", "signet", "regtest", "simnet"} - {network}:
         with pytest.raises(BackendError, match=WRONG_NETWORK):
             check_terms(make(prefix), other, NOW, EXPIRY_S)
+
+
+def test_an_invoice_that_pays_another_node_than_the_account_is_refused() -> None:
+    ours, theirs = PrivateKey(), PrivateKey()
+    invoice = Invoice(HASH, sign_bolt11("lnbc10u", HASH, EXPIRY_S, key=theirs))
+    for account in (f"lnd {theirs.public_key.format().hex()}", "lnbits 8c8ed2b2a3b24ac2a4b8a0a40f0a2f12"):
+        check_payee(invoice, account)
+    with pytest.raises(BackendError, match=OTHER_PAYEE):
+        check_payee(invoice, f"lnd {ours.public_key.format().hex()}")
 
 
 def test_an_invoice_that_is_paid_by_another_hash_is_refused() -> None:

@@ -28,7 +28,8 @@ OPEN = PayStatus(PayState.OPEN, "/250k", 250_000_000, BOLT11, NOW + 712, None)
 # What is told too much, as a caller might by mistake, is not shown.
 PAID = replace(OPEN, state=PayState.PAID, note_id=NOTE_ID)
 PUBLISHED = replace(PAID, state=PayState.PUBLISHED)
-STATES = (OPEN, PAID, PUBLISHED)
+SUSPENDED = replace(OPEN, state=PayState.SUSPENDED, bolt11=None, expires_at=None)
+STATES = (OPEN, SUSPENDED, PAID, PUBLISHED)
 PAGES = PayPages("A relay", RELAY_URL, 0)
 
 

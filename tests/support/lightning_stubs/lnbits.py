@@ -18,7 +18,8 @@ class LnbitsStub(StubNode):
     def __init__(self, directory: Path) -> None:
         del directory
         super().__init__(secrets.token_hex(16), secrets.token_hex(16))
-        self.wallet_id = secrets.token_hex(16)
+        # Versions that do not say have none.
+        self.wallet_id: str | None = secrets.token_hex(16)
         # Older versions drop them, and answer a search for one with all payments.
         self.knows_external_ids = True
         # What else the wallet lists as paid, in front.
