@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from relay.pricing.offer import read_offer
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note
 from tests.support.lightning_stubs import ClnrestStub, LndStub
-from tests.support.lightning_stubs.node import StubNode
 from tests.support.paid import Shop, order, reopened, shop
 from tests.support.relays import read_metric
 from tests.support.waiting import until
@@ -142,10 +142,19 @@ async def test_so_many_notes_wait_and_no_more(
         )
 
 
+def _knows_account(sold: Shop) -> bool:
+    payments = sold.relay._payments
+    return payments is not None and bool(payments.checkout._ledger.account)
+
+
 @asynccontextmanager
-async def holding(node: StubNode, *, fails: bool = False) -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
+async def holding(*shops: Shop, fails: bool = False) -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
     """Hold the node's next invoice back. Give what is set once it is asked for, and what lets it go, or fail."""
+    node = shops[0].node
     assert isinstance(node, LndStub)
+    for sold in shops:
+        # The node has said who it is, and nothing is left to ask it.
+        await until(partial(_knows_account, sold))
     reached, go_on = asyncio.Event(), asyncio.Event()
     add = node._add
 
@@ -169,7 +178,7 @@ async def test_a_note_sent_twice_at_once_gets_one_invoice(
     note = make_ring_note()
     async with shop(database18, tmp_path) as sold, reopened(database18, sold.node) as second:
         where = second.cheap if is_other_process else sold.cheap
-        async with Client(sold.cheap) as client, Client(where) as other, holding(sold.node) as (reached, go_on):
+        async with Client(sold.cheap) as client, Client(where) as other, holding(sold, second) as (reached, go_on):
             await client.send("EVENT", note)
             await reached.wait()
             # It waits for the invoice that is being made, as long as that takes.
@@ -198,7 +207,7 @@ async def test_a_note_whose_invoice_was_not_made_after_all_is_ordered_by_who_wai
         shop(database18, tmp_path) as sold,
         Client(sold.cheap) as client,
         Client(sold.cheap) as other,
-        holding(sold.node, fails=True) as (reached, go_on),
+        holding(sold, fails=True) as (reached, go_on),
     ):
         await client.send("EVENT", note)
         await reached.wait()
@@ -219,7 +228,7 @@ async def test_who_has_waited_too_long_for_an_invoice_is_told_to_come_again(
         shop(database18, tmp_path) as sold,
         Client(sold.cheap) as client,
         Client(sold.cheap) as other,
-        holding(sold.node) as (reached, go_on),
+        holding(sold) as (reached, go_on),
     ):
         await client.send("EVENT", note)
         await reached.wait()
