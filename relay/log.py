@@ -29,6 +29,7 @@ class LogEvent(StrEnum):
     TIERS_RELOADED = "tiers_reloaded"
     RELOAD_REFUSED = "reload_refused"
     HELD_NOTES_LOST = "held_notes_lost"
+    ORDERS_LOST = "orders_lost"
     LIGHTNING_UNAVAILABLE = "lightning_unavailable"
     LIGHTNING_RECOVERED = "lightning_recovered"
     INVOICES_ELSEWHERE = "invoices_elsewhere"

@@ -183,7 +183,7 @@ class Collector:
             return
         settled, result = outcome
         self._observer.report_settled(settled.tier, received_msat)
-        if result is None:
+        if result is None or settled.note_id is None:
             return
         if result.accepted:
             self._paid_s[settled.note_id] = began_s

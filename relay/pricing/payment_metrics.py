@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from relay.policy.tiers import Tier
-from relay.storage.payments.invoices import UNSETTLED
+from relay.storage.payments.invoices import UNKNOWN_TIER, UNSETTLED
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 
 OPERATIONS = ("account", "create", "lookup", "cancel", "stream")
@@ -42,7 +42,7 @@ class PaymentMetrics:
             registry=registry,
         )
         self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
-        self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes of the notes that wait", registry=registry)
+        self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes that the notes take that wait", registry=registry)
         self._settled = Counter("ringrelay_settled_msat", "Millisatoshi received, by tier", ["tier"], registry=registry)
         self._latency = Histogram(
             "ringrelay_settlement_to_publication_seconds",
@@ -58,6 +58,7 @@ class PaymentMetrics:
             "Unix time of the last answer of the node, rounded down to metrics.snapshot_every_s; 0 before the first",
             registry=registry,
         )
+        self._settled.labels(UNKNOWN_TIER)
         for state in UNSETTLED:
             self._invoices.labels(state)
         for operation in OPERATIONS:

@@ -14,15 +14,17 @@ import asyncpg
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import BatchedLookup
-from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import find_refusal
+from relay.storage.live_keys import KeyMissingError
 from relay.storage.note import Note
 from relay.storage.payments import accounts, invoices, scrub, unapplied_payments, unpaid_notes
 from relay.storage.payments.invoices import Known, Order, Settled, Watched
 from relay.storage.payments.note_status import NoteStatus, find_statuses
+from relay.storage.payments.order_keys import forget_unused, prepare_keys, renew_key
 from relay.storage.payments.settlement import PaymentTerms, Settlement, Spending
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import Result, SaveResult
+from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer import Writer
 from relay.storage.writer_lock import lock_writers
 
@@ -32,6 +34,7 @@ _GIVE_UP_S = 60
 _UNNOTICED_S = 0.2
 _SCRUB_PAUSE = 1_000
 _LONGEST_SCRUB_PAUSE_S = 3_600.0
+_KEY_S = 3_600
 # What one look-up asks for at most.
 _MAX_LOOKUPS = 100
 
@@ -59,7 +62,7 @@ class Ledger:
         pool: asyncpg.Pool,
         lookups: asyncpg.Pool,
         writer: Writer,
-        held: HeldNotes,
+        waiting: WaitingNotes,
         terms: PaymentTerms,
         now: Callable[[], int],
     ) -> None:
@@ -67,7 +70,7 @@ class Ledger:
         # Every event on a priced path is looked up: not on the connections of the writer and the feed, which would wait.
         self._lookups = lookups
         self._writer = writer
-        self._held = held
+        self._waiting = waiting
         self._terms = terms
         self._now = now
         self._statuses: BatchedLookup[bytes, NoteStatus] = BatchedLookup(self._find_statuses, _MAX_LOOKUPS)
@@ -75,6 +78,8 @@ class Ledger:
         # What an earlier process deleted may be there still.
         self._deletions, self._scrubbed_deletions = 1, 0
         self._next_scrub_s = 0.0
+        # In which hour this process has made a key; an earlier one may have made the present key long ago.
+        self._key_hour = 0
         # As last counted: by each order, and now and then.
         self.unpaid_totals = UnpaidTotals(0, 0, 0)
         # Of the node or wallet that invoices are made at now: "" until it has said so.
@@ -83,6 +88,12 @@ class Ledger:
     def learn_account(self, account: str) -> None:
         """Take the account that invoices are made at from now on."""
         self.account = account
+
+    async def prepare(self, *, has_other_hosts: bool) -> int:
+        """Have a key for orders, and return how many invoices have lost theirs. Raises OSError, too."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            return await prepare_keys(connection, self._waiting.order_keys, has_other_hosts=has_other_hosts)
 
     async def find_status(self, note_id: bytes) -> NoteStatus:
         """Return what is known of a note. Raises Rejected(error) without a database."""
@@ -93,7 +104,7 @@ class Ledger:
 
     async def _find_statuses(self, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
         async with self._lookups.acquire() as connection:
-            return await find_statuses(connection, note_ids, self._held, self.account)
+            return await find_statuses(connection, note_ids, self._waiting, self.account)
 
     async def find_facts(self, note: Note) -> OrderFacts:
         """Return what the tables say of a note now. Takes no lock, so that an order that is refused holds up nobody."""
@@ -110,30 +121,35 @@ class Ledger:
             facts = await self._find_facts(connection, note)
             if (result := decide(facts)) is not None:
                 return result
+            keys = self._waiting.order_keys
+            try:
+                key = await keys.find_current(connection)
+            except KeyMissingError:
+                return SaveResult.ORDERED_ELSEWHERE
+            await invoices.begin_invoice(connection, keys, key, order, self._now() + _GIVE_UP_S)
             if not facts.status.is_here:
-                await unpaid_notes.insert_unpaid(connection, note)
-            await invoices.begin_invoice(connection, order, self._now() + _GIVE_UP_S)
+                await unpaid_notes.insert_unpaid(connection, key, note)
             self.unpaid_totals = await unpaid_notes.count_unpaid(connection, self.account)
         return None
 
     async def _find_facts(self, connection: asyncpg.Connection, note: Note) -> OrderFacts:
         note_id = bytes.fromhex(note.event.id)
-        status = (await find_statuses(connection, [note_id], self._held, self.account))[note_id]
+        status = (await find_statuses(connection, [note_id], self._waiting, self.account))[note_id]
         refusal = await find_refusal(connection, note)
         self.unpaid_totals = await unpaid_notes.count_unpaid(connection, self.account)
         return OrderFacts(status, refusal, self.unpaid_totals)
 
     async def open_order(self, order: Order, payment_hash: bytes, bolt11: str) -> bool:
         """Record the invoice that the node made. Return whether it is still wanted: its note may be withdrawn meanwhile."""
-        async with self._acquire_in_turn() as connection:
-            return await invoices.open_invoice(connection, order, payment_hash, bolt11)
+        async with self._acquire_in_turn() as connection, connection.transaction():
+            return await invoices.open_invoice(connection, self._waiting.order_keys, order, payment_hash, bolt11)
 
     async def drop_order(self, order: Order) -> None:
         """Forget an order for which the node made no invoice."""
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            await invoices.drop_invoice(connection, order.reference)
-            await unpaid_notes.delete_if_uninvoiced(connection, order.note_id)
+            if (place := await invoices.drop_invoice(connection, order.reference)) is not None:
+                await unpaid_notes.delete_if_uninvoiced(connection, place)
 
     @asynccontextmanager
     async def _acquire_in_turn(self) -> AsyncIterator[asyncpg.Connection]:
@@ -143,7 +159,7 @@ class Ledger:
 
     async def spend_unapplied(self, note: Note, price_msat: int) -> Result | None:
         """Publish a verified note with its unapplied payments. None where they are not enough."""
-        spending = Spending(self._terms.to_due(note, price_msat))
+        spending = Spending(self._terms.to_due(note, price_msat), self._waiting.order_keys)
         try:
             results = await self._writer.settle(spending.load, spending.conclude)
         except DATABASE_FAILURES:
@@ -155,7 +171,7 @@ class Ledger:
 
         None where it is settled already. There is no result where no note was due.
         """
-        settlement = Settlement(reference, received_msat, self._now(), self._terms, self._held)
+        settlement = Settlement(reference, received_msat, self._now(), self._terms, self._waiting)
         results = await self._writer.settle(settlement.load, settlement.conclude)
         if settlement.settled is None:
             return None
@@ -197,22 +213,22 @@ class Ledger:
         """Ask for an invoice no longer, and keep watching for a late payment."""
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            if (note_id := await invoices.close_invoice(connection, reference)) is not None:
-                await unpaid_notes.delete_if_uninvoiced(connection, note_id)
+            if (place := await invoices.close_invoice(connection, reference)) is not None:
+                await unpaid_notes.delete_if_uninvoiced(connection, place)
 
     async def drop_invoice(self, reference: bytes) -> None:
         """Forget an invoice that a look-up has just found unpaid."""
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            if (note_id := await invoices.drop_invoice(connection, reference)) is not None:
+            if (place := await invoices.drop_invoice(connection, reference)) is not None:
                 self._deletions += 1
-                await unpaid_notes.delete_if_uninvoiced(connection, note_id)
+                await unpaid_notes.delete_if_uninvoiced(connection, place)
 
     async def end_unknown(self, reference: bytes) -> None:
         """Forget an invoice whose time has come and which its node does not know, and count it."""
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            await accounts.end_unknown(connection, reference)
+            await accounts.end_unknown(connection, self._waiting.order_keys, reference)
             self._deletions += 1
             await unpaid_notes.delete_uninvoiced(connection)
 
@@ -237,11 +253,12 @@ class Ledger:
             async with connection.transaction():
                 await lock_writers(connection)
                 await invoices.mend_schedule(connection, self._now())
-                await invoices.close_orphans(connection, self._held)
+                await invoices.close_orphans(connection, self._waiting)
                 await unpaid_notes.delete_uninvoiced(connection)
             # Others have their turns in between.
             while await self._delete_slice(connection):
                 pass
+            await self._renew_key(connection)
             await scrub.vacuum_unpaid(connection)
             if self._needs_scrub and time.monotonic() >= self._next_scrub_s:
                 await self._scrub(connection)
@@ -274,3 +291,16 @@ class Ledger:
         ended_s = time.monotonic()
         pause_s = _SCRUB_PAUSE * max(0.0, ended_s - began_s - _UNNOTICED_S)
         self._next_scrub_s = ended_s + min(pause_s, _LONGEST_SCRUB_PAUSE_S)
+
+    async def _renew_key(self, connection: asyncpg.Connection) -> None:
+        """Seal orders with another key each hour, and destroy those that no row names any more."""
+        keys, hour = self._waiting.order_keys, self._now() // _KEY_S
+        async with connection.transaction():
+            await lock_writers(connection)
+            if hour != self._key_hour:
+                await renew_key(connection, keys)
+            await forget_unused(connection, keys)
+        self._key_hour = hour
+        async with connection.transaction():
+            await lock_writers(connection)
+            await keys.destroy_ended(connection)

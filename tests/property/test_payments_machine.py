@@ -26,7 +26,7 @@ from relay.storage.insert import insert_batch
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.row import Result, SaveResult
 from tests.support.events import to_ring_note
-from tests.support.held import make_held
+from tests.support.held import make_waiting
 from tests.support.killable import Killed, Process
 from tests.support.ledger import Ledger, empty, read_ledger
 from tests.support.payment_laws import check_caps, check_money, check_publication, check_told
@@ -276,6 +276,10 @@ class PaymentsMachine(RuleBasedStateMachine):
         assert self._ledger.invoices == []
         assert self._ledger.unpaid == set()
         assert self._ledger.held == {}
+        # One for the next batch, and one for new orders.
+        named = self._bench.run(self._bench.watcher.fetch("SELECT fingerprint FROM sealing_keys ORDER BY 1"))
+        assert sorted(self._bench.key_files.list_fingerprints()) == [row["fingerprint"] for row in named]
+        assert len(named) == 2
 
     @contextmanager
     def _step(self) -> Iterator[None]:
@@ -314,7 +318,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         try:
             terms = PaymentTerms(POLICY, self._processes[0].publish_every_s)
             due = terms.to_due(to_ring_note(NOTES[note]), TIERS[tier].price_msat)
-            result = (await insert_batch(self._bench.watcher, [due], make_held(self._bench.key_files))).saved[0]
+            result = (await insert_batch(self._bench.watcher, [due], make_waiting(self._bench.key_files))).saved[0]
             assert result is not None
             return result
         finally:

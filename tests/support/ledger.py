@@ -111,8 +111,8 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
     """Read all of it in one statement, and so in one moment."""
     record = await connection.fetchrow(
         """
-        SELECT array(SELECT (reference, note_id, tier, price_msat, state, payment_hash) FROM invoices) AS invoices,
-               array(SELECT id FROM unpaid_notes) AS unpaid_notes,
+        SELECT array(SELECT (reference, key, sealed, state, payment_hash) FROM invoices) AS invoices,
+               array(SELECT (key, sealed) FROM unpaid_notes) AS unpaid_notes,
                array(SELECT (id, coalesce(price_paid_msat, 0)) FROM notes) AS notes,
                array(SELECT (key, name, sealed) FROM held_notes) AS held_notes,
                array(SELECT mark FROM held_marks) AS marks,
@@ -132,8 +132,8 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
             waiting[note_id] = max(price_paid_msat, waiting.get(note_id, 0))
     promised = [keys.open(*row) for row in record["sealed"]]
     return Ledger(
-        [Asked(*row) for row in record["invoices"]],
-        set(record["unpaid_notes"]),
+        [_to_asked(keys, *row) for row in record["invoices"]],
+        {keys.open_unpaid(*row) for row in record["unpaid_notes"]},
         dict(pairs["notes"]),
         waiting,
         pairs["unapplied_payments"],
@@ -142,3 +142,10 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
         pairs["news"],
         set(record["seen"]) | {note_id for note_id, _ in promised},
     )
+
+
+def _to_asked(
+    keys: RememberedKeyFiles, reference: bytes, key: bytes, sealed: bytes, state: str, payment_hash: bytes | None
+) -> Asked:
+    terms = keys.open_terms(key, sealed)
+    return Asked(reference, terms.note_id, terms.tier, terms.price_msat, state, payment_hash)
