@@ -152,9 +152,10 @@ CREATE TABLE held_marks (
 -- Which keys there are, for those who share the database. Rows are sealed with the one that is current.
 CREATE TABLE sealing_keys (
     fingerprint     bytea   PRIMARY KEY,        -- 8 bytes, which tell nothing of the key
-    purpose         text    NOT NULL CHECK (purpose IN ('batch')),
+    purpose         text    NOT NULL CHECK (purpose IN ('batch', 'order')),
     is_current      boolean NOT NULL,
-    pow_bits        integer NOT NULL            -- of work beyond its path's that a free note costs while this key is current
+    -- Of work beyond its path's that a free note costs while this key is current; 0 for orders.
+    pow_bits        integer NOT NULL
 );
 CREATE UNIQUE INDEX sealing_keys_current ON sealing_keys (purpose) WHERE is_current;
 
@@ -171,36 +172,43 @@ CREATE UNLOGGED TABLE feed (
 -- An ephemeral event that is sent again while it is here is known.
 CREATE INDEX feed_ephemeral ON feed (id) WHERE event IS NOT NULL;
 
--- Notes that were verified and wait to be paid for.
+-- Notes that were verified and wait to be paid for. They and their invoices are sealed under a key of an hour, which lies in a
+-- file and is destroyed once no row names it. The rows of one note have one key, as long as anything is asked for it. Names are
+-- hashed with the key.
 CREATE TABLE unpaid_notes (
-    id              bytea   PRIMARY KEY,        -- 32 bytes
-    pubkey          bytea   NOT NULL,           -- who may withdraw it (NIP-09)
-    address         bytea,                      -- as in notes: it can be withdrawn by that, too
-    created_at      bigint  NOT NULL,
-    event           bytea   NOT NULL            -- the compact JSON
+    key             bytea   NOT NULL,           -- 8 bytes: of sealing_keys
+    name            bytea   NOT NULL,           -- 32 bytes: of the id
+    owner_name      bytea   NOT NULL,           -- 32 bytes: of pubkey and id; who may withdraw it (NIP-09)
+    address_name    bytea   NOT NULL,           -- 32 bytes: of pubkey and address, by which it is withdrawn, too; or random ones
+    sealed          bytea   NOT NULL,           -- the compact JSON; 4, 16, 64 or 256 KiB and 40 bytes
+    PRIMARY KEY (key, name)
 );
+ALTER TABLE unpaid_notes ALTER COLUMN sealed SET STORAGE EXTERNAL;
+CREATE INDEX unpaid_notes_address_name ON unpaid_notes (key, address_name);
 
 CREATE TABLE invoices (
     reference       bytea   PRIMARY KEY,        -- 32 random bytes: all that the Lightning node learns of what is paid for
     account         text    NOT NULL,           -- the node or wallet that made it, and alone can be asked: `lnd 02ab...`
     token           bytea   NOT NULL UNIQUE,    -- 16 random bytes: the pay page's address
-    note_id         bytea   NOT NULL,           -- unpaid, or stored and to be upgraded
-    tier            text    NOT NULL,           -- the path, as the pay page shows it
-    price_msat      bigint  NOT NULL CHECK (price_msat > 0),    -- what the note is worth once it is paid
-    -- A part of the price that came before, as a short payment: the invoice is over the rest.
-    credit_msat     bigint  NOT NULL DEFAULT 0 CHECK (credit_msat BETWEEN 0 AND price_msat - 1),
+    key             bytea   NOT NULL,           -- 8 bytes: as in unpaid_notes
+    note_name       bytea   NOT NULL,           -- 32 bytes: of the id of a note that is unpaid, or stored and to be upgraded
+    -- The id, the tier, the price, and what part of it came before: what is asked, and what the note is then worth.
+    sealed          bytea   NOT NULL,           -- 168 bytes
     -- Closed: nothing is asked for any more, but a payment may still come.
     state           text    NOT NULL CHECK (state IN ('creating', 'open', 'closed', 'settled')),
     payment_hash    bytea   UNIQUE,             -- 32 bytes; null while it is being made
-    bolt11          text,
-    expires_at      bigint  NOT NULL,           -- Unix seconds: when it cannot be paid any more; while it is made, when to give up
+    sealed_bolt11   bytea,                      -- its length would name the tier; null unless open
+    -- Unix seconds: when it cannot be paid any more; while it is made, when to give up. Of a closed one to the hour only.
+    expires_at      bigint  NOT NULL,
     forget_at       bigint,                     -- Unix seconds: when the row goes, and with it what links a payment to a note
     look_up_at      bigint,                     -- Unix seconds: when the node is asked next; null while there is nothing to ask
     is_cancel_tried boolean NOT NULL            -- the node could not cancel it
 );
--- One open invoice a note and tier.
-CREATE UNIQUE INDEX invoices_open ON invoices (note_id, tier) WHERE state IN ('creating', 'open');
-CREATE INDEX invoices_note_id ON invoices (note_id);
+ALTER TABLE invoices ALTER COLUMN sealed SET STORAGE PLAIN, ALTER COLUMN sealed_bolt11 SET STORAGE EXTERNAL;
+-- That only one is open a note and tier is seen under the writer's lock: no index reads tiers.
+CREATE INDEX invoices_note_name ON invoices (key, note_name) WHERE state IN ('creating', 'open');
+-- Whether any row names a key.
+CREATE INDEX invoices_key ON invoices (key);
 -- What is settled only waits to be forgotten, and is many.
 CREATE INDEX invoices_unsettled ON invoices (state) WHERE state <> 'settled';
 -- Open ones come first, and closed ones can be many: where a node cannot cancel, each is watched for a day.
@@ -213,10 +221,12 @@ CREATE INDEX invoices_given_up ON invoices (expires_at) WHERE payment_hash IS NU
 
 -- Money that bought nothing: what came late, twice, short or beyond the price. Nothing here says when.
 CREATE TABLE unapplied_payments (
-    reference       bytea,                      -- of the invoice, to claim it back at the node; null once forgotten
+    -- Of the invoice, to claim it back at the node; null once forgotten. It stays where a key was lost: nothing else names it.
+    reference       bytea,
     note_id         bytea,                      -- null where nothing is left to publish
     amount_msat     bigint  NOT NULL CHECK (amount_msat > 0),
-    reason          text    NOT NULL CHECK (reason IN ('late', 'double', 'short', 'over', 'refused', 'withdrawn', 'claimed'))
+    reason          text    NOT NULL CHECK (
+        reason IN ('late', 'double', 'short', 'over', 'refused', 'withdrawn', 'claimed', 'key_lost'))
 );
 CREATE INDEX unapplied_payments_note_id ON unapplied_payments (note_id) WHERE note_id IS NOT NULL;
 CREATE INDEX unapplied_payments_reference ON unapplied_payments (reference) WHERE reference IS NOT NULL;
@@ -269,12 +279,13 @@ ALTER TABLE held_notes
 ALTER TABLE held_marks ALTER COLUMN key SET STATISTICS 0, ALTER COLUMN mark SET STATISTICS 0;
 ALTER TABLE feed ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0;
 ALTER TABLE unpaid_notes
-    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,
-    ALTER COLUMN event SET STATISTICS 0;
+    ALTER COLUMN key SET STATISTICS 0, ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN owner_name SET STATISTICS 0,
+    ALTER COLUMN address_name SET STATISTICS 0, ALTER COLUMN sealed SET STATISTICS 0;
 ALTER TABLE spent_payments ALTER COLUMN payment SET STATISTICS 0;
 ALTER TABLE invoices
-    ALTER COLUMN account SET STATISTICS 0, ALTER COLUMN reference SET STATISTICS 0, ALTER COLUMN token SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0,
-    ALTER COLUMN tier SET STATISTICS 0, ALTER COLUMN payment_hash SET STATISTICS 0, ALTER COLUMN bolt11 SET STATISTICS 0,
+    ALTER COLUMN account SET STATISTICS 0, ALTER COLUMN reference SET STATISTICS 0, ALTER COLUMN token SET STATISTICS 0,
+    ALTER COLUMN key SET STATISTICS 0, ALTER COLUMN note_name SET STATISTICS 0, ALTER COLUMN sealed SET STATISTICS 0,
+    ALTER COLUMN payment_hash SET STATISTICS 0, ALTER COLUMN sealed_bolt11 SET STATISTICS 0,
     ALTER COLUMN expires_at SET STATISTICS 0, ALTER COLUMN forget_at SET STATISTICS 0;
 ALTER TABLE unapplied_payments
     ALTER COLUMN reference SET STATISTICS 0, ALTER COLUMN note_id SET STATISTICS 0;

@@ -141,6 +141,11 @@ class Config(BaseSettings):
     invoices: InvoicePolicy = InvoicePolicy()
     _sources: tuple[str, ...] = PrivateAttr(default=())
 
+    @property
+    def keys_dir(self) -> Path:
+        """Return where the keys lie under which notes wait."""
+        return self.privacy.key_dir or self.data_dir / "keys"
+
     @field_validator("accept")
     @classmethod
     def _check_accept(cls, accept: AcceptPolicy) -> AcceptPolicy:

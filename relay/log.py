@@ -30,6 +30,7 @@ class LogEvent(StrEnum):
     RELOAD_REFUSED = "reload_refused"
     HELD_NOTES_LOST = "held_notes_lost"
     HELD_NOTES_ELSEWHERE = "held_notes_elsewhere"
+    ORDERS_LOST = "orders_lost"
     LIGHTNING_UNAVAILABLE = "lightning_unavailable"
     LIGHTNING_RECOVERED = "lightning_recovered"
     LIGHTNING_WARNING = "lightning_warning"

@@ -48,6 +48,7 @@ from relay.storage.retention import keep_deleting, list_rules
 from relay.storage.rewrite import Rewriter
 from relay.storage.stats_masking import keep_masking
 from relay.storage.tier_prices import remember_prices
+from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
 
@@ -71,8 +72,9 @@ class Relay:
         self._tiers = Tiers(config.tiers)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
-        self._key_files = _make_key_files(config)
+        self._key_files = KeyFiles(config.keys_dir)
         self._held = _make_held(config, self._key_files)
+        self._waiting = WaitingNotes(self._held, LiveKeys(self._key_files, Purpose.ORDER))
         self._reader = Reader(
             database.readers,
             database.lookups,
@@ -86,7 +88,7 @@ class Relay:
             feed=self._feed,
             publish=self._publish,
             report=self.metrics.observe_commit,
-            held=self._held,
+            waiting=self._waiting,
             max_waiting=internal.max_waiting_notes,
         )
         self.publisher = Publisher(database.writers, self._writer, self._held, config.privacy)
@@ -104,7 +106,7 @@ class Relay:
             return None
         self.metrics.payments.name_tiers(self._config.tiers)
         terms = PaymentTerms(self._config.invoices, self._config.privacy.longest_wait_s)
-        ledger = Ledger(self._database.writers, self._database.lookups, self._writer, self._held, terms, unix_now)
+        ledger = Ledger(self._database.writers, self._database.lookups, self._writer, self._waiting, terms, unix_now)
         self._ledger = ledger
         return Payments(
             terms,
@@ -136,7 +138,7 @@ class Relay:
             config.limits,
             config.privacy,
             self._reader,
-            OwnNotes(self._database.lookups, self._held),
+            OwnNotes(self._database.lookups, self._waiting),
             EventVerifier(config.limits, config.ring, config.accept, self._pool, large_work),
             self._writer,
             None if payments is None else payments.checkout,
@@ -177,7 +179,7 @@ class Relay:
     async def _find_pay_status(self, token: bytes) -> PayStatus | None:
         if self._ledger is None:
             return None
-        status = await find_pay_status(self._database.readers, token, self._held, self._ledger.account)
+        status = await find_pay_status(self._database.readers, token, self._waiting, self._ledger.account)
         if status is not None and self._payments is not None:
             self._payments.see_page(token, status)
         return status
@@ -206,11 +208,19 @@ class Relay:
         await self._check_log_is_dropped()
         self._tiers.replace_all(await remember_prices(self._database.writers, self._config.tiers))
         await self._feed.prepare()
-        if not self._config.privacy.publish_every_s and not await self.publisher.has_keys():
-            # Nothing waits here, and nothing ever did.
-            return
+        # Else nothing is held here, and nothing ever was.
+        if self._config.privacy.publish_every_s or await self.publisher.has_keys():
+            await self._prepare_held()
+        if self._payments is not None:
+            await self._prepare_orders(self._payments)
+
+    @property
+    def _has_other_hosts(self) -> bool:
+        return self._config.database.url is not None
+
+    async def _prepare_held(self) -> None:
         await asyncio.to_thread(self._key_files.prepare)
-        lost = await self.publisher.prepare(has_other_hosts=self._config.database.url is not None)
+        lost = await self.publisher.prepare(has_other_hosts=self._has_other_hosts)
         if lost:
             self._log.write(
                 LogEvent.HELD_NOTES_LOST,
@@ -219,6 +229,16 @@ class Relay:
         elsewhere = await self.publisher.count_lost()
         if elsewhere is not None:
             self._log.write(LogEvent.HELD_NOTES_ELSEWHERE, advice=describe_lost(elsewhere))
+
+    async def _prepare_orders(self, payments: Payments) -> None:
+        await asyncio.to_thread(self._key_files.prepare)
+        lost = await payments.prepare(has_other_hosts=self._has_other_hosts)
+        if lost:
+            self._log.write(
+                LogEvent.ORDERS_LOST,
+                advice=f"{lost} unpaid invoices are for notes whose key is gone, and are closed; what is paid for them is kept "
+                "in unapplied_payments, with reason key_lost",
+            )
 
     async def _check_log_is_dropped(self) -> None:
         """Raise DatabaseError if notes are to wait and the database's own log would tell when each of them came."""
@@ -295,10 +315,6 @@ def unix_now() -> int:
     return int(time.time())
 
 
-def _make_key_files(config: Config) -> KeyFiles:
-    return KeyFiles(config.privacy.key_dir or config.data_dir / "keys")
-
-
 def _make_held(config: Config, files: KeyFiles) -> HeldNotes:
     return HeldNotes(LiveKeys(files, Purpose.BATCH), config.privacy.max_held, config.privacy.publish_every_s)
 
@@ -316,7 +332,7 @@ async def forget_held(config: Config, log: Log, *, is_meant: bool) -> int | None
 
     Raises EmbeddedError, MigrationError or DatabaseError.
     """
-    files = _make_key_files(config)
+    files = KeyFiles(config.keys_dir)
     held = _make_held(config, files)
     try:
         async with open_beside(config.database, config.data_dir, log) as connection:

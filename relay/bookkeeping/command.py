@@ -19,6 +19,8 @@ from relay.pricing.lightning import open_backend
 from relay.pricing.lightning.backend import BackendError, Payment, PaymentState
 from relay.pricing.settings import LightningConfigError
 from relay.storage import payment_books
+from relay.storage.key_files import KeyFiles
+from relay.storage.live_keys import LiveKeys, Purpose
 from relay.storage.payment_books import ClaimFault, InvoiceTotal, OpenInvoice, UnappliedTotal
 from relay.storage.payments.accounts import UnansweredTotal
 
@@ -91,7 +93,7 @@ def _choose_work(config: Config, arguments: Namespace) -> Work:
     if subject is not None or arguments.yes:
         raise WrongUseError(f"{action} takes neither a subject nor --yes")
     shown = {"totals": _show_totals, "open": _show_open, "unapplied": _show_unapplied}[action]
-    return lambda connection: shown(connection, as_json)
+    return lambda connection: shown(connection, config, as_json)
 
 
 def _read_claim(subject: str | None, note: str | None) -> tuple[bytes, bytes]:
@@ -108,8 +110,12 @@ def _read_claim(subject: str | None, note: str | None) -> tuple[bytes, bytes]:
     return said.payment_hash, bytes.fromhex(note)
 
 
-async def _show_totals(connection: Connection, as_json: bool) -> None:
-    totals = await payment_books.read_totals(connection)
+def _open_keys(config: Config) -> LiveKeys:
+    return LiveKeys(KeyFiles(config.keys_dir), Purpose.ORDER)
+
+
+async def _show_totals(connection: Connection, config: Config, as_json: bool) -> None:
+    totals = await payment_books.read_totals(connection, _open_keys(config))
     if as_json:
         print(format_json({name.name: getattr(totals, name.name) for name in fields(totals)}))
         return
@@ -119,12 +125,12 @@ async def _show_totals(connection: Connection, as_json: bool) -> None:
     print(_format_unanswered(totals.unanswered))
 
 
-async def _show_open(connection: Connection, as_json: bool) -> None:
-    rows = await payment_books.list_open(connection)
+async def _show_open(connection: Connection, config: Config, as_json: bool) -> None:
+    rows = await payment_books.list_open(connection, _open_keys(config))
     print(format_json({"open": rows}) if as_json else _format_open(rows))
 
 
-async def _show_unapplied(connection: Connection, as_json: bool) -> None:
+async def _show_unapplied(connection: Connection, _: Config, as_json: bool) -> None:
     rows = await payment_books.list_unapplied(connection)
     print(format_json({"unapplied": rows}) if as_json else _format_unapplied(rows))
 
@@ -190,7 +196,8 @@ async def _look_up(config: Config, payment_hash: bytes) -> Payment:
 
 async def _abandon(connection: Connection, config: Config, account: str, is_sure: bool, as_json: bool) -> None:
     """Give up the invoices of an account that is not asked any more. Raises RefusedError and BackendError."""
-    totals = await payment_books.read_totals(connection)
+    keys = _open_keys(config)
+    totals = await payment_books.read_totals(connection, keys)
     rows = [row for row in totals.invoices if row.account == account and row.state in ("open", "closed")]
     if not rows:
         raise RefusedError(
@@ -203,7 +210,7 @@ async def _abandon(connection: Connection, config: Config, account: str, is_sure
     )
     if not is_sure and not await asyncio.to_thread(_ask, question):
         raise RefusedError("nothing was changed")
-    ended = await payment_books.abandon(connection, account)
+    ended = await payment_books.abandon(connection, keys, account)
     print(
         format_json({"abandoned": ended}) if as_json else f"gave up {ended:,} invoices; totals counts them as abandoned"
     )

@@ -29,6 +29,7 @@ from relay.storage.payments.note_status import NoteStatus, OpenInvoice
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import Result, SaveResult
+from relay.storage.sealing import measure_sealed
 
 _BURST_S = 4.0
 _UNAVAILABLE = "invoices are unavailable, try again later"
@@ -190,7 +191,7 @@ class Checkout:
         # First without the rate and the lock, which all share: an order that is refused holds up nobody.
         if (result := self._decide_order(order, tier, facts)) is not None:
             return result
-        refusal = self._find_lack(len(note.encoded), facts.unpaid_totals)
+        refusal = self._find_lack(measure_sealed(len(note.encoded)), facts.unpaid_totals)
         if refusal is not None and not await self._room.can_be_made():
             raise refusal
         self._check_rate()
@@ -221,7 +222,8 @@ class Checkout:
             reserved = self._room.count_reserved(place)
             if (
                 result is None
-                and (refusal := self._find_lack(len(note.encoded), facts.unpaid_totals, reserved)) is not None
+                and (refusal := self._find_lack(measure_sealed(len(note.encoded)), facts.unpaid_totals, reserved))
+                is not None
             ):
                 raise refusal
             return result

@@ -171,6 +171,9 @@ class Collector:
             return
         settled, result = outcome
         self._observer.report_settled(settled.tier, received_msat)
+        if result is None or settled.note_id is None:
+            # Its key is lost: nobody can tell which note it was for.
+            return
         if result in _UNBOUGHT:
             self._listeners.disappoint_listeners(settled.note_id, settled.price_msat, result)
             return

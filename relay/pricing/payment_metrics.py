@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from relay.policy.tiers import Tier
 from relay.pricing.lightning.backend import LiquidityWarning
-from relay.storage.payments.invoices import UNSETTLED
+from relay.storage.payments.invoices import UNKNOWN_TIER, UNSETTLED
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 
 OPERATIONS = ("account", "create", "lookup", "cancel", "stream")
@@ -43,7 +43,7 @@ class PaymentMetrics:
             registry=registry,
         )
         self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
-        self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes of the notes that wait", registry=registry)
+        self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes that the notes take that wait", registry=registry)
         self._unstored = Gauge(
             "ringrelay_unstored_payments",
             "Payments that were found and that the database refused to store; nothing is sold while there are any",
@@ -64,6 +64,7 @@ class PaymentMetrics:
             "Unix time of the last answer of the node, rounded down to metrics.snapshot_every_s; 0 before the first",
             registry=registry,
         )
+        self._settled.labels(UNKNOWN_TIER)
         self._warnings = Counter(
             "ringrelay_lightning_warnings",
             "Invoices of which the node (Core Lightning) said that they might not be payable, by reason",

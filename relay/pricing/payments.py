@@ -40,6 +40,7 @@ class Payments:
         sources: Sources,
     ) -> None:
         self._nodes = nodes
+        self._ledger = ledger
         self._observer = observer
         self._sources = sources
         self._seen = seen = SeenOrders()
@@ -51,6 +52,10 @@ class Payments:
             self.previous = Collector(grace_s, nodes.previous, ledger, self.listeners, observer, sources)
         room = Room(ledger, seen, self.collector.end_invoice)
         self.checkout = Checkout(terms, nodes.current, observer, find_url, sources, room)
+
+    async def prepare(self, *, has_other_hosts: bool) -> int:
+        """Have a key for orders, and return how many invoices have lost theirs. Raises OSError and DATABASE_FAILURES."""
+        return await self._ledger.prepare(has_other_hosts=has_other_hosts)
 
     async def keep_collecting(self, report: Callable[[BaseException], None]) -> None:
         """Collect until cancelled, then close the connections to the nodes. A database that is away is reported."""

@@ -12,12 +12,14 @@ from relay.limits import INTERNAL_LIMITS
 from relay.protocol.event import DELETION_REQUEST
 from relay.storage.batch import Batch
 from relay.storage.contested_words import count_contested
-from relay.storage.held_notes import HeldNotes
 from relay.storage.index_rows import DELETE_INDEX_ROWS
+from relay.storage.live_keys import LiveKeys
 from relay.storage.named_notes import SELECT_NAMED, find_named
-from relay.storage.payments.invoices import close_for_notes, close_orphans, find_asked
+from relay.storage.payments.invoices import close_for_notes, close_orphans
+from relay.storage.payments.open_invoices import find_asked
 from relay.storage.payments.unpaid_notes import withdraw_unpaid
 from relay.storage.row import Row
+from relay.storage.waiting_notes import WaitingNotes
 
 # What one slice looks up at most: a request can name two thousand notes.
 _LOOKED_UP = 256
@@ -59,6 +61,14 @@ async def delete_slice(connection: asyncpg.Connection, request: Row) -> bool:
     return bool(deleted == found < _LOOKED_UP)
 
 
+async def withdraw_requested(connection: asyncpg.Connection, batch: Batch, order_keys: LiveKeys) -> None:
+    """Drop the unpaid notes that new requests name, if they are by the same author."""
+    requests = batch.select(_is_request)
+    # Most relays have none of these most of the time, and a request can name two thousand.
+    if requests and await connection.fetchval("SELECT EXISTS (SELECT FROM unpaid_notes)"):
+        await withdraw_unpaid(connection, order_keys, find_named(requests))
+
+
 async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None:
     """Delete what new requests name, if it is by the same author. Contested words stay."""
     requests = batch.select(_is_request)
@@ -66,11 +76,7 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
         return
     named = find_named(requests)
     # Most relays have none of these most of the time, and a request can name two thousand.
-    has_unpaid, has_contested = await connection.fetchrow(
-        "SELECT EXISTS (SELECT FROM unpaid_notes), EXISTS (SELECT FROM notes WHERE is_contested)"
-    )
-    if has_unpaid:
-        await withdraw_unpaid(connection, named)
+    has_contested = await connection.fetchval("SELECT EXISTS (SELECT FROM notes WHERE is_contested)")
     if not batch.deletes_nothing:
         await connection.execute(
             f"WITH slice AS (SELECT DISTINCT id FROM ({SELECT_NAMED}) AS found), {_DELETE_FROM_SLICE} SELECT",  # noqa: S608
@@ -81,17 +87,20 @@ async def delete_requested(connection: asyncpg.Connection, batch: Batch) -> None
             requests[place].staying = count
 
 
-async def close_invoices(connection: asyncpg.Connection, batch: Batch, held: HeldNotes) -> None:
+async def close_invoices(connection: asyncpg.Connection, batch: Batch, waiting: WaitingNotes) -> None:
     """Ask nothing any more for what new requests have deleted, or what they will keep from being published."""
     requests = batch.select(_is_request)
     if not requests:
         return
-    await close_orphans(connection, held)
+    # Most relays ask for nothing most of the time.
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM invoices WHERE state IN ('creating', 'open'))"):
+        return
+    await close_orphans(connection, waiting)
     named = {(pubkey, id_) for _, pubkey, id_ in find_named(requests).ids}
-    ids = await find_asked(connection, [id_ for _, id_ in named])
-    waiting = await held.find(connection, ids)
-    own = [id_ for id_, one in waiting.items() if (bytes.fromhex(one.note.event.pubkey), id_) in named]
-    await close_for_notes(connection, own)
+    ids = await find_asked(connection, waiting.order_keys, [id_ for _, id_ in named])
+    held = await waiting.held.find(connection, ids)
+    own = [id_ for id_, one in held.items() if (bytes.fromhex(one.note.event.pubkey), id_) in named]
+    await close_for_notes(connection, waiting.order_keys, own)
 
 
 async def _find_costs(connection: asyncpg.Connection, batch: Batch) -> dict[bytes, int]:

@@ -15,10 +15,7 @@ from relay.storage.batch import Batch
 from relay.storage.live_keys import KeyMissingError, LiveKeys
 from relay.storage.note import Note, read_note
 from relay.storage.row import Row, SaveResult
-from relay.storage.sealing import SealingKey
-
-# A row: the fingerprint of its key, and its name.
-Place = tuple[bytes, bytes]
+from relay.storage.sealing import Place, SealingKey, list_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class HeldNotes:
     async def find(self, connection: asyncpg.Connection, ids: Sequence[bytes]) -> dict[bytes, HeldNote]:
         """Return those of these notes that wait, by id; of a note that waits at two prices, the higher one."""
         keys = await self.keys.find_live(connection)
-        places = {(key.fingerprint, key.name(id_)): (key, id_) for key in keys for id_ in ids}
+        places = list_places(keys, ids)
         if not places:
             return {}
         records = await connection.fetch(

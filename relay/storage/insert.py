@@ -13,10 +13,10 @@ from relay.protocol.event import KindClass, classify
 from relay.storage import conflicts, contested_words, deletions, price_paid
 from relay.storage.batch import Batch
 from relay.storage.conditions import encode_tag
-from relay.storage.held_notes import HeldNotes
 from relay.storage.index_rows import DELETE_INDEX_ROWS
 from relay.storage.note import Note
 from relay.storage.row import Result, Row, SaveResult
+from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer_lock import lock_writers
 
 FEED_CHANNEL = "ringrelay_feed"
@@ -34,16 +34,16 @@ class Inserted:
 
 
 async def insert_batch(
-    connection: asyncpg.Connection, notes: Sequence[Note], held: HeldNotes | None = None
+    connection: asyncpg.Connection, notes: Sequence[Note], waiting: WaitingNotes | None = None, *, may_hold: bool = True
 ) -> Inserted:
     """Insert notes, or upgrade those that are here already to the price they come with; return what became of them.
 
     The caller owns the transaction. The lock makes this batch the only writer until it ends, so what is read here stays
-    true; the unique indexes are the safety net. Without `held` no note waits: all are published.
+    true; the unique indexes are the safety net. Without `waiting`, or with `may_hold` false, no note waits: all are published.
     """
     await lock_writers(connection)
     batch = Batch(notes)
-    for apply_rule in _list_rules(held):
+    for apply_rule in _list_rules(waiting, may_hold=may_hold):
         await apply_rule(connection, batch)
     news = batch.list_news()
     return Inserted(batch.list_results(), news, await _announce(connection, news))
@@ -243,14 +243,18 @@ _INSERTS: tuple[Rule, ...] = (
 )
 
 
-def _list_rules(held: HeldNotes | None) -> tuple[Rule, ...]:
-    if held is None:
+def _list_rules(waiting: WaitingNotes | None, *, may_hold: bool) -> tuple[Rule, ...]:
+    if waiting is None:
         return (*_REFUSALS, *_INSERTS)
+    withdraw = partial(deletions.withdraw_requested, order_keys=waiting.order_keys)
+    if not may_hold:
+        return (*_REFUSALS, *_INSERTS, withdraw)
     return (
         *_REFUSALS,
         # Before copies are refused: nobody may hear from that what else waits.
-        partial(price_paid.upgrade_held, held=held),
-        held.hold,
+        partial(price_paid.upgrade_held, held=waiting.held),
+        waiting.held.hold,
         *_INSERTS,
-        partial(deletions.close_invoices, held=held),
+        withdraw,
+        partial(deletions.close_invoices, waiting=waiting),
     )

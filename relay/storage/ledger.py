@@ -14,15 +14,17 @@ import asyncpg
 from relay.postgres.errors import DATABASE_FAILURES, refuses_writes
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import BatchedLookup
-from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import find_refusal
+from relay.storage.live_keys import KeyMissingError
 from relay.storage.note import Note
 from relay.storage.payments import accounts, invoices, scrub, spent_payments, unapplied_payments, unpaid_notes
 from relay.storage.payments.invoices import Known, Order, Settled, Watched
 from relay.storage.payments.note_status import NoteStatus, find_statuses
+from relay.storage.payments.order_keys import forget_unused, prepare_keys, renew_key
 from relay.storage.payments.settlement import PaymentTerms, Settlement, Spending
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import Result, SaveResult
+from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer import Writer
 from relay.storage.writer_lock import lock_writers
 
@@ -32,6 +34,7 @@ _GIVE_UP_S = 60
 _UNNOTICED_S = 0.2
 _SCRUB_PAUSE = 1_000
 _LONGEST_SCRUB_PAUSE_S = 3_600.0
+_KEY_S = 3_600
 # What one look-up asks for at most.
 _MAX_LOOKUPS = 100
 
@@ -63,7 +66,7 @@ class Ledger:
         pool: asyncpg.Pool,
         lookups: asyncpg.Pool,
         writer: Writer,
-        held: HeldNotes,
+        waiting: WaitingNotes,
         terms: PaymentTerms,
         now: Callable[[], int],
     ) -> None:
@@ -71,7 +74,7 @@ class Ledger:
         # Every event on a priced path is looked up: not on the connections of the writer and the feed, which would wait.
         self._lookups = lookups
         self._writer = writer
-        self._held = held
+        self._waiting = waiting
         self._terms = terms
         self._now = now
         self._statuses: BatchedLookup[bytes, NoteStatus] = BatchedLookup(self._find_statuses, _MAX_LOOKUPS)
@@ -82,6 +85,8 @@ class Ledger:
         # What was received, in msat, by reference: payments that were found and could not be stored. They are tried again until
         # they are; a restart forgets them, and looks all invoices up.
         self.unstored: dict[bytes, int] = {}
+        # In which hour this process has made a key; an earlier one may have made the present key long ago.
+        self._key_hour = 0
         # As last counted: by each order, and now and then.
         self.unpaid_totals = UnpaidTotals(0, 0, 0)
         # Of the node or wallet that invoices are made at now: "" until it has said so.
@@ -90,6 +95,12 @@ class Ledger:
     def learn_account(self, account: str) -> None:
         """Take the account that invoices are made at from now on."""
         self.account = account
+
+    async def prepare(self, *, has_other_hosts: bool) -> int:
+        """Have a key for orders, and return how many invoices have lost theirs. Raises OSError, too."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            return await prepare_keys(connection, self._waiting.order_keys, has_other_hosts=has_other_hosts)
 
     async def find_status(self, note_id: bytes) -> NoteStatus:
         """Return what is known of a note. Raises Rejected(error) without a database."""
@@ -107,7 +118,7 @@ class Ledger:
 
     async def _find_statuses(self, note_ids: Sequence[bytes]) -> dict[bytes, NoteStatus]:
         async with self._lookups.acquire() as connection:
-            return await find_statuses(connection, note_ids, self._held, self.account)
+            return await find_statuses(connection, note_ids, self._waiting, self.account)
 
     async def find_facts(self, note: Note) -> OrderFacts:
         """Return what the tables say of a note now. Takes no lock, so that an order that is refused holds up nobody."""
@@ -124,15 +135,20 @@ class Ledger:
             facts = await self._find_facts(connection, note)
             if (result := decide(facts)) is not None:
                 return result
+            keys = self._waiting.order_keys
+            try:
+                key = await keys.find_current(connection)
+            except KeyMissingError:
+                return SaveResult.ORDERED_ELSEWHERE
+            await invoices.begin_invoice(connection, keys, key, order, self._now() + _GIVE_UP_S)
             if not facts.status.is_here:
-                await unpaid_notes.insert_unpaid(connection, note)
-            await invoices.begin_invoice(connection, order, self._now() + _GIVE_UP_S)
+                await unpaid_notes.insert_unpaid(connection, key, note)
             self.unpaid_totals = await unpaid_notes.count_unpaid(connection, self.account)
         return None
 
     async def _find_facts(self, connection: asyncpg.Connection, note: Note) -> OrderFacts:
         note_id = bytes.fromhex(note.event.id)
-        status = (await find_statuses(connection, [note_id], self._held, self.account))[note_id]
+        status = (await find_statuses(connection, [note_id], self._waiting, self.account))[note_id]
         refusal = await find_refusal(connection, note)
         self.unpaid_totals = await unpaid_notes.count_unpaid(connection, self.account)
         return OrderFacts(status, refusal, self.unpaid_totals)
@@ -143,8 +159,8 @@ class Ledger:
         Raises HashTakenError where another invoice has its hash.
         """
         try:
-            async with self._acquire_in_turn() as connection:
-                return await invoices.open_invoice(connection, order, payment_hash, bolt11)
+            async with self._acquire_in_turn() as connection, connection.transaction():
+                return await invoices.open_invoice(connection, self._waiting.order_keys, order, payment_hash, bolt11)
         except asyncpg.UniqueViolationError:
             raise HashTakenError from None
 
@@ -152,8 +168,8 @@ class Ledger:
         """Forget an order for which the node made no invoice."""
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            await invoices.drop_invoice(connection, order.reference)
-            await unpaid_notes.delete_if_uninvoiced(connection, order.note_id)
+            if (place := await invoices.drop_invoice(connection, order.reference)) is not None:
+                await unpaid_notes.delete_if_uninvoiced(connection, place)
 
     @asynccontextmanager
     async def _acquire_in_turn(self) -> AsyncIterator[asyncpg.Connection]:
@@ -163,19 +179,19 @@ class Ledger:
 
     async def spend_unapplied(self, note: Note, price_msat: int) -> Result | None:
         """Publish a verified note with its unapplied payments. None where they are not enough."""
-        spending = Spending(self._terms.to_due(note, price_msat))
+        spending = Spending(self._terms.to_due(note, price_msat), self._waiting.order_keys)
         try:
             results = await self._writer.settle(spending.load, spending.conclude)
         except DATABASE_FAILURES:
             return SaveResult.FAILED
         return results[0] if results else None
 
-    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, Result] | None:
+    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, Result | None] | None:
         """Settle a payment that a look-up has confirmed. Return what it was for, and what became of the note, or of the money.
 
-        None where it is settled already.
+        None where it is settled already. There is no result where the order's key is lost.
         """
-        settlement = Settlement(reference, received_msat, self._now(), self._terms, self._held)
+        settlement = Settlement(reference, received_msat, self._now(), self._terms, self._waiting)
         try:
             results = await self._writer.settle(settlement.load, settlement.conclude)
         except DATABASE_FAILURES as error:
@@ -185,7 +201,7 @@ class Ledger:
         self.unstored.pop(reference, None)
         if settlement.settled is None:
             return None
-        return settlement.settled, settlement.unbought or results[0]
+        return settlement.settled, settlement.unbought or (results[0] if results else None)
 
     async def take_due(self, account: str, limit: int, live: Sequence[bytes] | None) -> list[Watched]:
         """Return the invoices that this account is to be asked about now, at most `limit`.
@@ -223,22 +239,22 @@ class Ledger:
         """Ask for an invoice no longer, and keep watching for a late payment."""
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            if (note_id := await invoices.close_invoice(connection, reference)) is not None:
-                await unpaid_notes.delete_if_uninvoiced(connection, note_id)
+            if (place := await invoices.close_invoice(connection, reference)) is not None:
+                await unpaid_notes.delete_if_uninvoiced(connection, place)
 
     async def drop_invoice(self, reference: bytes) -> None:
         """Forget an invoice that a look-up has just found unpaid."""
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            if (note_id := await invoices.drop_invoice(connection, reference)) is not None:
+            if (place := await invoices.drop_invoice(connection, reference)) is not None:
                 self._deletions += 1
-                await unpaid_notes.delete_if_uninvoiced(connection, note_id)
+                await unpaid_notes.delete_if_uninvoiced(connection, place)
 
     async def end_unknown(self, reference: bytes) -> None:
         """Forget an invoice whose time has come and which its node does not know, and count it."""
         async with self._acquire_in_turn() as connection, connection.transaction():
             await lock_writers(connection)
-            await accounts.end_unknown(connection, reference)
+            await accounts.end_unknown(connection, self._waiting.order_keys, reference)
             self._deletions += 1
             await unpaid_notes.delete_uninvoiced(connection)
 
@@ -268,11 +284,12 @@ class Ledger:
             async with connection.transaction():
                 await lock_writers(connection)
                 await invoices.mend_schedule(connection, self._now())
-                await invoices.close_orphans(connection, self._held)
+                await invoices.close_orphans(connection, self._waiting)
                 await unpaid_notes.delete_uninvoiced(connection)
             # Others have their turns in between.
             while await self._delete_slice(connection):
                 pass
+            await self._renew_key(connection)
             await scrub.vacuum_unpaid(connection)
             if self._needs_scrub and time.monotonic() >= self._next_scrub_s:
                 await self._scrub(connection)
@@ -305,3 +322,16 @@ class Ledger:
         ended_s = time.monotonic()
         pause_s = _SCRUB_PAUSE * max(0.0, ended_s - began_s - _UNNOTICED_S)
         self._next_scrub_s = ended_s + min(pause_s, _LONGEST_SCRUB_PAUSE_S)
+
+    async def _renew_key(self, connection: asyncpg.Connection) -> None:
+        """Seal orders with another key each hour, and destroy those that no row names any more."""
+        keys, hour = self._waiting.order_keys, self._now() // _KEY_S
+        async with connection.transaction():
+            await lock_writers(connection)
+            if hour != self._key_hour:
+                await renew_key(connection, keys)
+            await forget_unused(connection, keys)
+        self._key_hour = hour
+        async with connection.transaction():
+            await lock_writers(connection)
+            await keys.destroy_ended(connection)

@@ -18,6 +18,7 @@ class Purpose(StrEnum):
     """What keys are for. Each purpose has its own."""
 
     BATCH = "batch"
+    ORDER = "order"
 
 
 class KeyMissingError(Exception):
@@ -39,7 +40,7 @@ class LiveKeys:
         record = await connection.fetchrow(
             "SELECT fingerprint, pow_bits FROM sealing_keys WHERE purpose = $1 AND is_current", self._purpose
         )
-        key = None if record is None else await self._read(record["fingerprint"])
+        key = None if record is None else await self.read(record["fingerprint"])
         if key is None:
             raise KeyMissingError
         self.pow_bits = record["pow_bits"]
@@ -47,7 +48,7 @@ class LiveKeys:
 
     async def find_live(self, connection: asyncpg.Connection) -> list[SealingKey]:
         """Return all keys that rows may be sealed with, but for those that are not on this machine."""
-        keys = [await self._read(fingerprint) for fingerprint in await self.list_fingerprints(connection)]
+        keys = [await self.read(fingerprint) for fingerprint in await self.list_fingerprints(connection)]
         return [key for key in keys if key is not None]
 
     async def list_fingerprints(self, connection: asyncpg.Connection, *, is_current: bool | None = None) -> list[bytes]:
@@ -65,7 +66,7 @@ class LiveKeys:
     async def find_lost(self, connection: asyncpg.Connection) -> list[bytes]:
         """Return the fingerprints of the keys that are not on this machine."""
         fingerprints = await self.list_fingerprints(connection)
-        return [fingerprint for fingerprint in fingerprints if await self._read(fingerprint) is None]
+        return [fingerprint for fingerprint in fingerprints if await self.read(fingerprint) is None]
 
     async def rotate(self, connection: asyncpg.Connection, pow_bits: int = 0) -> None:
         """Make a new key, in its file first, and seal all new rows with it as soon as the transaction is committed.
@@ -112,7 +113,13 @@ class LiveKeys:
         present = await asyncio.to_thread(self._files.list_fingerprints)
         await self.destroy([fingerprint for fingerprint in present if fingerprint not in named])
 
-    async def _read(self, fingerprint: bytes) -> SealingKey | None:
+    async def destroy_ended(self, connection: asyncpg.Connection) -> None:
+        """Destroy the keys that this process has used, and that this or another process has taken out of the table."""
+        named = set(await self.list_fingerprints(connection))
+        await self.destroy([fingerprint for fingerprint in self._known if fingerprint not in named])
+
+    async def read(self, fingerprint: bytes) -> SealingKey | None:
+        """Return a key, None if it is not on this machine."""
         if fingerprint not in self._known:
             key = await asyncio.to_thread(self._files.read, fingerprint)
             if key is None:

@@ -7,7 +7,9 @@ import asyncpg
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.batched_lookup import BatchedLookup
-from relay.storage.held_notes import HeldNotes
+from relay.storage.payments.order_keys import find_used
+from relay.storage.payments.unpaid_notes import find_owned
+from relay.storage.waiting_notes import WaitingNotes
 
 # What one look-up asks for at most.
 _MAX_LOOKUPS = 100
@@ -19,9 +21,9 @@ _Key = tuple[bytes, bytes]
 class OwnNotes:
     """The notes of authors, by pubkey and id, for deletion requests that cost nothing."""
 
-    def __init__(self, lookups: asyncpg.Pool, held: HeldNotes) -> None:
+    def __init__(self, lookups: asyncpg.Pool, waiting: WaitingNotes) -> None:
         self._lookups = lookups
-        self._held = held
+        self._waiting = waiting
         self._prices: BatchedLookup[_Key, int] = BatchedLookup(self._find_prices, _MAX_LOOKUPS)
 
     async def find_price(self, pubkey: str, ids: Sequence[bytes]) -> int | None:
@@ -40,15 +42,16 @@ class OwnNotes:
     async def _find_prices(self, keys: Sequence[_Key]) -> dict[_Key, int]:
         ids = [id_ for _, id_ in keys]
         async with self._lookups.acquire() as connection:
-            waiting = await self._held.find(connection, ids)
+            waiting = await self._waiting.held.find(connection, ids)
+            order_keys = await find_used(connection, self._waiting.order_keys)
+            unpaid = await find_owned(connection, order_keys, keys)
             records = await connection.fetch(
                 """
                 SELECT pubkey, id, coalesce(price_paid_msat, 0) AS price_paid_msat FROM notes WHERE id = ANY($1::bytea[])
                     AND kind <> 5
-                UNION ALL SELECT pubkey, id, 0 FROM unpaid_notes WHERE id = ANY($1::bytea[])
-                ORDER BY price_paid_msat
                 """,
                 ids,
             )
         prices: dict[_Key, int] = {(bytes.fromhex(held.note.event.pubkey), id_): 0 for id_, held in waiting.items()}
+        prices |= dict.fromkeys(unpaid, 0)
         return prices | {(record["pubkey"], record["id"]): record["price_paid_msat"] for record in records}

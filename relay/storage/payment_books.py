@@ -1,6 +1,7 @@
 """What an operator reads and corrects in the tables of payments, beside a running relay or without one. Knows no node.
 
-The caller owns the connection.
+The caller owns the connection. The keys of orders are those on this machine: where one is not, tier and price are unknown, and
+count as 0.
 """
 
 from dataclasses import dataclass
@@ -8,8 +9,11 @@ from enum import StrEnum
 
 import asyncpg
 
+from relay.storage.live_keys import LiveKeys
 from relay.storage.payments import accounts, invoices, spent_payments, unapplied_payments, unpaid_notes
 from relay.storage.payments.accounts import UnansweredTotal, list_unanswered
+from relay.storage.payments.invoices import UNKNOWN_TIER
+from relay.storage.payments.open_invoices import read_terms
 from relay.storage.writer_lock import lock_writers
 
 
@@ -65,30 +69,37 @@ class ClaimFault(StrEnum):
     SPENT = "spent"
 
 
-async def read_totals(connection: asyncpg.Connection) -> Totals:
+async def read_totals(connection: asyncpg.Connection, order_keys: LiveKeys) -> Totals:
     """Return the tables of payments in figures, all of one moment. It counts every invoice that is not forgotten."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        records = await connection.fetch(
-            "SELECT account, state, count(*), sum(price_msat)::bigint FROM invoices GROUP BY 1, 2 ORDER BY 1, 2"
-        )
+        records = await connection.fetch("SELECT account, state, key, sealed FROM invoices")
+        prices: dict[tuple[str, str], list[int]] = {}
+        for record in records:
+            terms = await read_terms(order_keys, record["key"], record["sealed"])
+            prices.setdefault((record["account"], record["state"]), []).append(terms.price_msat if terms else 0)
         unpaid: int = await connection.fetchval("SELECT count(*) FROM unpaid_notes")
         return Totals(
             unpaid,
-            [InvoiceTotal(*record) for record in records],
+            [InvoiceTotal(*place, len(prices[place]), sum(prices[place])) for place in sorted(prices)],
             await list_unapplied(connection),
             await list_unanswered(connection),
         )
 
 
-async def list_open(connection: asyncpg.Connection) -> list[OpenInvoice]:
+async def list_open(connection: asyncpg.Connection, order_keys: LiveKeys) -> list[OpenInvoice]:
     """Return the invoices that are asked for, those of one account together, the next to expire first."""
     records = await connection.fetch(
         """
-        SELECT account, tier, price_msat, expires_at, coalesce(encode(payment_hash, 'hex'), '') FROM invoices
+        SELECT account, key, sealed, expires_at, coalesce(encode(payment_hash, 'hex'), '') AS payment_hash FROM invoices
         WHERE state IN ('creating', 'open') ORDER BY account, expires_at, reference
         """
     )
-    return [OpenInvoice(*record) for record in records]
+    found = []
+    for record in records:
+        terms = await read_terms(order_keys, record["key"], record["sealed"])
+        tier, price_msat = (terms.tier, terms.price_msat) if terms else (UNKNOWN_TIER, 0)
+        found.append(OpenInvoice(record["account"], tier, price_msat, record["expires_at"], record["payment_hash"]))
+    return found
 
 
 async def list_unapplied(connection: asyncpg.Connection) -> list[UnappliedTotal]:
@@ -125,13 +136,13 @@ async def claim(
     return None
 
 
-async def abandon(connection: asyncpg.Connection, account: str) -> int:
+async def abandon(connection: asyncpg.Connection, order_keys: LiveKeys, account: str) -> int:
     """Forget all invoices of an account that could still be paid, a slice a transaction; return how many."""
     ended = 0
     while True:
         async with connection.transaction():
             await lock_writers(connection)
-            count = await accounts.abandon(connection, account)
+            count = await accounts.abandon(connection, order_keys, account)
             await unpaid_notes.delete_uninvoiced(connection)
         ended += count
         if not count:

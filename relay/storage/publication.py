@@ -17,12 +17,13 @@ from relay.policy.batch_pool import choose_published, find_held_bits
 from relay.postgres.errors import DATABASE_FAILURES, is_away
 from relay.postgres.old_log import drop_old_log, may_drop_old_log
 from relay.protocol.event import is_expired
-from relay.storage.held_notes import HeldNote, HeldNotes, Place
+from relay.storage.held_notes import HeldNote, HeldNotes
 from relay.storage.live_keys import KeyMissingError
 from relay.storage.lost_notes import count_lost, give_up_lost
 from relay.storage.note import Note
 from relay.storage.payments.unapplied_payments import record_refused
 from relay.storage.row import Result, SaveResult, to_row
+from relay.storage.sealing import Place
 from relay.storage.writer import Writer
 from relay.storage.writer_lock import lock_writers
 

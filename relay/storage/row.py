@@ -34,6 +34,10 @@ class SaveResult(Enum):
         False,
         "error: the key under which notes wait is on another machine; post to the relay there, or tell the operator",
     )
+    ORDERED_ELSEWHERE = (
+        False,
+        "error: the key under which orders are kept is on another machine; post to the relay there, or tell the operator",
+    )
     HELD_FULL = (False, "error: too many notes wait to be published; try again after the next batch")
     FAILED = (False, "error: the note could not be stored; try again")
     # What became of a payment that bought nothing.

@@ -5,6 +5,7 @@ When the key is gone, nobody can tell from a row, or from what the write-ahead l
 
 import hmac
 import secrets
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from Crypto.Cipher import ChaCha20_Poly1305
@@ -15,9 +16,14 @@ FINGERPRINT_BYTES = 8
 _NONCE_BYTES = 24
 _TAG_BYTES = 16
 _LENGTH_BYTES = 4
-_SHAPES = (4_096, 16_384, 65_536)
+# To so many bytes something is padded.
+SHAPES = (4_096, 16_384, 65_536)
 # The largest shape; what is longer takes several of it.
 _LARGEST = 262_144
+
+
+# Where a row is found: the fingerprint of its key, and its name.
+Place = tuple[bytes, bytes]
 
 
 class WrongKeyError(ValueError):
@@ -46,11 +52,11 @@ class SealingKey:
         """Return 32 bytes for the same, which nobody can tell from its name that has not the key."""
         return hmac.digest(self._marking, what, "sha256")
 
-    def seal(self, plain: bytes) -> bytes:
+    def seal(self, plain: bytes, shapes: Sequence[int] = SHAPES) -> bytes:
         """Return bytes, encrypted, with a nonce and a tag. Padded: their length is one of a few."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         padded = len(plain).to_bytes(_LENGTH_BYTES, "big") + plain
-        padded += bytes(_find_shape(len(padded)) - len(padded))
+        padded += bytes(_find_shape(len(padded), shapes) - len(padded))
         encrypted, tag = ChaCha20_Poly1305.new(key=self._sealing, nonce=nonce).encrypt_and_digest(padded)
         return bytes(nonce + encrypted + tag)
 
@@ -80,6 +86,17 @@ class SealingKey:
         return hmac.digest(self.secret, b"ringrelay " + purpose, "sha256")
 
 
-def _find_shape(length: int) -> int:
+def _find_shape(length: int, shapes: Sequence[int]) -> int:
     """Return to how many bytes something is padded."""
-    return next((shape for shape in _SHAPES if length <= shape), -(-length // _LARGEST) * _LARGEST)
+    return next((shape for shape in shapes if length <= shape), -(-length // _LARGEST) * _LARGEST)
+
+
+def measure_sealed(length: int) -> int:
+    """Return how many bytes something of so many bytes has once it is sealed."""
+    return _NONCE_BYTES + _find_shape(_LENGTH_BYTES + length, SHAPES) + _TAG_BYTES
+
+
+def list_places(keys: Iterable[SealingKey], whats: Iterable[bytes]) -> dict[Place, tuple[SealingKey, bytes]]:
+    """Return under which keys and names these can be found, each with its key and what it stands for."""
+    names = list(whats)
+    return {(key.fingerprint, key.name(what)): (key, what) for key in keys for what in names}

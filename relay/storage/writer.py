@@ -15,10 +15,10 @@ from relay.postgres.errors import DATABASE_FAILURES, is_away
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.deletions import delete_slice
 from relay.storage.feed import Feed
-from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import Inserted, insert_batch
 from relay.storage.note import Note
 from relay.storage.row import Result, SaveResult, to_row
+from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer_lock import lock_writers
 
 _MAX_BATCH = 500
@@ -149,14 +149,14 @@ class Writer:
         feed: Feed,
         publish: Callable[[Sequence[Note]], Awaitable[None]],
         report: Callable[[Commit], None],
-        held: HeldNotes | None = None,
+        waiting: WaitingNotes | None = None,
         max_waiting: int = INTERNAL_LIMITS.max_waiting_notes,
     ) -> None:
         self._pool = pool
         self._feed = feed
         self._publish = publish
         self._report = report
-        self._held = held
+        self._waiting_notes = waiting
         self._max_waiting = max_waiting
         self._waiting: Turns[_Waiting] = Turns()
         self._arrived = asyncio.Event()
@@ -187,13 +187,13 @@ class Writer:
 
         Both run under the writer's lock. Returns what became of each note. Raises DATABASE_FAILURES.
         """
-        return await self._settle(load, conclude, self._held)
+        return await self._settle(load, conclude, may_hold=True)
 
     async def publish(self, load: Load, conclude: Conclude) -> None:
         """Store what `load` returns as `settle` does, though it waited: nothing of it is held again."""
-        await self._settle(load, conclude, None)
+        await self._settle(load, conclude, may_hold=False)
 
-    async def _settle(self, load: Load, conclude: Conclude, held: HeldNotes | None) -> Sequence[Result]:
+    async def _settle(self, load: Load, conclude: Conclude, *, may_hold: bool) -> Sequence[Result]:
 
         async def load_locked(connection: asyncpg.Connection) -> Sequence[Note]:
             await lock_writers(connection)
@@ -201,7 +201,7 @@ class Writer:
 
         while True:
             try:
-                stored = await self._store_all(load_locked, conclude, held)
+                stored = await self._store_all(load_locked, conclude, may_hold=may_hold)
             except _PostponedError as postponed:
                 await self._delete_ahead(postponed.notes)
             else:
@@ -252,9 +252,9 @@ class Writer:
         async def conclude(_: asyncpg.Connection, __: Sequence[Note], ___: Inserted) -> None:
             return
 
-        return await self._store(load, conclude, self._held)
+        return await self._store(load, conclude, may_hold=True)
 
-    async def _store_all(self, load: Load, conclude: Conclude, held: HeldNotes | None) -> _Stored:
+    async def _store_all(self, load: Load, conclude: Conclude, *, may_hold: bool) -> _Stored:
         """Store notes of which none can be postponed. Raises _PostponedError where one would be."""
         saved: list[Result] = []
 
@@ -265,17 +265,17 @@ class Writer:
             saved.extend(result for result in inserted.saved if result is not None)
             await conclude(connection, notes, saved)
 
-        inserted = await self._store(load, conclude_all, held)
+        inserted = await self._store(load, conclude_all, may_hold=may_hold)
         return _Stored(saved, inserted.news)
 
-    async def _store(self, load: Load, conclude: _Conclude, held: HeldNotes | None) -> Inserted:
+    async def _store(self, load: Load, conclude: _Conclude, *, may_hold: bool) -> Inserted:
         sequence: list[int] = []
         try:
             async with self._pool.acquire() as connection:
                 started_s = time.perf_counter()
                 async with connection.transaction():
                     notes = await load(connection)
-                    inserted = await insert_batch(connection, notes, held)
+                    inserted = await insert_batch(connection, notes, self._waiting_notes, may_hold=may_hold)
                     sequence = inserted.sequence
                     await conclude(connection, notes, inserted)
                     # Before the commit: its notification may overtake this task.

@@ -40,10 +40,10 @@ async def _insert_closed(arguments: dict[str, Any], account: str) -> None:
     connection = await asyncpg.connect(**arguments)
     await connection.execute(
         """
-        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, bolt11, expires_at, forget_at,
+        INSERT INTO invoices (reference, token, key, note_name, sealed, state, payment_hash, expires_at, forget_at,
                               look_up_at, is_cancel_tried, account)
-        SELECT sha256(n::text::bytea), substr(sha256(('t' || n)::bytea), 1, 16), sha256(('n' || n)::bytea), '/1k', 1000000,
-               'closed', sha256(('h' || n)::bytea), repeat('lnbc', 80), 1700000000,
+        SELECT sha256(n::text::bytea), substr(sha256(('t' || n)::bytea), 1, 16), 'some key', sha256(('n' || n)::bytea),
+               decode(repeat('ab', 168), 'hex'), 'closed', sha256(('h' || n)::bytea), 1700000000,
                CASE WHEN n <= $2 THEN 1700000000 ELSE 2000000000 END, 0, true, $3
         FROM generate_series(1, $1::integer) AS n
         """,

@@ -221,7 +221,7 @@ _FULL_OF_NOTES = "error: too many notes wait to be paid for; try again in some m
     [
         ({"max_open": 4}, 10, 4, _FULL_OF_INVOICES),
         ({"max_unpaid_notes": 4}, 10, 4, _FULL_OF_NOTES),
-        ({"max_unpaid_mib": 1}, 90_000, 11, _FULL_OF_NOTES),
+        ({"max_unpaid_mib": 1}, 90_000, 3, _FULL_OF_NOTES),
         ({"per_s": 0.1}, 10, 1, "rate-limited: at most 0.1 invoices a second are made here; wait and try again"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
@@ -239,7 +239,7 @@ async def test_each_cap_of_the_relay_is_reached_and_not_passed(
         assert len(sold.node.made) == said.count("an offer") == taken
         assert set(refused) == {text}
         connection = await asyncpg.connect(**database18)
-        unpaid, size = await connection.fetchrow("SELECT count(*), sum(octet_length(event)) FROM unpaid_notes")
+        unpaid, size = await connection.fetchrow("SELECT count(*), sum(octet_length(sealed)) FROM unpaid_notes")
         await connection.close()
     assert unpaid == taken
     assert size <= 2**20

@@ -23,10 +23,11 @@ async def insert(connection: asyncpg.Connection, sold: Shop, state: str, count: 
     account = await sold.relay._payments._nodes.current.find_account()
     await connection.execute(
         """
-        INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at, look_up_at,
+        INSERT INTO invoices (reference, token, key, note_name, sealed, state, payment_hash, expires_at, forget_at, look_up_at,
                               is_cancel_tried, account)
-        SELECT sha256(($1 || n)::bytea), substr(sha256(('t' || $1 || n)::bytea), 1, 16), sha256(('n' || $1 || n)::bytea), '/1k',
-               1000, $1, sha256(('h' || $1 || n)::bytea), 1, 1, CASE WHEN $1 = 'closed' THEN 0 END, true, $3
+        SELECT sha256(($1 || n)::bytea), substr(sha256(('t' || $1 || n)::bytea), 1, 16), 'some key',
+               sha256(('n' || $1 || n)::bytea), '', $1, sha256(('h' || $1 || n)::bytea), 1, 1,
+               CASE WHEN $1 = 'closed' THEN 0 END, true, $3
         FROM generate_series(1, $2::integer) AS n
         """,
         state,

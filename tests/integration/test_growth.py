@@ -56,10 +56,11 @@ async def fill(arguments: dict[str, Any]) -> None:
     for state, look_up_at in (("settled", None), ("closed", int(time.time()) + 3_600)):
         await connection.execute(
             """
-            INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at,
+            INSERT INTO invoices (reference, token, key, note_name, sealed, state, payment_hash, expires_at, forget_at,
                                   look_up_at, is_cancel_tried, account)
-            SELECT sha256(($2 || n)::bytea), substr(sha256(($2 || n)::bytea), 1, 16), sha256(($2 || n)::bytea), '/1k', 1000000, $2,
-                   sha256(($2 || n)::bytea), 2000000000, 2000000000, CASE WHEN n > $4 THEN $3::bigint WHEN $3 > 0 THEN 0 END, true,
+            SELECT sha256(($2 || n)::bytea), substr(sha256(($2 || n)::bytea), 1, 16), 'some key', sha256(($2 || n)::bytea),
+                   sha256(($2 || n)::bytea), $2, sha256(($2 || n)::bytea), 2000000000, 2000000000,
+                   CASE WHEN n > $4 THEN $3::bigint WHEN $3 > 0 THEN 0 END, true,
                    CASE n % 2 WHEN 0 THEN 'lnd a' ELSE 'lnd b' END
             FROM generate_series(1, $1::integer) AS n
             """,

@@ -24,10 +24,10 @@ from relay.storage.payments.unpaid_notes import count_unpaid, delete_uninvoiced
 NOW, EXPIRY_S = 1_800_000_000, 900
 ACCOUNT = "lnd a"
 _INSERT = """
-    INSERT INTO invoices (reference, token, note_id, tier, price_msat, state, payment_hash, expires_at, forget_at, look_up_at,
+    INSERT INTO invoices (reference, token, key, note_name, sealed, state, payment_hash, expires_at, forget_at, look_up_at,
                           is_cancel_tried, account)
-    SELECT sha256(($1 || n)::bytea), substr(sha256(('t' || $1 || n)::bytea), 1, 16), sha256(('n' || $1 || n)::bytea), '/1k',
-           1000, $1, sha256(('h' || $1 || n)::bytea), $2::bigint, $2::bigint + 90000, $3::bigint + n, false, 'lnd a'
+    SELECT sha256(($1 || n)::bytea), substr(sha256(('t' || $1 || n)::bytea), 1, 16), 'some key', sha256(('n' || $1 || n)::bytea),
+           '', $1, sha256(('h' || $1 || n)::bytea), $2::bigint, $2::bigint + 90000, $3::bigint + n, false, 'lnd a'
     FROM generate_series(1, $4::integer) AS n
 """
 
@@ -176,7 +176,7 @@ async def test_what_the_node_could_not_cancel_is_not_cancelled_again(database18:
         (invoice,) = await take_due(connection, NOW, EXPIRY_S, 9, ACCOUNT, ())
         assert not invoice.is_cancel_tried
         await close_invoice(connection, invoice.reference)
-        (closed,) = await take_due(connection, NOW + 60, EXPIRY_S, 9, ACCOUNT, ())
+        (closed,) = await take_due(connection, NOW + 3_700, EXPIRY_S, 9, ACCOUNT, ())
         assert (closed.is_open, closed.is_cancel_tried) == (False, True)
 
 

@@ -14,7 +14,7 @@ from tests.support.lightning_stubs import LndStub
 from tests.support.lightning_stubs.node import Made
 from tests.support.paid import order, reopened, shop, to_settings
 from tests.support.processes import serve
-from tests.support.relays import to_database_url
+from tests.support.relays import find_data_dir, to_database_url
 from tests.support.waiting import until
 
 NOTE_ID = "ab" * 32
@@ -29,7 +29,8 @@ async def node(tmp_path: Path) -> AsyncIterator[LndStub]:
 async def payments(arguments: dict[str, Any], node: LndStub, *words: str, stdin: str = "") -> Finished:
     """Run the command on a database and a node."""
     settings = {f"RELAY_{name}": value for name, value in to_settings(node).items()}
-    return await run("payments", *words, stdin=stdin, RELAY_DATABASE__URL=to_database_url(arguments), **settings)
+    settings |= {"RELAY_DATABASE__URL": to_database_url(arguments), "RELAY_DATA_DIR": str(find_data_dir(arguments))}
+    return await run("payments", *words, stdin=stdin, **settings)
 
 
 async def read(arguments: dict[str, Any], node: LndStub, action: str) -> Any:

@@ -19,7 +19,7 @@ from relay.storage.row import Result, SaveResult
 from relay.storage.sealing import SealingKey
 from relay.storage.writer import Conclude, Load, Writer
 from tests.support.events import make_ring_note, to_ring_note
-from tests.support.held import RememberedKeyFiles, make_held, make_publisher, read_waiting
+from tests.support.held import RememberedKeyFiles, make_publisher, make_waiting, read_waiting
 
 NOW = 1_800_000_000
 
@@ -41,10 +41,11 @@ class Store:
 
     def __init__(self, pool: asyncpg.Pool, files: KeyFiles, writer: type[Writer] = Writer) -> None:
         self.pool = pool
-        self.held = make_held(files, max_held=1_000)
+        waiting = make_waiting(files, max_held=1_000)
+        self.held = waiting.held
         self.shown: list[str] = []
         self.writer = writer(
-            pool, feed=Feed(pool, self._publish), publish=self._publish, report=lambda _: None, held=self.held
+            pool, feed=Feed(pool, self._publish), publish=self._publish, report=lambda _: None, waiting=waiting
         )
         self.publisher: Publisher
 

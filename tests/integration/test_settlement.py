@@ -18,7 +18,7 @@ from relay.storage.row import SaveResult
 from relay.storage.writer import Writer
 from tests.support.client import Client, as_json
 from tests.support.events import make_event, make_ring_note, to_ring_note
-from tests.support.held import RememberedKeyFiles, make_held, read_waiting
+from tests.support.held import RememberedKeyFiles, make_waiting, read_waiting
 from tests.support.lightning_stubs import LndStub
 from tests.support.paid import order, reopened, shop
 from tests.support.waiting import until
@@ -187,8 +187,11 @@ async def test_an_order_for_which_no_invoice_comes_is_given_up_after_a_minute(
     try:
         for later_s, is_kept in ((0, True), (59, True), (60, False)):
             writer = Writer(pool, feed=Feed(pool, _ignore), publish=_ignore, report=lambda _: None)
-            held = make_held(RememberedKeyFiles(tmp_path))
-            ledger = Ledger(pool, pool, writer, held, PaymentTerms(InvoicePolicy(), 0.0), partial(int, now + later_s))
+            waiting = make_waiting(RememberedKeyFiles(tmp_path))
+            ledger = Ledger(
+                pool, pool, writer, waiting, PaymentTerms(InvoicePolicy(), 0.0), partial(int, now + later_s)
+            )
+            await ledger.prepare(has_other_hosts=False)
             if not later_s:
                 assert await ledger.begin_order(asked, to_ring_note(note), lambda _: None) is None
             await ledger.delete_forgotten()

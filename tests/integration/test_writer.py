@@ -14,26 +14,28 @@ import msgspec
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
-from relay.storage.held_notes import HeldNotes
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
 from relay.storage.retention import delete_expired
 from relay.storage.row import Result, SaveResult
+from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer import Commit, Writer
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note, to_ring_note
-from tests.support.held import RememberedKeyFiles, make_held, make_publisher
+from tests.support.held import RememberedKeyFiles, make_publisher, make_waiting
 
 
 class Bench:
     """A writer on a real database, and what it told the rest of the relay."""
 
-    def __init__(self, pool: asyncpg.Pool, held: HeldNotes, **options: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, waiting: WaitingNotes, **options: int) -> None:
         self.pool = pool
-        self.held = held
+        self.held = waiting.held
         self.published: list[str] = []
         self.commits: list[Commit] = []
         feed = Feed(pool, self._publish)
-        self.writer = Writer(pool, feed=feed, publish=self._publish, report=self.commits.append, held=held, **options)
+        self.writer = Writer(
+            pool, feed=feed, publish=self._publish, report=self.commits.append, waiting=waiting, **options
+        )
 
     async def _publish(self, notes: Iterable[Note]) -> None:
         self.published += [note.event.id for note in notes]
@@ -49,7 +51,7 @@ class Bench:
 async def bench_on(arguments: dict[str, Any], **options: int) -> AsyncIterator[Bench]:
     pool = await asyncpg.create_pool(**arguments, min_size=0, max_size=3)
     with tempfile.TemporaryDirectory() as directory:
-        bench = Bench(pool, make_held(RememberedKeyFiles(Path(directory))), **options)
+        bench = Bench(pool, make_waiting(RememberedKeyFiles(Path(directory))), **options)
         async with committing(bench):
             yield bench
         await pool.close()

@@ -37,7 +37,7 @@ from relay.storage.payment_books import ClaimFault
 from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.row import Result, SaveResult
 from tests.support.events import to_ring_note
-from tests.support.held import make_held
+from tests.support.held import make_waiting
 from tests.support.killable import Killed, Process
 from tests.support.ledger import Ledger, copy, empty, put_back, read_ledger
 from tests.support.payment_laws import check_caps, check_money, check_publication, check_told, find_lost
@@ -372,6 +372,10 @@ class PaymentsMachine(RuleBasedStateMachine):
         assert self._ledger.invoices == []
         assert self._ledger.unpaid == set()
         assert self._ledger.held == {}
+        # One for the next batch, and one for new orders.
+        named = self._bench.run(self._bench.watcher.fetch("SELECT fingerprint FROM sealing_keys ORDER BY 1"))
+        assert sorted(self._bench.key_files.list_fingerprints()) == [row["fingerprint"] for row in named]
+        assert len(named) == 2
 
     async def _claim_lost(self) -> None:
         """Expect that what no row knows was counted, and that it can be claimed, once."""
@@ -434,7 +438,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         try:
             terms = PaymentTerms(POLICY, self._processes[0].publish_every_s)
             due = terms.to_due(to_ring_note(NOTES[note]), TIERS[tier].price_msat)
-            result = (await insert_batch(self._bench.watcher, [due], make_held(self._bench.key_files))).saved[0]
+            result = (await insert_batch(self._bench.watcher, [due], make_waiting(self._bench.key_files))).saved[0]
             assert result is not None
             return result
         finally:

@@ -8,7 +8,7 @@ from relay.metrics import Metrics
 from tests.references.markdown import NONE, escape, make_note, make_table, quote
 
 # Labels whose values an operator chooses.
-_CHOSEN = {"tier": "the path of each tier"}
+_CHOSEN = {"tier": "the path of each tier, and `unknown` where the key of an order is lost"}
 _INTRODUCTION = """The private port serves them at `/metrics` in the text format of Prometheus, and `/healthz` beside them.
 What is served is a snapshot; `[metrics]` in [the configuration](configuration.md) says how old it may get. Every label and
 every value of it is there from the start, so that no new line tells of a first time. None holds a note, a key or an address."""

@@ -48,7 +48,7 @@ PAYMENTS = [
     ),
     Case(
         "error: too many notes wait to be paid for; try again in some minutes",
-        "There are `invoices.max_unpaid_notes` of them, or `invoices.max_unpaid_mib` MiB, and their payers wait.",
+        "There are `invoices.max_unpaid_notes` of them, or they take `invoices.max_unpaid_mib` MiB, and their payers wait.",
         "Send the same note again later. Notes whose invoices expire make room.",
         Elsewhere(f"{_SPECIAL}::test_so_many_notes_wait_and_no_more"),
     ),
@@ -57,6 +57,14 @@ PAYMENTS = [
         "The same event was sent twice at the same moment, and its invoice took the node longer than anybody waits for it here.",
         "Send it again: it gets the invoice that was being made.",
         Elsewhere(f"{_SPECIAL}::test_who_has_waited_too_long_for_an_invoice_is_told_to_come_again"),
+    ),
+    Case(
+        "error: the key under which orders are kept is on another machine; post to the relay there, or tell the operator",
+        "Relays on two machines share a database; the key is on the other one.",
+        "Post to the relay on the other machine, or tell the operator.",
+        Elsewhere(
+            "tests/integration/test_order_keys.py::test_an_order_at_a_relay_without_the_key_is_refused_with_words"
+        ),
     ),
     Case(
         "error: invoices are unavailable, try again later",

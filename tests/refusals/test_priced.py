@@ -138,7 +138,8 @@ async def test_so_many_notes_wait_and_no_more(
         assert (
             sum(said != text for _, said in answers)
             == len(sold.node.made)
-            == (1 if "max_unpaid_notes" in bound else 11)
+            # They take 256 KiB each.
+            == (1 if "max_unpaid_notes" in bound else 3)
         )
 
 

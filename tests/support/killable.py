@@ -31,7 +31,7 @@ from relay.storage.retention import delete_expired
 from relay.storage.row import Result
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
-from tests.support.held import make_held, make_publisher
+from tests.support.held import make_publisher, make_waiting
 from tests.support.scripted_node import ScriptedBackend, ScriptedNode
 from tests.support.time_factor import scaled
 
@@ -121,16 +121,17 @@ class Process:
             reset=_leave_as_is,
         )
         # As a process that starts: it knows no key but those in the files.
-        self._held = make_held(self.key_files, period_s=self.publish_every_s)
+        self._waiting = make_waiting(self.key_files, period_s=self.publish_every_s)
         self.writer = Writer(
             self.pool,
             feed=Feed(self.pool, self._publish),
             publish=self._publish,
             report=lambda _: None,
-            held=self._held,
+            waiting=self._waiting,
         )
         terms = PaymentTerms(self.policy, self.publish_every_s)
-        ledger = Ledger(self.pool, self.pool, self.writer, self._held, terms, self.now)
+        ledger = Ledger(self.pool, self.pool, self.writer, self._waiting, terms, self.now)
+        await ledger.prepare(has_other_hosts=False)
         current = ScriptedBackend(self.node, self.life.step, ledger.learn_account)
         # Whoever asks a process for something finds a node that has said who it is.
         ledger.learn_account(self.node.account)
@@ -146,14 +147,16 @@ class Process:
             LIMITS,
             PrivacyPolicy(publish_every_s=self.publish_every_s, max_held=10),
             Reader(self.pool, self.pool, lambda *_: None),
-            OwnNotes(self.pool, self._held),
+            OwnNotes(self.pool, self._waiting),
             EventVerifier(Limits(), RingPolicy(), AcceptPolicy(plain=True), self.verify_pool, LargeWork()),
             self.writer,
             self.payments.checkout,
             lambda: 0,
             self.now,
         )
-        self._publisher = await make_publisher(self.pool, self.writer, self._held, publish_every_s=self.publish_every_s)
+        self._publisher = await make_publisher(
+            self.pool, self.writer, self._waiting.held, publish_every_s=self.publish_every_s
+        )
         self._writing = asyncio.create_task(self.writer.keep_committing())
 
     def now(self) -> int:

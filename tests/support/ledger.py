@@ -134,8 +134,8 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
     """Read all of it in one statement, and so in one moment."""
     record = await connection.fetchrow(
         """
-        SELECT array(SELECT (reference, note_id, tier, price_msat, state, payment_hash, account) FROM invoices) AS invoices,
-               array(SELECT id FROM unpaid_notes) AS unpaid_notes,
+        SELECT array(SELECT (reference, key, sealed, state, payment_hash, account) FROM invoices) AS invoices,
+               array(SELECT (key, sealed) FROM unpaid_notes) AS unpaid_notes,
                array(SELECT (id, coalesce(price_paid_msat, 0)) FROM notes) AS notes,
                array(SELECT (key, name, sealed) FROM held_notes) AS held_notes,
                array(SELECT mark FROM held_marks) AS marks,
@@ -155,8 +155,8 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
             waiting[note_id] = max(price_paid_msat, waiting.get(note_id, 0))
     promised = [keys.open(*row) for row in record["sealed"]]
     return Ledger(
-        [Asked(*row) for row in record["invoices"]],
-        set(record["unpaid_notes"]),
+        [_to_asked(keys, row) for row in record["invoices"]],
+        {keys.open_unpaid(*row) for row in record["unpaid_notes"]},
         dict(pairs["notes"]),
         waiting,
         pairs["unapplied_payments"],
@@ -165,3 +165,9 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
         pairs["news"],
         set(record["seen"]) | {note_id for note_id, _ in promised},
     )
+
+
+def _to_asked(keys: RememberedKeyFiles, row: asyncpg.Record) -> Asked:
+    reference, key, sealed, state, payment_hash, account = row
+    terms = keys.open_terms(key, sealed)
+    return Asked(reference, terms.note_id, terms.tier, terms.price_msat, state, payment_hash, account)

@@ -35,6 +35,11 @@ def to_database_url(arguments: dict[str, Any]) -> str:
     return f"postgresql://{arguments['user']}@/{arguments['database']}?{where}"
 
 
+def find_data_dir(connect_arguments: dict[str, Any]) -> Path:
+    """Return where relays on a database have their keys."""
+    return Path(_DATA.name) / str(connect_arguments["database"])
+
+
 def make_config(connect_arguments: dict[str, Any], **sections: Any) -> Config:
     """Return a configuration with free ports; sections are given as `limits={...}`."""
     sections.setdefault("server", {})
@@ -45,7 +50,7 @@ def make_config(connect_arguments: dict[str, Any], **sections: Any) -> Config:
     # Tests that are not about it see at once what a payment does.
     sections["privacy"] = {"allow_linkable_payments": True, **sections.get("privacy", {})}
     # Relays on one database are on one machine here, and share its keys.
-    sections.setdefault("data_dir", Path(_DATA.name) / connect_arguments["database"])
+    sections.setdefault("data_dir", find_data_dir(connect_arguments))
     return Config(**sections)
 
 

@@ -3,36 +3,24 @@
 Knows their tables; the caller owns the transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import asyncpg
 
+from relay.storage.live_keys import LiveKeys
+from relay.storage.payments.open_invoices import read_terms
+
 # There can be a hundred thousand of them, and they are counted every fifteen seconds.
 MAX_COUNTED = 100
 _SLICE = 1_000
-_COUNT = """
-    ), counted AS (
-        INSERT INTO unanswered_invoices (account, reason, invoices, price_msat)
-        SELECT account, $2, count(*), sum(price_msat) FROM ended GROUP BY account
-        ON CONFLICT (account, reason) DO UPDATE SET invoices = unanswered_invoices.invoices + excluded.invoices,
-            price_msat = unanswered_invoices.price_msat + excluded.price_msat
-    )
-    SELECT count(*)::integer FROM ended
+_END_ONE = "DELETE FROM invoices WHERE reference = $1 AND state <> 'settled' RETURNING account, key, sealed"
+_END_SLICE = """
+    DELETE FROM invoices WHERE reference IN (
+        SELECT reference FROM invoices WHERE account = $1 AND look_up_at IS NOT NULL ORDER BY state, look_up_at LIMIT $2)
+    RETURNING account, key, sealed
 """
-_END_ONE = (
-    "WITH ended AS (DELETE FROM invoices WHERE reference = $1 AND state <> 'settled' RETURNING account, price_msat"
-    + _COUNT
-)
-_END_SLICE = (
-    """
-    WITH ended AS (
-        DELETE FROM invoices WHERE reference IN (
-            SELECT reference FROM invoices WHERE account = $1 AND look_up_at IS NOT NULL ORDER BY state, look_up_at LIMIT $3)
-        RETURNING account, price_msat
-    """
-    + _COUNT
-)
 
 
 class Unanswered(StrEnum):
@@ -85,15 +73,36 @@ async def count_elsewhere(connection: asyncpg.Connection, account: str) -> dict[
     return {record["account"]: record["invoices"] for record in records}
 
 
-async def end_unknown(connection: asyncpg.Connection, reference: bytes) -> None:
+async def end_unknown(connection: asyncpg.Connection, order_keys: LiveKeys, reference: bytes) -> None:
     """Forget an invoice whose time has come and which its node does not know, and count it."""
-    await connection.execute(_END_ONE, reference, Unanswered.UNKNOWN)
+    await _count_ended(connection, order_keys, await connection.fetch(_END_ONE, reference), Unanswered.UNKNOWN)
 
 
-async def abandon(connection: asyncpg.Connection, account: str) -> int:
+async def abandon(connection: asyncpg.Connection, order_keys: LiveKeys, account: str) -> int:
     """Forget up to a thousand unpaid invoices of an account, and count them; return how many."""
-    ended: int = await connection.fetchval(_END_SLICE, account, Unanswered.ABANDONED, _SLICE)
-    return ended
+    ended = await connection.fetch(_END_SLICE, account, _SLICE)
+    await _count_ended(connection, order_keys, ended, Unanswered.ABANDONED)
+    return len(ended)
+
+
+async def _count_ended(
+    connection: asyncpg.Connection, order_keys: LiveKeys, ended: Sequence[asyncpg.Record], reason: Unanswered
+) -> None:
+    """Count invoices of one account. The price of one is 0 if its key is not here."""
+    if not ended:
+        return
+    terms = [await read_terms(order_keys, record["key"], record["sealed"]) for record in ended]
+    await connection.execute(
+        """
+        INSERT INTO unanswered_invoices (account, reason, invoices, price_msat) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (account, reason) DO UPDATE SET invoices = unanswered_invoices.invoices + excluded.invoices,
+            price_msat = unanswered_invoices.price_msat + excluded.price_msat
+        """,
+        ended[0]["account"],
+        reason,
+        len(ended),
+        sum(one.price_msat for one in terms if one is not None),
+    )
 
 
 async def list_unanswered(connection: asyncpg.Connection) -> list[UnansweredTotal]:

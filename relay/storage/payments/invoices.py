@@ -3,7 +3,7 @@
 Each row names the account, a node or wallet, that made its invoice. No other one can say what became of it.
 
 creating -> open -> settled, or closed, when nothing is asked for any more; a payment may come even then. What a row links,
-a payment and a note, is forgotten with it.
+a payment and a note, is forgotten with it. What it is for is sealed; where that key is lost, a payment is still recorded.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,14 @@ from enum import StrEnum
 
 import asyncpg
 
-from relay.storage.held_notes import HeldNotes
+from relay.storage.live_keys import LiveKeys
 from relay.storage.payments import spent_payments
+from relay.storage.payments.open_invoices import Terms, find_open, move_open, open_terms
+from relay.storage.payments.order_keys import find_used
+from relay.storage.payments.unapplied_payments import Reason
+from relay.storage.payments.unpaid_notes import move_unpaid
+from relay.storage.sealing import Place, SealingKey
+from relay.storage.waiting_notes import WaitingNotes
 
 
 class InvoiceState(StrEnum):
@@ -25,6 +31,8 @@ class InvoiceState(StrEnum):
     SETTLED = "settled"
 
 
+# Of a payment whose invoice nobody can read; paths begin with a slash.
+UNKNOWN_TIER = "unknown"
 # What is settled only waits to be forgotten.
 UNSETTLED = (InvoiceState.CREATING, InvoiceState.OPEN, InvoiceState.CLOSED)
 # A payer who has paid watches the page for some seconds; one who has not decided yet takes minutes.
@@ -36,8 +44,13 @@ _LONGEST_CLOSED_S = 7_200
 MAX_AT_ONCE = 500
 # They can be a hundred thousand, and are counted every fifteen seconds.
 _MAX_COUNTED = 1_000
-# The node is told soon, where it can cancel. What is still being made has no hash to ask for.
-_CLOSE = "state = 'closed', look_up_at = CASE WHEN payment_hash IS NULL THEN NULL ELSE 0 END"
+# Such a row may be kept for a day: its times are to the hour, else they would say when it was ordered.
+_HOUR_S = 3_600
+# The node is told soon, where it can cancel. What is still being made has no hash to ask for, and is given up at its time.
+_CLOSE = f"""
+    state = 'closed', sealed_bolt11 = NULL, look_up_at = CASE WHEN payment_hash IS NULL THEN NULL ELSE 0 END,
+    expires_at = CASE WHEN payment_hash IS NULL THEN expires_at ELSE expires_at - expires_at % {_HOUR_S} END
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +77,6 @@ class Watched:
 
     reference: bytes
     payment_hash: bytes
-    price_msat: int
-    tier: str
     expires_at: int
     forget_at: int
     is_open: bool
@@ -84,141 +95,180 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a payment was for."""
+    """What a payment was for. There is no note, and no price, where the key of its row is lost."""
 
-    note_id: bytes
+    note_id: bytes | None
     tier: str
     price_msat: int
 
 
-async def begin_invoice(connection: asyncpg.Connection, order: Order, give_up_at: int) -> None:
-    """Record that an invoice is being made, before the node is asked; an expired one of its tier is closed."""
-    await connection.execute(
-        f"UPDATE invoices SET {_CLOSE} WHERE note_id = $1 AND tier = $2 AND state IN ('creating', 'open')",  # noqa: S608
-        order.note_id,
-        order.tier,
-    )
+async def begin_invoice(
+    connection: asyncpg.Connection, order_keys: LiveKeys, key: SealingKey, order: Order, give_up_at: int
+) -> None:
+    """Record that an invoice is being made, before the node is asked; an expired one of its tier is closed.
+
+    What there is of its note is sealed again with `key`, which is for new rows.
+    """
+    keys = await find_used(connection, order_keys)
+    older = [other for other in keys if other.fingerprint != key.fingerprint]
+    await move_open(connection, older, key, order.note_id)
+    await move_unpaid(connection, older, key, order.note_id)
+    asked = await find_open(connection, [key], [order.note_id])
+    await _close(connection, [one.reference for one in asked if one.terms.tier == order.tier])
     await connection.execute(
         """
-        INSERT INTO invoices (reference, token, note_id, tier, price_msat, credit_msat, state, expires_at, forget_at,
-                              is_cancel_tried, account)
-        VALUES ($1, $2, $3, $4, $5, $6, 'creating', $7, $8, false, $9)
+        INSERT INTO invoices (reference, token, key, note_name, sealed, state, expires_at, forget_at, is_cancel_tried, account)
+        VALUES ($1, $2, $3, $4, $5, 'creating', $6, $7, false, $8)
         """,
         order.reference,
         order.token,
-        order.note_id,
-        order.tier,
-        order.price_msat,
-        order.credit_msat,
+        key.fingerprint,
+        key.name(order.note_id),
+        Terms(order.note_id, order.tier, order.price_msat, order.credit_msat).seal(key),
         give_up_at,
         order.forget_at,
         order.account,
     )
 
 
-async def open_invoice(connection: asyncpg.Connection, order: Order, payment_hash: bytes, bolt11: str) -> bool:
+async def _close(connection: asyncpg.Connection, references: Sequence[bytes]) -> None:
+    await connection.execute(
+        f"UPDATE invoices SET {_CLOSE} WHERE reference = ANY($1::bytea[]) AND state IN ('creating', 'open')",  # noqa: S608
+        references,
+    )
+
+
+async def open_invoice(
+    connection: asyncpg.Connection, order_keys: LiveKeys, order: Order, payment_hash: bytes, bolt11: str
+) -> bool:
     """Record what the node made; return whether it is still asked for: its note may be withdrawn meanwhile."""
-    state: str | None = await connection.fetchval(
-        """
-        UPDATE invoices SET payment_hash = $2, bolt11 = $3, expires_at = $4, look_up_at = 0,
+    # Locked: the row may be sealed with another key at this moment.
+    fingerprint: bytes | None = await connection.fetchval(
+        "SELECT key FROM invoices WHERE reference = $1 AND state IN ('creating', 'closed') FOR UPDATE", order.reference
+    )
+    key = None if fingerprint is None else await order_keys.read(fingerprint)
+    if key is None:
+        return False
+    state: str = await connection.fetchval(
+        f"""
+        UPDATE invoices SET payment_hash = $2, look_up_at = 0,
+            sealed_bolt11 = CASE state WHEN 'creating' THEN $3::bytea END,
+            expires_at = CASE state WHEN 'creating' THEN $4::bigint ELSE $4::bigint - $4::bigint % {_HOUR_S} END,
             state = CASE state WHEN 'creating' THEN 'open' ELSE state END
-        WHERE reference = $1 AND state IN ('creating', 'closed') RETURNING state
-        """,
+        WHERE reference = $1 RETURNING state
+        """,  # noqa: S608
         order.reference,
         payment_hash,
-        bolt11,
+        key.seal(bolt11.encode()),
         order.expires_at,
     )
     return state == InvoiceState.OPEN
 
 
-async def drop_invoice(connection: asyncpg.Connection, reference: bytes) -> bytes | None:
-    """Forget an invoice that nobody can pay, or that is unpaid when its time has come; return for which note it was."""
-    note_id: bytes | None = await connection.fetchval(
-        "DELETE FROM invoices WHERE reference = $1 AND state <> 'settled' RETURNING note_id", reference
+async def drop_invoice(connection: asyncpg.Connection, reference: bytes) -> Place | None:
+    """Forget an invoice that nobody can pay, or that is unpaid when its time has come; return where its note is, if unpaid."""
+    record = await connection.fetchrow(
+        "DELETE FROM invoices WHERE reference = $1 AND state <> 'settled' RETURNING key, note_name", reference
     )
-    return note_id
+    return None if record is None else (record["key"], record["note_name"])
 
 
-async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> bytes | None:
+async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> Place | None:
     """Ask for an invoice no longer, which the node could not cancel, and keep watching for a late payment until its row goes.
 
-    Returns for which note it is.
-    """
-    note_id: bytes | None = await connection.fetchval(
-        """
-        UPDATE invoices SET state = 'closed', is_cancel_tried = true WHERE reference = $1 AND state IN ('open', 'closed')
-        RETURNING note_id
-        """,
-        reference,
-    )
-    return note_id
-
-
-async def settle_invoice(connection: asyncpg.Connection, reference: bytes, forget_at: int) -> Settled | None:
-    """Record that an invoice is paid, and return what for; None where that was known, or the row is gone.
-
-    From then on its row holds no time but that of its deletion: its expiry would say when the note came.
+    Returns where its note is, if that is unpaid.
     """
     record = await connection.fetchrow(
+        # Its next look-up would say to the second when it was ordered.
         """
-        UPDATE invoices SET state = 'settled', bolt11 = NULL, expires_at = $2, forget_at = $2, look_up_at = NULL
-        WHERE reference = $1 AND state <> 'settled' RETURNING note_id, tier, price_msat
+        UPDATE invoices SET state = 'closed', is_cancel_tried = true, sealed_bolt11 = NULL,
+            expires_at = expires_at - expires_at % $2, look_up_at = look_up_at + (random() * $2)::bigint
+        WHERE reference = $1 AND state IN ('open', 'closed') RETURNING key, note_name
+        """,
+        reference,
+        _HOUR_S,
+    )
+    return None if record is None else (record["key"], record["note_name"])
+
+
+async def settle_invoice(
+    connection: asyncpg.Connection, order_keys: LiveKeys, reference: bytes, now: int, forget_at: int
+) -> Settled | None:
+    """Record that an invoice is paid, and return what for; None where that was known, the row is gone, or its key is elsewhere.
+
+    From then on its row holds no time but that of its deletion: its expiry would say when the note came. A key that is on
+    another machine may turn up, and that machine knows of the payment, too, until the row is to be forgotten.
+    """
+    record = await connection.fetchrow(
+        "SELECT key, sealed, forget_at FROM invoices WHERE reference = $1 AND state <> 'settled'", reference
+    )
+    if record is None:
+        return None
+    key = await order_keys.read(record["key"])
+    if key is None and record["forget_at"] > now and record["key"] in await order_keys.list_fingerprints(connection):
+        return None
+    await connection.execute(
+        """
+        UPDATE invoices SET state = 'settled', sealed_bolt11 = NULL, expires_at = $2, forget_at = $2, look_up_at = NULL
+        WHERE reference = $1
         """,
         reference,
         forget_at,
     )
-    return None if record is None else Settled(record["note_id"], record["tier"], record["price_msat"])
+    if key is None:
+        return Settled(None, UNKNOWN_TIER, 0)
+    terms = open_terms(key, record["sealed"])
+    return Settled(terms.note_id, terms.tier, terms.price_msat)
 
 
-async def close_others(connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> None:
+async def close_others(connection: asyncpg.Connection, order_keys: LiveKeys, note_id: bytes, price_msat: int) -> None:
     """Ask no longer for prices that a paid note has reached."""
-    await connection.execute(
-        f"UPDATE invoices SET {_CLOSE} WHERE note_id = $1 AND price_msat <= $2 AND state IN ('creating', 'open')",  # noqa: S608
-        note_id,
-        price_msat,
-    )
+    asked = await find_open(connection, await find_used(connection, order_keys), [note_id])
+    await _close(connection, [one.reference for one in asked if one.terms.price_msat <= price_msat])
 
 
-async def close_rests(connection: asyncpg.Connection, note_id: bytes) -> None:
+async def close_rests(connection: asyncpg.Connection, order_keys: LiveKeys, note_id: bytes) -> None:
     """Ask no longer for what is left of a note's prices: what came before was spent."""
-    await connection.execute(
-        f"UPDATE invoices SET {_CLOSE} WHERE note_id = $1 AND credit_msat > 0 AND state IN ('creating', 'open')",  # noqa: S608
-        note_id,
-    )
+    asked = await find_open(connection, await find_used(connection, order_keys), [note_id])
+    await _close(connection, [one.reference for one in asked if one.terms.credit_msat])
 
 
-async def close_orphans(connection: asyncpg.Connection, held: HeldNotes) -> None:
-    """Ask no longer for notes that are gone: deleted, replaced, expired, or refused when they were paid for."""
+async def close_orphans(connection: asyncpg.Connection, waiting: WaitingNotes) -> None:
+    """Ask no longer for notes that are gone: deleted, replaced, expired, or refused when they were paid for.
+
+    Nor for those whose key is lost: nobody can tell what they are.
+    """
     records = await connection.fetch(
         """
-        SELECT DISTINCT note_id FROM invoices i WHERE state IN ('creating', 'open')
-            AND NOT EXISTS (SELECT FROM unpaid_notes WHERE id = i.note_id)
-            AND NOT EXISTS (SELECT FROM notes WHERE id = i.note_id)
+        SELECT key, reference, sealed FROM invoices i WHERE state IN ('creating', 'open')
+            AND NOT EXISTS (SELECT FROM unpaid_notes u WHERE u.key = i.key AND u.name = i.note_name)
         """
     )
     if not records:
         return
-    missing = [record["note_id"] for record in records]
-    waiting = await held.find(connection, missing)
-    await close_for_notes(connection, [note_id for note_id in missing if note_id not in waiting])
+    named = set(await waiting.order_keys.list_fingerprints(connection))
+    gone = [record["reference"] for record in records if record["key"] not in named]
+    note_ids = {
+        record["reference"]: open_terms(key, record["sealed"]).note_id
+        for record in records
+        if (key := await waiting.order_keys.read(record["key"])) is not None
+    }
+    here = await _find_here(connection, waiting, list(set(note_ids.values())))
+    gone += [reference for reference, note_id in note_ids.items() if note_id not in here]
+    await _close(connection, gone)
 
 
-async def find_asked(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> list[bytes]:
-    """Return those of these notes for which something is asked."""
-    records = await connection.fetch(
-        "SELECT DISTINCT note_id FROM invoices WHERE note_id = ANY($1::bytea[]) AND state IN ('creating', 'open')",
-        note_ids,
-    )
-    return [record["note_id"] for record in records]
+async def _find_here(connection: asyncpg.Connection, waiting: WaitingNotes, note_ids: Sequence[bytes]) -> set[bytes]:
+    """Return those of these notes that are stored or held."""
+    records = await connection.fetch("SELECT id FROM notes WHERE id = ANY($1::bytea[])", note_ids)
+    stored = {record["id"] for record in records}
+    return stored | (await waiting.held.find(connection, [id_ for id_ in note_ids if id_ not in stored])).keys()
 
 
-async def close_for_notes(connection: asyncpg.Connection, note_ids: Sequence[bytes]) -> None:
+async def close_for_notes(connection: asyncpg.Connection, order_keys: LiveKeys, note_ids: Sequence[bytes]) -> None:
     """Ask no longer for any of these notes."""
-    await connection.execute(
-        f"UPDATE invoices SET {_CLOSE} WHERE state IN ('creating', 'open') AND note_id = ANY($1::bytea[])",  # noqa: S608
-        note_ids,
-    )
+    asked = await find_open(connection, await find_used(connection, order_keys), note_ids)
+    await _close(connection, [one.reference for one in asked])
 
 
 async def take_due(
@@ -251,8 +301,7 @@ async def take_due(
             WHEN 'open' THEN greatest(1, least($4, ($1 - i.expires_at + $2) / 4))
             ELSE greatest($5, least($6, $1 - i.expires_at)) END
         FROM due WHERE i.reference = due.reference
-        RETURNING i.reference, i.payment_hash, i.price_msat, i.tier, i.expires_at, i.forget_at, i.state = 'open' AS is_open,
-                  i.is_cancel_tried, i.token
+        RETURNING i.reference, i.payment_hash, i.expires_at, i.forget_at, i.state = 'open' AS is_open, i.is_cancel_tried, i.token
         """,
         now,
         expiry_s,
@@ -271,7 +320,7 @@ async def find_oldest(connection: asyncpg.Connection, account: str, seen: Sequen
     """Return the open invoice of this account that expires first, but for those with these tokens. Reads as many as may be open."""
     record = await connection.fetchrow(
         """
-        SELECT reference, payment_hash, price_msat, tier, expires_at, forget_at, true AS is_open, is_cancel_tried, token
+        SELECT reference, payment_hash, expires_at, forget_at, true AS is_open, is_cancel_tried, token
         FROM invoices WHERE account = $1 AND state = 'open' AND token <> ALL($2::bytea[])
         ORDER BY expires_at, reference LIMIT 1
         """,
@@ -292,7 +341,7 @@ async def mend_schedule(connection: asyncpg.Connection, now: int) -> bool:
     No more than some at once; returns whether there may be more.
     """
     mended = 0
-    for state, longest_s in (("open", _LONGEST_OPEN_S), ("closed", _LONGEST_CLOSED_S)):
+    for state, longest_s in (("open", _LONGEST_OPEN_S), ("closed", _LONGEST_CLOSED_S + _HOUR_S)):
         mended += await connection.fetchval(
             """
             WITH slice AS (
@@ -334,9 +383,11 @@ async def delete_forgotten(connection: asyncpg.Connection, now: int) -> int:
 
 
 async def _unlink_unapplied(connection: asyncpg.Connection, references: Sequence[bytes]) -> None:
-    """Leave the amount, and nothing by which the node's books name the payment."""
+    """Leave the amount, and nothing by which the node's books name the payment, unless that is all that names it."""
     await connection.execute(
-        "UPDATE unapplied_payments SET reference = NULL WHERE reference = ANY($1::bytea[])", references
+        "UPDATE unapplied_payments SET reference = NULL WHERE reference = ANY($1::bytea[]) AND reason <> $2",
+        references,
+        Reason.KEY_LOST,
     )
 
 

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from relay.storage.held_notes import HeldNote, HeldNotes
+from relay.storage.held_notes import HeldNote
+from relay.storage.payments.open_invoices import find_open
+from relay.storage.payments.order_keys import find_used
+from relay.storage.payments.unpaid_notes import find_unpaid
+from relay.storage.waiting_notes import WaitingNotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +53,23 @@ class NoteStatus:
 
 
 async def find_statuses(
-    connection: asyncpg.Connection, note_ids: Sequence[bytes], held: HeldNotes, account: str
+    connection: asyncpg.Connection, note_ids: Sequence[bytes], waiting: WaitingNotes, account: str
 ) -> dict[bytes, NoteStatus]:
     """Return what is known of each of these notes. Nobody is to pay an invoice of another account, so it does not count."""
-    waiting = await held.find(connection, note_ids)
+    held = await waiting.held.find(connection, note_ids)
+    keys = await find_used(connection, waiting.order_keys)
+    invoices: dict[bytes, dict[str, OpenInvoice]] = {}
+    for asked in await find_open(connection, keys, note_ids):
+        if asked.account == account:
+            invoices.setdefault(asked.terms.note_id, {})[asked.terms.tier] = OpenInvoice(
+                asked.token, asked.terms.price_msat, asked.terms.credit_msat, asked.bolt11, asked.expires_at
+            )
+    unpaid = await find_unpaid(connection, keys, list(invoices))
     records = await connection.fetch(
         """
         SELECT asked.id, n.id IS NOT NULL AS is_stored, n.price_paid_msat,
-               i.token, i.tier, i.price_msat, i.credit_msat, i.bolt11, i.expires_at,
                -- Compared with what is sent where something is asked for it already.
-               CASE WHEN i.token IS NOT NULL THEN coalesce(n.event, p.event) END AS event,
+               CASE WHEN asked.id = ANY($2::bytea[]) THEN n.event END AS event,
                unapplied.total_msat, unapplied.late_msat
         FROM unnest($1::bytea[]) AS asked (id)
             CROSS JOIN LATERAL (
@@ -66,27 +77,23 @@ async def find_statuses(
                        coalesce(max(amount_msat) FILTER (WHERE reason = 'late'), 0) AS late_msat
                 FROM unapplied_payments WHERE note_id = asked.id) AS unapplied
             LEFT JOIN notes n ON n.id = asked.id
-            LEFT JOIN unpaid_notes p ON p.id = asked.id
-            LEFT JOIN invoices i ON i.note_id = asked.id AND i.state IN ('creating', 'open') AND i.account = $2
         """,
         note_ids,
-        account,
+        list(invoices),
     )
-    statuses: dict[bytes, NoteStatus] = {}
-    for record in records:
-        status = statuses.setdefault(record["id"], _to_status(record, waiting.get(record["id"])))
-        if record["token"] is not None:
-            status.invoices[record["tier"]] = OpenInvoice(
-                record["token"], record["price_msat"], record["credit_msat"], record["bolt11"], record["expires_at"]
-            )
-    return statuses
+    return {
+        record["id"]: _to_status(record, held.get(record["id"]), unpaid, invoices.get(record["id"], {}))
+        for record in records
+    }
 
 
-def _to_status(record: asyncpg.Record, waiting: HeldNote | None) -> NoteStatus:
+def _to_status(
+    record: asyncpg.Record, held: HeldNote | None, unpaid: dict[bytes, bytes], invoices: dict[str, OpenInvoice]
+) -> NoteStatus:
     price_msat = (record["price_paid_msat"] or 0) if record["is_stored"] else None
-    encoded = record["event"]
-    if waiting is not None:
-        price_msat, encoded = waiting.note.price_paid_msat, waiting.note.encoded
+    encoded = record["event"] if record["is_stored"] else unpaid.get(record["id"])
+    if held is not None:
+        price_msat, encoded = held.note.price_paid_msat, held.note.encoded
     return NoteStatus(
-        record["id"], price_msat, encoded, {}, record["total_msat"], record["late_msat"], waiting is not None
+        record["id"], price_msat, encoded, invoices, record["total_msat"], record["late_msat"], held is not None
     )

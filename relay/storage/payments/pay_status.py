@@ -5,8 +5,9 @@ from enum import StrEnum
 
 import asyncpg
 
-from relay.storage.held_notes import HeldNotes
 from relay.storage.payments.invoices import InvoiceState
+from relay.storage.payments.open_invoices import open_terms
+from relay.storage.waiting_notes import WaitingNotes
 
 
 class PayState(StrEnum):
@@ -37,8 +38,8 @@ class PayStatus:
     note_id: str | None
 
 
-async def find_pay_status(readers: asyncpg.Pool, token: bytes, held: HeldNotes, account: str) -> PayStatus | None:
-    """Return what is known of a token (16 bytes); None where it is unknown, expired or forgotten.
+async def find_pay_status(readers: asyncpg.Pool, token: bytes, waiting: WaitingNotes, account: str) -> PayStatus | None:
+    """Return what is known of a token (16 bytes); None where it is unknown, expired or forgotten, or its key is not here.
 
     `account` is the node or wallet that invoices are made at now.
 
@@ -47,26 +48,28 @@ async def find_pay_status(readers: asyncpg.Pool, token: bytes, held: HeldNotes, 
     async with readers.acquire() as connection:
         record = await connection.fetchrow(
             """
-            SELECT i.state, i.tier, i.price_msat - i.credit_msat AS asked_msat, i.bolt11, i.expires_at, i.note_id, i.account,
-                   EXISTS (SELECT FROM notes n WHERE n.id = i.note_id) AS is_published
-            FROM invoices i WHERE i.token = $1 AND i.state IN ('open', 'settled')
+            SELECT state, account, key, sealed, sealed_bolt11, expires_at FROM invoices
+            WHERE token = $1 AND state IN ('open', 'settled')
             """,
             token,
         )
-        if record is None:
+        key = None if record is None else await waiting.order_keys.read(record["key"])
+        if key is None:
             return None
-        is_held = bool(await held.find(connection, [record["note_id"]]))
-    if record["state"] == InvoiceState.OPEN and record["account"] != account:
-        return PayStatus(PayState.SUSPENDED, record["tier"], record["asked_msat"], None, None, None)
-    if record["state"] == InvoiceState.OPEN:
-        return PayStatus(
-            PayState.OPEN,
-            record["tier"],
-            record["asked_msat"],
-            record["bolt11"],
-            record["expires_at"],
-            note_id=None,
-        )
-    state = PayState.PAID if is_held else PayState.PUBLISHED if record["is_published"] else PayState.UNPUBLISHED
-    note_id = record["note_id"].hex() if state is PayState.PUBLISHED else None
-    return PayStatus(state, record["tier"], record["asked_msat"], None, None, note_id)
+        terms = open_terms(key, record["sealed"])
+        if record["state"] == InvoiceState.OPEN and record["account"] != account:
+            return PayStatus(PayState.SUSPENDED, terms.tier, terms.asked_msat, None, None, None)
+        if record["state"] == InvoiceState.OPEN:
+            bolt11 = key.open(record["sealed_bolt11"]).decode()
+            return PayStatus(PayState.OPEN, terms.tier, terms.asked_msat, bolt11, record["expires_at"], note_id=None)
+        state = await _find_state(connection, terms.note_id, waiting)
+    note_id = terms.note_id.hex() if state is PayState.PUBLISHED else None
+    return PayStatus(state, terms.tier, terms.asked_msat, None, None, note_id)
+
+
+async def _find_state(connection: asyncpg.Connection, note_id: bytes, waiting: WaitingNotes) -> PayState:
+    """Return how far a note has come that is paid for."""
+    if await waiting.held.find(connection, [note_id]):
+        return PayState.PAID
+    is_published = await connection.fetchval("SELECT EXISTS (SELECT FROM notes WHERE id = $1)", note_id)
+    return PayState.PUBLISHED if is_published else PayState.UNPUBLISHED

@@ -11,9 +11,10 @@ import asyncpg
 
 from relay.limits import InvoicePolicy
 from relay.protocol.event import is_expired
-from relay.storage.held_notes import HeldNotes
+from relay.storage.live_keys import LiveKeys
 from relay.storage.note import Note, read_note
 from relay.storage.payments.invoices import Settled, close_orphans, close_others, close_rests, settle_invoice
+from relay.storage.payments.order_keys import find_used
 from relay.storage.payments.unapplied_payments import (
     Reason,
     insert_unapplied,
@@ -24,6 +25,7 @@ from relay.storage.payments.unapplied_payments import (
 )
 from relay.storage.payments.unpaid_notes import delete_unpaid, find_unpaid
 from relay.storage.row import Result, SaveResult
+from relay.storage.waiting_notes import WaitingNotes
 
 _HOUR_S = 3_600
 
@@ -70,7 +72,7 @@ class Settlement:
     received_msat: int
     now: int
     terms: PaymentTerms
-    held: HeldNotes
+    waiting: WaitingNotes
     settled: Settled | None = None
     unbought: SaveResult | None = None
     is_rest: bool = False
@@ -78,11 +80,17 @@ class Settlement:
     async def load(self, connection: asyncpg.Connection) -> Sequence[Note]:
         """Return the note that was paid for, if this payment is new and enough."""
         forget_at = self.terms.find_settled_forget_at(self.now)
-        self.settled = settled = await settle_invoice(connection, self.reference, forget_at)
+        keys = self.waiting.order_keys
+        self.settled = settled = await settle_invoice(connection, keys, self.reference, self.now, forget_at)
         self.unbought, self.is_rest = None, False
-        if settled is None or not await self._is_enough(connection, settled):
+        if settled is None:
             return []
-        encoded = await _find_note(connection, settled.note_id, self.held)
+        if settled.note_id is None:
+            await insert_unapplied(connection, self.reference, self.received_msat, Reason.KEY_LOST)
+            return []
+        if not await self._is_enough(connection, settled.note_id, settled.price_msat):
+            return []
+        encoded = await _find_note(connection, settled.note_id, self.waiting)
         if encoded is None:
             if not self.is_rest:
                 await insert_unapplied(connection, self.reference, settled.price_msat, Reason.LATE, settled.note_id)
@@ -95,30 +103,29 @@ class Settlement:
             return []
         return [note]
 
-    async def _is_enough(self, connection: asyncpg.Connection, settled: Settled) -> bool:
+    async def _is_enough(self, connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> bool:
         """Return whether the price is reached, with what came before; record what is short, or over."""
-        excess_msat = self.received_msat - settled.price_msat
+        excess_msat = self.received_msat - price_msat
         if excess_msat >= 0:
             await insert_unapplied(connection, self.reference, excess_msat, Reason.OVER)
             return True
-        await insert_unapplied(connection, self.reference, self.received_msat, Reason.SHORT, settled.note_id)
-        self.is_rest = await sum_for_note(connection, settled.note_id) >= settled.price_msat
+        await insert_unapplied(connection, self.reference, self.received_msat, Reason.SHORT, note_id)
+        self.is_rest = await sum_for_note(connection, note_id) >= price_msat
         if not self.is_rest:
             self.unbought = SaveResult.SHORT_PAID
         return self.is_rest
 
     async def conclude(self, connection: asyncpg.Connection, notes: Sequence[Note], results: Sequence[Result]) -> None:
         """Drop what waited, and record the payment where the note was refused or was here at that price."""
-        if self.settled is None or not results:
+        if self.settled is None or self.settled.note_id is None or not results:
             return
-        await delete_unpaid(connection, self.settled.note_id)
-        await close_others(connection, self.settled.note_id, self.settled.price_msat)
-        await close_orphans(connection, self.held)
+        await _drop_bought(connection, self.waiting.order_keys, self.settled.note_id, self.settled.price_msat)
+        await close_orphans(connection, self.waiting)
         if not self.is_rest:
             await record_refused(connection, notes, results, self.reference)
         elif is_bought(results[0]):
             await spend_for_note(connection, self.settled.note_id, self.settled.price_msat)
-            await close_rests(connection, self.settled.note_id)
+            await close_rests(connection, self.waiting.order_keys, self.settled.note_id)
 
 
 @dataclass(slots=True)
@@ -126,6 +133,7 @@ class Spending:
     """The purchase of a note, which was sent again and verified, with what came too late for it; for Writer.settle, too."""
 
     note: Note
+    order_keys: LiveKeys
     note_id: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -140,16 +148,22 @@ class Spending:
         """Spend them, unless the note was refused."""
         if results and is_bought(results[0]):
             await spend_for_note(connection, self.note_id, self.note.price_paid_msat)
-            await delete_unpaid(connection, self.note_id)
-            await close_others(connection, self.note_id, self.note.price_paid_msat)
-            await close_rests(connection, self.note_id)
+            await _drop_bought(connection, self.order_keys, self.note_id, self.note.price_paid_msat)
+            await close_rests(connection, self.order_keys, self.note_id)
 
 
-async def _find_note(connection: asyncpg.Connection, note_id: bytes, held: HeldNotes) -> bytes | None:
+async def _drop_bought(connection: asyncpg.Connection, order_keys: LiveKeys, note_id: bytes, price_msat: int) -> None:
+    """Drop an unpaid note that was paid for, and ask for it no longer, up to this price."""
+    await delete_unpaid(connection, await find_used(connection, order_keys), note_id)
+    await close_others(connection, order_keys, note_id, price_msat)
+
+
+async def _find_note(connection: asyncpg.Connection, note_id: bytes, waiting: WaitingNotes) -> bytes | None:
     """Return the compact JSON of a note, wherever it is."""
-    encoded = await find_unpaid(connection, note_id)
+    keys = await find_used(connection, waiting.order_keys)
+    encoded = (await find_unpaid(connection, keys, [note_id])).get(note_id)
     if encoded is None:
         encoded = await connection.fetchval("SELECT event FROM notes WHERE id = $1", note_id)
-    if encoded is None and (waiting := (await held.find(connection, [note_id])).get(note_id)) is not None:
-        encoded = waiting.note.encoded
+    if encoded is None and (held := (await waiting.held.find(connection, [note_id])).get(note_id)) is not None:
+        encoded = held.note.encoded
     return encoded

@@ -25,6 +25,8 @@ class Reason(StrEnum):
     WITHDRAWN = "withdrawn"
     # No row knew it: the operator named its note.
     CLAIMED = "claimed"
+    # The key of the order is lost, and nobody can tell which note it was for.
+    KEY_LOST = "key_lost"
 
 
 def is_bought(result: Result) -> bool:
