@@ -47,7 +47,8 @@ async def test_the_oldest_order_that_nobody_looks_at_goes_and_is_cancelled_at_th
         left = [await order_and_leave(sold, name) for name in ("first", "second")]
         # What is ordered in one second expires in one.
         connection = await asyncpg.connect(**database18)
-        await connection.execute("UPDATE invoices SET expires_at = expires_at - 60 WHERE bolt11 = $1", left[0].bolt11)
+        token = bytes.fromhex(token_of(left[0]))
+        await connection.execute("UPDATE invoices SET expires_at = expires_at - 60 WHERE token = $1", token)
         async with Client(sold.cheap) as client:
             offer = await order(client, make_ring_note("third"))
             assert [find_made(sold.node, one).cancelled for one in left] == [True, False]

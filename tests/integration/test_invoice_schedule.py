@@ -140,7 +140,7 @@ async def test_after_a_start_open_ones_are_looked_up_at_once_and_what_a_wrong_cl
 async def test_while_it_runs_too_what_a_wrong_clock_put_off_gets_its_turn(database18: dict[str, Any]) -> None:
     async with connected(database18) as connection:
         await insert(connection, "open", 1, due_s=16 + 10)
-        await insert(connection, "closed", 1, due_s=7_200 + 10)
+        await insert(connection, "closed", 1, due_s=7_200 + 3_600 + 10)
         # What is only not due yet stays so.
         await connection.execute("UPDATE invoices SET look_up_at = look_up_at - 20 WHERE state = 'open'")
         await mend_schedule(connection, NOW)

@@ -157,16 +157,15 @@ async def holding(*shops: Shop, fails: bool = False) -> AsyncIterator[tuple[asyn
         # The node has said who it is, and nothing is left to ask it.
         await until(partial(_knows_account, sold))
     reached, go_on = asyncio.Event(), asyncio.Event()
-    add = node._add
 
-    async def hold(request: web.Request) -> web.StreamResponse:
+    async def hold(request: web.Request) -> web.StreamResponse | None:
         if request.method != "POST":
             # Not what makes an invoice, but the stream.
-            return web.Response(status=503)
+            return None
         reached.set()
         await go_on.wait()
         node.answer_instead = None
-        return web.Response(status=503) if fails else await add(request)
+        return web.Response(status=503) if fails else None
 
     node.answer_instead = hold
     yield reached, go_on
@@ -260,9 +259,8 @@ async def test_a_payment_hash_that_the_node_has_given_before_is_not_sold(
             text = "error: the Lightning node made a faulty invoice, which was not used; try again later, or tell the operator"
             assert await client.publish(other) == (False, text)
             connection = await asyncpg.connect(**database18)
-            kept = [record["id"].hex() for record in await connection.fetch("SELECT id FROM unpaid_notes")]
+            assert await connection.fetchval("SELECT count(*) FROM unpaid_notes") == 1
             await connection.close()
-            assert kept == [note.id]
             # Whoever pays by that hash pays for the first.
             await node.pay(offer.bolt11)
             assert await client.next("OK") == [note.id, True, ""]

@@ -78,9 +78,9 @@ class StubNode:
         self.requests: list[tuple[str, str, Any]] = []
         # All that was sent here: every request's line and headers as text, and its body.
         self.heard: list[tuple[str, bytes]] = []
-        # What is made in place of what was asked for, and what is answered in place of the node's answer.
+        # What is made in place of what was asked for, and what is answered in place of the node's answer (None: the node's own).
         self.change_amount: Callable[[int], int] = int
-        self.answer_instead: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+        self.answer_instead: Callable[[web.Request], Awaitable[web.StreamResponse | None]] | None = None
         self._timeout_s = timeout_s
         self._port = 0
         self._tls: ssl.SSLContext | None = None
@@ -185,6 +185,6 @@ class StubNode:
             *(f"{name}: {value}" for name, value in request.headers.items()),
         ]
         self.heard.append(("\n".join(lines), await request.read()))
-        if self.answer_instead is not None:
-            return await self.answer_instead(request)
+        if self.answer_instead is not None and (answer := await self.answer_instead(request)) is not None:
+            return answer
         return await handler(request)
