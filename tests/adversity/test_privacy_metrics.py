@@ -83,7 +83,7 @@ def test_the_labels_and_their_values_are_a_closed_list() -> None:
     assert labels["scheme"] == {"sag", "blsag"}
     assert labels["state"] == {"creating", "open", "closed"}
     assert labels["operation"] == {"account", "create", "lookup", "cancel", "stream"}
-    assert labels["tier"] == {"/", "/1k"}
+    assert labels["tier"] == {"/", "/1k", "unknown"}
     assert labels["warning"] == {"capacity", "offline", "deadends", "private_unused", "mpp"}
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from relay.pricing.lightning.http import REFUSED, UNEXPECTED, UNREACHABLE
 from relay.pricing.lightning.invoices import WRONG_AMOUNT, WRONG_NETWORK
+from relay.pricing.lightning.nwc.messages import OTHER_NETWORK
 from relay.pricing.settings import read_secret
 from tests.support.command import Finished, run
 from tests.support.lightning_stubs import STUBS, ClnrestStub, LnbitsStub
@@ -47,7 +48,9 @@ async def test_an_invoice_of_each_node_is_made_looked_up_and_cancelled(node: Stu
     done = await ask(node)
     assert done.status == 0, done.err
     said = read_said(done)
-    assert said[0] == f"asking {node.backend} at {node.section.url} for an invoice over 10000 sat, which nobody pays"
+    # A wallet of a connection string has no URL, and the string is a secret.
+    place = f" at {node.section.url}" if node.section.url else ""
+    assert said[0] == f"asking {node.backend}{place} for an invoice over 10000 sat, which nobody pays"
     assert said[1] == "made: its network, amount, payment hash and expiry are as asked"
     assert said[-2] == "looked up: nobody has paid it"
     if node.cancels:
@@ -78,7 +81,8 @@ async def test_a_secret_that_the_node_refuses_is_said_and_not_shown(tmp_path: Pa
 
 async def test_a_node_of_another_network_is_said(node: StubNode) -> None:
     done = await ask(node, NETWORK="mainnet")
-    assert (done.status, read_said(done)[-1]) == (1, f"not made: {WRONG_NETWORK}")
+    assert done.status == 1
+    assert read_said(done)[-1] in (f"not made: {WRONG_NETWORK}", f"not made: {OTHER_NETWORK}")
 
 
 async def test_an_invoice_over_another_amount_is_said(node: StubNode) -> None:
