@@ -14,7 +14,7 @@ from relay.pricing.observer import Observer
 from relay.pricing.payment_listeners import PaymentListeners
 from relay.pricing.sources import Sources
 from relay.storage.ledger import Ledger
-from relay.storage.payments.invoices import Watched
+from relay.storage.payments.invoice_schedule import Watched
 from relay.storage.row import SaveResult
 
 # Nothing of the note was decided: who waits for another invoice of it may still pay that.

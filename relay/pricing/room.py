@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from relay.policy.seen_orders import SeenOrders
 from relay.storage.ledger import Ledger
-from relay.storage.payments.invoices import Watched
+from relay.storage.payments.invoice_schedule import Watched
 
 
 @dataclass(slots=True)

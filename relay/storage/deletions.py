@@ -15,7 +15,7 @@ from relay.storage.contested_words import count_contested
 from relay.storage.index_rows import DELETE_INDEX_ROWS
 from relay.storage.live_keys import LiveKeys
 from relay.storage.named_notes import SELECT_NAMED, find_named
-from relay.storage.payments.invoices import close_for_notes, close_orphans
+from relay.storage.payments.asked_no_longer import close_for_notes, close_orphans
 from relay.storage.payments.open_invoices import find_asked
 from relay.storage.payments.unpaid_notes import withdraw_unpaid
 from relay.storage.row import Row

@@ -17,8 +17,19 @@ from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.insert import find_refusal
 from relay.storage.live_keys import KeyMissingError
 from relay.storage.note import Note
-from relay.storage.payments import accounts, invoices, scrub, spent_payments, unapplied_payments, unpaid_notes
-from relay.storage.payments.invoices import Known, Order, Settled, Watched
+from relay.storage.payments import (
+    accounts,
+    invoice_schedule,
+    invoices,
+    scrub,
+    settlement_cursors,
+    spent_payments,
+    unapplied_payments,
+    unpaid_notes,
+)
+from relay.storage.payments.asked_no_longer import close_orphans
+from relay.storage.payments.invoice_schedule import Watched
+from relay.storage.payments.invoices import Known, Order, Settled
 from relay.storage.payments.note_status import NoteStatus, find_statuses
 from relay.storage.payments.order_keys import forget_unused, prepare_keys, renew_key
 from relay.storage.payments.settlement import PaymentTerms, Settlement, Spending
@@ -209,7 +220,9 @@ class Ledger:
         Those with these tokens come first, then those that are open; with None, whichever has waited longest.
         """
         async with self._pool.acquire() as connection:
-            return await invoices.take_due(connection, self._now(), self._terms.invoices.expiry_s, limit, account, live)
+            return await invoice_schedule.take_due(
+                connection, self._now(), self._terms.invoices.expiry_s, limit, account, live
+            )
 
     async def is_watched(self, account: str) -> bool:
         """Return whether an account has invoices that could still be paid."""
@@ -226,13 +239,13 @@ class Ledger:
     async def find_oldest(self, seen: Sequence[bytes]) -> Watched | None:
         """Return the open invoice of the present account that expires first, but for those with these tokens."""
         async with self._pool.acquire() as connection:
-            return await invoices.find_oldest(connection, self.account, seen)
+            return await invoice_schedule.find_oldest(connection, self.account, seen)
 
     async def look_up_again(self) -> None:
         """Have the node asked about all open invoices at once: it was not while no process ran."""
         async with self._pool.acquire() as connection:
-            await invoices.look_up_again(connection)
-            while await invoices.mend_schedule(connection, self._now()):
+            await invoice_schedule.look_up_again(connection)
+            while await invoice_schedule.mend_schedule(connection, self._now()):
                 pass
 
     async def close_invoice(self, reference: bytes) -> None:
@@ -271,20 +284,20 @@ class Ledger:
     async def read_cursor(self, account: str) -> str:
         """Return where a node's stream of payments goes on, "" at first."""
         async with self._pool.acquire() as connection:
-            return await invoices.read_cursor(connection, account)
+            return await settlement_cursors.read_cursor(connection, account)
 
     async def write_cursor(self, account: str, cursor: str) -> None:
         """Record that a node's stream goes on after this payment."""
         async with self._pool.acquire() as connection:
-            await invoices.write_cursor(connection, account, cursor)
+            await settlement_cursors.write_cursor(connection, account, cursor)
 
     async def delete_forgotten(self) -> dict[str, int]:
         """Delete what links payments to notes when its time has come, and what was given up; count invoices by state."""
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 await lock_writers(connection)
-                await invoices.mend_schedule(connection, self._now())
-                await invoices.close_orphans(connection, self._waiting)
+                await invoice_schedule.mend_schedule(connection, self._now())
+                await close_orphans(connection, self._waiting)
                 await unpaid_notes.delete_uninvoiced(connection)
             # Others have their turns in between.
             while await self._delete_slice(connection):
@@ -303,7 +316,7 @@ class Ledger:
             count = await invoices.delete_forgotten(connection, self._now())
             if count:
                 await unapplied_payments.sum_up_unapplied(connection)
-                await invoices.rewrite_cursors(connection)
+                await settlement_cursors.rewrite_cursors(connection)
                 self._deletions += 1
                 await unpaid_notes.delete_uninvoiced(connection)
         return count == invoices.MAX_AT_ONCE

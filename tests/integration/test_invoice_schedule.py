@@ -8,17 +8,8 @@ import asyncpg
 import pytest
 
 from relay.storage.payments.accounts import count_elsewhere, is_watched
-from relay.storage.payments.invoices import (
-    MAX_AT_ONCE,
-    close_invoice,
-    count_by_state,
-    delete_forgotten,
-    drop_invoice,
-    find_oldest,
-    look_up_again,
-    mend_schedule,
-    take_due,
-)
+from relay.storage.payments.invoice_schedule import find_oldest, look_up_again, mend_schedule, take_due
+from relay.storage.payments.invoices import MAX_AT_ONCE, close_invoice, count_by_state, delete_forgotten, drop_invoice
 from relay.storage.payments.unpaid_notes import count_unpaid, delete_uninvoiced
 
 NOW, EXPIRY_S = 1_800_000_000, 900

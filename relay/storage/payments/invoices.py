@@ -14,12 +14,12 @@ import asyncpg
 
 from relay.storage.live_keys import LiveKeys
 from relay.storage.payments import spent_payments
+from relay.storage.payments.asked_no_longer import HOUR_S, close
 from relay.storage.payments.open_invoices import Terms, find_open, move_open, open_terms
 from relay.storage.payments.order_keys import find_used
 from relay.storage.payments.unapplied_payments import Reason
 from relay.storage.payments.unpaid_notes import move_unpaid
 from relay.storage.sealing import Place, SealingKey
-from relay.storage.waiting_notes import WaitingNotes
 
 
 class InvoiceState(StrEnum):
@@ -35,22 +35,10 @@ class InvoiceState(StrEnum):
 UNKNOWN_TIER = "unknown"
 # What is settled only waits to be forgotten.
 UNSETTLED = (InvoiceState.CREATING, InvoiceState.OPEN, InvoiceState.CLOSED)
-# A payer who has paid watches the page for some seconds; one who has not decided yet takes minutes.
-_LONGEST_OPEN_S = 15
-# A payment after all that is rare, and stays unapplied.
-_FIRST_CLOSED_S = 300
-_LONGEST_CLOSED_S = 7_200
 # What one statement changes of rows that can be a hundred thousand.
 MAX_AT_ONCE = 500
 # They can be a hundred thousand, and are counted every fifteen seconds.
 _MAX_COUNTED = 1_000
-# Such a row may be kept for a day: its times are to the hour, else they would say when it was ordered.
-_HOUR_S = 3_600
-# The node is told soon, where it can cancel. What is still being made has no hash to ask for, and is given up at its time.
-_CLOSE = f"""
-    state = 'closed', sealed_bolt11 = NULL, look_up_at = CASE WHEN payment_hash IS NULL THEN NULL ELSE 0 END,
-    expires_at = CASE WHEN payment_hash IS NULL THEN expires_at ELSE expires_at - expires_at % {_HOUR_S} END
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +57,6 @@ class Order:
     forget_at: int
     account: str
     credit_msat: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """An invoice that could still be paid."""
-
-    reference: bytes
-    payment_hash: bytes
-    expires_at: int
-    forget_at: int
-    is_open: bool
-    is_cancel_tried: bool
-    token: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +89,7 @@ async def begin_invoice(
     await move_open(connection, older, key, order.note_id)
     await move_unpaid(connection, older, key, order.note_id)
     asked = await find_open(connection, [key], [order.note_id])
-    await _close(connection, [one.reference for one in asked if one.terms.tier == order.tier])
+    await close(connection, [one.reference for one in asked if one.terms.tier == order.tier])
     await connection.execute(
         """
         INSERT INTO invoices (reference, token, key, note_name, sealed, state, expires_at, forget_at, is_cancel_tried, account)
@@ -128,13 +103,6 @@ async def begin_invoice(
         give_up_at,
         order.forget_at,
         order.account,
-    )
-
-
-async def _close(connection: asyncpg.Connection, references: Sequence[bytes]) -> None:
-    await connection.execute(
-        f"UPDATE invoices SET {_CLOSE} WHERE reference = ANY($1::bytea[]) AND state IN ('creating', 'open')",  # noqa: S608
-        references,
     )
 
 
@@ -153,7 +121,7 @@ async def open_invoice(
         f"""
         UPDATE invoices SET payment_hash = $2, look_up_at = 0,
             sealed_bolt11 = CASE state WHEN 'creating' THEN $3::bytea END,
-            expires_at = CASE state WHEN 'creating' THEN $4::bigint ELSE $4::bigint - $4::bigint % {_HOUR_S} END,
+            expires_at = CASE state WHEN 'creating' THEN $4::bigint ELSE $4::bigint - $4::bigint % {HOUR_S} END,
             state = CASE state WHEN 'creating' THEN 'open' ELSE state END
         WHERE reference = $1 RETURNING state
         """,  # noqa: S608
@@ -186,7 +154,7 @@ async def close_invoice(connection: asyncpg.Connection, reference: bytes) -> Pla
         WHERE reference = $1 AND state IN ('open', 'closed') RETURNING key, note_name
         """,
         reference,
-        _HOUR_S,
+        HOUR_S,
     )
     return None if record is None else (record["key"], record["note_name"])
 
@@ -219,141 +187,6 @@ async def settle_invoice(
         return Settled(None, UNKNOWN_TIER, 0)
     terms = open_terms(key, record["sealed"])
     return Settled(terms.note_id, terms.tier, terms.price_msat)
-
-
-async def close_others(connection: asyncpg.Connection, order_keys: LiveKeys, note_id: bytes, price_msat: int) -> None:
-    """Ask no longer for prices that a paid note has reached."""
-    asked = await find_open(connection, await find_used(connection, order_keys), [note_id])
-    await _close(connection, [one.reference for one in asked if one.terms.price_msat <= price_msat])
-
-
-async def close_rests(connection: asyncpg.Connection, order_keys: LiveKeys, note_id: bytes) -> None:
-    """Ask no longer for what is left of a note's prices: what came before was spent."""
-    asked = await find_open(connection, await find_used(connection, order_keys), [note_id])
-    await _close(connection, [one.reference for one in asked if one.terms.credit_msat])
-
-
-async def close_orphans(connection: asyncpg.Connection, waiting: WaitingNotes) -> None:
-    """Ask no longer for notes that are gone: deleted, replaced, expired, or refused when they were paid for.
-
-    Nor for those whose key is lost: nobody can tell what they are.
-    """
-    records = await connection.fetch(
-        """
-        SELECT key, reference, sealed FROM invoices i WHERE state IN ('creating', 'open')
-            AND NOT EXISTS (SELECT FROM unpaid_notes u WHERE u.key = i.key AND u.name = i.note_name)
-        """
-    )
-    if not records:
-        return
-    named = set(await waiting.order_keys.list_fingerprints(connection))
-    gone = [record["reference"] for record in records if record["key"] not in named]
-    note_ids = {
-        record["reference"]: open_terms(key, record["sealed"]).note_id
-        for record in records
-        if (key := await waiting.order_keys.read(record["key"])) is not None
-    }
-    here = await _find_here(connection, waiting, list(set(note_ids.values())))
-    gone += [reference for reference, note_id in note_ids.items() if note_id not in here]
-    await _close(connection, gone)
-
-
-async def _find_here(connection: asyncpg.Connection, waiting: WaitingNotes, note_ids: Sequence[bytes]) -> set[bytes]:
-    """Return those of these notes that are stored or held."""
-    records = await connection.fetch("SELECT id FROM notes WHERE id = ANY($1::bytea[])", note_ids)
-    stored = {record["id"] for record in records}
-    return stored | (await waiting.held.find(connection, [id_ for id_ in note_ids if id_ not in stored])).keys()
-
-
-async def close_for_notes(connection: asyncpg.Connection, order_keys: LiveKeys, note_ids: Sequence[bytes]) -> None:
-    """Ask no longer for any of these notes."""
-    asked = await find_open(connection, await find_used(connection, order_keys), note_ids)
-    await _close(connection, [one.reference for one in asked])
-
-
-async def take_due(
-    connection: asyncpg.Connection, now: int, expiry_s: int, limit: int, account: str, live: Sequence[bytes] | None
-) -> list[Watched]:
-    """Return the invoices that this account is to be asked about now, and say when each is due again.
-
-    Open ones with these tokens come first, then other open ones; with None, whichever has waited longest. An open one is asked
-    for more seldom the older it is, and so is a closed one: up to every two hours. Another process takes others. `now` is Unix
-    time in seconds, `expiry_s` is how long an invoice is open.
-    """
-    records = await connection.fetch(
-        """
-        WITH live AS (
-            SELECT reference, look_up_at, 1 AS turn FROM invoices
-            WHERE account = $9 AND token = ANY($7::bytea[]) AND state = 'open' AND look_up_at <= $1 ORDER BY look_up_at LIMIT $3
-            FOR UPDATE SKIP LOCKED
-        ), open AS (
-            SELECT reference, look_up_at, 2 AS turn FROM invoices
-            WHERE account = $9 AND state = 'open' AND look_up_at <= $1 AND token <> ALL($7) ORDER BY look_up_at LIMIT $3
-            FOR UPDATE SKIP LOCKED
-        ), closed AS (
-            SELECT reference, look_up_at, 3 AS turn FROM invoices
-            WHERE account = $9 AND state = 'closed' AND look_up_at <= $1 ORDER BY look_up_at LIMIT $3 FOR UPDATE SKIP LOCKED
-        ), due AS (
-            SELECT reference FROM (TABLE live UNION ALL TABLE open UNION ALL TABLE closed) AS found
-            ORDER BY CASE WHEN $8 THEN 0 ELSE turn END, look_up_at LIMIT $3
-        )
-        UPDATE invoices i SET look_up_at = $1 + CASE i.state
-            WHEN 'open' THEN greatest(1, least($4, ($1 - i.expires_at + $2) / 4))
-            ELSE greatest($5, least($6, $1 - i.expires_at)) END
-        FROM due WHERE i.reference = due.reference
-        RETURNING i.reference, i.payment_hash, i.expires_at, i.forget_at, i.state = 'open' AS is_open, i.is_cancel_tried, i.token
-        """,
-        now,
-        expiry_s,
-        limit,
-        _LONGEST_OPEN_S,
-        _FIRST_CLOSED_S,
-        _LONGEST_CLOSED_S,
-        live or (),
-        live is None,
-        account,
-    )
-    return [Watched(*record) for record in records]
-
-
-async def find_oldest(connection: asyncpg.Connection, account: str, seen: Sequence[bytes]) -> Watched | None:
-    """Return the open invoice of this account that expires first, but for those with these tokens. Reads as many as may be open."""
-    record = await connection.fetchrow(
-        """
-        SELECT reference, payment_hash, expires_at, forget_at, true AS is_open, is_cancel_tried, token
-        FROM invoices WHERE account = $1 AND state = 'open' AND token <> ALL($2::bytea[])
-        ORDER BY expires_at, reference LIMIT 1
-        """,
-        account,
-        seen,
-    )
-    return None if record is None else Watched(*record)
-
-
-async def look_up_again(connection: asyncpg.Connection) -> None:
-    """Have the node asked about all open invoices at once."""
-    await connection.execute("UPDATE invoices SET look_up_at = 0 WHERE state = 'open' AND look_up_at IS NOT NULL")
-
-
-async def mend_schedule(connection: asyncpg.Connection, now: int) -> bool:
-    """Have the node asked about invoices whose turn a wrong clock has put off: one that was ahead, and is right again.
-
-    No more than some at once; returns whether there may be more.
-    """
-    mended = 0
-    for state, longest_s in (("open", _LONGEST_OPEN_S), ("closed", _LONGEST_CLOSED_S + _HOUR_S)):
-        mended += await connection.fetchval(
-            """
-            WITH slice AS (
-                SELECT reference FROM invoices WHERE state = $1 AND look_up_at > $2 ORDER BY look_up_at LIMIT $3 FOR UPDATE
-            ), due AS (UPDATE invoices i SET look_up_at = 0 FROM slice WHERE i.reference = slice.reference RETURNING 1)
-            SELECT count(*) FROM due
-            """,
-            state,
-            now + longest_s,
-            MAX_AT_ONCE,
-        )
-    return mended >= MAX_AT_ONCE
 
 
 async def delete_forgotten(connection: asyncpg.Connection, now: int) -> int:
@@ -414,26 +247,3 @@ async def find_invoice(connection: asyncpg.Connection, payment_hash: bytes) -> K
         "SELECT reference, account, state = 'settled' AS is_settled FROM invoices WHERE payment_hash = $1", payment_hash
     )
     return None if record is None else Known(*record)
-
-
-async def read_cursor(connection: asyncpg.Connection, account: str) -> str:
-    """Return where a node's stream of payments goes on, "" at first."""
-    cursor: str | None = await connection.fetchval("SELECT cursor FROM settlement_cursors WHERE account = $1", account)
-    return cursor or ""
-
-
-async def write_cursor(connection: asyncpg.Connection, account: str, cursor: str) -> None:
-    """Record that a node's stream goes on after this payment."""
-    await connection.execute(
-        """
-        INSERT INTO settlement_cursors (account, cursor) VALUES ($1, $2)
-        ON CONFLICT (account) DO UPDATE SET cursor = excluded.cursor
-        """,
-        account,
-        cursor,
-    )
-
-
-async def rewrite_cursors(connection: asyncpg.Connection) -> None:
-    """Write the cursors again: the number of their transaction would say which note was stored just before a payment."""
-    await connection.execute("UPDATE settlement_cursors SET cursor = cursor")

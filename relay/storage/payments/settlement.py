@@ -13,7 +13,8 @@ from relay.limits import InvoicePolicy
 from relay.protocol.event import is_expired
 from relay.storage.live_keys import LiveKeys
 from relay.storage.note import Note, read_note
-from relay.storage.payments.invoices import Settled, close_orphans, close_others, close_rests, settle_invoice
+from relay.storage.payments.asked_no_longer import close_orphans, close_others, close_rests
+from relay.storage.payments.invoices import Settled, settle_invoice
 from relay.storage.payments.order_keys import find_used
 from relay.storage.payments.unapplied_payments import (
     Reason,
