@@ -292,7 +292,7 @@ def _run_forget_held(arguments: argparse.Namespace) -> int:
     _check_server_is_installed()
     loaded = _load_config(arguments.config)
     from relay import serve
-    from relay.server import describe_lost
+    from relay.waiting import describe_lost
 
     try:
         count = serve.run_forget_held(loaded, is_meant=arguments.yes)

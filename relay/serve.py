@@ -15,12 +15,14 @@ import uvloop
 
 from relay.config import Config, ConfigError, load_config
 from relay.log import Log, LogEvent, silence_libraries
+from relay.ports import ListenError, in_url
 from relay.postgres.embedded import ELSEWHERE, EmbeddedError, make_reachable
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.postgres.migrate import MigrationError
 from relay.postgres.open import DatabaseError, migrate_only
 from relay.pricing.settings import LightningConfigError
-from relay.server import ListenError, Relay, end_tasks, forget_held, in_url, running
+from relay.server import Relay, end_tasks, running
+from relay.waiting import forget_held
 
 # Why a relay cannot start, if the operator can fix it. The text of each says how.
 START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError, LightningConfigError)

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp.web import AppRunner
@@ -13,7 +13,6 @@ from relay.delivery.fanout import Fanout
 from relay.delivery.large_work import LargeWork
 from relay.delivery.subscriptions import Subscriptions
 from relay.gateway.listener import Listener
-from relay.gateway.private_web import start_private_web
 from relay.gateway.public_web import Web
 from relay.handlers.context import Services
 from relay.handlers.intake import EventIntake, EventVerifier
@@ -21,9 +20,8 @@ from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
 from relay.policy.tiers import Tiers
-from relay.postgres.errors import DATABASE_FAILURES
-from relay.postgres.old_log import may_drop_old_log
-from relay.postgres.open import Database, DatabaseError, open_beside, open_database
+from relay.ports import in_url, open_ports
+from relay.postgres.open import Database, open_database
 from relay.pricing.lightning import open_backend
 from relay.pricing.lightning.backend import Backend
 from relay.pricing.node_report import NodeReport, ReportedBackend
@@ -32,11 +30,7 @@ from relay.pricing.payments import Nodes, Payments
 from relay.pricing.sources import Sources
 from relay.protocol.refusal import Rejected
 from relay.storage.feed import Feed
-from relay.storage.held_notes import HeldNotes
-from relay.storage.key_files import KeyFiles
 from relay.storage.ledger import Ledger
-from relay.storage.live_keys import LiveKeys, Purpose
-from relay.storage.lost_notes import count_lost, give_up_lost
 from relay.storage.note import Note
 from relay.storage.own_notes import OwnNotes
 from relay.storage.payments.pay_status import PayStatus, find_pay_status
@@ -48,14 +42,9 @@ from relay.storage.retention import keep_deleting, list_rules
 from relay.storage.rewrite import Rewriter
 from relay.storage.stats_masking import keep_masking
 from relay.storage.tier_prices import remember_prices
-from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer import Writer
 from relay.verify.pool import VerifyPool
-
-
-class ListenError(Exception):
-    """The address on which the relay cannot listen, and what to do."""
-
+from relay.waiting import WaitingCheck, make_waiting
 
 _CANCEL_AGAIN_S = 0.2
 
@@ -72,9 +61,7 @@ class Relay:
         self._tiers = Tiers(config.tiers)
         self._subscriptions = Subscriptions()
         self._fanout = Fanout(self._subscriptions)
-        self._key_files = KeyFiles(config.keys_dir)
-        self._held = _make_held(config, self._key_files)
-        self._waiting = WaitingNotes(self._held, LiveKeys(self._key_files, Purpose.ORDER))
+        self._waiting = make_waiting(config)
         self._reader = Reader(
             database.readers,
             database.lookups,
@@ -91,7 +78,7 @@ class Relay:
             waiting=self._waiting,
             max_waiting=internal.max_waiting_notes,
         )
-        self.publisher = Publisher(database.writers, self._writer, self._held, config.privacy)
+        self.publisher = Publisher(database.writers, self._writer, self._waiting.held, config.privacy)
         self._ledger: Ledger | None = None
         self._payments = self._build_payments()
         self._services = self._build_services()
@@ -142,7 +129,7 @@ class Relay:
             EventVerifier(config.limits, config.ring, config.accept, self._pool, large_work),
             self._writer,
             None if payments is None else payments.checkout,
-            lambda: self._held.keys.pow_bits,
+            lambda: self._waiting.held.keys.pow_bits,
             unix_now,
         )
         return Services(
@@ -205,62 +192,17 @@ class Relay:
 
     async def prepare(self) -> None:
         """Read what the relay must know before the first client connects. Raises DatabaseError, or one of DATABASE_FAILURES."""
-        await self._check_log_is_dropped()
+        check = WaitingCheck(self._config, self._database, self._log)
+        await check.check_log_is_dropped()
         self._tiers.replace_all(await remember_prices(self._database.writers, self._config.tiers))
         await self._feed.prepare()
-        # Else nothing is held here, and nothing ever was.
-        if self._config.privacy.publish_every_s or await self.publisher.has_keys():
-            await self._prepare_held()
+        await check.prepare_held(self.publisher)
         if self._payments is not None:
-            await self._prepare_orders(self._payments)
+            await check.prepare_orders(self._payments)
 
-    @property
-    def _has_other_hosts(self) -> bool:
-        return self._config.database.url is not None
-
-    async def _prepare_held(self) -> None:
-        await asyncio.to_thread(self._key_files.prepare)
-        lost = await self.publisher.prepare(has_other_hosts=self._has_other_hosts)
-        if lost:
-            self._log.write(
-                LogEvent.HELD_NOTES_LOST,
-                advice=f"{lost} notes waited under a key that is gone; tell those who post here",
-            )
-        elsewhere = await self.publisher.count_lost()
-        if elsewhere is not None:
-            self._log.write(LogEvent.HELD_NOTES_ELSEWHERE, advice=describe_lost(elsewhere))
-
-    async def _prepare_orders(self, payments: Payments) -> None:
-        await asyncio.to_thread(self._key_files.prepare)
-        lost = await payments.prepare(has_other_hosts=self._has_other_hosts)
-        if lost:
-            self._log.write(
-                LogEvent.ORDERS_LOST,
-                advice=f"{lost} unpaid invoices are for notes whose key is gone, and are closed; what is paid for them is kept "
-                "in unapplied_payments, with reason key_lost",
-            )
-
-    async def _check_log_is_dropped(self) -> None:
-        """Raise DatabaseError if notes are to wait and the database's own log would tell when each of them came."""
-        privacy = self._config.privacy
-        if not privacy.publish_every_s or privacy.allow_dated_wal:
-            return
-        async with self._database.writers.acquire() as connection:
-            if not await may_drop_old_log(connection):
-                role = await connection.fetchval("SELECT current_user")
-                raise DatabaseError(
-                    f"the write-ahead log would tell when each note came, and the relay's role may not drop it. As a superuser, in "
-                    f'this database: GRANT pg_checkpoint TO "{role}"; GRANT EXECUTE ON FUNCTION pg_switch_wal() TO "{role}"; '
-                    "or set privacy.allow_dated_wal = true, if that is no secret"
-                )
-
-    async def listen(self) -> None:
-        """Start to accept connections. Raises OSError if the port is in use."""
-        await self._listener.listen()
-
-    async def listen_to_proxies(self) -> None:
-        """Start to accept connections that begin with a PROXY header. Raises OSError if the port is in use."""
-        await self._listener.listen_to_proxies()
+    async def open_ports(self) -> AppRunner:
+        """Start to accept connections, and return what serves the private port. Raises ListenError."""
+        return await open_ports(self._config.server, self._listener, self.metrics.render, self.is_healthy)
 
     async def reload(self, config: Config) -> bool:
         """Replace the tiers by those of another configuration. Nobody is disconnected, and open invoices do not change.
@@ -305,46 +247,9 @@ class Relay:
         self._log.write_error(LogEvent.INTERNAL_ERROR, error)
 
 
-def in_url(host: str) -> str:
-    """Return a host as in a URL: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host else host
-
-
 def unix_now() -> int:
     """Return Unix time in whole seconds."""
     return int(time.time())
-
-
-def _make_held(config: Config, files: KeyFiles) -> HeldNotes:
-    return HeldNotes(LiveKeys(files, Purpose.BATCH), config.privacy.max_held, config.privacy.publish_every_s)
-
-
-def describe_lost(count: int) -> str:
-    """Return what it means that notes wait under a key that is not on this machine, and what to do."""
-    return (
-        f"{count} notes wait under a key that is not in privacy.key_dir here, and no ring note is taken until it is: copy it "
-        "from the machine that has it, or post there; if it is gone, `ringrelay forget-held --yes` gives these notes up"
-    )
-
-
-async def forget_held(config: Config, log: Log, *, is_meant: bool) -> int | None:
-    """Return how many notes wait under keys that are not on this machine, None where every key is; delete them if that is meant.
-
-    Raises EmbeddedError, MigrationError or DatabaseError.
-    """
-    files = KeyFiles(config.keys_dir)
-    held = _make_held(config, files)
-    try:
-        async with open_beside(config.database, config.data_dir, log) as connection:
-            count = await count_lost(connection, held)
-            if count is not None and is_meant:
-                await asyncio.to_thread(files.prepare)
-                count = await give_up_lost(connection, held)
-            return count
-    except DATABASE_FAILURES as error:
-        raise DatabaseError(
-            f"the database or privacy.key_dir cannot be used ({type(error).__name__}); nothing has changed: try again"
-        ) from None
 
 
 @asynccontextmanager
@@ -361,7 +266,7 @@ async def running(config: Config, log: Log, internal: InternalLimits = INTERNAL_
             await relay.close_backend()
             raise
         # Before the task group, which would wrap the error that the operator reads.
-        private = await _open_ports(relay, config)
+        private = await relay.open_ports()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(work) for work in relay.list_background_work()]
@@ -381,34 +286,3 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
-
-
-async def _open_ports(relay: Relay, config: Config) -> AppRunner:
-    server = config.server
-    with _naming_port("private_port", server.private_host, server.private_port):
-        private = await start_private_web(
-            server.private_host, server.private_port, relay.metrics.render, relay.is_healthy
-        )
-    try:
-        with _naming_port("port", server.host, server.port):
-            await relay.listen()
-        if server.proxy_port:
-            with _naming_port("proxy_port", server.host, server.proxy_port):
-                await relay.listen_to_proxies()
-    except ListenError:
-        await relay.stop()
-        await private.cleanup()
-        raise
-    return private
-
-
-@contextmanager
-def _naming_port(key: str, host: str, port: int) -> Iterator[None]:
-    """Raise ListenError in place of an OSError, with the key of the port."""
-    try:
-        yield
-    except OSError as error:
-        raise ListenError(
-            f"cannot listen on {host}:{port} ({error.strerror}); is another relay running? "
-            f"Stop it, or set another server.{key} (RELAY_SERVER__{key.upper()})"
-        ) from None

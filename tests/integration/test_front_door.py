@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from relay.log import Log
-from relay.server import ListenError, Relay, running
+from relay.ports import ListenError
+from relay.server import Relay, running
 from tests.support.client import TIMEOUT_S
 from tests.support.processes import find_free_port, serve
 from tests.support.raw import exchange, make_handshake, make_text_frame, parse_answer, port_of, request

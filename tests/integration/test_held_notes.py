@@ -139,15 +139,15 @@ async def test_neither_the_table_nor_its_lengths_tell_what_waits(database18: dic
 
 async def test_the_key_is_gone_with_the_batch_and_another_is_there(database18: dict[str, Any]) -> None:
     async with held_on(database18) as (relay, url), Client(url) as client:
-        before = relay._key_files.list_fingerprints()
+        before = relay._waiting.held.keys._files.list_fingerprints()
         assert await client.publish(make_ring_note()) == (True, UNPUBLISHED)
         await publish_batch(relay)
-        after = relay._key_files.list_fingerprints()
+        after = relay._waiting.held.keys._files.list_fingerprints()
         assert (len(before), len(after)) == (1, 1)
         assert before != after
         # Nothing waited: the key has sealed nothing, and stays.
         await publish_batch(relay)
-        assert relay._key_files.list_fingerprints() == after
+        assert relay._waiting.held.keys._files.list_fingerprints() == after
 
 
 async def test_an_author_can_withdraw_what_waits_and_nobody_else_can(database18: dict[str, Any]) -> None:

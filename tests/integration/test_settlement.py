@@ -100,7 +100,7 @@ async def test_of_two_payments_for_a_held_note_the_larger_buys_and_the_other_is_
 
         await until(are_settled)
         connection = await asyncpg.connect(**database)
-        (held,) = await read_waiting(connection, sold.relay._held)
+        (held,) = await read_waiting(connection, sold.relay._waiting.held)
         await connection.close()
         assert (held.note.event.id, held.note.price_paid_msat) == (note.id, 10_000_000)
     assert await fetch(database, "SELECT amount_msat, reason FROM unapplied_payments") == [(1_000_000, "double")]
