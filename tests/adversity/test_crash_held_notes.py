@@ -39,44 +39,42 @@ SETTINGS = {
     "PRIVACY__MAX_HELD_PER_CONNECTION": "100000",
     "PRIVACY__POW_BITS_WHEN_FULL": "0",
 }
-# Between any two of the steps of a publication: what is called there, and the how manieth call of it is the last.
+# Between any two of the steps of a publication: before or after the first call of what, once notes are posted.
 STEPS = {
-    "before the new key is in its file": ("relay.storage.key_files.KeyFiles.write", "before", 2),
-    "after the new key is in its file": ("relay.storage.key_files.KeyFiles.write", "after", 2),
-    "after the keys are changed": ("relay.storage.publication.Publisher._publish_under", "before", 1),
-    "before the first part is published": ("relay.storage.publication.Publisher._publish_part", "before", 1),
-    "after a part is published": ("relay.storage.publication.Publisher._publish_part", "after", 1),
-    "before the last transaction": ("relay.storage.publication.Publisher._keep_waiting", "before", 1),
-    "within the last transaction": ("relay.storage.held_notes.HeldNotes.delete_all", "after", 1),
-    "after the last transaction": ("relay.storage.live_keys.LiveKeys.destroy", "before", 2),
-    "after the old key is destroyed": ("relay.storage.live_keys.LiveKeys.destroy", "after", 2),
+    "before the new key is in its file": ("relay.storage.key_files.KeyFiles.write", "before"),
+    "after the new key is in its file": ("relay.storage.key_files.KeyFiles.write", "after"),
+    "after the keys are changed": ("relay.storage.publication.Publisher._publish_under", "before"),
+    "before the first part is published": ("relay.storage.publication.Publisher._publish_part", "before"),
+    "after a part is published": ("relay.storage.publication.Publisher._publish_part", "after"),
+    "before the last transaction": ("relay.storage.publication.Publisher._keep_waiting", "before"),
+    "within the last transaction": ("relay.storage.held_notes.HeldNotes.delete_all", "after"),
+    "after the last transaction": ("relay.storage.live_keys.LiveKeys.destroy", "before"),
+    "after the old key is destroyed": ("relay.storage.live_keys.LiveKeys.destroy", "after"),
 }
 # Python that runs in the relay's process first.
 _DYING = """
 import asyncio, importlib, os, signal
-def die_at(path, when, last):
+def die_at(path, when, armed):
     place, _, name = path.rpartition(".")
     module, _, owner = place.rpartition(".")
     owner = getattr(importlib.import_module(module), owner)
-    whole, calls = getattr(owner, name), 0
-    def count():
-        nonlocal calls
-        calls += 1
-        if calls == last:
+    whole = getattr(owner, name)
+    def die():
+        if os.path.exists(armed):
             os.kill(os.getpid(), signal.SIGKILL)
     def run(*arguments, **options):
         if when == "before":
-            count()
+            die()
         result = whole(*arguments, **options)
         if when == "after":
-            count()
+            die()
         return result
     async def run_async(*arguments, **options):
         if when == "before":
-            count()
+            die()
         result = await whole(*arguments, **options)
         if when == "after":
-            count()
+            die()
         return result
     setattr(owner, name, run_async if asyncio.iscoroutinefunction(whole) else run)
 """
@@ -93,10 +91,16 @@ class Story:
     # Transactions that brought notes, of which the log was read.
     brought: int = 0
 
+    @property
+    def armed(self) -> Path:
+        """Return the file that is there while a relay is to die by itself."""
+        return self.directory / "armed"
+
     async def live(self, wanted: int, prelude: str = "") -> None:
         """Run a relay until so many more notes are kept, or it dies by itself, and kill all of it in one moment."""
         wanted += len(self.kept)
         async with serve(self.directory, prelude=prelude, **SETTINGS) as relay:
+            self.armed.touch()
             async with asyncio.TaskGroup() as group:
                 reading = group.create_task(self._read(relay.url))
                 posting = [group.create_task(post(relay.url, make_notes(), self.kept)) for _ in range(2)]
@@ -106,6 +110,7 @@ class Story:
                     await until(lambda: len(self.kept) >= wanted)
                 await relay.kill_everything()
                 await asyncio.wait([reading, *posting])
+            self.armed.unlink()
             seizure = seize_files(relay.data_dir, self.directory / "seized")
         await self._check(seizure)
 
@@ -195,11 +200,12 @@ async def test_every_held_note_is_published_once_after_twenty_kills_around_the_b
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.forensic("takes minutes")
 async def test_every_held_note_is_published_once_after_a_kill_between_any_two_steps_of_a_publication(
     reachable_directory: Path,
 ) -> None:
     story = Story(reachable_directory)
     for step in STEPS.values():
-        await story.live(0, f"{_DYING}\ndie_at{step!r}")
+        await story.live(0, f"{_DYING}\ndie_at(*{step!r}, {str(story.armed)!r})")
     await story.end("steps")
     assert story.waited > 0

@@ -84,9 +84,6 @@ def test_no_order_that_is_found_is_that_of_arrival(examined: Examined) -> None:
         # Each note was a transaction of its own, and the night is to come.
         assert {orders[f"day_{table} by xmin and ctid, stopped"] > 0.99 for table in _TABLES} == {True}
         return
-    if examined.run.profile.is_priced:
-        # Invoices and what they are for lie there as they are.
-        orders = {what: value for what, value in orders.items() if not _is_of_payments(what)}
     if examined.run.profile.is_rewritten:
         # Who copied the log before that has the lengths.
         orders = {what: value for what, value in orders.items() if not what.endswith(", before")}
@@ -106,9 +103,6 @@ def test_no_note_is_dated_to_before_its_batch(examined: Examined) -> None:
         assert len(dated["bytes in the log, after"]) == len(run.sent)
         assert len(dated["rows joined with all logs by xmin and xmax, stopped"]) == len(run.sent)
         return
-    if run.profile.is_priced:
-        assert dated["bytes in the log, after"] == dated["bytes in the log, stopped"] == []
-        return
     assert {what: errors for what, errors in dated.items() if errors} == {}
     # All that is left is the batch.
     assert run.wait_s >= run.profile.batch_s / 2 - 2
@@ -120,7 +114,7 @@ def test_after_the_batch_no_time_from_before_it_is_on_the_disk(examined: Examine
     assert times["commits in the log, before"] >= len(run.sent) * 0.9
     if run.profile.batch_s:
         assert times["commits in the log, after"] == times["commits in the log, stopped"] == 0
-    if run.profile.batch_s and not run.profile.is_priced:
+    if run.profile.batch_s:
         assert times["other files, after"] == times["other files, stopped"] == 0
         # But for what Postgres writes for itself.
         assert {name for name in examined.found.files if not name.endswith(BY_THE_CLOCK)} == set()
@@ -155,7 +149,3 @@ async def test_where_no_note_waits_the_log_is_dropped_by_the_clock_all_the_same(
             await client.publish_all(event)
         assert is_in_log(event)
         await until(lambda: not is_in_log(event))
-
-
-def _is_of_payments(what: str) -> bool:
-    return any(table in what for table in ("invoices", "unpaid_notes"))
