@@ -49,7 +49,7 @@ class LnbitsRig:
     # An invoice key cannot cancel. Its list of payments has no cursor.
     keeps_cancelled = True
     cancels = replays = tells_overpayment = False
-    streams = True
+    remembers = streams = True
     section: LightningSection
     wrong_secret = secrets.token_hex(16)
 

@@ -141,7 +141,7 @@ class Lnd:
 class LndRig:
     """Run the relay's node and one that pays it."""
 
-    cancels = keeps_cancelled = streams = replays = tells_overpayment = True
+    cancels = keeps_cancelled = remembers = streams = replays = tells_overpayment = True
     section: LightningSection
     wrong_secret: str
 
