@@ -42,6 +42,18 @@ class PaymentMetrics:
             "Invoices that ended without an answer, because their node does not know them",
             registry=registry,
         )
+        self._add_payments(registry)
+        self._add_node(registry)
+        # Each line is there from the start, so that the first of its kind adds none.
+        self._settled.labels(UNKNOWN_TIER)
+        for warning in LiquidityWarning:
+            self._warnings.labels(warning)
+        for state in UNSETTLED:
+            self._invoices.labels(state)
+        for operation in OPERATIONS:
+            self._errors.labels(operation)
+
+    def _add_payments(self, registry: CollectorRegistry) -> None:
         self._unpaid_notes = Gauge("ringrelay_unpaid_notes", "Notes that wait for a payment", registry=registry)
         self._unpaid_bytes = Gauge("ringrelay_unpaid_bytes", "Bytes that the notes take that wait", registry=registry)
         self._unstored = Gauge(
@@ -56,6 +68,8 @@ class PaymentMetrics:
             buckets=_LATENCY_S,
             registry=registry,
         )
+
+    def _add_node(self, registry: CollectorRegistry) -> None:
         self._errors = Counter(
             "ringrelay_lightning_errors", "Requests that the node did not answer", ["operation"], registry=registry
         )
@@ -64,19 +78,12 @@ class PaymentMetrics:
             "Unix time of the last answer of the node, rounded down to metrics.snapshot_every_s; 0 before the first",
             registry=registry,
         )
-        self._settled.labels(UNKNOWN_TIER)
         self._warnings = Counter(
             "ringrelay_lightning_warnings",
             "Invoices of which the node (Core Lightning) said that they might not be payable, by reason",
             ["warning"],
             registry=registry,
         )
-        for warning in LiquidityWarning:
-            self._warnings.labels(warning)
-        for state in UNSETTLED:
-            self._invoices.labels(state)
-        for operation in OPERATIONS:
-            self._errors.labels(operation)
 
     def name_tiers(self, tiers: Iterable[Tier]) -> None:
         """Show every tier from the start, so that the first payment of one adds no line."""
