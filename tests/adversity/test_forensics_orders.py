@@ -24,7 +24,7 @@ from tests.support.paid import order
 from tests.support.payment_run import Run, selling
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.serial
+pytestmark = [pytest.mark.serial, pytest.mark.forensic("takes more than a minute")]
 
 _ORDERS = 30
 _PERIOD_S = 30
