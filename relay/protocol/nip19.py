@@ -14,6 +14,8 @@ NSEC_CANDIDATE = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 # NIP-19, "Shareable identifiers with extra metadata": type, length in one byte, value.
 _ID, _RELAY = 0, 1
 _MAX_VALUE_BYTES = 255
+# Room for four relays in a profile. Whoever reads strangers' texts has a bound.
+MAX_NPROFILE_CHARS = 256
 
 
 def encode_npub(key: bytes) -> str:
@@ -33,6 +35,17 @@ def start_nprofile(key: bytes) -> str:
     """Return the text with which an nprofile begins whose first entry is this 32-byte key."""
     # The three bits behind the entry are zeros: padding, or the first of the next type, as no type is above 31.
     return "nprofile1" + "".join(CHARSET[value] for value in _to_values(bytes([_ID, len(key)]) + key))
+
+
+def decode_nprofile(text: str) -> bytes | None:
+    """Return the 32-byte key of an nprofile, None for anything else. It may be off the curve.
+
+    Lower case only, at most 256 characters, one key. Relays and entries of unknown types are passed over.
+    """
+    if len(text) > MAX_NPROFILE_CHARS or text != text.lower():
+        return None
+    found = [value for kind, value in _decode_entries("nprofile", text) or () if kind == _ID]
+    return found[0] if len(found) == 1 and len(found[0]) == _KEY_BYTES else None
 
 
 def encode_nsec(secret: bytes) -> str:
@@ -74,6 +87,23 @@ def _to_values(data: bytes) -> list[int]:
     values: list[int] | None = convertbits(data, 8, 5)
     assert values is not None  # noqa: S101 (bytes always convert)
     return values
+
+
+def _decode_entries(prefix: str, text: str) -> list[tuple[int, bytes]] | None:
+    """Return type and value of each entry, None for another prefix or where the entries do not fill the text."""
+    found, values = bech32_decode(text)
+    octets = convertbits(values, 5, 8, False) if found == prefix and values is not None else None
+    if octets is None:
+        return None
+    data = bytes(octets)
+    entries: list[tuple[int, bytes]] = []
+    while data:
+        value = data[2 : 2 + data[1]] if len(data) > 1 else b""
+        if len(data) < 2 or len(value) < data[1]:
+            return None
+        entries.append((data[0], value))
+        data = data[2 + len(value) :]
+    return entries
 
 
 def _decode_key(prefix: str, text: str) -> bytes | None:

@@ -47,6 +47,68 @@ def test_an_nprofile_begins_with_its_key_as_another_library_writes_it() -> None:
         assert re.fullmatch(nip19.NPROFILE_START, start)
 
 
+# The example of NIP-19, with two relays.
+NPROFILE = (
+    "nprofile1qqsrhuxx8l9ex335q7he0f09aej04zpazpl0ne2cgukyawd24mayt8gpp4mhxue69uhhytnc9e3k7mgpz4mhxue69uhkg6nzv9ejuumpv34"
+    "kytnrdaksjlyr9p"
+)
+NPROFILE_KEY = bytes.fromhex("3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d")
+KEY_ENTRY = bytes([0, 32]) + NPUB_KEY
+
+
+def test_a_profile_is_read_for_its_key() -> None:
+    assert nip19.decode_nprofile(NPROFILE) == NPROFILE_KEY
+    for relays in ([], [RelayUrl.parse("wss://relay.example.org")] * 3):
+        key = Keys.generate().public_key()
+        assert nip19.decode_nprofile(Nip19Profile(key, relays).to_bech32()) == bytes.fromhex(key.to_hex())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # A relay before the key, an entry of an unknown type, and one without a value.
+        bytes([1, 1]) + b"r" + KEY_ENTRY,
+        KEY_ENTRY + bytes([255, 2]) + b"??",
+        KEY_ENTRY + bytes([1, 0]),
+        # 255 characters: none has 256.
+        KEY_ENTRY + bytes([1, 114]) + b"r" * 114,
+    ],
+)
+def test_what_stands_beside_the_key_of_a_profile_is_passed_over(data: bytes) -> None:
+    assert nip19.decode_nprofile(write_bech32("nprofile", data)) == NPUB_KEY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        NPUB,
+        NPROFILE.upper(),
+        NPROFILE.capitalize(),
+        NPROFILE[:-1] + "q",
+        f"nostr:{NPROFILE}",
+        f"{NPROFILE} ",
+        str(bech32.bech32_encode("nprofile", [])),
+        write_bech32("nprofile", NPUB_KEY),
+        write_bech32("nevent", KEY_ENTRY),
+        write_bech32("nprofile", KEY_ENTRY, unused_bits=1),
+        # Two keys, also if they are one; one too short; one too long; none.
+        write_bech32("nprofile", KEY_ENTRY + KEY_ENTRY),
+        write_bech32("nprofile", bytes([0, 31]) + NPUB_KEY[:31]),
+        write_bech32("nprofile", bytes([0, 33]) + NPUB_KEY + b"\x00"),
+        write_bech32("nprofile", bytes([1, 1]) + b"r"),
+        # Entries that end before their length says so, or have none.
+        write_bech32("nprofile", KEY_ENTRY[:-1]),
+        write_bech32("nprofile", KEY_ENTRY + bytes([1])),
+        write_bech32("nprofile", KEY_ENTRY + bytes([1, 2]) + b"r"),
+        # 257 characters.
+        write_bech32("nprofile", KEY_ENTRY + bytes([1, 115]) + b"r" * 115),
+    ],
+)
+def test_what_is_no_profile_of_one_key_is_not_read(text: str) -> None:
+    assert nip19.decode_nprofile(text) is None
+
+
 def test_letters_are_all_small_or_all_large() -> None:
     assert nip19.decode_npub(NPUB.upper()) == NPUB_KEY
     assert nip19.decode_npub(NPUB.capitalize()) is None
