@@ -191,6 +191,12 @@ def check_holds_no_secret_key(event: Event) -> None:
 def check_plain(event: Event, accept: AcceptPolicy) -> None:
     """Refuse a note without marks of a ring signature, where the operator wants one."""
     if not accept.plain and event.kind not in accept.plain_kinds:
+        if proof.holds_part_of_signature(event.content):
+            raise Rejected(
+                Prefix.BLOCKED,
+                "what looks like a ring signature in the note is not whole, and only ring-signed notes are accepted here; "
+                "write it as ringA... in one line without spaces, or as JSON.stringify prints c0 and s",
+            )
         raise Rejected(Prefix.BLOCKED, "this relay only accepts ring-signed notes; sign it with a ring")
     # Readers who filter by ring on a relay of verified notes must only get what the ring signed.
     if not accept.plain and any(tag[0] in _RING_CLAIMS for tag in event.tags):

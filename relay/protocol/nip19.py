@@ -7,6 +7,8 @@ from bech32 import CHARSET, bech32_decode, bech32_encode, convertbits
 _KEY_BYTES = 32
 # NIP-19: the prefix, the separator, 52 characters of key and 6 of checksum.
 NPUB = r"npub1[02-9ac-hj-np-z]{58}"
+# An nprofile with its key and few relays: reading a longer one would cost more than a link of its ring.
+NPROFILE = r"nprofile1[02-9ac-hj-np-z]{58,247}"
 # An nprofile up to the end of its first entry, where that is the key: 34 bytes in 55 characters.
 NPROFILE_START = r"nprofile1[02-9ac-hj-np-z]{55}"
 # The look-ahead also finds overlapping ones: the last letters of one may be the "nsec" of the next.

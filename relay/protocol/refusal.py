@@ -25,13 +25,15 @@ SHORT_PAID = "restricted: less was paid than the invoice asks for; it counts: se
 class Rejected(Exception):
     """The refusal of what a client sent. The reason is a constant text that tells the client what to do next.
 
-    A reason never repeats what was sent, but for the plain name of a tag: it can end up in other people's logs.
+    A reason never repeats what was sent, but for the plain name of a tag: it can end up in other people's logs. What was
+    found in a note, a few harmless characters of it, is told to its sender alone: it is in the text, and not in the reason.
     """
 
-    def __init__(self, prefix: Prefix, reason: str) -> None:
-        super().__init__(prefix, reason)
+    def __init__(self, prefix: Prefix, reason: str, found: str = "") -> None:
+        super().__init__(prefix, reason, found)
         self.prefix = prefix
         self.reason = reason
+        self.found = found
 
     def __str__(self) -> str:
-        return f"{self.prefix}: {self.reason}"
+        return f"{self.prefix}: {self.reason}" + (f" (found: {self.found})" if self.found else "")

@@ -8,27 +8,30 @@ import msgspec
 from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import ring_equations
 from relay.verify.encoding import RingSignature
-from relay.verify.ring_equations import RELEASE_FLAG, Dialect
+from relay.verify.ring_equations import RELEASE_FLAG, Dialect, Member, lift_x
 
 # The largest array that the head of a ringA text can count.
 MAX_RING = 65_535
+_MIN_RING_OF_DIALECTS = 3
 
 
 class Candidate(msgspec.Struct, frozen=True):
     """A text that the ring may have signed. Where it signed this one, the note is refused for the `reason`, if there is one.
 
-    The note may have text outside it, or tags that say something else.
+    The note may have text outside it, which `found` quotes, or tags that say something else.
     """
 
     text: str
     reason: str | None = None
+    found: str = ""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What a note claims by its ring signature. It is known before any curve operation, and not yet proved.
 
     `ring` has 32-byte x-only keys in the order signed, `ring_id` is 64 hex. The claim is that the ring
-    signed one of the `candidates`. `signed_id` is 64 hex, for bound notes only.
+    signed one of the `candidates`. `signed_id` is 64 hex, for bound notes only. `odd` are the keys of the ring that were
+    written `03 || x`, whose points have an odd y. `is_x_only` says that every key was written as its x alone.
     """
 
     form: Form
@@ -37,6 +40,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     signature: RingSignature
     candidates: tuple[Candidate, ...]
     signed_id: str | None = None
+    odd: frozenset[bytes] = frozenset()
+    is_x_only: bool = True
+
+    @property
+    def members(self) -> list[Member]:
+        """Return the ring's points, in the order signed."""
+        return [Member(b"\x03" + key, b"\x03" + key) if key in self.odd else lift_x(key) for key in self.ring]
 
     @property
     def scheme(self) -> Scheme:
@@ -66,11 +76,15 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dialects(self) -> tuple[Dialect, ...]:
-        """Return the dialects to try in turn. A bound note has only one, so that one note has one meaning."""
-        if self.form is Form.BOUND:
+        """Return the dialects to try in turn. A bound note has only one, so that one note has one meaning.
+
+        In the TypeScript dialect the message is followed by keys of a length that the signer chose. In a ring of two, and in
+        one with keys of two lengths, a hostile key can then move bytes between message and ring.
+        """
+        if self.form is Form.BOUND or len(self.ring) < _MIN_RING_OF_DIALECTS:
             return (Dialect.CANONICAL,)
         if self.scheme is Scheme.SAG:
-            return (Dialect.CANONICAL, Dialect.TYPESCRIPT)
+            return (Dialect.CANONICAL, Dialect.TYPESCRIPT) if self.is_x_only else (Dialect.CANONICAL,)
         # The release had no flags, so it cannot have made a signature with one.
         return (Dialect.CANONICAL, Dialect.RELEASE) if self.signature.flag is None else (Dialect.CANONICAL,)
 

@@ -29,6 +29,7 @@ _INTS = tuple(bytes([value]) if value < 0x18 else bytes([0x18, value]) for value
 _CLASSES = b"s" * 0x18 + b"m" + b"w" * 0xE7  # small values, the mark 0x18, values that need the mark
 # Everything around the scalars, at its largest: the head, a key image and a flag.
 _FRAME_BYTES = len(_BLSAG) + 32 + 2 + 3 + 4 + 2 * _KEY_IMAGE_BYTES + 4 + 2 * MAX_FLAG_BYTES
+_HEAD_CHARS = 96  # 72 bytes: those before the first scalar, and more
 _MAX_SCALAR_BYTES = 2 + 2 * 32
 _MAX_JSON_CHARS_PER_SCALAR = 128  # 67 with its quotes and comma; the rest is room for indentation
 
@@ -85,6 +86,25 @@ def decode_ring_a(text: str, ring_size: int) -> RingSignature:
         tail, _, packed = tail.partition(_L)  # for the same reason
         flag = _read_flag(packed)
     return _build(Scheme.BLSAG, c0, _read_scalars(scalars, ring_size), _read_key_image(tail), flag)
+
+
+def count_responses(text: str) -> int | None:
+    """Return how many members a signature says that its ring has, None where it does not say. The rest of it may be wrong."""
+    if not text.startswith(_MARK):
+        return len(_HEX32.findall(text)) - 1
+    try:
+        cbor = base64.urlsafe_b64decode(text[len(_MARK) : len(_MARK) + _HEAD_CHARS])
+    except ValueError:
+        return None
+    start = next((start for start in (_SAG, _BLSAG, _BLSAG_FLAGGED) if cbor.startswith(start)), None)
+    body = b"" if start is None else cbor[len(start) + 32 :]
+    if not body.startswith(_S):
+        return None
+    head = body[len(_S) :]
+    sizes = (
+        {0x98: head[1:2], 0x99: head[1:3]}.get(head[0], bytes([head[0] - 0x80])) if head and head[0] >= 0x80 else b""
+    )
+    return int.from_bytes(sizes, "big") or None
 
 
 def encode_ring_a(signature: RingSignature) -> str:
@@ -213,7 +233,9 @@ def _decode_base64url(text: str) -> bytes:
 
 
 def _refuse_layout() -> NoReturn:
-    _refuse("the ring signature is not in Nostringer's compact layout: encode it as Nostringer does")
+    _refuse(
+        "the ring signature is cut, changed, or not in Nostringer's compact layout: copy it whole, as it was printed"
+    )
 
 
 def _refuse_json() -> NoReturn:

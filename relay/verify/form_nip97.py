@@ -1,7 +1,6 @@
 """The form of nips pull request 1894: `ring-members` and `ring-signature` tags, and a ring that signs the content."""
 
 from relay.protocol.event import Event
-from relay.protocol.hex import is_hex32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import message_only
@@ -22,13 +21,10 @@ def read_claim(event: Event, max_size: int) -> Claim:
     values = _read_tag_values(event, "ring-signature")
     if len(values) != 1:
         raise Rejected(Prefix.INVALID, "a ring-signature tag has exactly two elements: put the signature in one text")
-    # An npub is for people to read. In a tag a key has one spelling.
-    if not all(map(is_hex32, keys)):
-        raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
-    ring = message_only.read_ring(keys, max_size)
-    signature = message_only.read_signature(values[0], len(ring))
+    members = message_only.read_members(keys, max_size)
+    signature = message_only.read_signature(values[0], len(members.ring))
     message_only.check_message(event.content)
-    return message_only.build_claim(Form.NIP97, ring, signature, (Candidate(event.content),), event.tags)
+    return message_only.build_claim(Form.NIP97, members, signature, (Candidate(event.content),), event.tags)
 
 
 def _read_tag_values(event: Event, name: str) -> tuple[str, ...]:

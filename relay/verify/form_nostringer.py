@@ -2,7 +2,7 @@
 
 import json
 
-from relay.protocol.event import Event
+from relay.protocol.event import Event, Tag
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import message_only
@@ -15,11 +15,16 @@ _MEMBERS = ["message", "ring_members", "ring_signature"]
 def read_claim(event: Event, max_size: int) -> Claim:
     """Return the claim of a note in this form, with a ring of at most `max_size`. Raises Rejected."""
     message_only.check_envelope(event)
-    message, keys, text = _read_content(event.content)
-    ring = message_only.read_ring(keys, max_size)
-    signature = decode_ring_a(text, len(ring))
+    return read_text(event.content, event.tags, max_size)
+
+
+def read_text(content: str, tags: tuple[Tag, ...], max_size: int) -> Claim:
+    """Return the claim of Nostringer's JSON, and of tags that repeat its words. Raises Rejected."""
+    message, keys, text = _read_content(content)
+    members = message_only.read_members(keys, max_size)
+    signature = decode_ring_a(text, len(members.ring))
     message_only.check_message(message)
-    return message_only.build_claim(Form.NOSTRINGER, ring, signature, (Candidate(message),), event.tags)
+    return message_only.build_claim(Form.NOSTRINGER, members, signature, (Candidate(message),), tags)
 
 
 def _read_content(content: str) -> tuple[str, list[str], str]:

@@ -10,13 +10,15 @@ import msgspec
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
-from relay.verify import form_bound, form_nip97, form_nostringer, form_text, ring_equations
+from relay.verify import form_bound, form_nip97, form_nostringer, form_text, message_only, ring_equations
 from relay.verify.claim import MAX_RING, Claim, RingProof
 
 _BOUND_MARKS = frozenset({"ring", "ringsig"})
 _NIP97_MARKS = frozenset({"ring-members", "ring-signature"})
 # The shortest ringA text, for a ring of two, is longer than this. A literal and a counted run need no backtracking.
 _RING_A = re.compile(r"ringA[A-Za-z0-9_-]{100}")
+# A signature that is broken across lines, cut, or written in another way than JSON.
+_PART = re.compile(r"ringA[A-Za-z0-9_-]{8}|\bc0\b[^0-9A-Za-z]{1,8}[0-9A-Fa-f]{32}", re.ASCII)
 _JSON_C0 = re.compile(r'"c0"[ \t\r\n]*:[ \t\r\n]*"[0-9A-Fa-f]{64}"')
 _JSON_S = re.compile(r'"s"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*"[0-9A-Fa-f]{64}"')
 
@@ -47,6 +49,16 @@ def read_claim(event: Event, form: Form, max_size_message_forms: int = MAX_RING)
             return form_text.read_claim(event, max_size_message_forms)
 
 
+def read_text_claim(text: str, max_size: int = MAX_RING) -> Claim | None:
+    """Return the claim of a text without an event: Nostringer's JSON, or a text as people post it. None without a signature.
+
+    Raises Rejected for a claim that cannot be true.
+    """
+    if _is_nostringer_json(text):
+        return form_nostringer.read_text(text, (), max_size)
+    return form_text.read_text(text, (), max_size) if _contains_signature(text) else None
+
+
 def count_members(event: Event, form: Form, max_size_message_forms: int = MAX_RING) -> int | None:
     """Return how many members the ring's tag lists, without reading them. None where the ring is in the content.
 
@@ -66,7 +78,7 @@ def verify_claim(claim: Claim) -> RingProof:
 
     Raises Rejected if the signature verifies over no candidate, or over one that is not all that the note says.
     """
-    members = [ring_equations.lift_x(key) for key in claim.ring]
+    members = claim.members
     for candidate in claim.candidates:
         try:
             dialect = ring_equations.verify_ring_signature(
@@ -77,9 +89,14 @@ def verify_claim(claim: Claim) -> RingProof:
             continue
         if candidate.reason is not None:
             # The relay would serve what the ring did not sign as if it had.
-            raise Rejected(Prefix.INVALID, candidate.reason)
+            raise Rejected(Prefix.INVALID, candidate.reason, candidate.found)
         return RingProof(**msgspec.structs.asdict(claim), dialect=dialect, signed_text=candidate.text)
-    raise refusal
+    raise refusal if claim.form is Form.BOUND else message_only.explain_unverified(claim, refusal)
+
+
+def holds_part_of_signature(content: str) -> bool:
+    """Return whether a text has something of a ring signature, and not so much of it that the text claims to be ring-signed."""
+    return _PART.search(content) is not None
 
 
 def find_form(event: Event) -> Form | None:

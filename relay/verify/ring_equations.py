@@ -30,6 +30,7 @@ from relay.protocol.ring_terms import Scheme, is_flag
 from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature, is_compressed_point, is_scalar
 
+NOT_VERIFIED = "the ring signature does not verify: sign exactly this text with a key of this ring"
 RELEASE_FLAG = "NostringerHp"
 _BLSAG_DOMAIN = b"NostringerBlsagChallenge"
 _CACHED_BASES = 4_096  # four of the largest default rings, about 2 MB
@@ -116,7 +117,7 @@ def verify_ring_signature(
             flag = to_flag_bytes(signature.flag, dialect)
             if _closes_blsag(curve, message, ring, signature, signature.key_image, flag):
                 return dialect
-    raise Rejected(Prefix.INVALID, "the ring signature does not verify: sign exactly this text with a key of this ring")
+    raise Rejected(Prefix.INVALID, NOT_VERIFIED)
 
 
 def to_flag_bytes(flag: str | None, dialect: Dialect) -> bytes:

@@ -104,6 +104,7 @@ class Case:
 
     `text` is as relay/ spells it, with the names of filled-in values in braces. `ways` are named provocations; the last
     message of each must be answered with the text. `settings` are sections of the configuration, beside those of every case.
+    With `quotes` the answer goes on with what was found in the note, in brackets.
     """
 
     text: str
@@ -111,6 +112,7 @@ class Case:
     then: str
     ways: Mapping[str, Way] | Elsewhere
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    quotes: bool = False
 
 
 def to_pattern(text: str) -> re.Pattern[str]:

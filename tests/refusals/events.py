@@ -212,6 +212,13 @@ EVENTS = [
         {"no ring": lambda v: v.plain(kind=1)},
     ),
     Case(
+        "blocked: what looks like a ring signature in the note is not whole, and only ring-signed notes are accepted here; write "
+        "it as ringA... in one line without spaces, or as JSON.stringify prints c0 and s",
+        "A text has the beginning of a ring signature: it is cut, broken across lines, or not written as JSON.",
+        "Write it whole. The signature itself may be good.",
+        {"a broken ring signature": lambda v: v.plain(kind=1, content=f"{v.word}\nringA{'x' * 60}\n{'y' * 60}")},
+    ),
+    Case(
         "invalid: the tags R, J and scope belong to ring-signed notes; post it without them",
         "A plain event has tags by which readers find ring notes.",
         "Leave these tags out.",

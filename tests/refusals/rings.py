@@ -168,7 +168,7 @@ RINGS = [
         {"a ringsig of words": lambda v: v.put(v.ring(), "ringsig", v.word)},
     ),
     Case(
-        "invalid: the ring signature is not in Nostringer's compact layout: encode it as Nostringer does",
+        "invalid: the ring signature is cut, changed, or not in Nostringer's compact layout: copy it whole, as it was printed",
         "What follows ringA is not base64url, or its CBOR has another order or form.",
         "Encode it as Nostringer does: a definite map in the order v, c, s, i, l, unpadded base64url.",
         {"a ringsig of another layout": lambda v: v.put(v.ring(), "ringsig", "ringA" + v.word)},

@@ -16,7 +16,8 @@ in `relay/` is missing from the table, when the table holds one that `relay/` no
 Names in braces are filled in: `{{limits.…}}`, `{{ring.…}}`, `{{tier.…}}` and `{{invoices.…}}` with a setting
 (`deploy/relay.toml` explains it, and the info document states the relay's own), the others with the one thing that the text
 is about, from a closed list. `{{tag}}` is the name of a tag that was sent, if it is plain and short. Nothing else in a text
-varies, and nothing else that was sent is repeated.
+varies, and nothing else that was sent is repeated. Only where a text ends with `(found: …)`, a few characters of the note follow,
+for its author, who else would not know what is meant: at most 40 in one line, no more than 8 of a key or a signature.
 
 A test in brackets is a case of `{TABLE_TEST}`.
 An EVENT's refusal comes in its OK, a REQ's or COUNT's in CLOSED, a sync's in NEG-ERR,
@@ -28,7 +29,10 @@ def render() -> str:
     """Return the page."""
     sections = [_INTRODUCTION]
     for title, cases in TABLE.items():
-        rows = [(f"`{case.text}`", case.when, case.then, _name_tests(case)) for case in cases]
+        rows = [
+            (f"`{case.text}{' (found: …)' if case.quotes else ''}`", case.when, case.then, _name_tests(case))
+            for case in cases
+        ]
         sections.append(f"## {title}\n\n{make_table(('text', 'given when', 'do next', 'test'), rows)}")
     return "\n".join(sections)
 

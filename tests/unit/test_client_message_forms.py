@@ -78,6 +78,12 @@ def test_a_reader_of_the_form_finds_what_was_signed(form: Form, scheme: Scheme, 
 
 
 @pytest.mark.parametrize("form", MESSAGE_FORMS)
+def test_two_sign_in_the_canonical_dialect(form: Form) -> None:
+    proof = verify_note(make(form, ring=[keys.to_public_key(secret) for secret in SECRETS[1:3]]))
+    assert (len(proof.ring), proof.dialect) == (2, Dialect.CANONICAL)
+
+
+@pytest.mark.parametrize("form", MESSAGE_FORMS)
 def test_proof_of_work_is_mined_under_these_forms_too(form: Form) -> None:
     assert count_leading_zero_bits(make(form, pow_bits=8).id) >= 8
 
@@ -86,7 +92,7 @@ def test_proof_of_work_is_mined_under_these_forms_too(form: Form) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"ring": [keys.to_public_key(secret) for secret in SECRETS[1:3]]},
+        {"ring": [keys.to_public_key(SECRETS[2])]},
         {"content": ""},
         {"content": "nostr-ring-note:v1:" + "0" * 64},
         {"tags": (("expiration", "4000000000"),)},

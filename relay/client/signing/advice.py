@@ -56,6 +56,11 @@ _CASES = (
     ),
     _Case(
         "invalid",
+        "does not verify over these",
+        "`ringrelay verify` says the same of it here: correct the copy, and sign again only if the words are right as they stand",
+    ),
+    _Case(
+        "invalid",
         "the ring did not sign the tag",
         "leave that --tag out; or sign again without --form: then the ring signs all tags",
     ),
@@ -65,6 +70,11 @@ _CASES = (
         "leave that --tag out, or say it in the message; or sign again without --form: then the ring signs all tags",
     ),
     _Case("blocked", "its author has deleted", "sign the message again: a new note has a key that deleted nothing"),
+    _Case(
+        "blocked",
+        "looks like a ring signature",
+        "copy the signature again, whole; `ringrelay verify --text` checks a text",
+    ),
     _Case("blocked", "only accepts ring-signed notes", "sign it as one of a ring: `ringrelay sign --help`"),
     _Case(
         "blocked",
