@@ -64,10 +64,12 @@ class Limits(Section):
 class RingPolicy(Section):
     """The rings that are accepted, and their cost: a note with more than `pow_free_links` links needs proof of work.
 
-    If `max_age_message_forms_s` is 0, notes in the message-only forms may be of any age.
+    Two may be a ring: how much to hide is the author's choice. Linkable rings need `min_size_linkable` members as well as
+    `min_size`. If `max_age_message_forms_s` is 0, notes in the message-only forms may be of any age.
     """
 
-    min_size: Annotated[int, Field(ge=2)] = 3
+    min_size: Annotated[int, Field(ge=2)] = 2
+    min_size_linkable: Annotated[int, Field(ge=2)] = 5
     max_size: Annotated[int, Field(ge=2, le=65_535)] = 1_024
     max_size_message_forms: Annotated[int, Field(ge=3, le=65_535)] = 128
     max_age_message_forms_s: Annotated[int, Field(ge=0)] = 604_800
@@ -80,6 +82,17 @@ class RingPolicy(Section):
     def _check_sizes_agree(self) -> Self:
         if self.min_size > self.max_size:
             raise ValueError("min_size must not be above max_size")
+        # min_size is for all rings. Set below it, the other would have no effect, which its operator did not mean.
+        if "min_size_linkable" in self.model_fields_set and self.min_size_linkable < self.min_size:
+            raise ValueError(
+                f"min_size_linkable must not be below min_size, as min_size is for all rings: set {self.min_size} or more, or "
+                "leave it out"
+            )
+        if self.min_size_linkable > self.max_size:
+            raise ValueError(
+                f"min_size_linkable is {self.min_size_linkable} and must not be above max_size, else no linkable ring would be "
+                f"accepted: set {self.max_size} or less"
+            )
         return self
 
 

@@ -95,6 +95,7 @@ def _describe_ring_notes(config: Config, tier: Tier) -> dict[str, Any]:
         "schemes": [str(scheme) for scheme in Scheme],
         "search": list(SEARCH_KEYS),
         "min_ring_size": config.ring.min_size,
+        "min_ring_size_linkable": max(config.ring.min_size, config.ring.min_size_linkable),
         "max_ring_size": min(config.ring.max_size, tier.max_ring or config.ring.max_size),
         "max_ring_size_message_forms": config.ring.max_size_message_forms,
         "max_age_message_forms_s": config.ring.max_age_message_forms_s,

@@ -229,6 +229,13 @@ def check_ring(event: Event, claim: Claim, ring: RingPolicy) -> None:
             "a linkable signature without a scope links all notes of its signer and can identify them; "
             "sign with sag, or with a scope",
         )
+    # Without a scope the ring's size helps nobody, so that is said first.
+    if claim.scheme is Scheme.BLSAG and len(claim.ring) < ring.min_size_linkable:
+        raise Rejected(
+            Prefix.BLOCKED,
+            f"linkable rings need at least {ring.min_size_linkable} members here, because the others can clear themselves one by "
+            "one until only the signer is left; sign with sag, or add members",
+        )
 
 
 def check_answer(event: Event, claim: Claim) -> None:

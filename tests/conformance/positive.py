@@ -53,7 +53,11 @@ REPEATED: dict[str, list[str]] = {
     "a picture": ["imeta", f"url {LINK}", "m image/jpeg", f"x {'ab' * 32}", "dim 640x480"],
     "proof of work": ["nonce", "7", "0"],
 }
-RING_OF_TWO = "blocked: rings need at least 3 members here; add some and sign again"
+LINKABLE_RING = 5
+SMALL_LINKABLE = (
+    "blocked: linkable rings need at least 5 members here, because the others can clear themselves one by one until only the "
+    "signer is left; sign with sag, or add members"
+)
 
 
 def list_positive() -> Iterator[Vector]:
@@ -74,8 +78,10 @@ def describe(
     dialect: str = "canonical",
     refused: str | None = None,
 ) -> Vector:
-    """Return a vector; `refused` is what a relay with default rules says to this valid note."""
+    """Return a vector; `refused` is what a relay with default rules says to this valid note, beside its linkable ring's size."""
     key_image = signature.key_image.hex() if signature and signature.key_image else None
+    if refused is None and key_image is not None and len(ring) < LINKABLE_RING:
+        refused = SMALL_LINKABLE
     flag = signature.flag if signature else None
     expected = {
         "valid": True,
@@ -102,7 +108,7 @@ def _list_bound() -> Iterator[Vector]:
     yield _bound("bound, sag, kind 30023", [["d", "one"], *list_bound_tags(RING)], kind=30023)
     yield _bound("bound, sag, content beyond ASCII", list_bound_tags(RING), content='Ünï\u2028"\\\n\0\x7f \U0001f600')
     yield _bound("bound, sag, empty content", list_bound_tags(RING), content="")
-    yield _bound("bound, sag, ring of 2", list_bound_tags((0, 1)), ring=(0, 1), refused=RING_OF_TWO)
+    yield _bound("bound, sag, ring of 2", list_bound_tags((0, 1)), ring=(0, 1))
     at_order = (*RING, KEY_AT_ORDER)
     yield _bound("bound, sag, a member whose x is the order n", list_bound_tags(at_order), ring=at_order)
     tags = list_bound_tags(at_order, "poll", SIGNER)
@@ -120,7 +126,9 @@ def _list_bound() -> Iterator[Vector]:
         yield _bound(f"bound, blsag, {name}", list_bound_tags(RING, scope, SIGNER), flag=scope)
     yield _bound("bound, blsag, no R and J tag", list_bound_tags(RING, "poll"), flag="poll")
     two = list_bound_tags((0, 1), "poll", 1)
-    yield _bound("bound, blsag, ring of 2", two, ring=(0, 1), signer=1, flag="poll", refused=RING_OF_TWO)
+    yield _bound("bound, blsag, ring of 2", two, ring=(0, 1), signer=1, flag="poll")
+    five = list_bound_tags(range(5), "poll", 1)
+    yield _bound("bound, blsag, ring of 5", five, ring=range(5), signer=1, flag="poll")
     unscoped = list_bound_tags(RING, "NostringerHp", SIGNER)
     yield _bound("bound, blsag, the scope is NostringerHp", unscoped, flag="NostringerHp", refused=UNSCOPED)
     answer = "7:" + "ab" * 32

@@ -107,13 +107,13 @@ async def test_answers_from_another_ring_than_the_target_names_are_refused(datab
 async def test_a_plain_target_names_the_rings_that_may_answer_where_plain_notes_are_accepted(
     database18: dict[str, Any],
 ) -> None:
-    names = (("R", "some words"), ("R", to_ring_id(make_ring(5))), ("R", to_ring_id(make_ring(4))))
+    names = (("R", "some words"), ("R", to_ring_id(make_ring(5))), ("R", to_ring_id(make_ring(7))))
     target = make_event(tags=names)
     # An R that is no ring id names no ring.
     careless = make_event(tags=names[:1])
     async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as client:
         await client.publish_all(target, careless)
-        await client.publish_all(make_answer(target.id, ring_size=4), make_answer(target.id, ring_size=5, signer=4))
+        await client.publish_all(make_answer(target.id, ring_size=7), make_answer(target.id, ring_size=5, signer=4))
         await refused(client, make_answer(target.id, ring_size=6, signer=5), OTHER_RING)
         assert await count(client, kinds=[1018], **{"#e": [target.id]}) == {"count": 2}
         await client.publish_all(make_answer(careless.id, ring_size=6))

@@ -84,7 +84,12 @@ async def test_a_note_from_stdin_that_needs_work_is_to_be_signed_again(database1
     ("sections", "event", "advice"),
     [
         ({"ring": {"min_size": 6}}, make_ring_note(ring_size=5), "ringrelay ring"),
-        ({"ring": {"max_size": 4}}, make_ring_note(ring_size=5), "take keys out of the ring file"),
+        ({}, make_ring_note(ring_size=4, scope="s"), "--scheme sag"),
+        (
+            {"ring": {"max_size": 4, "min_size_linkable": 4}},
+            make_ring_note(ring_size=5),
+            "take keys out of the ring file",
+        ),
         ({"limits": {"max_age_s": 60}}, make_ring_note(created_at=1_700_000_000), "--created-at"),
         ({}, make_ring_note(created_at=9_000_000_000), "clock"),
         ({}, make_event(kind=1), "sign it as one of a ring"),

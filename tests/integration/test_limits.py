@@ -337,12 +337,20 @@ async def test_an_idle_connection_is_closed_with_a_notice(database18: dict[str, 
 
 
 async def test_rings_and_kinds_that_are_advertised_are_those_that_are_accepted(database18: dict[str, Any]) -> None:
-    sections: dict[str, Any] = {"ring": {"min_size": 3, "max_size": 4}, "accept": {"plain_kinds": [0]}}
+    sections: dict[str, Any] = {
+        "ring": {"min_size": 3, "min_size_linkable": 4, "max_size": 4},
+        "accept": {"plain_kinds": [0]},
+    }
     info = describe(make_config(database18, **sections))["ring_notes"]
     async with relay_on(database18, **sections) as url, Client(url) as client:
         await client.publish_all(make_ring_note(ring_size=info["max_ring_size"]), make_event(kind=0))
         assert (await client.publish(make_ring_note(ring_size=5, signer=1)))[0] is False
         assert (await client.publish(make_ring_note(ring_size=2, signer=1)))[0] is False
+        await client.publish_all(
+            make_ring_note(ring_size=info["min_ring_size"]),
+            make_ring_note(ring_size=info["min_ring_size_linkable"], scope="s"),
+        )
+        assert (await client.publish(make_ring_note(ring_size=3, scope="s")))[0] is False
         assert info["plain_kinds"] == [0]
         assert (await client.publish(make_event(kind=10002)))[0] is False
         for kind in info["refused_kinds"]:

@@ -20,6 +20,8 @@ from tests.support.relays import relay_on
 # Nobody has this much, and nothing of what is refused here has any.
 TOO_MUCH_WORK = 32
 AUTHOR = KEYS[70]
+# Three, as no ring is too small by default.
+RING = {"min_size": 3}
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ REFUSED = {
         make_ring_note(ring_size=5), "blocked: rings have at most 4 members on this path", {"max_ring": 4}
     ),
     "a ring too small": Refused(make_ring_note(ring_size=2, signer=0), "blocked: rings need at least 3 members here"),
+    "a linkable ring too small": Refused(
+        make_ring_note(ring_size=4, scope="s"), "blocked: linkable rings need at least 5 members here"
+    ),
     "a ring too large": Refused(large(1_025, "ring"), "blocked: rings have at most 1024 members here"),
     "a large ring on a path for small ones": Refused(
         large(1_000, "ring"), "blocked: rings have at most 500 members on this path", {"max_ring": 500}
@@ -86,7 +91,7 @@ REFUSED = {
 async def test_what_no_work_can_change_is_said_first_on_a_free_path(database18: dict[str, Any], name: str) -> None:
     refused = REFUSED[name]
     tiers = [{"path": "/", "pow_bits": TOO_MUCH_WORK, **refused.tier}]
-    async with relay_on(database18, tiers=tiers) as url, Client(url) as client:
+    async with relay_on(database18, tiers=tiers, ring=RING) as url, Client(url) as client:
         accepted, text = await client.publish(refused.event)
         assert not accepted
         assert text.startswith(refused.text)
@@ -98,7 +103,8 @@ async def test_what_no_work_can_change_is_said_first_on_a_priced_path(
     # A path of its own for what only a path refuses.
     paths = {name: f"/{number}" for number, name in enumerate(REFUSED)}
     tiers = [{"path": "/"}, *({"path": paths[name], "price_sat": 1_000, **REFUSED[name].tier} for name in REFUSED)]
-    async with shop(database18, tmp_path, tiers=tiers, invoices={"pow_bits": TOO_MUCH_WORK}) as sold:
+    invoices = {"pow_bits": TOO_MUCH_WORK}
+    async with shop(database18, tmp_path, tiers=tiers, invoices=invoices, ring=RING) as sold:
         for name, refused in REFUSED.items():
             async with Client(f"{sold.url}{paths[name]}") as client:
                 accepted, text = await client.publish(refused.event)

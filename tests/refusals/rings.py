@@ -95,6 +95,15 @@ RINGS = [
         {"a small ring": lambda v: v.ring(ring_size=3)},
     ),
     Case(
+        "blocked: linkable rings need at least {ring.min_size_linkable} members here, because the others can clear themselves one "
+        "by one until only the signer is left; sign with sag, or add members",
+        "The note is linkable, and its ring is smaller than the operator takes of such. Each other member can prove that the "
+        "note's key image is not theirs.",
+        "Sign with SAG, of which nobody can clear themselves, or add other people's keys.",
+        {"a small linkable ring": lambda v: v.ring(scope=v.word)},
+        settings={"ring": {"min_size_linkable": 6}},
+    ),
+    Case(
         "invalid: a ring member is not a public key: use 64 lower-case hex digits",
         "A member is written in another way: upper case, 0x, 66 digits, npub.",
         "Write each key as 64 lower-case hex digits.",

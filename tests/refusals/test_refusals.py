@@ -24,7 +24,7 @@ _FAST = {"events_per_s": 1e6, "reqs_per_s": 1e6}
 # Beside those of a case; small enough that a limit is crossed quickly.
 _SETTINGS: dict[str, dict[str, Any]] = {
     "limits": {**_FAST, "max_content_chars": 10_000, "max_tags": 100, "max_age_s": 900_000},
-    "ring": {"min_size": 4},
+    "ring": {"min_size": 4, "min_size_linkable": 4},
 }
 _WAYS: dict[str, tuple[Case, Way]] = {
     name: (case, way) for case in CASES if not isinstance(case.ways, Elsewhere) for name, way in case.ways.items()

@@ -74,6 +74,15 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("[limits]\nmax_tags = 0", "limits.max_tags"),
         ("[limits]\nmax_tags = 'many'", "limits.max_tags"),
         ("[ring]\nmin_size = 1", "ring.min_size"),
+        ("[ring]\nmin_size_linkable = 1", "ring.min_size_linkable"),
+        (
+            "[ring]\nmin_size = 9\nmin_size_linkable = 8",
+            "ring: min_size_linkable must not be below min_size, as min_size is for all rings: set 9 or more, or leave it out",
+        ),
+        (
+            "[ring]\nmax_size = 4",
+            "ring: min_size_linkable is 5 and must not be above max_size, else no linkable ring would be accepted: set 4 or less",
+        ),
         ("[accept]\nplain_kinds = [70000]", "accept.plain_kinds"),
         ("[accept]\nplain_kinds = [0, 62, 4]", "accept: plain_kinds must not contain 4, 62"),
         ("[database]\nurl = 'mysql://x:canary@y'", "database.url"),
@@ -152,6 +161,10 @@ def test_limits_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
         load_config(write(tmp_path, "[ring]\nmin_size = 100\nmax_size = 50"))
     with pytest.raises(ConfigError, match="limits"):
         load_config(write(tmp_path, "[limits]\ndefault_limit = 100\nmax_limit = 50"))
+
+
+def test_a_larger_smallest_ring_needs_no_second_key_for_linkable_ones(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "[ring]\nmin_size = 9")).ring.min_size == 9
 
 
 def test_every_key_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

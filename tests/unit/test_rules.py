@@ -70,6 +70,40 @@ def test_a_linkable_signature_needs_a_scope_unless_the_operator_says_otherwise(
             rules.check_ring(event, claim_of(event), policy)
 
 
+@pytest.mark.parametrize(("scope", "smallest"), [(None, 2), ("a poll", 5)])
+def test_by_default_two_are_a_ring_and_five_a_linkable_one(scope: str | None, smallest: int) -> None:
+    accepted = make_ring_note(ring_size=smallest, signer=0, scope=scope)
+    rules.check_ring(accepted, claim_of(accepted), RingPolicy())
+    for size in range(2, smallest):
+        refused = make_ring_note(ring_size=size, signer=0, scope=scope)
+        with pytest.raises(Rejected, match="linkable rings need at least 5 members here") as caught:
+            rules.check_ring(refused, claim_of(refused), RingPolicy())
+        assert caught.value.prefix is Prefix.BLOCKED
+
+
+def test_the_smallest_ring_is_the_smallest_of_all_forms_and_schemes() -> None:
+    policy = RingPolicy(min_size=7)
+    for event in (make_ring_note(ring_size=6), make_ring_note(ring_size=6, scope="s"), make_words_note(ring_size=6)):
+        with pytest.raises(Rejected, match=r"^blocked: rings need at least 7 members here"):
+            rules.check_ring(event, claim_of(event), policy)
+    for event in (make_ring_note(ring_size=7), make_ring_note(ring_size=7, scope="s"), make_words_note(ring_size=7)):
+        rules.check_ring(event, claim_of(event), policy)
+
+
+def test_linkable_words_need_as_many_members_as_a_linkable_note() -> None:
+    for size, is_refused in ((4, True), (5, False)):
+        event = make_words_note(ring_size=size, flag="a poll")
+        if is_refused:
+            with pytest.raises(Rejected, match="linkable rings need at least 5"):
+                rules.check_ring(event, claim_of(event), RingPolicy())
+        else:
+            rules.check_ring(event, claim_of(event), RingPolicy())
+    # Of what no operator need accept, the graver fault is said.
+    unscoped = make_words_note(ring_size=4, flag=RELEASE_FLAG)
+    with pytest.raises(Rejected, match="without a scope"):
+        rules.check_ring(unscoped, claim_of(unscoped), RingPolicy())
+
+
 def test_a_path_takes_rings_up_to_its_own_size() -> None:
     tier = Tier(path="/small", max_ring=4)
     rules.check_tier_ring(4, tier)

@@ -78,6 +78,11 @@ _CASES = (
     _Case("blocked", "only accepts ring-signed notes", "sign it as one of a ring: `ringrelay sign --help`"),
     _Case(
         "blocked",
+        "linkable rings need at least",
+        "sign again with --scheme sag, or add other people's keys to the ring file (`ringrelay ring` collects some)",
+    ),
+    _Case(
+        "blocked",
         "rings need at least",
         "add other people's keys to the ring file (`ringrelay ring` collects some), then sign again",
     ),
