@@ -229,7 +229,27 @@ def test_a_small_ring_is_warned_about(tmp_path: Path, key: Path, capfdbinary: py
     assert main(["sign", "--ring", str(small), "--key-file", str(key), "--message", "hello"]) == 0
     captured = capfdbinary.readouterr()
     prove(decode_event(captured.out))
-    assert b"among one other member only" in captured.err
+    # A warning, and no word of a refusal.
+    (warning,) = captured.err.decode().splitlines()
+    assert warning.startswith(
+        "warning: a ring of 2 hides you among one other member only: that one knows that it was you"
+    )
+
+
+@pytest.mark.parametrize(("size", "is_refused"), [(4, True), (5, False)])
+def test_that_relays_refuse_a_small_linkable_ring_is_said_once_and_before_the_message_is_read(
+    tmp_path: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes], size: int, is_refused: bool
+) -> None:
+    small = write_ring(tmp_path / "small.txt", *SECRETS[:size])
+    options = ["--ring", str(small), "--key-file", str(key), "--scheme", "blsag", "--scope", "poll"]
+    assert main(["sign", *options, "--message", "hello"]) == 0
+    signed = capfdbinary.readouterr()
+    assert prove(decode_event(signed.out)).scheme is Scheme.BLSAG
+    assert signed.err.count(b"\n") == 2
+    assert signed.err.count(b"relays refuse a linkable ring of fewer than 5 by default") == is_refused
+    # An empty message is refused, and that is said last.
+    assert main(["sign", *options, "--message", ""]) == 2
+    assert capfdbinary.readouterr().err.startswith(signed.err)
 
 
 def test_the_number_of_others_is_named(tmp_path: Path, key: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from relay.client.signing.lint import SMALL_RING, lint_ring
+from relay.client.signing.lint import SMALL_RING, USUAL_MIN_LINKABLE, lint_ring
 from relay.client.signing.ring_file import NEVER, Entry
+from relay.limits import RingPolicy
+from relay.protocol.ring_terms import Scheme
 
 OWN = bytes([1]) * 32
 
@@ -21,6 +23,50 @@ def test_a_ring_of_ten_of_whom_nothing_is_known_is_let_pass() -> None:
 def test_a_ring_of_fewer_than_ten_is_small() -> None:
     (warning,) = lint_ring(make_ring(None)[: SMALL_RING - 1], OWN)
     assert "a ring of 9 hides you among 8 other members only" in warning
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (2, "among one other member only: that one knows that it was you, and so does anyone who can rule them out"),
+        (3, "among 2 other members only: together they know that it was you, and so does anyone who can rule them out"),
+        (5, "among 4 other members only: together they know"),
+    ],
+)
+def test_a_small_ring_is_worth_what_the_others_keep_to_themselves(size: int, said: str) -> None:
+    (warning,) = lint_ring(make_ring(None)[:size], OWN)
+    assert said in warning
+    assert "10 or more are better" in warning
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (2, "the other member can prove that a linkable note is not theirs, and then it is yours; relays refuse"),
+        (
+            4,
+            "each of the 3 others can prove that a linkable note is not theirs, and once all have, it is yours; relays refuse",
+        ),
+        (
+            5,
+            "each of the 4 others can prove that a linkable note is not theirs, and once all have, it is yours: sign with",
+        ),
+        (9, "each of the 8 others"),
+    ],
+)
+def test_others_can_clear_themselves_of_a_linkable_note(size: int, said: str) -> None:
+    _, warning = lint_ring(make_ring(None)[:size], OWN, Scheme.BLSAG)
+    assert said in warning
+    assert "--scheme sag" in warning
+    assert ("relays refuse a linkable ring of fewer than 5 by default" in warning) is (size < USUAL_MIN_LINKABLE)
+
+
+def test_a_linkable_ring_of_ten_is_let_pass() -> None:
+    assert lint_ring(make_ring(None)[:SMALL_RING], OWN, Scheme.BLSAG) == []
+
+
+def test_the_fewest_members_that_are_named_are_a_relays_default() -> None:
+    assert RingPolicy().min_size_linkable == USUAL_MIN_LINKABLE
 
 
 def test_a_ring_of_one_is_no_ring() -> None:

@@ -11,6 +11,7 @@ from relay.client.commands.tag_option import parse_tag
 from relay.client.signing import keys
 from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import MAX_POW_BITS, USUAL_POW_BITS
+from relay.client.signing.lint import USUAL_MIN_LINKABLE
 from relay.client.signing.ring_file import read_ring
 from relay.client.signing.risks import check_ring, check_words
 from relay.client.terminal.bad_input import BadInput
@@ -56,7 +57,8 @@ def _add_ring_arguments(parser: argparse._ActionsContainer, is_ring_required: bo
         "--scheme",
         choices=[scheme.value for scheme in Scheme],
         default=Scheme.SAG.value,
-        help="sag: two notes of a member cannot be linked (default); blsag: those of one scope can",
+        help="sag: two notes of a member cannot be linked (default); blsag: those of one scope can, and relays want a ring of "
+        f"{USUAL_MIN_LINKABLE} or more for it by default",
     )
     add("--scope", metavar="TEXT", help="blsag only: your notes with this text are linkable, 1 to 128 bytes")
 
@@ -113,7 +115,7 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     tags = tuple(parse_tag(text) for text in arguments.tag)
     ring = read_ring(arguments.ring)
     secret = keys.load_secret(arguments.key_file, os.environ)
-    check_ring(ring, secret)
+    check_ring(ring, secret, scheme)
     content = arguments.message if arguments.message is not None else read_message()
     check_words(content, arguments.kind, tags, arguments.scope, secret)
     if "\r\n" in content:

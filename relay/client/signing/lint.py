@@ -1,19 +1,23 @@
-"""What is weak about a ring, by what its file says. Pure: knows no files and no relay."""
+"""What is weak about a ring, by its size, its scheme and what its file says. Pure: knows no files and no relay."""
 
 from collections.abc import Sequence
 
 from relay.client.signing.ring_file import NEVER, Entry
+from relay.protocol.ring_terms import Scheme
 
 # In a smaller ring, knowing the members is half of knowing the author.
 SMALL_RING = 10
+# Smaller linkable rings are refused by default (ring.min_size_linkable; the author's side reads no relay's settings).
+USUAL_MIN_LINKABLE = 5
 # Other keys of the ring may be like the signer's: no relay was asked.
 _ASKED = " of those that a relay was asked about"
 _UNUSED = "an unused key hides nobody"
 
 
-def lint_ring(ring: Sequence[Entry], own: bytes | None = None) -> list[str]:
+def lint_ring(ring: Sequence[Entry], own: bytes | None = None, scheme: Scheme = Scheme.SAG) -> list[str]:
     """Return a warning for each weakness of a ring. `own` is the signer's key, where it is known."""
-    return [*_lint_size(ring), *_lint_unused(ring, own), *_lint_own(ring, own)]
+    clearances = _lint_clearances(len(ring)) if scheme is Scheme.BLSAG else []
+    return [*_lint_size(ring), *clearances, *_lint_unused(ring, own), *_lint_own(ring, own)]
 
 
 def _lint_size(ring: Sequence[Entry]) -> list[str]:
@@ -21,8 +25,31 @@ def _lint_size(ring: Sequence[Entry]) -> list[str]:
         return []
     if len(ring) == 1:
         return [f"a ring of one hides nobody, and cannot sign: add others' keys, {SMALL_RING} or more in all"]
-    others = "one other member" if len(ring) == 2 else f"{len(ring) - 1} other members"
-    return [f"a ring of {len(ring)} hides you among {others} only: {SMALL_RING} or more are better"]
+    # With every scheme: each member knows of themselves that they did not sign.
+    if len(ring) == 2:
+        others, who = "one other member", "that one knows"
+    else:
+        others, who = f"{len(ring) - 1} other members", "together they know"
+    return [
+        f"a ring of {len(ring)} hides you among {others} only: {who} that it was you, and so does anyone who can rule them out; "
+        f"{SMALL_RING} or more are better"
+    ]
+
+
+def _lint_clearances(size: int) -> list[str]:
+    """Warn of what only a linkable note allows: another member's proof that it is not theirs."""
+    if not 2 <= size < SMALL_RING:
+        return []
+    if size == 2:
+        proof = "the other member can prove that a linkable note is not theirs, and then it is yours"
+    else:
+        proof = f"each of the {size - 1} others can prove that a linkable note is not theirs, and once all have, it is yours"
+    if size < USUAL_MIN_LINKABLE:
+        return [
+            f"{proof}; relays refuse a linkable ring of fewer than {USUAL_MIN_LINKABLE} by default: sign with --scheme sag, or "
+            "add members"
+        ]
+    return [f"{proof}: sign with --scheme sag unless your notes must be linked or counted"]
 
 
 def _lint_unused(ring: Sequence[Entry], own: bytes | None) -> list[str]:

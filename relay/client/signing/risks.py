@@ -12,12 +12,13 @@ from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import print_warning
 from relay.protocol.event import Event, find_tag
 from relay.protocol.refusal import Prefix, Rejected
+from relay.protocol.ring_terms import Scheme
 from relay.verify.answers import REACTION, find_answer
 from relay.verify.claim import Claim
 from relay.verify.message_only import TEXT_NOTE
 
 
-def check_ring(ring: Sequence[Entry], secret: bytes) -> None:
+def check_ring(ring: Sequence[Entry], secret: bytes, scheme: Scheme) -> None:
     """Refuse a ring that the signer cannot or must not sign with, and warn of what is weak about it. Raises BadInput."""
     members = [entry.key for entry in ring]
     if secret in members:
@@ -29,7 +30,7 @@ def check_ring(ring: Sequence[Entry], secret: bytes) -> None:
     own = keys.to_public_key(secret)
     if own not in members:
         raise BadInput("your key is not in the ring: add your npub to the ring file, or use another key or ring")
-    for weakness in lint_ring(ring, own):
+    for weakness in lint_ring(ring, own, scheme):
         print_warning(weakness)
 
 
@@ -54,7 +55,8 @@ def warn_of_refusal(note: Event) -> None:
     from relay.policy import rules
     from relay.verify import proof
 
-    limits, ring = Limits(), RingPolicy()
+    # What a small linkable ring meets is said before the words are typed, with the ring's other weaknesses.
+    limits, ring = Limits(), RingPolicy(min_size_linkable=2)
     try:
         if len(encode_padded(note, is_padded=False).encode()) > limits.max_message_bytes:
             raise Rejected(Prefix.INVALID, f"it makes a message of more than {limits.max_message_bytes} bytes")
