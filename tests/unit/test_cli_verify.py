@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from relay.cli import main
 from relay.client.signing import keys
 from relay.client.signing.bound_form import make_bound_note
 from relay.client.signing.draft import Draft
+from relay.client.terminal.ring_worth import SMALL_FOR_READERS
 from relay.protocol import nip19
 from relay.protocol.event import Event, Tag, compute_id, encode_event
 from relay.protocol.ring_terms import Scheme
@@ -61,17 +62,22 @@ def verify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         status = main(["verify", *options])
         captured = capsys.readouterr()
-        assert captured.err == ""
         assert captured.out.count("\n") == 1
-        return status, json.loads(captured.out)
+        result = json.loads(captured.out)
+        # What a small ring is worth is for people.
+        assert captured.err.count("\n") == (result["valid"] and result["ring_size"] < SMALL_FOR_READERS)
+        assert captured.err.startswith(
+            f"a ring of {result['ring_size']} is small: one of its keys signed" if captured.err else ""
+        )
+        return status, result
 
     return run
 
 
-def make_note(scheme: Scheme = Scheme.SAG, scope: str | None = None) -> Event:
+def make_note(scheme: Scheme = Scheme.SAG, scope: str | None = None, ring: Sequence[bytes] = RING) -> Event:
     return make_bound_note(
         Draft(
-            ring=RING,
+            ring=ring,
             secret=SECRETS[1],
             scheme=scheme,
             scope=scope,
@@ -134,6 +140,49 @@ def test_a_bound_note_is_reported_with_all_it_proves(verify: Verify) -> None:
             "signed_text": f"nostr-ring-note:v1:{compute_signed_id(note)}",
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "size", "said"),
+    [
+        (
+            None,
+            2,
+            "the owner of the other may know nothing of it, so read the note as if it were by the one of the two whom you believe "
+            "less; anyone who can rule the other out knows who signed\n",
+        ),
+        (
+            None,
+            4,
+            "the owners of the others may know nothing of it, so read the note as if it were by the one of them whom you believe "
+            "least; anyone who can rule the others out knows who signed\n",
+        ),
+        (
+            "poll",
+            2,
+            "the owner of the other may know nothing of it, so read the note as if it were by the one of the two whom you believe "
+            "less; the other can prove that it was not them, which leaves the signer\n",
+        ),
+        (None, 5, None),
+        ("poll", 5, None),
+    ],
+)
+def test_a_small_ring_is_valid_and_people_are_told_what_it_is_worth(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scope: str | None, size: int, said: str | None
+) -> None:
+    ring = [RING[1], RING[0], *RING[2:], keys.to_public_key((2005).to_bytes(32, "big"))][:size]
+    note = make_note(Scheme.BLSAG if scope else Scheme.SAG, scope, ring)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(encode_event(note))))
+    assert main(["verify"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["valid"], result["ring_size"]) == (True, size)
+    assert captured.err == ("" if said is None else f"a ring of {size} is small: one of its keys signed, and {said}")
+
+
+def test_of_a_small_ring_that_did_not_sign_nothing_is_said(verify: Verify) -> None:
+    note = msgspec.structs.replace(make_note(ring=RING[:2]), content="changed")
+    assert verify(stdin=encode_event(note))[1]["valid"] is False
 
 
 def test_the_words_that_a_ring_signed_are_reported_where_it_signed_no_more(verify: Verify) -> None:

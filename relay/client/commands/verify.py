@@ -12,6 +12,8 @@ from relay.client.signing import keys
 from relay.client.signing.verify_event import verify_note
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.format_note import describe_proof
+from relay.client.terminal.notices import print_notice
+from relay.client.terminal.ring_worth import describe_small_ring
 from relay.client.terminal.stdin import read_stdin
 from relay.protocol.event import decode_event
 from relay.protocol.refusal import Prefix, Rejected
@@ -35,6 +37,7 @@ form. `signed_text` is what the ring signed: in the bound form a hash of the who
 nothing else about the event.
 With --message-hex, --ring and --signature, a bare signature is checked, as Nostringer's tools make it. Its ring may
 hold npubs and keys of 64, 66 or 130 hex digits, in the signed order. Every dialect is tried.
+If it is valid and its ring has fewer than five members, stderr says what so small a ring is worth.
 
 exit status: 0 valid, 1 not valid, 2 wrong usage
 """
@@ -60,6 +63,8 @@ def run_verify(arguments: argparse.Namespace) -> int:
     except Rejected as rejected:
         result = {"valid": False, "reason": str(rejected)}
     print(json.dumps(result))
+    if worth := describe_small_ring(result):
+        print_notice(worth)
     return 0 if result["valid"] else 1
 
 
