@@ -125,7 +125,7 @@ def _read_gap(text: str) -> _Gap | None:
 
 def _find_name(found: re.Match[str] | None) -> re.Match[str] | None:
     """Return a match of LEFT, None where its name is a label's: that begins another part of the text."""
-    return None if found is None or (found["name"] and find_part(found["name"])) else found
+    return None if found is None or find_part(found["name"] or found["link"]) else found
 
 
 def _build_block(text: str, keys: list[re.Match[str]], gaps: list[_Gap]) -> Block:
