@@ -21,6 +21,7 @@ from relay.client.signing import keys
 from relay.client.terminal import anonymity_notice
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import print_notice, print_warning
+from relay.client.terminal.stdin import check_whole
 from relay.protocol.event import Event, decode_event
 
 MAX_LINE_BYTES = 16 * 2**20
@@ -155,6 +156,7 @@ def _read_lines() -> Iterator[bytes]:
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES + 1):
         if len(line) > MAX_LINE_BYTES:
             raise BadInput(f"stdin has a line of more than {MAX_LINE_BYTES} bytes: give it events, one a line")
+        check_whole(line)
         yield line
 
 
