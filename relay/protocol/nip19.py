@@ -11,6 +11,10 @@ NPUB = r"npub1[02-9ac-hj-np-z]{58}"
 NPROFILE = r"nprofile1[02-9ac-hj-np-z]{58,247}"
 # An nprofile up to the end of its first entry, where that is the key: 34 bytes in 55 characters.
 NPROFILE_START = r"nprofile1[02-9ac-hj-np-z]{55}"
+# The entries of which an nevent has one at most, by type, with their sizes: the id, the author's key, the kind.
+_NEVENT_SIZES = {0: 32, 2: 32, 3: 4}
+# NIP-19 asks for shorter ones.
+_MAX_NEVENT_CHARS = 5_000
 # The look-ahead also finds overlapping ones: the last letters of one may be the "nsec" of the next.
 NSEC_CANDIDATE = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 # NIP-19, "Shareable identifiers with extra metadata": type, length in one byte, value.
@@ -78,6 +82,24 @@ def encode_nevent(note_id: bytes, relay_url: str) -> str:
     if len(relay) > _MAX_VALUE_BYTES:
         raise ValueError(f"a relay's URL in an nevent has at most {_MAX_VALUE_BYTES} bytes: use a shorter one")
     return _encode_bech32("nevent", bytes([_ID, len(note_id)]) + note_id + bytes([_RELAY, len(relay)]) + relay)
+
+
+def decode_note(text: str) -> bytes | None:
+    """Return the 32-byte id of a note1..., None for anything else."""
+    return _decode_key("note", text)
+
+
+def decode_nevent(text: str) -> bytes | None:
+    """Return the 32-byte id of an nevent, None for anything else.
+
+    An id stands there once, author and kind at most once. Relays and entries of unknown types are passed over (NIP-19).
+    """
+    entries = _decode_entries("nevent", text) if len(text) <= _MAX_NEVENT_CHARS else None
+    known = [(kind, value) for kind, value in entries or () if kind in _NEVENT_SIZES]
+    by_kind = dict(known)
+    if len(by_kind) < len(known) or any(len(value) != _NEVENT_SIZES[kind] for kind, value in known):
+        return None
+    return by_kind.get(_ID)
 
 
 def _encode_bech32(prefix: str, data: bytes) -> str:

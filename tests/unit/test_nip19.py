@@ -4,7 +4,7 @@ import re
 
 import bech32
 import pytest
-from nostr_sdk import Keys, Nip19Event, Nip19Profile, RelayUrl
+from nostr_sdk import EventId, Keys, Kind, Nip19Event, Nip19Profile, RelayUrl
 
 from relay.protocol import nip19
 
@@ -162,3 +162,71 @@ def test_a_url_that_no_nevent_can_hold_is_refused() -> None:
         nip19.encode_nevent(NOTE_ID, "wss://" + "r" * 242 + ".example")
     with pytest.raises(ValueError, match="ascii"):
         nip19.encode_nevent(NOTE_ID, "wss://r\u00e9lay.example")
+
+
+def write_entries(*entries: tuple[int, bytes]) -> bytes:
+    return b"".join(bytes([kind, len(value)]) + value for kind, value in entries)
+
+
+ID_ENTRY, RELAY_ENTRY = (0, NOTE_ID), (1, b"wss://relay.example.com")
+
+
+def test_a_notes_id_is_read_as_another_library_writes_it() -> None:
+    event_id = EventId.parse(NOTE_ID.hex())
+    assert nip19.decode_note(event_id.to_bech32()) == NOTE_ID
+    author = Keys.generate().public_key()
+    for nevent in [
+        Nip19Event(event_id),
+        Nip19Event(
+            event_id, author, Kind(30023), [RelayUrl.parse("wss://a.example"), RelayUrl.parse("wss://b.example")]
+        ),
+    ]:
+        assert nip19.decode_nevent(nevent.to_bech32()) == NOTE_ID
+        assert nip19.decode_nevent(nevent.to_bech32().upper()) == NOTE_ID
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (ID_ENTRY,),
+        (RELAY_ENTRY, RELAY_ENTRY, ID_ENTRY),
+        (ID_ENTRY, (2, bytes(32)), (3, bytes(4))),
+        (ID_ENTRY, (9, b""), (255, b"to come")),
+        (ID_ENTRY, (1, b"\xff not ascii")),
+    ],
+)
+def test_of_an_nevent_only_the_id_is_read(entries: tuple[tuple[int, bytes], ...]) -> None:
+    assert nip19.decode_nevent(write_bech32("nevent", write_entries(*entries))) == NOTE_ID
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        NOTE_ID,
+        write_entries(RELAY_ENTRY),
+        write_entries(ID_ENTRY, ID_ENTRY),
+        write_entries(ID_ENTRY, (0, bytes(32))),
+        write_entries((0, bytes(31))),
+        write_entries((0, bytes(33))),
+        write_entries(ID_ENTRY, (2, bytes(31))),
+        write_entries(ID_ENTRY, (3, bytes(2))),
+        write_entries(ID_ENTRY, (3, bytes(4)), (3, bytes(4))),
+        write_entries(ID_ENTRY) + b"\x01",
+        write_entries(ID_ENTRY, RELAY_ENTRY)[:-1],
+        write_entries(ID_ENTRY, *[(1, b"a" * 255)] * 13),
+    ],
+)
+def test_what_is_no_nevent_is_not_read(data: bytes) -> None:
+    assert nip19.decode_nevent(write_bech32("nevent", data) if data else "nevent1") is None
+
+
+def test_an_nevent_with_another_prefix_checksum_or_unused_bits_is_not_read() -> None:
+    data = write_entries(ID_ENTRY)
+    nevent = write_bech32("nevent", data)
+    assert nip19.decode_nevent(write_bech32("nprofile", data)) is None
+    assert nip19.decode_note(write_bech32("nevent", NOTE_ID)) is None
+    assert nip19.decode_nevent(nevent[:-1] + ("q" if nevent[-1] != "q" else "p")) is None
+    assert nip19.decode_nevent("N" + nevent[1:]) is None
+    assert nip19.decode_nevent(write_bech32("nevent", data, unused_bits=1)) is None
