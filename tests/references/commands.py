@@ -73,8 +73,12 @@ def _render_table(parser: argparse.ArgumentParser, groups: Iterable[argparse._Ar
 
 def _render_usage(name: str, parser: argparse.ArgumentParser) -> str:
     needed = [action for action in parser._actions if action.required and action.option_strings]
-    places = [action for action in parser._actions if not action.option_strings]
-    return " ".join(["ringrelay", name, *map(_render_option, needed), "[OPTIONS]", *map(_render_option, places)])
+    places = [_render_place(action) for action in parser._actions if not action.option_strings]
+    return " ".join(["ringrelay", name, *map(_render_option, needed), "[OPTIONS]", *places])
+
+
+def _render_place(action: argparse.Action) -> str:
+    return f"[{_render_option(action)}]" if action.nargs == "?" else _render_option(action)
 
 
 def _render_option(action: argparse.Action) -> str:

@@ -15,10 +15,11 @@ from relay.cli import main
 from relay.client.signing import keys
 from relay.client.signing.bound_form import make_bound_note
 from relay.client.signing.draft import Draft
+from relay.client.signing.message_forms import make_message_note
 from relay.client.terminal.ring_worth import SMALL_FOR_READERS
 from relay.protocol import nip19
 from relay.protocol.event import Event, Tag, compute_id, encode_event
-from relay.protocol.ring_terms import Scheme
+from relay.protocol.ring_terms import Form, Scheme
 from relay.verify.encoding import RingSignature, encode_ring_a
 from relay.verify.form_bound import compute_signed_id
 from relay.verify.ring_equations import to_ring_id
@@ -72,6 +73,25 @@ def verify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return status, result
 
     return run
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run `verify --words`, and return its status and what it says."""
+
+    def run(*options: str, stdin: bytes = b"") -> tuple[int, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        return main(["verify", "--words", *options]), capsys.readouterr().out
+
+    return run
+
+
+def make_text(words: str, form: Form = Form.TEXT, scheme: Scheme = Scheme.SAG, scope: str | None = None) -> str:
+    """Return what somebody would copy of a note in a message-only form: its content."""
+    draft = Draft(
+        ring=RING, secret=SECRETS[1], form=form, scheme=scheme, scope=scope, content=words, created_at=1_700_000_000
+    )
+    return make_message_note(draft, PrivateKey()).content
 
 
 def make_note(scheme: Scheme = Scheme.SAG, scope: str | None = None, ring: Sequence[bytes] = RING) -> Event:
@@ -320,3 +340,138 @@ def test_wrong_usage_has_status_2_and_repeats_no_key(
     assert captured.out == ""
     assert captured.err.startswith("ringrelay verify: ")
     assert NSEC not in captured.err
+
+
+@pytest.mark.parametrize("form", [Form.TEXT, Form.NOSTRINGER])
+def test_a_pasted_text_is_reported_with_the_words_that_were_signed(verify: Verify, form: Form) -> None:
+    assert verify("--text", stdin=make_text("said by one of us", form).encode()) == (
+        0,
+        {
+            "valid": True,
+            "form": form.value,
+            "scheme": "sag",
+            "dialect": "canonical",
+            "binding": "message",
+            "ring_size": 4,
+            "ring_id": to_ring_id(RING),
+            "key_image": None,
+            "scope": None,
+            "signed_text": "said by one of us",
+        },
+    )
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_a_text_with_the_line_ends_of_windows_is_verified(verify: Verify, end: str) -> None:
+    text = make_text("said by one of us").replace("\n", "\r\n") + end
+    status, result = verify("--text", stdin=text.encode())
+    assert (status, result["signed_text"]) == (0, "said by one of us")
+
+
+def test_the_signed_line_ends_are_reported_as_they_are(verify: Verify) -> None:
+    status, result = verify("--text", stdin=make_text("one\r\ntwo\nthree").encode())
+    assert (status, result["signed_text"]) == (0, "one\r\ntwo\nthree")
+
+
+@pytest.mark.parametrize(("name", "dialect"), [("v029", "canonical"), ("v110", "rust-0.1.8"), ("v019", "typescript")])
+def test_a_text_around_nostringers_own_signature_is_verified(verify: Verify, name: str, dialect: str) -> None:
+    vector = VECTORS[name]
+    words = bytes.fromhex(vector["message_hex"]).decode()
+    text = "\n".join([words, "", "Ring:", *vector["ring"], "", "Signature:", vector["compact"], ""])
+    status, result = verify("--text", stdin=text.encode())
+    assert (status, result["signed_text"], result["dialect"]) == (0, words, dialect)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda text: text.replace("said", "sald"), "does not verify"),
+        (lambda text: text + "\n\nSent from my telephone", "text outside"),
+        (lambda text: text[: text.index("ringA")], "no ring signature in this text"),
+        (lambda text: "hello", "no ring signature in this text"),
+        (lambda text: text[:-40], "ring signature"),
+    ],
+)
+def test_a_text_that_its_ring_did_not_sign_is_not_valid(
+    verify: Verify, change: Callable[[str], str], reason: str
+) -> None:
+    status, result = verify("--text", stdin=change(make_text("said by one of us")).encode())
+    assert (status, result["valid"]) == (1, False)
+    assert reason in result["reason"]
+
+
+def test_an_event_is_not_taken_for_a_text_nor_a_text_for_an_event(
+    verify: Verify, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--text verifies a text" in verify(stdin=make_text("said by one of us").encode())[1]["reason"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(encode_event(make_note()))))
+    assert main(["verify", "--text"]) == 2
+    assert "verify it without --text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stdin", "advice"), [(b"M\xe4rz", "save it as UTF-8"), (b" \n", "nothing on stdin")])
+def test_a_text_that_cannot_be_read_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stdin: bytes, advice: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    assert main(["verify", "--text"]) == 2
+    assert advice in capsys.readouterr().err
+
+
+def test_of_a_text_it_is_said_what_was_signed_and_what_that_does_not_prove(
+    say: Callable[..., tuple[int, str]],
+) -> None:
+    assert say("--text", stdin=make_text("Wir wissen es.\n\nSeit März.").encode()) == (
+        0,
+        f"""\
+TRUE: one of the 4 keys of this ring signed these words
+words      "Wir wissen es.\\n"
+           "\\n"
+           "Seit März."
+scheme     sag, in the dialect canonical
+ring       4 members, ring id {to_ring_id(RING)}
+not proved when they were written, and who posted them: anybody can post words with their signature again
+""",
+    )
+
+
+def test_of_a_text_that_does_not_verify_it_is_said_why(say: Callable[..., tuple[int, str]]) -> None:
+    status, said = say("--text", stdin=make_text("said by one of us").replace("said", "sald").encode())
+    assert status == 1
+    assert said.startswith("FALSE: the ring signature does not verify")
+    assert said.count("\n") == 1
+
+
+def test_words_cannot_steer_a_terminal_and_stay_exact(say: Callable[..., tuple[int, str]]) -> None:
+    words = 'a\x1b[2Jb\x07 "c" \\ \u202eturned\u202c\u00a0d\u2028e\rf \U0001f469\u200d\U0001f4bb g\x9bm'
+    said = say("--text", stdin=make_text(words).encode())[1]
+    shown = [line.removeprefix("words").strip() for line in said.splitlines() if '"' in line]
+    assert "".join(map(json.loads, shown)) == words
+    assert not {char for char in said if char != "\n" and not char.isprintable()}
+
+
+def test_of_an_event_its_own_words_are_shown_and_what_its_form_leaves_open(
+    say: Callable[..., tuple[int, str]],
+) -> None:
+    bound = say(stdin=encode_event(make_note(Scheme.BLSAG, "poll")))[1]
+    assert 'words      "hello"\n' in bound
+    assert 'this signer\'s in the scope "poll"\n' in bound
+    assert "event      kind 1, dated 2023-11-14 22:13 UTC\n" in bound
+    assert "signed this event with all its words" in bound
+    words_only = say(stdin=encode_event(make_words_note("said by one of us")))[1]
+    assert 'words      "said by one of us"\n' in words_only
+    assert "not proved the event's time, author and tags" in words_only
+
+
+def test_of_a_bare_signature_it_is_said_too(say: Callable[..., tuple[int, str]]) -> None:
+    status, said = say(*to_options(VECTORS["v004"]))
+    assert (status, said.splitlines()[0]) == (0, "TRUE: one of the 2 keys of this ring signed this message")
+    assert "this signer's in every scope" in say(*to_options(VECTORS["v110"]))[1]
+
+
+@pytest.mark.parametrize(
+    "options", [("--text", "--message-hex", "00", "--ring", "a,b", "--signature", "ringA"), ("--json", "--words")]
+)
+def test_two_things_at_a_time_are_wrong_usage(options: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        sys.exit(main(["verify", *options]))

@@ -1,43 +1,40 @@
-"""`ringrelay verify`: checks a ring-signed note or a bare ring signature, offline. Knows no relay's policy."""
+"""`ringrelay verify`: checks a ring-signed note, a pasted text or a bare ring signature. Knows no relay's policy."""
 
 import argparse
 import json
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import sys
+from collections.abc import Mapping
 
 import msgspec
 
-from relay.client.signing import keys
+from relay.client.commands import verify_bare
+from relay.client.commands.verify_bare import MAX_INPUT_BYTES
 from relay.client.signing.verify_event import verify_note
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.format_note import describe_proof
+from relay.client.terminal.format_verdict import format_verdict
 from relay.client.terminal.notices import print_notice
 from relay.client.terminal.ring_worth import describe_small_ring
 from relay.client.terminal.stdin import read_stdin
-from relay.protocol.event import decode_event
+from relay.protocol.event import Event, decode_event
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import ring_equations
-from relay.verify.claim import MAX_RING
-from relay.verify.encoding import RingSignature, decode_json, decode_ring_a
-from relay.verify.ring_equations import RELEASE_FLAG, Dialect, Member, to_ring_id
-
-# A ring of MAX_RING members, as tags and as a signature, with room to spare.
-MAX_INPUT_BYTES = 16 * 2**20
-# No file's name, even without a comma. So the error for a ring of one names the reason, and repeats no secret key.
-_ONE_KEY = re.compile(r"((npub|nsec)1.*|[0-9a-f]{64,130})?", re.IGNORECASE)
+from relay.verify import proof
 
 Result = Mapping[str, object]
 
 _DESCRIPTION = """\
-Check a ring signature and print one JSON object: `valid`, and then what is proved, or the `reason`.
+Check a ring signature: TRUE or FALSE, what was signed, and by which ring.
 
-Without options, an event is read from stdin, one JSON object. Its id, its signature and its ring are checked, in each
-form. `signed_text` is what the ring signed: in the bound form a hash of the whole event, in the others the message and
-nothing else about the event.
-With --message-hex, --ring and --signature, a bare signature is checked, as Nostringer's tools make it. Its ring may
-hold npubs and keys of 64, 66 or 130 hex digits, in the signed order. Every dialect is tried.
-If it is valid and its ring has fewer than five members, stderr says what so small a ring is worth.
+  ringrelay verify < note.json                               an event's JSON
+  ringrelay verify --text < text.txt                         a text as people post it, without its event
+  ringrelay verify --message-hex HEX --ring ring.txt --signature SIG
+
+A text holds message, ring and signature, or it is Nostringer's JSON. It proves nothing about its time, or who posted it.
+
+On a terminal the answer is in words; otherwise, or with --json, it is one JSON object: `valid`, and what is proved, or
+the `reason`. `signed_text` is what the ring signed: in the bound form a hash of the whole event, in the others the
+message and nothing else of the event. Where it is valid and the ring has fewer than five members, stderr says what so
+small a ring is worth.
 
 exit status: 0 valid, 1 not valid, 2 wrong usage
 """
@@ -47,94 +44,84 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `ringrelay verify`."""
     parser.description = _DESCRIPTION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add = parser.add_argument
-    add("--message-hex", metavar="HEX", help="the signed bytes, in hex; empty for an empty message")
-    add("--ring", metavar="FILE|KEY,KEY...", help="the members, in a file (one a line) or separated by commas")
-    add("--signature", metavar="SIG", help="ringA..., or JSON with c0 and s; - reads it from stdin")
+    parser.add_argument("--text", action="store_true", help="read a pasted text from stdin in place of an event")
+    printed = parser.add_mutually_exclusive_group()
+    printed.add_argument("--json", action="store_true", help="print JSON on a terminal, too")
+    printed.add_argument("--words", action="store_true", help="print words even if stdout is no terminal")
+    verify_bare.add_arguments(parser)
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Verify what is given and print the result. Raises BadInput on wrong usage."""
-    given = [arguments.message_hex, arguments.ring, arguments.signature]
-    if any(part is not None for part in given) and any(part is None for part in given):
-        raise BadInput("--message-hex, --ring and --signature belong together: give all three, or an event on stdin")
+    event: Event | None = None
     try:
-        result = _verify_raw(arguments) if arguments.ring is not None else _verify_stdin()
+        if _is_bare(arguments):
+            result = verify_bare.verify_signature(arguments)
+        elif arguments.text:
+            result = _verify_text(_read_stdin("Paste the text, from its first word to its signature", "give one text"))
+        else:
+            event = _read_event()
+            result = {"valid": True, **describe_proof(verify_note(event))}
     except Rejected as rejected:
         result = {"valid": False, "reason": str(rejected)}
-    print(json.dumps(result))
+    _print_result(result, event, arguments)
     if worth := describe_small_ring(result):
         print_notice(worth)
     return 0 if result["valid"] else 1
 
 
-def _verify_stdin() -> Result:
-    raw = read_stdin(MAX_INPUT_BYTES, "Paste an event, one JSON object", "give one event")
-    if not raw.strip():
-        raise BadInput("nothing on stdin: pipe an event into it, or see `ringrelay verify --help`")
+def _is_bare(arguments: argparse.Namespace) -> bool:
+    """Return whether a bare signature is given. Raises BadInput for options that do not belong together."""
+    is_bare = verify_bare.is_given(arguments)
+    if is_bare and arguments.text:
+        raise BadInput("verify one thing at a time: --text, or a bare signature")
+    return is_bare
+
+
+def _read_event() -> Event:
+    raw = _read_stdin("Paste an event, one JSON object", "give one event")
     try:
-        event = decode_event(raw)
+        return decode_event(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Rejected(Prefix.INVALID, f"not one event's JSON: {error}") from None
-    return {"valid": True, **describe_proof(verify_note(event))}
+        raise Rejected(Prefix.INVALID, f"not one event's JSON: {error} (--text verifies a text)") from None
 
 
-def _verify_raw(arguments: argparse.Namespace) -> Result:
-    message = _parse_message(arguments.message_hex)
-    members = _parse_members(_list_members(arguments.ring))
-    signature = _parse_signature(_read_signature(arguments.signature).strip(), len(members))
-    dialect = ring_equations.verify_ring_signature(message, members, signature, tuple(Dialect))
-    return {
-        "valid": True,
-        "form": None,
-        "scheme": signature.scheme,
-        "dialect": dialect,
-        "binding": "message",
-        "ring_size": len(members),
-        "ring_id": to_ring_id([member.point[1:] for member in members]),
-        "key_image": None if signature.key_image is None else signature.key_image.hex(),
-        # Nostringer 0.1.8 always hashed this flag, so that it separates nothing: it is no scope.
-        "scope": None if signature.flag == RELEASE_FLAG else signature.flag,
-    }
-
-
-def _parse_message(text: str) -> bytes:
+def _verify_text(raw: bytes) -> Result:
     try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise BadInput("--message-hex takes the message's bytes as hex digits, two a byte") from None
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise BadInput(
+            "the text is not UTF-8, and other bytes than the signed ones cannot verify: save it as UTF-8"
+        ) from None
+    if _is_event(raw):
+        raise BadInput("this is a whole event, which proves more than its text: verify it without --text")
+    claim = proof.read_text_claim(text)
+    if claim is None:
+        raise Rejected(
+            Prefix.INVALID, "no ring signature in this text: give all of it, to the last letter of its signature"
+        )
+    return {"valid": True, **describe_proof(proof.verify_claim(claim))}
 
 
-def _read_signature(given: str) -> str:
-    if given != "-":
-        return given
-    return read_stdin(MAX_INPUT_BYTES, "Paste the signature", "give one signature").decode(errors="replace")
-
-
-def _parse_signature(text: str, ring_size: int) -> RingSignature:
-    return decode_json(text, ring_size) if text.startswith("{") else decode_ring_a(text, ring_size)
-
-
-def _list_members(text: str) -> list[str]:
-    if "," in text or _ONE_KEY.fullmatch(text):
-        return [part.strip() for part in text.split(",")] if text else []
-    return [entry for _, entry in keys.list_ring_entries(Path(text))]
-
-
-def _parse_members(entries: Sequence[str]) -> list[Member]:
-    if len(entries) > MAX_RING:
-        raise Rejected(Prefix.INVALID, f"the ring has more than {MAX_RING} members")
-    return [_parse_member(number, entry) for number, entry in enumerate(entries, start=1)]
-
-
-def _parse_member(number: int, entry: str) -> Member:
-    """Return one key of a ring. Raises BadInput for a secret key, which is a mistake, Rejected for a malformed one."""
-    lowered = entry.lower()
+def _is_event(raw: bytes) -> bool:
     try:
-        if lowered.startswith(("npub1", "nsec1")):
-            return ring_equations.lift_x(keys.parse_public_key(entry))
-        return ring_equations.parse_member(lowered)
-    except BadInput as error:
-        raise BadInput(f"--ring, key {number}: {error}") from None
-    except Rejected as rejected:
-        raise Rejected(rejected.prefix, f"key {number} of the ring: {rejected.reason}") from None
+        decode_event(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True
+
+
+def _read_stdin(request: str, advice: str) -> bytes:
+    raw = read_stdin(MAX_INPUT_BYTES, request, advice)
+    if not raw.strip():
+        raise BadInput("nothing on stdin: pipe an event or a text into it, or see `ringrelay verify --help`")
+    return raw
+
+
+def _print_result(result: Result, event: Event | None, arguments: argparse.Namespace) -> None:
+    is_json = not arguments.words and (arguments.json or sys.stdout is None or not sys.stdout.isatty())
+    if not is_json:
+        print(format_verdict(result, event))
+        return
+    # Escaped to ASCII: nothing in it can steer a terminal.
+    print(json.dumps(result))

@@ -28,9 +28,14 @@ def format_header() -> str:
     return _format_row(_HEADER)
 
 
+def format_time(created_at: int) -> str:
+    """Return an event's time as date and minute, in UTC."""
+    return datetime.fromtimestamp(min(created_at, _LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
+
+
 def format_columns(event: Event, proof: RingProof | None) -> str:
     """Return a line: time, kind, form, scheme, ring size, the start of the ring id, and the first line of the words."""
-    time = datetime.fromtimestamp(min(event.created_at, _LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
+    time = format_time(event.created_at)
     if proof is None:
         return _format_row((time, str(event.kind), "plain", "-", "-", "-", _get_first_line(event.content)))
     # Only what the ring signed: in some forms the content also holds keys and a signature.
