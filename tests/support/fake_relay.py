@@ -17,9 +17,10 @@ Script = Callable[[dict[str, Any]], list[Any]]
 
 @dataclass
 class FakeRelay:
-    """Hold where the relay is and the filters it was asked for."""
+    """Hold where the relay is, how many connections it had, and the filters it was asked for."""
 
     url: str = ""
+    connections: int = 0
     filters: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -29,6 +30,7 @@ async def run_fake_relay(script: Script, *, hangs_up: bool = False) -> AsyncIter
     relay = FakeRelay()
 
     async def handle(connection: ServerConnection) -> None:
+        relay.connections += 1
         async for frame in connection:
             verb, subscription, *filters = json.loads(frame)
             if verb != "REQ":
