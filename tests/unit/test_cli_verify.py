@@ -400,6 +400,28 @@ def test_a_text_that_its_ring_did_not_sign_is_not_valid(
     assert reason in result["reason"]
 
 
+C0 = "11" * 32
+
+
+@pytest.mark.parametrize(
+    ("signature", "advice"),
+    [
+        ("ringAo2F2Y3NhZ2FjWCBflJWz6pITdpZl", "what begins with ringA is cut, or broken by line ends"),
+        ("ringAo2F2Y3NhZ2FjWCBflJWz6pITdpZl\nV4xkL6Pep2GmGCxGK6hn3ww9J4yX2Fzg5", "broken by line ends"),
+        (f"{{\n  c0: '{C0}',\n  s: [\n    '{C0}'\n  ]\n}}", "print them with JSON.stringify"),
+        (f"c0: {C0}\ns values:\n  s[0]: {C0}", "print them with JSON.stringify"),
+        (f'--c0 {C0} --s-values "{C0}"', "print them with JSON.stringify"),
+        ("", "give all of it"),
+    ],
+)
+def test_what_was_meant_as_a_signature_is_named(verify: Verify, signature: str, advice: str) -> None:
+    text = "\n".join(["said by one of us", "", *map(nip19.encode_npub, RING), "", signature])
+    status, result = verify("--text", stdin=text.encode())
+    assert status == 1
+    assert result["reason"].startswith("invalid: no ring signature in this text: ")
+    assert advice in result["reason"]
+
+
 def test_an_event_is_not_taken_for_a_text_nor_a_text_for_an_event(
     verify: Verify, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

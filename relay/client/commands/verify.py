@@ -6,6 +6,7 @@ Without --on nothing is asked of anybody.
 import argparse
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Mapping
 
@@ -27,6 +28,9 @@ from relay.client.terminal.stdin import read_stdin
 from relay.protocol.event import Event, decode_event
 from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof
+
+# As console.log prints it, or the first releases of the crate.
+_HEX_SIGNATURE = re.compile(r"\bc0\b\W{0,5}[0-9A-Fa-f]{64}")
 
 Result = Mapping[str, object]
 
@@ -128,10 +132,17 @@ def _verify_text(raw: bytes) -> Result:
         raise BadInput("this is a whole event, which proves more than its text: verify it without --text")
     claim = proof.read_text_claim(text)
     if claim is None:
-        raise Rejected(
-            Prefix.INVALID, "no ring signature in this text: give all of it, to the last letter of its signature"
-        )
+        raise Rejected(Prefix.INVALID, f"no ring signature in this text: {_explain_missing(text)}")
     return {"valid": True, **describe_proof(proof.verify_claim(claim))}
+
+
+def _explain_missing(text: str) -> str:
+    """Return what to do about a text without a signature that can be read. It may have what was meant as one."""
+    if "ringA" in text:
+        return "what begins with ringA is cut, or broken by line ends; give it whole, on one line"
+    if _HEX_SIGNATURE.search(text):
+        return "c0 and s are not written as JSON; print them with JSON.stringify(signature)"
+    return "give all of it, to the last letter of its signature"
 
 
 def _is_event(raw: bytes) -> bool:
