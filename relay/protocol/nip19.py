@@ -54,6 +54,19 @@ def decode_nprofile(text: str) -> bytes | None:
     return found[0] if len(found) == 1 and len(found[0]) == _KEY_BYTES else None
 
 
+def list_traces(key: bytes) -> tuple[str, ...]:
+    """Return five texts, one of which stands in each bech32 text that holds this 32-byte key among whatever else.
+
+    So a key is found in an npub, nprofile, nevent or naddr, also with a wrong checksum. All are in lower case.
+    """
+    bits = f"{int.from_bytes(key, 'big'):0256b}"
+    # A letter is five bits and a byte eight: the key begins at one of five places in a letter.
+    return tuple(
+        "".join(CHARSET[int(bits[place : place + 5], 2)] for place in range(start, len(bits) - 4, 5))
+        for start in range(5)
+    )
+
+
 def encode_nsec(secret: bytes) -> str:
     """Return the nsec of a 32-byte secret key."""
     return _encode_bech32("nsec", secret)

@@ -35,8 +35,7 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination, te
     """Sign the message on stdin and send the note. Mine and send again if the relay asks for it. Raises BadInput."""
     anonymity_notice.print_anonymity_notice(arguments.quiet)
     author = PrivateKey()
-    draft = read_draft(arguments, read_message)
-    _refuse_signed_event(draft)
+    draft = _read_draft(arguments)
     note = make_note(draft, author)
     warn_of_size([note])
     delay.wait(destination.mean_delay_s)
@@ -55,15 +54,26 @@ def sign_and_publish(arguments: argparse.Namespace, destination: Destination, te
     return find_exit_status([result])
 
 
-def _refuse_signed_event(draft: Draft) -> None:
-    """Refuse to sign an event's JSON as a text note, which could not be undone. Raises BadInput."""
-    if draft.kind != TEXT_NOTE:
-        return
+def _read_draft(arguments: argparse.Namespace) -> Draft:
+    """Return the draft of the words that were given. Raises BadInput, for an event first: other advice would mislead."""
+
+    def refuse_event(words: str) -> str:
+        if arguments.kind == TEXT_NOTE and _is_event(words):
+            raise BadInput("what stdin holds is signed already: leave --ring out, and it is sent as it is")
+        return words
+
+    if arguments.message is not None:
+        refuse_event(arguments.message)
+    return read_draft(arguments, lambda: refuse_event(read_message()))
+
+
+def _is_event(words: str) -> bool:
+    """Return whether words are an event's JSON. To sign that as a text note could not be undone."""
     try:
-        decode_event(draft.content.encode())
+        decode_event(words.encode())
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return
-    raise BadInput("what stdin holds is signed already: leave --ring out, and it is sent as it is")
+        return False
+    return True
 
 
 def _send_note(destination: Destination, note: Event, terms: PaymentTerms) -> PublishResult:

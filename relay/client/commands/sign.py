@@ -27,6 +27,10 @@ The message is read from stdin, without its final line end:
 With --message it can be an argument instead. Then other users of the machine can read it while the program runs (ps),
 and your shell's history keeps it.
 
+A note that names you is refused: your own key in the message, a tag or the scope, in any spelling, or a name of yours. The
+names are the one beside your key in the ring file, and those of --me; nothing is looked up. A message, a scope or tags of one
+name that name all members alike are not refused, and --force signs the rest. What else names you, only you can see.
+
 An answer is a reaction (kind 7) or a poll response (kind 1018). Relays take one from each member of a ring, and count them.
 It must be linkable within its target, where ID is the target's id:
 

@@ -12,6 +12,7 @@ from relay.client.signing import keys
 from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import MAX_POW_BITS, USUAL_POW_BITS
 from relay.client.signing.lint import USUAL_MIN_LINKABLE
+from relay.client.signing.own_mentions import check_mentions, list_places
 from relay.client.signing.ring_file import read_ring
 from relay.client.signing.risks import check_ring, check_words
 from relay.client.terminal.bad_input import BadInput
@@ -29,6 +30,7 @@ def add_note_arguments(parser: argparse._ActionsContainer, *, is_ring_required: 
     """Declare the options that say what is signed, by whom and how."""
     _add_ring_arguments(parser, is_ring_required)
     _add_event_arguments(parser)
+    _add_mention_arguments(parser)
 
 
 def _add_ring_arguments(parser: argparse._ActionsContainer, is_ring_required: bool) -> None:
@@ -95,6 +97,21 @@ def _add_event_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def _add_mention_arguments(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--me",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name of yours: a note with it is refused, as one with the name beside your key in the ring file is; repeatable",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="sign the note although your own key or name is in it; one with a secret key is refused all the same",
+    )
+
+
 def list_given(arguments: argparse.Namespace) -> list[str]:
     """Return the options whose value is not their default."""
     probe = argparse.ArgumentParser(add_help=False)
@@ -110,6 +127,7 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     """
     scheme, form = Scheme(arguments.scheme), Form(arguments.form)
     _check_numbers(arguments)
+    _check_names(arguments.me)
     _check_scope(scheme, arguments.scope)
     _check_form(form, arguments.kind)
     tags = tuple(parse_tag(text) for text in arguments.tag)
@@ -118,6 +136,8 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     check_ring(ring, secret, scheme)
     content = arguments.message if arguments.message is not None else read_message()
     check_words(content, arguments.kind, tags, arguments.scope, secret)
+    places = list_places(content, tags, arguments.scope)
+    check_mentions(places, ring, keys.to_public_key(secret), arguments.me, is_forced=arguments.force)
     if "\r\n" in content:
         print_warning(
             "the message has the line ends of Windows, which say something about your machine: remove them (tr -d '\\r')"
@@ -161,6 +181,11 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         raise BadInput(f"--pow must be from 0 to {MAX_POW_BITS} bits: each one more takes twice as long")
     if arguments.created_at is not None and not 0 <= arguments.created_at <= MAX_TIMESTAMP:
         raise BadInput("--created-at takes Unix seconds, 0 or more")
+
+
+def _check_names(names: list[str]) -> None:
+    if any(not name.strip() or keys.could_be_key(name) for name in names):
+        raise BadInput("--me takes a name as people write it; your key is looked for without it")
 
 
 def _check_scope(scheme: Scheme, scope: str | None) -> None:
