@@ -1,6 +1,8 @@
 """Keys as people write them: NIP-19 text, hex, ring files and secret files."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 import bech32
@@ -19,6 +21,10 @@ NPUB_HEX = "7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e"
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
 NSEC_HEX = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa"
 ORDER_HEX = f"{ORDER:064x}"
+
+# The same key, with a relay.
+NPROFILE = "nprofile1qqs8ul5ug253hlh3n75jne0a5xmjur4urfxpzst88cnegg6ds6ka7nspzdmhxue69uhhyetvv9ujuetcv9khqmr955cruz"
+SEED = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 
 HOLDING_A_SECRET = [
     NSEC,
@@ -53,12 +59,35 @@ def write_secret(path: Path, *lines: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("text", [NPUB, NPUB.upper(), f"nostr:{NPUB}", NPUB_HEX, NPUB_HEX.upper()])
-def test_a_public_key_is_read_from_npub_and_hex_of_either_case(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        NPUB,
+        NPUB.upper(),
+        f"nostr:{NPUB}",
+        f"NOSTR:{NPUB.upper()}",
+        f"@{NPUB}",
+        f"@nostr:{NPUB}",
+        f" {NPUB}\r\n",
+        f"\ufeff{NPUB}\u200b",
+        NPUB_HEX,
+        NPUB_HEX.upper(),
+        "02" + NPUB_HEX,
+        "03" + NPUB_HEX.upper(),
+        NPROFILE,
+        NPROFILE.upper(),
+        f"nostr:{NPROFILE}",
+        f"@{NPROFILE}",
+    ],
+)
+def test_a_public_key_is_read_as_people_spell_it(text: str) -> None:
     assert keys.parse_public_key(text).hex() == NPUB_HEX
+    assert keys.could_be_key(text)
 
 
-@pytest.mark.parametrize("text", [NSEC, NSEC.upper(), NSEC_HEX, NSEC_HEX.upper()])
+@pytest.mark.parametrize(
+    "text", [NSEC, NSEC.upper(), NSEC_HEX, NSEC_HEX.upper(), f" {NSEC}\t\r\n", f"\ufeff{NSEC}", f"{NSEC_HEX}\u00a0"]
+)
 def test_a_secret_key_is_read_from_nsec_and_hex_of_either_case(text: str) -> None:
     assert keys.parse_secret_key(text).hex() == NSEC_HEX
 
@@ -72,9 +101,10 @@ def test_a_secret_key_is_read_from_nsec_and_hex_of_either_case(text: str) -> Non
         NPUB[:20] + NPUB[20:].upper(),
         "note1" + NPUB[5:],
         NPUB_HEX[:-1],
-        NPUB_HEX + "\n",
         "0x" + NPUB_HEX,
-        "02" + NPUB_HEX,
+        "04" + NPUB_HEX,
+        NPROFILE[:-1] + "q",
+        NPROFILE.capitalize(),
         "00" * 32,
         "ff" * 32,
     ],
@@ -102,6 +132,112 @@ def test_what_is_not_a_secret_key_is_refused_without_being_repeated(text: str) -
         keys.parse_secret_key(text)
     assert not text or text not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+MISTYPED = {
+    "nothing": ("", "no key"),
+    "seed words": (SEED, "seed words are not a key"),
+    "15 seed words": (" ".join(SEED.split()[:3] * 5), "seed words"),
+    "24 seed words": (f"{SEED}  {SEED}".title(), "seed words"),
+    "numbered seed words": (
+        " ".join(f"{number}. {word}" for number, word in enumerate(SEED.split(), 1)),
+        "seed words",
+    ),
+    "seed words with commas": (SEED.replace(" ", ", "), "seed words"),
+    "seed words of another language": (" ".join(["ábaco"] * 12), "seed words"),
+    "a wrong letter": (NSEC[:-1] + "q", "a letter of the nsec is wrong"),
+    "two letters swapped": (NSEC[:20] + NSEC[21] + NSEC[20] + NSEC[22:], "two are swapped"),
+    "a letter missing": (NSEC[:-1], "has 62 letters"),
+    "half of it": (NSEC[:31], "has 31 letters"),
+    "a letter too many": (NSEC + "q", "has 64 letters"),
+    "a letter that none has": (NSEC[:30] + "o" + NSEC[31:], "a letter or sign that no nsec has"),
+    "a line end inside": (NSEC[:30] + "\n" + NSEC[30:], "white space inside"),
+    "some capitals": (NSEC[:30] + NSEC[30:].upper(), "in capitals: write all of them small"),
+    "straight quotes": (f"'{NSEC}'", "quotes round the key"),
+    "double quotes": (f'"{NSEC}"', "quotes round the key"),
+    "curly quotes": (f"“{NSEC}”", "quotes round the key"),
+    "one quote": (f"{NSEC}’", "quotes round the key"),
+    "quoted hex": (f'"{NSEC_HEX}"', "quotes round the key"),
+    "a uri": (f"nostr:{NSEC}", "leave nostr: out"),
+    "a name before it": (f"key: {NSEC}", "more than the key"),
+    "a setting": (f"{keys.SECRET_VARIABLE}={NSEC}", "more than the key"),
+    "an npub": (NPUB, "this is a public key"),
+    "an nprofile": (NPROFILE, "this is a public key"),
+    "66 digits": ("02" + NSEC_HEX, "this is a public key"),
+    "130 digits": ("04" + NSEC_HEX * 2, "this is a public key"),
+    "0x": ("0x" + NSEC_HEX, "leave 0x out"),
+    "63 digits": (NSEC_HEX[:-1], "64 hex digits, and here are 63"),
+    "a note": ("note1" + NSEC[5:], "the address of a note"),
+    "JSON": (json.dumps({"nsec": NSEC}), "this is JSON"),
+    "an array": (json.dumps([NSEC]), "this is JSON"),
+    "PEM": ("-----BEGIN OPENSSH PRIVATE KEY-----", "a key of another kind"),
+    "something else": ("hello", "not a secret key"),
+    "13 words": (f"{SEED} abandon", "not a secret key"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), MISTYPED.values(), ids=MISTYPED)
+def test_what_stands_in_place_of_a_secret_key_is_named_and_not_repeated(text: str, words: str, tmp_path: Path) -> None:
+    in_file = write_secret(tmp_path / "me.key", *text.split("\n"))
+    for read in (
+        lambda: keys.parse_secret_key(text),
+        lambda: keys.load_secret(None, {keys.SECRET_VARIABLE: text or " "}),
+        lambda: keys.read_secret_file(in_file),
+    ):
+        with pytest.raises(BadInput) as caught:
+            read()
+        said = str(caught.value).replace(str(in_file), "")
+        assert caught.value.__cause__ is None
+        assert not [piece for piece in list_pieces(text) if piece in said.lower()]
+    with pytest.raises(BadInput, match=re.escape(words)):
+        keys.parse_secret_key(text)
+
+
+def list_pieces(text: str) -> list[str]:
+    """Return all that a text has in eight letters or more: what an error that repeats some of it would show."""
+    runs = re.findall(r"[0-9a-z]{8,}", text.lower().replace(keys.SECRET_VARIABLE.lower(), ""))
+    return ["sausage", *(run[start : start + 8] for run in runs for start in range(len(run) - 7))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ((), "holds no key"),
+        (("# only a comment",), "holds no key"),
+        (SEED.split(), "seed words are not a key"),
+        (("{", f'"nsec": "{NSEC}"', "}"), "this is JSON"),
+        ((NPUB, NSEC), "holds 2 lines: put # before the others"),
+        ((NSEC, NSEC_HEX, NSEC), "holds 3 lines"),
+    ],
+)
+def test_a_file_of_several_lines_is_told_what_it_looks_like(tmp_path: Path, lines: tuple[str, ...], words: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(words)) as caught:
+        keys.read_secret_file(write_secret(tmp_path / "me.key", *lines))
+    assert not [piece for line in lines for piece in list_pieces(line) if piece in str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no key"),
+        (NSEC, "this is a secret key"),
+        (f"@{NSEC.upper()}", "this is a secret key"),
+        ("ncryptsec1qgg", "this is a secret key"),
+        (SEED, "seed words are not a key"),
+        (f'"{NPUB}"', "quotes round the key"),
+        ("0x" + NPUB_HEX, "leave 0x out"),
+        ("04" + NPUB_HEX * 2, "64 hex digits, and here are 130"),
+        (NPROFILE[:-1], "the nprofile has a wrong checksum"),
+        (NPUB[:-1], "the npub has a wrong checksum"),
+        ("nevent1qqs", "the address of a note"),
+        ("ann@example.org", "`ringrelay ring NAME@DOMAIN`"),
+        (f'["{NPUB}"]', "this is JSON"),
+        ("ann", "not a public key"),
+    ],
+)
+def test_what_stands_in_place_of_a_public_key_is_named(text: str, words: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(words)):
+        keys.parse_public_key(text)
 
 
 def test_the_largest_and_the_smallest_secret_key_are_read() -> None:
@@ -188,7 +324,7 @@ def test_a_secret_file_with_anything_else_is_refused_without_repeating_it(
     assert NSEC_HEX not in str(caught.value)
 
 
-@pytest.mark.parametrize("typed", [NSEC, NSEC_HEX])
+@pytest.mark.parametrize("typed", [NSEC, NSEC_HEX, NSEC[:-3], "ncryptsec1qgg", SEED])
 def test_a_key_typed_where_its_file_belongs_is_not_repeated(typed: str) -> None:
     with pytest.raises(BadInput, match="not a key") as caught:
         keys.read_secret_file(Path(typed))

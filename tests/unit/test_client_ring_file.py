@@ -40,6 +40,19 @@ def test_a_ring_file_may_hold_npubs_hex_comments_and_blank_lines(tmp_path: Path)
     assert read_keys(ring) == (bytes.fromhex(NPUB_HEX), make_key(2), make_key(3))
 
 
+def test_a_ring_file_may_hold_keys_as_people_copy_them(tmp_path: Path) -> None:
+    profile = "nprofile1qqs8ul5ug253hlh3n75jne0a5xmjur4urfxpzst88cnegg6ds6ka7nspzdmhxue69uhhyetvv9ujuetcv9khqmr955cruz"
+    for spelling in (profile, f"nostr:{profile}", f"@{NPUB}", f"nostr:{NPUB}", f"02{NPUB_HEX}", f"\ufeff{NPUB}"):
+        assert read_keys(write(tmp_path / "ring.txt", f"{spelling}  # Ada")) == (bytes.fromhex(NPUB_HEX),)
+
+
+def test_seed_words_in_a_ring_file_are_named_and_not_repeated(tmp_path: Path) -> None:
+    seed = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+    with pytest.raises(BadInput, match="line 1: seed words are not a key") as caught:
+        read_ring(write(tmp_path / "ring.txt", seed))
+    assert "sausage" not in str(caught.value)
+
+
 def test_a_bad_line_of_a_ring_file_is_named_by_its_number(tmp_path: Path) -> None:
     ring = write(tmp_path / "ring.txt", "# one", NPUB, "", "alice")
     with pytest.raises(BadInput, match="line 4: not a public key"):

@@ -19,7 +19,7 @@ def parse_tag(text: str) -> Tag:
         raise BadInput(f"--tag {tag[0]}: this tag is written by the signing itself: leave it out")
     value = tag[1] if len(tag) > 1 else ""
     # Another check finds a secret key there, and says so.
-    if tag[0] in ("e", "p") and not is_hex32(value) and not keys.is_like_nsec(value):
+    if tag[0] in ("e", "p") and not is_hex32(value) and not keys.is_like_secret(value):
         raise BadInput(
             f"--tag {tag[0]}= takes an id or a key as 64 lower-case hex digits, not note1..., nevent1... or npub1...: "
             "no reader would find it"

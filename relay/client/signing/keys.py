@@ -10,35 +10,36 @@ from pathlib import Path
 
 import coincurve
 
+from relay.client.signing.mistyped import explain_lines, explain_public, explain_secret, is_seed
 from relay.client.terminal.bad_input import BadInput
 from relay.protocol.hex import HEX32
-from relay.protocol.nip19 import NSEC_CANDIDATE, decode_npub, decode_nsec, has_nsec_checksum
+from relay.protocol.nip19 import NSEC_CANDIDATE, decode_nprofile, decode_npub, decode_nsec, has_nsec_checksum
 from relay.verify.encoding import ORDER, is_scalar
 
 SECRET_VARIABLE = "RINGRELAY_SECRET_KEY"  # noqa: S105 (the name of the variable, not what is in it)
 MAX_RING_FILE_BYTES = 16 * 2**20
 MAX_SECRET_FILE_BYTES = 4096
-_URI = re.compile(r"\Anostr:", re.IGNORECASE)
+# What people write before a key: NIP-21, and an @ as before a name.
+_BEFORE = re.compile(r"\A(?:nostr:|@)+", re.IGNORECASE)
+# White space, and what nobody sees: a byte order mark, joiners.
+_AROUND = re.compile(r"\A[\s\ufeff\u200b-\u200d\u2060]+|[\s\ufeff\u200b-\u200d\u2060]+\Z")
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
+# A whole point. On Nostr the keys of both signs are one person's.
+_HEX_POINT_KEY = re.compile(r"0[23][0-9a-fA-F]{64}\Z")
+_SECRETS = ("nsec1", "ncryptsec1")
 
 
 def parse_public_key(text: str) -> bytes:
-    """Return the 32-byte x-only key written as npub (NIP-19), with or without nostr: (NIP-21), or as 64 hex digits.
+    """Return the 32-byte x-only key written as npub or nprofile (NIP-19), or as 64 hex digits, or 66 from 02 or 03.
 
-    Letters may be of either case. Raises BadInput.
+    Letters may be of either case, with nostr: (NIP-21) or @ before them. An nprofile's relays are passed over. Raises BadInput.
     """
-    text = _URI.sub("", text)
-    if is_like_nsec(text):
-        raise BadInput("this is a secret key (nsec) where a public one belongs: put the npub there, and keep the nsec")
-    if _HEX_KEY.match(text):
-        key = bytes.fromhex(text)
-    elif text.lower().startswith("npub1"):
-        found = decode_npub(text)
-        if found is None:
-            raise BadInput("the npub has a wrong checksum or length: copy it again, whole")
-        key = found
-    else:
-        raise BadInput("not a public key: write an npub or 64 hex digits")
+    text = _strip(text)
+    if is_like_secret(text):
+        raise BadInput("this is a secret key where a public one belongs: put the npub there, and keep the secret key")
+    key = _read_public_key(text)
+    if key is None:
+        raise BadInput(explain_public(text))
     try:
         coincurve.PublicKey(b"\x02" + key)
     except ValueError:
@@ -51,11 +52,10 @@ def parse_secret_key(text: str) -> bytes:
 
     Raises BadInput, whose text and cause repeat nothing of what was given.
     """
+    text = _AROUND.sub("", text)
     key = bytes.fromhex(text) if _HEX_KEY.match(text) else decode_nsec(text)
-    if key is None and text.lower().startswith("npub1"):
-        raise BadInput("this is a public key (npub) where the secret one belongs: put the nsec there")
     if key is None:
-        raise BadInput("not a secret key: it must be an nsec, whole, or 64 hex digits")
+        raise BadInput(explain_secret(text))
     if not is_scalar(key):
         raise BadInput("the secret key is out of range: make one with `ringrelay keygen`")
     return key
@@ -77,19 +77,32 @@ def holds_secret_key(text: str) -> bool:
 
 
 def hide_keys(text: str) -> str:
-    """Return the text with a remark in place of all that could be a secret key: an nsec, or 64 hex digits."""
-    return re.sub(rf"(?i)nsec1[0-9a-z]+|(?<![0-9a-f]){HEX32}(?![0-9a-f])", "(a key, not repeated here)", text)
+    """Return the text with a remark in place of all that could be a secret key: an nsec, an ncryptsec, or 64 hex digits."""
+    return re.sub(rf"(?i)n(?:crypt)?sec1[0-9a-z]+|(?<![0-9a-f]){HEX32}(?![0-9a-f])", "(a key, not repeated here)", text)
 
 
-def is_like_nsec(text: str) -> bool:
-    """Return whether a text begins like a secret key, complete or not."""
-    return _URI.sub("", text).lower().startswith("nsec1")
+def is_like_secret(text: str) -> bool:
+    """Return whether a text begins like a secret key, encrypted or not, complete or not."""
+    return _strip(text).lower().startswith(_SECRETS)
 
 
 def could_be_key(text: str) -> bool:
     """Return whether a text was meant as a key, public or secret, and not as a file's name."""
-    text = _URI.sub("", text)
-    return text.lower().startswith(("nsec1", "npub1")) or _HEX_KEY.match(text) is not None
+    text = _strip(text)
+    is_hex = _HEX_KEY.match(text) or _HEX_POINT_KEY.match(text)
+    return text.lower().startswith((*_SECRETS, "npub1", "nprofile1")) or is_hex is not None
+
+
+def _strip(text: str) -> str:
+    return _BEFORE.sub("", _AROUND.sub("", text))
+
+
+def _read_public_key(text: str) -> bytes | None:
+    if _HEX_KEY.match(text) or _HEX_POINT_KEY.match(text):
+        return bytes.fromhex(text)[-32:]
+    if text.isupper():
+        text = text.lower()
+    return decode_npub(text) or decode_nprofile(text)
 
 
 def load_secret(path: Path | None, environment: Mapping[str, str]) -> bytes:
@@ -110,7 +123,7 @@ def read_secret_file(path: Path) -> bytes:
 
     Warns on stderr where others on this machine can read the file. Raises BadInput.
     """
-    if could_be_key(path.name):
+    if could_be_key(path.name) or is_seed(path.name):
         # The key itself, pasted here, must not be repeated, and its owner must not believe that it is still secret.
         raise BadInput(
             "--key-file takes the name of a file, not a key. If that was your secret key, it is in your shell's "
@@ -121,7 +134,7 @@ def read_secret_file(path: Path) -> bytes:
         print(f"warning: others on this machine can read {path}: run `chmod 600 {path}`", file=sys.stderr)
     lines = [entry for _, entry in _list_entries(text)]
     if len(lines) != 1:
-        raise BadInput(f"{path}: must hold one secret key (nsec or 64 hex digits) on one line, and holds {len(lines)}")
+        raise BadInput(f"{path}: {explain_lines(lines)}")
     try:
         return parse_secret_key(lines[0])
     except BadInput as error:

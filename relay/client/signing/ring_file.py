@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.client.signing import keys
+from relay.client.signing.mistyped import is_seed
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import to_printable
 from relay.client.terminal.stdin import read_stdin
@@ -35,7 +36,7 @@ class Entry:
 
 
 def read_ring(path: Path) -> tuple[Entry, ...]:
-    """Return a ring file's members in its order: one npub or hex key a line, `#` comments, blank lines.
+    """Return a ring file's members in its order: one key a line, in any spelling, `#` comments, blank lines.
 
     Raises BadInput, which names the line; for a duplicate it names both lines.
     """
@@ -76,7 +77,7 @@ def _parse_entry(key: str, comment: str) -> Entry | BadInput:
     try:
         parsed = keys.parse_public_key(key)
     except BadInput as error:
-        if _BESIDE.search(key) is None or keys.is_like_nsec(key):
+        if _BESIDE.search(key) is None or keys.is_like_secret(key) or is_seed(key):
             return error
         return BadInput("more than one key: write one a line, and # before a comment")
     found = _SEEN.fullmatch(comment)
