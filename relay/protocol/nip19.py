@@ -5,6 +5,8 @@ import re
 from bech32 import CHARSET, bech32_decode, bech32_encode, convertbits
 
 _KEY_BYTES = 32
+# NIP-49: version, cost, salt, nonce, security, and the key with its tag.
+_NCRYPTSEC_BYTES = 91
 # NIP-19: the prefix, the separator, 52 characters of key and 6 of checksum.
 NPUB = r"npub1[02-9ac-hj-np-z]{58}"
 # An nprofile with its key and few relays: reading a longer one would cost more than a link of its ring.
@@ -17,6 +19,8 @@ _NEVENT_SIZES = {0: 32, 2: 32, 3: 4}
 _MAX_NEVENT_CHARS = 5_000
 # The look-ahead also finds overlapping ones: the last letters of one may be the "nsec" of the next.
 NSEC_CANDIDATE = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
+# 91 bytes in 146 characters, and 6 of checksum.
+NCRYPTSEC = re.compile(r"ncryptsec1[02-9ac-hj-np-z]{152}", re.IGNORECASE)
 # NIP-19, "Shareable identifiers with extra metadata": type, length in one byte, value.
 _ID, _RELAY = 0, 1
 _MAX_VALUE_BYTES = 255
@@ -34,7 +38,7 @@ def decode_npub(text: str) -> bytes | None:
 
     BIP-173: all letters in lower case, or all in upper case.
     """
-    return _decode_key("npub", text)
+    return _decode_bytes("npub", text, _KEY_BYTES)
 
 
 def start_nprofile(key: bytes) -> str:
@@ -74,7 +78,17 @@ def encode_nsec(secret: bytes) -> str:
 
 def decode_nsec(text: str) -> bytes | None:
     """Return the 32 bytes of an nsec, None for anything else. They may be out of range."""
-    return _decode_key("nsec", text)
+    return _decode_bytes("nsec", text, _KEY_BYTES)
+
+
+def encode_ncryptsec(data: bytes) -> str:
+    """Return the ncryptsec (NIP-49) of these 91 bytes."""
+    return _encode_bech32("ncryptsec", data)
+
+
+def decode_ncryptsec(text: str) -> bytes | None:
+    """Return the 91 bytes of an ncryptsec, None for anything else."""
+    return _decode_bytes("ncryptsec", text, _NCRYPTSEC_BYTES)
 
 
 def has_nsec_checksum(text: str) -> bool:
@@ -143,9 +157,9 @@ def _decode_entries(prefix: str, text: str) -> list[tuple[int, bytes]] | None:
     return entries
 
 
-def _decode_key(prefix: str, text: str) -> bytes | None:
-    found, data = bech32_decode(text)
-    if found != prefix or data is None:
+def _decode_bytes(prefix: str, text: str, size: int) -> bytes | None:
+    found, values = bech32_decode(text)
+    if found != prefix or values is None:
         return None
-    key = convertbits(data, 5, 8, False)
-    return bytes(key) if key is not None and len(key) == _KEY_BYTES else None
+    data = convertbits(values, 5, 8, False)
+    return bytes(data) if data is not None and len(data) == size else None

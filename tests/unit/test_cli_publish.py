@@ -204,6 +204,21 @@ async def test_many_lines_that_are_no_events_are_not_all_named() -> None:
     assert finished.err.count("\n") < 30
 
 
+# The example of NIP-49.
+NCRYPTSEC = (
+    "ncryptsec1qgg9947rlpvqu76pj5ecreduf9jxhselq2nae2kghhvd5g7dgjtcxfqtd67p9m0w57lspw8gsq6yphnm8623nsl8xn9j4jdzz84zm3frztj3z7"
+    "s35vpzmqf6ksu8r89qk5z2zxfmu5gv8th8wclt0h4p"
+)
+
+
+async def test_an_event_that_holds_an_encrypted_secret_key_is_neither_sent_nor_repeated() -> None:
+    async with run_relay(answer_with(True, "")) as relay:
+        finished = await publish(relay.url, to_lines(make_event(1, f"oops {NCRYPTSEC}"), make_event(2)))
+    assert "encrypted secret key" in finished.err
+    assert NCRYPTSEC not in "".join(relay.frames) + finished.err
+    assert (finished.status, len(relay.frames)) == (1, 1)
+
+
 async def test_an_event_that_holds_a_secret_key_is_neither_sent_nor_repeated() -> None:
     async with run_relay(answer_with(True, "")) as relay:
         finished = await publish(relay.url, to_lines(make_event(1, f"oops {NSEC}"), make_event(2)))

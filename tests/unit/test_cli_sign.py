@@ -404,6 +404,8 @@ def test_an_id_or_key_in_a_tag_that_no_reader_would_find_is_refused(refuse: Refu
     [
         ("--message", f"my key is {NSEC}, oops"),
         ("--message", NSEC.upper()),
+        ("--message", f"with a wrong letter, {NSEC[:-1]}q"),
+        ("--message", f"without its beginning, {NSEC[5:]}"),
         ("--message", f"hex {SECRETS[0].hex().upper()}"),
         ("--message", "x", "--tag", f"r=nostr:{NSEC}"),
         ("--message", "x", "--scheme", "blsag", "--scope", NSEC),

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import bech32
@@ -179,11 +180,12 @@ MISTYPED = {
 @pytest.mark.parametrize(("text", "words"), MISTYPED.values(), ids=MISTYPED)
 def test_what_stands_in_place_of_a_secret_key_is_named_and_not_repeated(text: str, words: str, tmp_path: Path) -> None:
     in_file = write_secret(tmp_path / "me.key", *text.split("\n"))
-    for read in (
+    ways: list[Callable[[], bytes]] = [
         lambda: keys.parse_secret_key(text),
         lambda: keys.load_secret(None, {keys.SECRET_VARIABLE: text or " "}),
         lambda: keys.read_secret_file(in_file),
-    ):
+    ]
+    for read in ways:
         with pytest.raises(BadInput) as caught:
             read()
         said = str(caught.value).replace(str(in_file), "")

@@ -36,6 +36,8 @@ def test_the_command_line_loads_nothing_of_the_extra_at_its_start() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True, env=ENVIRONMENT)
     loaded = done.stdout.splitlines()
     assert "coincurve" in loaded
+    # Only a key under a passphrase needs it.
+    assert "Crypto" not in loaded
     assert not find_distributions(loaded) & read_requirements("server")
 
 

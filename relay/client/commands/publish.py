@@ -165,6 +165,9 @@ def _parse_line(line: bytes) -> Event:
         event = decode_event(line)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise BadInput("not sent, it is not an event: each line must be one whole event, as JSON") from None
-    if keys.holds_secret_key("\n".join([event.content, *(part for tag in event.tags for part in tag)])):
+    words = "\n".join([event.content, *(part for tag in event.tags for part in tag)])
+    if keys.holds_secret_key(words):
         raise BadInput("not sent, it holds a secret key (nsec): make the note again without it")
+    if keys.holds_encrypted_key(words):
+        raise BadInput("not sent, it holds an encrypted secret key (ncryptsec): make the note again without it")
     return event

@@ -18,8 +18,9 @@ _DESCRIPTION = """\
 Print a note, one line of JSON, that one member of a ring has signed. It does not show which one. Its outer signature
 is by a throwaway key, which is not kept.
 
-The secret key is read from --key-file (an nsec or 64 hex digits), or from the environment variable
-RINGRELAY_SECRET_KEY. No option takes the key itself, as other users of the machine can read arguments.
+The secret key is read from --key-file (an nsec, an ncryptsec or 64 hex digits), or from the environment variable
+RINGRELAY_SECRET_KEY. The passphrase of an ncryptsec (NIP-49) is asked for on the terminal, or read from
+RINGRELAY_PASSPHRASE. No option takes the key or the passphrase, as other users of the machine can read arguments.
 The message is read from stdin, without its final line end:
 
   ringrelay sign --ring ring.txt --key-file me.key < note.txt > note.json

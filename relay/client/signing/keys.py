@@ -10,15 +10,21 @@ from pathlib import Path
 
 import coincurve
 
+from relay.client.signing.encrypted_key import decrypt_key, parse_encrypted_key
 from relay.client.signing.mistyped import explain_lines, explain_public, explain_secret, is_seed
 from relay.client.terminal.bad_input import BadInput
+from relay.client.terminal.notices import print_notice
+from relay.client.terminal.passphrase import ask_passphrase
 from relay.protocol.hex import HEX32
-from relay.protocol.nip19 import NSEC_CANDIDATE, decode_nprofile, decode_npub, decode_nsec, has_nsec_checksum
+from relay.protocol.nip19 import NCRYPTSEC, NSEC_CANDIDATE, decode_nprofile, decode_npub, decode_nsec, has_nsec_checksum
 from relay.verify.encoding import ORDER, is_scalar
 
 SECRET_VARIABLE = "RINGRELAY_SECRET_KEY"  # noqa: S105 (the name of the variable, not what is in it)
+PASSPHRASE_VARIABLE = "RINGRELAY_PASSPHRASE"  # noqa: S105 (likewise)
 MAX_RING_FILE_BYTES = 16 * 2**20
 MAX_SECRET_FILE_BYTES = 4096
+# Less is there in a second.
+_MUCH_MIB = 512
 # What people write before a key: NIP-21, and an @ as before a name.
 _BEFORE = re.compile(r"\A(?:nostr:|@)+", re.IGNORECASE)
 # White space, and what nobody sees: a byte order mark, joiners.
@@ -76,6 +82,11 @@ def holds_secret_key(text: str) -> bool:
     return any(map(has_nsec_checksum, NSEC_CANDIDATE.findall(text)))
 
 
+def holds_encrypted_key(text: str) -> bool:
+    """Return whether a text holds an ncryptsec (NIP-49): whoever guesses its passphrase has the key."""
+    return NCRYPTSEC.search(text) is not None
+
+
 def hide_keys(text: str) -> str:
     """Return the text with a remark in place of all that could be a secret key: an nsec, an ncryptsec, or 64 hex digits."""
     return re.sub(rf"(?i)n(?:crypt)?sec1[0-9a-z]+|(?<![0-9a-f]){HEX32}(?![0-9a-f])", "(a key, not repeated here)", text)
@@ -106,19 +117,22 @@ def _read_public_key(text: str) -> bytes | None:
 
 
 def load_secret(path: Path | None, environment: Mapping[str, str]) -> bytes:
-    """Return the secret key from its file, or with no file from the environment. Raises BadInput."""
+    """Return the secret key from its file, or with no file from the environment. Raises BadInput.
+
+    The passphrase of an ncryptsec comes from the environment, too, or is asked for on the terminal.
+    """
     if path is not None:
-        return read_secret_file(path)
+        return read_secret_file(path, environment)
     text = environment.get(SECRET_VARIABLE, "").strip()
     if not text:
         raise BadInput(f"no secret key: give --key-file FILE, or set {SECRET_VARIABLE}")
     try:
-        return parse_secret_key(text)
+        return _open_secret(text, environment)
     except BadInput as error:
         raise BadInput(f"{SECRET_VARIABLE}: {error}") from None
 
 
-def read_secret_file(path: Path) -> bytes:
+def read_secret_file(path: Path, environment: Mapping[str, str] = os.environ) -> bytes:
     """Return the secret key in a file; blank lines and `#` comments are skipped.
 
     Warns on stderr where others on this machine can read the file. Raises BadInput.
@@ -136,9 +150,26 @@ def read_secret_file(path: Path) -> bytes:
     if len(lines) != 1:
         raise BadInput(f"{path}: {explain_lines(lines)}")
     try:
-        return parse_secret_key(lines[0])
+        return _open_secret(lines[0], environment)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
+
+
+def _open_secret(text: str, environment: Mapping[str, str]) -> bytes:
+    """Return the secret key of a text, decrypted where it is an ncryptsec (NIP-49). Raises BadInput."""
+    encrypted = parse_encrypted_key(_AROUND.sub("", text))
+    if encrypted is None:
+        return parse_secret_key(text)
+    passphrase = environment.get(PASSPHRASE_VARIABLE)
+    source = "" if passphrase is None else f"{PASSPHRASE_VARIABLE}: "
+    if passphrase is None:
+        passphrase = ask_passphrase("The passphrase of your secret key", PASSPHRASE_VARIABLE)
+    if encrypted.memory_mib >= _MUCH_MIB:
+        print_notice(f"opening the secret key takes {encrypted.memory_mib} MiB of memory, and some seconds")
+    try:
+        return decrypt_key(encrypted, passphrase)
+    except BadInput as error:
+        raise BadInput(f"{source}{error}") from None
 
 
 def list_ring_entries(path: Path) -> list[tuple[int, str]]:

@@ -11,6 +11,7 @@ from relay.client.signing.ring_file import Entry
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import print_warning
 from relay.protocol.event import Event, find_tag
+from relay.protocol.nip19 import list_traces
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Scheme
 from relay.verify.answers import REACTION, find_answer
@@ -40,8 +41,14 @@ def check_words(message: str, kind: int, tags: Sequence[Sequence[str]], scope: s
         raise BadInput("the message is empty: give --message TEXT, or write it to stdin")
     # One text of all that would be published. No key crosses a line end.
     words = "\n".join([message, scope or "", *(part for tag in tags for part in tag)])
-    if keys.holds_secret_key(words) or secret.hex() in words.lower():
+    lowered = words.lower()
+    if keys.holds_secret_key(words) or any(spelling in lowered for spelling in (secret.hex(), *list_traces(secret))):
         raise BadInput("the note would publish a secret key: take the key out of it")
+    if keys.holds_encrypted_key(words):
+        raise BadInput(
+            "the note would publish an encrypted secret key (ncryptsec), and whoever guesses its passphrase would have the "
+            "key: take it out"
+        )
     try:
         words.encode()
     except UnicodeEncodeError:
