@@ -1,4 +1,4 @@
-"""The author's commands on a terminal: a passphrase is asked for there, unseen, and never from stdin."""
+"""The author's commands on a terminal: a passphrase is asked for unseen, and words that the history keeps are warned about."""
 
 import asyncio
 import sys
@@ -133,3 +133,22 @@ async def test_an_encrypted_key_is_never_published(ring: Path, key: Path, option
     done = await run(*sign(ring, key), option, stdin=f"mine: {ENCRYPTED}", RINGRELAY_PASSPHRASE=PASSPHRASE)
     assert (done.status, done.out) == (2, "")
     assert "would publish an encrypted secret key" in done.err
+
+
+async def test_words_typed_as_an_argument_are_warned_about_on_a_terminal(ring: Path, key: Path) -> None:
+    options = [*sign(ring, key), "--message", "hello"]
+    shown = await run_on_terminal(*options, RINGRELAY_PASSPHRASE=PASSPHRASE)
+    assert read_note(shown.out).content == "hello"
+    assert shown.screen.startswith(
+        "warning: --message: your shell's history keeps these words now, and others on this machine "
+    )
+    assert "leave --message out" in shown.screen
+
+
+async def test_a_script_with_an_argument_is_not_warned(ring: Path, key: Path) -> None:
+    options = [*sign(ring, key), "--message", "hello"]
+    assert (await run(*options, RINGRELAY_PASSPHRASE=PASSPHRASE)).err == ""
+    piped = await run_on_terminal(*options, stdin="", RINGRELAY_PASSPHRASE=PASSPHRASE)
+    assert piped.screen == ""
+    quiet = await run_on_terminal(*options, has_pipes=True, RINGRELAY_PASSPHRASE=PASSPHRASE)
+    assert quiet.screen == ""

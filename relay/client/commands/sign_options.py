@@ -3,6 +3,7 @@
 import argparse
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -134,7 +135,7 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     ring = read_ring(arguments.ring)
     secret = keys.load_secret(arguments.key_file, os.environ)
     check_ring(ring, secret, scheme)
-    content = arguments.message if arguments.message is not None else read_message()
+    content = read_message() if arguments.message is None else _take_argument(arguments.message)
     check_words(content, arguments.kind, tags, arguments.scope, secret)
     places = list_places(content, tags, arguments.scope)
     check_mentions(places, ring, keys.to_public_key(secret), arguments.me, is_forced=arguments.force)
@@ -163,6 +164,16 @@ def pick_time(now: int) -> int:
     """Return a time up to 48 hours before `now`, both in Unix seconds, rounded down to the hour."""
     earlier = now - secrets.randbelow(MAX_BACKDATE_S + 1)
     return earlier - earlier % HOUR_S
+
+
+def _take_argument(message: str) -> str:
+    """Return --message, with a warning where a person types it, and not a script."""
+    if sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty():
+        print_warning(
+            "--message: your shell's history keeps these words now, and others on this machine can see them while the program "
+            "runs. Delete them from the history; next time leave --message out, and type them when you are asked"
+        )
+    return message
 
 
 def _choose_time(given: int | None, is_now: bool) -> int:
