@@ -1,11 +1,13 @@
 """`ringrelay ring`: keys from domains, lists and files, and what a relay knows of them."""
 
 import json
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nostr_sdk import Nip19Profile, PublicKey, RelayUrl
 
 from relay.client.signing import keys
 from relay.client.signing.ring_file import parse_ring
@@ -22,6 +24,7 @@ from tests.support.web import run_web_server
 
 NPUBS = [nip19.encode_npub(bytes.fromhex(pubkey_of(key))) for key in KEYS]
 OFF_CURVE = "00" * 31 + "05"
+WELL_KNOWN = "/.well-known/nostr.json"
 NSEC = nip19.encode_nsec(KEYS[0].secret)
 
 
@@ -69,10 +72,66 @@ async def test_where_nothing_given_is_a_key_each_fault_is_named_all_the_same(tmp
     assert "no keys" in done.err
 
 
-async def test_an_address_that_is_no_file_is_pointed_to_its_option() -> None:
-    done = await run("ring", "ann@example.org")
+@pytest.mark.parametrize("before", ["", "nostr:", "@"])
+async def test_keys_are_taken_as_people_copy_them_and_relays_in_them_are_left_alone(
+    tmp_path: Path, before: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        relay = RelayUrl.parse(f"ws://127.0.0.1:{listener.getsockname()[1]}")
+        profiles = [Nip19Profile(PublicKey.parse(npub), [relay]).to_bech32() for npub in NPUBS[1:3]]
+        (tmp_path / "ring.txt").write_text(f"{before}{profiles[1]}  # the chair\n")
+        done = await run("ring", f"{before}{profiles[0]}", str(tmp_path / "ring.txt"), f"{before}{NPUBS[3]}")
+        assert done.status == 0, done.err
+        assert read_npubs(done) == sort_npubs(1, 2, 3)
+        assert f"{NPUBS[2]}  # the chair" in done.out
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+async def test_a_name_at_a_domain_is_a_source_and_the_domain_is_said_to_learn_it() -> None:
+    async with run_web_server(write_names(ann=pubkey_of(KEYS[1]), bob=pubkey_of(KEYS[2]))) as web:
+        done = await run("ring", NPUBS[3], f"Ann@{web.url}", f"@bob@{web.url}")
+    assert done.status == 0, done.err
+    assert read_npubs(done) == sort_npubs(1, 2, 3)
+    assert f"{NPUBS[1]}  # ann@127.0.0.1:{web.port}" in done.out
+    assert [request.split()[1] for request in web.requests] == [f"{WELL_KNOWN}?name={name}" for name in ("ann", "bob")]
+    assert done.err.count("learns which name you ask for; give the domain alone to fetch its whole list") == 2
+
+
+async def test_a_name_at_a_domain_is_asked_for_through_tor_or_not_at_all() -> None:
+    done = await run("ring", NPUBS[1], "ann@example.org")
     assert (done.status, done.out) == (2, "")
-    assert "--from-nip05 ann@example.org" in done.err
+    assert "no Tor answers here, so nothing was sent" in done.err
+    async with (
+        run_web_server(write_names(ann=pubkey_of(KEYS[1]))) as web,
+        run_socks_proxy({"127.0.0.1": web.port}) as tor,
+    ):
+        through = await run("ring", f"ann@{web.url}", "--tor-at", tor.address)
+    assert read_npubs(through) == [NPUBS[1]]
+    assert tor.asked == [("127.0.0.1", web.port)]
+
+
+async def test_seed_words_in_place_of_a_key_are_named_and_not_repeated() -> None:
+    done = await run("ring", NPUBS[1], "legal winner thank year wave sausage worth useful legal winner thank yellow")
+    assert (done.status, read_npubs(done)) == (1, [NPUBS[1]])
+    assert "seed words are not a key" in done.err
+    assert "sausage" not in done.err
+
+
+@pytest.mark.parametrize("address", ["ann@", "dir@2/ring.txt", "a b@example.org", "ann@http://example.org"])
+async def test_what_is_neither_a_file_nor_a_name_at_a_domain_is_refused(address: str) -> None:
+    done = await run("ring", address)
+    assert (done.status, done.out) == (2, "")
+    assert f"{address}: no such file, and not read as a name at a domain" in done.err
+
+
+async def test_a_file_comes_before_a_name_at_a_domain_and_no_name_in_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "ann@example.org"
+    path.write_text(f"{NPUBS[1]}\nbob@example.org\n")
+    done = await run("ring", str(path))
+    assert (done.status, read_npubs(done)) == (1, [NPUBS[1]])
+    assert "line 2: a name at a domain is no key: `ringrelay ring NAME@DOMAIN` asks the domain for it" in done.err
 
 
 async def test_a_domains_names_become_members_with_their_names() -> None:

@@ -27,6 +27,8 @@ out and named on stderr, where warnings about the ring are, too.
   ringrelay ring --from-nip05 example.org --from-follows wss://relay.example.com npub1... > ring.txt
   ringrelay ring ring.txt npub1... --check-on wss://relay.example.com > checked.txt
 
+Relays that an nprofile names are passed over: whoever made it chose them. Names in a ring file are not looked up.
+
 A ring of the people you follow, or of a list you made, points at you: take the list of someone else who knows them.
 
 A source learns that someone asks for its keys, and without Tor from which address. --check-on shows the whole ring to a
@@ -67,7 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = _DESCRIPTION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("sources", nargs="*", metavar="KEY|FILE|-", help="an npub or hex key, a ring file, or - for one on stdin")
+    add(
+        "sources",
+        nargs="*",
+        metavar="KEY|NAME@DOMAIN|FILE|-",
+        help="a key (npub, nprofile or hex, also after nostr: or @); a name, as with --from-nip05; a ring file; - for one on stdin",
+    )
     add(
         "--from-nip05",
         action="append",
@@ -100,9 +107,13 @@ def run_ring(arguments: argparse.Namespace) -> int:
     choice, timeout_s = read_choice(arguments), route.read_timeout(arguments)
     addresses = _read_list_addresses(arguments, choice)
     ring = _RingBuilder()
+    identifiers = [nip05.parse_identifier(text) for text in arguments.from_nip05]
     for source in arguments.sources:
-        _add_source(ring, source)
-    for identifier in [nip05.parse_identifier(text) for text in arguments.from_nip05]:
+        if _is_address(source):
+            identifiers.append(_parse_address(source))
+        else:
+            _add_source(ring, source)
+    for identifier in identifiers:
         _add_names(ring, identifier, timeout_s, choice)
     for url, address in addresses:
         _add_list(ring, url, address, timeout_s, choice)
@@ -127,13 +138,23 @@ def _read_list_addresses(arguments: argparse.Namespace, choice: TorChoice) -> li
     return addresses
 
 
+def _is_address(source: str) -> bool:
+    """Return whether a source is NAME@DOMAIN. A file of that name comes first."""
+    return "@" in source and not keys.could_be_key(source) and not Path(source).exists()
+
+
+def _parse_address(source: str) -> nip05.Identifier:
+    try:
+        return nip05.parse_identifier(source.removeprefix("@"))
+    except BadInput as error:
+        raise BadInput(f"{source}: no such file, and not read as a name at a domain: {error}") from None
+
+
 def _add_source(ring: _RingBuilder, source: str) -> None:
     if source == "-":
         _add_lines(ring, ring_file.read_ring_stdin(), "stdin")
     elif keys.could_be_key(source):
         ring.add_key(source, "", "a key on the command line")
-    elif "@" in source and not Path(source).exists():
-        raise BadInput(f"{source}: no such file; for the key that a domain gives a name: --from-nip05 {source}")
     else:
         _add_lines(ring, keys.read_ring_text(Path(source)), source)
 

@@ -41,7 +41,7 @@ def _add_ring_arguments(parser: argparse._ActionsContainer, is_ring_required: bo
         required=is_ring_required,
         type=Path,
         metavar="FILE",
-        help="the members: one npub or hex key a line, # comments; `ringrelay ring` makes such a file",
+        help="the members: one key a line (npub, nprofile or hex), # comments; `ringrelay ring` makes such a file",
     )
     add(
         "--key-file",

@@ -98,10 +98,10 @@ def is_like_secret(text: str) -> bool:
 
 
 def could_be_key(text: str) -> bool:
-    """Return whether a text was meant as a key, public or secret, and not as a file's name."""
+    """Return whether a text was meant as a key, public or secret, or as the words of one, and not as a file's name."""
     text = _strip(text)
     is_hex = _HEX_KEY.match(text) or _HEX_POINT_KEY.match(text)
-    return text.lower().startswith((*_SECRETS, "npub1", "nprofile1")) or is_hex is not None
+    return text.lower().startswith((*_SECRETS, "npub1", "nprofile1")) or is_hex is not None or is_seed(text)
 
 
 def _strip(text: str) -> str:
@@ -137,7 +137,7 @@ def read_secret_file(path: Path, environment: Mapping[str, str] = os.environ) ->
 
     Warns on stderr where others on this machine can read the file. Raises BadInput.
     """
-    if could_be_key(path.name) or is_seed(path.name):
+    if could_be_key(path.name):
         # The key itself, pasted here, must not be repeated, and its owner must not believe that it is still secret.
         raise BadInput(
             "--key-file takes the name of a file, not a key. If that was your secret key, it is in your shell's "
