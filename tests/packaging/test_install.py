@@ -1,6 +1,7 @@
 """What people install: a wheel in two clean environments, the author's and a relay's. Needs a package index."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.client.signing import keys
 from tests.support.checkout import ROOT, build, copy_tracked
 from tests.support.command import ENVIRONMENT
 from tests.support.processes import serve
@@ -34,12 +36,12 @@ class Installed:
     def python(self) -> Path:
         return self.directory / "bin" / "python"
 
-    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `ringrelay` in this environment."""
+    def run(self, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run `ringrelay` in this environment; `variables` are added to the process's own."""
         return subprocess.run(
             [str(self.directory / "bin" / "ringrelay"), *arguments],
             input=stdin,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **variables},
             cwd=self.directory,
             capture_output=True,
             check=False,
@@ -134,6 +136,14 @@ def test_every_module_of_the_authors_side_can_be_imported(author: Installed) -> 
 def test_an_author_signs_and_verifies(author: Installed) -> None:
     verified = author.run("verify", stdin=sign(author))
     assert verified.returncode == 0, verified.stderr
+
+
+def test_an_authors_installation_opens_a_key_under_a_passphrase(author: Installed) -> None:
+    passphrase = {keys.PASSPHRASE_VARIABLE: "horse"}
+    secret = author.run("keygen", "--encrypt", **passphrase).stdout
+    assert secret.startswith("ncryptsec1")
+    done = author.run("sign", "--ring", os.devnull, stdin="x", **{keys.SECRET_VARIABLE: secret}, **passphrase)
+    assert "a ring needs 2 members or more" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])

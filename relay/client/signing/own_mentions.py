@@ -64,16 +64,16 @@ def check_mentions(
 
 
 def _find_mention(text: str, named: Mapping[bytes, Sequence[str]], own: bytes) -> str:
-    """Return how a text names the signer, "" where it does not, or where it names all members."""
+    """Return how a text names the signer, "" where it does not, or names all members in that way."""
     lowered, folded = text.lower(), _fold(text)
-    if _holds_key(lowered, own):
-        what = "your own key"
-    elif name := _find_name(folded, named[own]):
-        what = f'"{to_printable(name)}", a name of yours'
-    else:
-        return ""
-    others = ((key, names) for key, names in named.items() if key != own)
-    return "" if all(_holds_key(lowered, key) or _find_name(folded, names) for key, names in others) else what
+    others = [key for key in named if key != own]
+    found = []
+    if _holds_key(lowered, own) and not all(_holds_key(lowered, key) for key in others):
+        found.append("your own key")
+    name = _find_name(folded, named[own])
+    if name and not all(_find_name(folded, named[key]) for key in others):
+        found.append(f'"{to_printable(name)}", a name of yours')
+    return " and ".join(found)
 
 
 def _holds_key(lowered: str, key: bytes) -> bool:
