@@ -113,7 +113,7 @@ def encode_nevent(note_id: bytes, relay_url: str) -> str:
 
 def decode_note(text: str) -> bytes | None:
     """Return the 32-byte id of a note1..., None for anything else."""
-    return _decode_key("note", text)
+    return _decode_bytes("note", text, _KEY_BYTES)
 
 
 def decode_nevent(text: str) -> bytes | None:

@@ -14,15 +14,13 @@ from relay.verify.claim import Candidate, Claim
 from relay.verify.encoding import JSON_SIGNATURE, RingSignature, count_responses
 from relay.verify.quoting import quote
 from relay.verify.text_members import Block, list_blocks
-from relay.verify.text_words import Pieces, list_readings, open_quotation
+from relay.verify.text_words import QUOTES, Pieces, list_readings, open_quotation
 
 # Each line is examined several times: 99,000 lines took 40 ms, 2,400 take 4 ms. There is room for a ring of a thousand in
 # a list and for its indented JSON.
 _MAX_LINES = 2_500
 _SIGNATURE = re.compile(rf"ringA[A-Za-z0-9_-]{{100,}}|{JSON_SIGNATURE}")
-_QUOTED = frozenset(
-    {'""', "''", "``", "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "\u00ab\u00bb", "\u2018\u2019", "<>"}
-)
+_QUOTED = QUOTES | {"<>", "()", "[]"}
 
 
 def read_claim(event: Event, max_size: int) -> Claim:

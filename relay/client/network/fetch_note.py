@@ -27,7 +27,7 @@ def parse_note_id(text: str) -> bytes:
     """
     text = _URI.sub("", text)
     prefix = text.lower().partition("1")[0]
-    if keys.is_like_nsec(text):
+    if keys.is_like_secret(text):
         raise BadInput("this is a secret key (nsec), and it is in your shell's history now: delete it there")
     if re.fullmatch(HEX32, text.lower()):
         return bytes.fromhex(text)
