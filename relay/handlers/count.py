@@ -6,6 +6,7 @@ from relay.handlers.context import Client, Services
 from relay.protocol.filter import Filter, with_min_price
 from relay.protocol.messages import Count, encode_closed, encode_count
 from relay.protocol.refusal import Rejected
+from relay.storage.answer_count import check_answers_alone
 
 
 async def handle_count(message: Count, client: Client, services: Services) -> None:
@@ -15,6 +16,7 @@ async def handle_count(message: Count, client: Client, services: Services) -> No
     try:
         filters = with_min_price(message.filters, client.find_tier().min_price_msat)
         client.session.check_req_rate(client.now_s)
+        check_answers_alone(filters)
         client.session.check_can_count(filters, client.queries_under_way)
     except Rejected as rejected:
         refuse(str(rejected))

@@ -64,10 +64,14 @@ class NegentropyEnd:
 
 @dataclass(frozen=True, slots=True)
 class CountResult:
-    """The result of a COUNT. `rings` maps ring ids to numbers of members, for answers that any ring may give."""
+    """The result of a COUNT: of notes, or of ring members, of whom each has one answer.
+
+    `rings` maps ring ids to numbers of members, for answers that any ring may give.
+    """
 
     count: int
     is_approximate: bool = False
+    is_of_members: bool = False
     rings: dict[str, int] | None = None
 
 
@@ -253,8 +257,8 @@ def encode_closed(subscription_id: str, text: str) -> bytes:
 
 
 def encode_count(subscription_id: str, counted: CountResult) -> bytes:
-    """Encode the answer to a COUNT (NIP-45). A count of answers can have one member more: `rings`, by ring id."""
-    answer: dict[str, Any] = {"count": counted.count}
+    """Encode the answer to a COUNT (NIP-45), and what was counted. One of answers can have `rings`, too: members by ring id."""
+    answer: dict[str, Any] = {"count": counted.count, "counted": "members" if counted.is_of_members else "notes"}
     if counted.is_approximate:
         answer["approximate"] = True
     if counted.rings is not None:

@@ -88,7 +88,7 @@ def build_answer_count(filter_: Filter, named: frozenset[bytes], maximum: int, r
 
     `named` are the rings that may answer, empty where all may: then plain notes that match count, too. Columns: ring_id
     and members for the `rings` largest rings (null for what is no answer); of all together, seen (which stops one past
-    `maximum`) and counted.
+    `maximum`), counted, and has_plain: whether plain notes are among those counted.
     """
     arguments = Arguments()
     found = _select_ids(filter_, now, arguments)
@@ -99,7 +99,8 @@ def build_answer_count(filter_: Filter, named: frozenset[bytes], maximum: int, r
     return Query(
         f"""
         SELECT ring_id, members, (sum(members) OVER ())::bigint AS seen,
-               coalesce(sum(members) FILTER (WHERE {is_counted}) OVER (), 0)::bigint AS counted
+               coalesce(sum(members) FILTER (WHERE {is_counted}) OVER (), 0)::bigint AS counted,
+               bool_or(is_plain AND {is_counted}) OVER () AS has_plain
         FROM (
             SELECT a.ring_id, n.scheme IS NULL AS is_plain, count(*) AS members
             FROM (SELECT id FROM ({found}) AS matching (id) LIMIT {place}) f

@@ -95,7 +95,7 @@ class Reader:
                 yield fresh
 
     async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> CountResult:
-        """Return how many distinct notes match, at most `maximum`. Of answers to one target, each member has one.
+        """Return how many distinct notes match, or how many members answered one target; at most `maximum`.
 
         Raises Rejected(error) when the query takes too long or there is no database.
         """
@@ -112,8 +112,15 @@ class Reader:
         groups = await self.fetch(build_answer_count(filter_, named, maximum, self._max_rings_counted, now))
         rings = {group["ring_id"].hex(): group["members"] for group in groups if group["ring_id"] is not None}
         if not groups:
-            return CountResult(0, rings=None if named else {})
-        return CountResult(min(groups[0]["counted"], maximum), groups[0]["seen"] > maximum, None if named else rings)
+            return CountResult(0, is_of_members=True, rings=None if named else {})
+        first = groups[0]
+        return CountResult(
+            min(first["counted"], maximum),
+            first["seen"] > maximum,
+            # Of plain notes anybody can post any number.
+            is_of_members=not first["has_plain"],
+            rings=None if named else rings,
+        )
 
     async def is_stored(self, event_id: str) -> bool:
         """Return whether an id is stored. What waits to be published is not: who sends it again hears the same as before.

@@ -161,7 +161,7 @@ async def test_what_only_looks_ring_signed_is_refused_with_a_reason_and_never_se
             assert reason.startswith(("invalid: ", "blocked: ", "pow: ")), (name, reason)
         assert await client.fetch({"limit": 1000}) == []
         await client.send("COUNT", "c", {})
-        assert await client.next("COUNT") == ["c", {"count": 0}]
+        assert await client.next("COUNT") == ["c", {"count": 0, "counted": "notes"}]
 
 
 async def test_a_rotated_linkable_signature_does_not_post_the_same_words_twice(database18: dict[str, Any]) -> None:

@@ -73,7 +73,7 @@ async def test_the_log_of_postgres_holds_no_time_and_no_note(served: ServeProces
         finally:
             await admin.close()
         await client.send("COUNT", "canary-sub", {"ids": [note.id]})
-        assert await client.next("COUNT") == ["canary-sub", {"count": 1}]
+        assert await client.next("COUNT") == ["canary-sub", {"count": 1, "counted": "notes"}]
     await served.stop()
     log = served.postgres_log
     assert "canary" not in log

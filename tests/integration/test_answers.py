@@ -30,9 +30,11 @@ def make_answer(target: str, *, kind: int = 1018, **options: Any) -> Event:
     return make_ring_note(options.pop("content", ""), kind=kind, scope=f"{kind}:{target}", tags=tags, **options)
 
 
-async def count(client: Client, **filter_: Any) -> dict[str, Any]:
+async def count(client: Client, counted: str = "members", /, **filter_: Any) -> dict[str, Any]:
+    """Return the reply to a COUNT but for what it counted, which is checked."""
     await client.send("COUNT", "c", filter_)
     reply: dict[str, Any] = (await client.next("COUNT"))[1]
+    assert reply.pop("counted") == counted
     return reply
 
 
@@ -181,8 +183,48 @@ async def test_plain_reactions_are_counted_beside_the_answers_where_plain_notes_
         await client.publish_all(*(make_event(kind=7, key=KEYS[n], tags=(("e", OPEN.id),)) for n in (10, 11)))
         await client.publish_all(make_answer(OPEN.id, kind=7))
         rings = {to_ring_id(make_ring(5)): 1}
-        assert await count(client, kinds=[7], **{"#e": [OPEN.id]}) == {"count": 3, "rings": rings}
+        # Of plain ones anybody can make any number.
+        assert await count(client, "notes", kinds=[7], **{"#e": [OPEN.id]}) == {"count": 3, "rings": rings}
         assert await count(client, kinds=[7], **{"#e": [OPEN.id]}, search="form:bound") == {"count": 1, "rings": rings}
+
+
+async def test_a_count_that_asks_for_no_answers_says_that_it_counted_notes(database18: dict[str, Any]) -> None:
+    reply = make_ring_note("neither", tags=(("e", POLL.id),))
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(POLL, reply, make_answer(POLL.id), make_answer(POLL.id, kind=7))
+        # A client that wants to know what a note has set off names no kind.
+        assert await count(client, "notes", **{"#e": [POLL.id]}) == {"count": 3}
+        assert await count(client, "notes", kinds=[1], **{"#e": [POLL.id]}) == {"count": 1}
+        assert await count(client, "notes", kinds=[7, 1018]) == {"count": 2}
+        assert await count(client, "notes", kinds=[7, 1018], **{"#e": []}) == {"count": 0}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        [{"kinds": [7, 1018], "#e": [POLL.id]}],
+        [{"kinds": [1, 7], "#e": [POLL.id]}],
+        [{"kinds": [1018], "#e": [POLL.id, OPEN.id]}],
+        [{"kinds": [7], "#e": [POLL.id]}, {"kinds": [1], "#e": [POLL.id]}],
+        [{"authors": ["ab" * 32]}, {"kinds": [1018], "#e": [POLL.id]}],
+    ],
+    ids=["both kinds", "another kind", "two targets", "a filter for replies", "a filter for something else"],
+)
+async def test_a_count_that_would_take_answers_for_notes_is_refused_where_a_req_gives_them(
+    database18: dict[str, Any], filters: list[dict[str, Any]]
+) -> None:
+    # Two notes of one member, who has one answer: the second is none, and would be counted.
+    answer, stuffing = make_answer(POLL.id, kind=7), make_ring_note("+", kind=7, tags=(("e", POLL.id),), scope="mine")
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(POLL, answer, stuffing, make_answer(POLL.id))
+        await client.send("COUNT", "c", *filters)
+        assert await client.next("CLOSED") == [
+            "c",
+            "unsupported: answers (kinds 7 and 1018) to an #e are counted by ring member: "
+            "ask with one filter, for one of these kinds alone and one #e",
+        ]
+        assert await client.fetch(*filters)
+        assert await count(client, kinds=[7], **{"#e": [POLL.id]}) == {"count": 1}
 
 
 @pytest.mark.parametrize("kind", [7, 1018])

@@ -55,7 +55,7 @@ async def test_a_ring_note_is_held_at_once_and_shown_with_the_batch(database: di
             assert await author.publish(note) == (True, UNPUBLISHED)
         assert await author.fetch({}) == []
         await author.send("COUNT", "c", {})
-        assert await author.next("COUNT") == ["c", {"count": 0}]
+        assert await author.next("COUNT") == ["c", {"count": 0, "counted": "notes"}]
         await publish_batch(relay)
         assert await reader.next("EVENT") == ["live", as_json(note)]
         assert await author.fetch({}) == [as_json(note)]
@@ -169,7 +169,7 @@ async def test_what_expires_before_the_batch_is_never_shown(database18: dict[str
         assert await client.publish(note) == (True, UNPUBLISHED)
         await relay.publisher.publish(unix_now() + 3)
         await client.send("COUNT", "c", {})
-        assert await client.next("COUNT") == ["c", {"count": 0}]
+        assert await client.next("COUNT") == ["c", {"count": 0, "counted": "notes"}]
     assert await count_waiting(database18) == 0
 
 
@@ -238,7 +238,7 @@ async def test_two_relays_publish_each_note_once(database18: dict[str, Any], tic
         shown = [(await reader.next("EVENT"))[1]["id"] for _ in notes]
         assert sorted(shown) == sorted(note.id for note in notes)
         await reader.send("COUNT", "c", {})
-        assert await reader.next("COUNT") == ["c", {"count": 30}]
+        assert await reader.next("COUNT") == ["c", {"count": 30, "counted": "notes"}]
 
 
 async def test_a_connection_may_have_so_many_notes_held_whatever_others_have(database18: dict[str, Any]) -> None:

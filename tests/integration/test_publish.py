@@ -236,7 +236,7 @@ async def test_an_expired_note_is_refused_and_an_expiring_one_is_not_given_out_l
             while await client.fetch({}) or await client.fetch({"#t": ["x"]}):
                 pass
         await client.send("COUNT", "c", {"#t": ["x"]})
-        assert await client.next("COUNT") == ["c", {"count": 0}]
+        assert await client.next("COUNT") == ["c", {"count": 0, "counted": "notes"}]
 
 
 async def test_a_protected_event_is_refused(database18: dict[str, Any]) -> None:

@@ -206,6 +206,18 @@ QUERIES = [
         settings={"limits": {"max_open_values": 2}},
     ),
     Case(
+        "unsupported: answers (kinds 7 and 1018) to an #e are counted by ring member: ask with one filter, for one of these "
+        "kinds alone and one #e",
+        "A COUNT names an answer kind and an `#e`, and more than that: other kinds, another `#e`, or another filter. It would "
+        "count notes, of which one member can post any number.",
+        "Send a COUNT for each answer kind and each `#e`. Other kinds are counted in a COUNT of their own.",
+        {
+            "answers among other kinds": lambda v: ["COUNT", v.word, {"kinds": [1, 7], "#e": [v.pubkey]}],
+            "answers to two notes": lambda v: ["COUNT", v.word, {"kinds": [1018], "#e": [v.pubkey, "ab" * 32]}],
+            "answers in two filters": lambda v: ["COUNT", v.word, {"kinds": [7], "#e": [v.pubkey]}, {"kinds": [1]}],
+        },
+    ),
+    Case(
         "rate-limited: at most {limits.max_subscriptions} COUNTs at the same time; wait and try again",
         "A connection has as many COUNTs under way as subscriptions are allowed.",
         "Wait for their answers.",

@@ -1,5 +1,6 @@
 """What an answer is, and which rings a target lets answer: read from notes alone."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -7,8 +8,9 @@ import pytest
 
 from relay.limits import Limits
 from relay.protocol.filter import parse_filter
+from relay.protocol.refusal import Rejected
 from relay.protocol.ring_terms import Form
-from relay.storage.answer_count import find_target
+from relay.storage.answer_count import check_answers_alone, find_target
 from relay.verify import proof
 from relay.verify.answers import find_answer, read_named_rings
 from relay.verify.ring_equations import to_ring_id
@@ -63,19 +65,30 @@ def test_what_is_no_ring_id_names_no_ring() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "target"),
+    ("filters", "target", "is_refused"),
     [
-        ([{"kinds": [7], "#e": [TARGET]}], TARGET),
-        ([{"kinds": [1018], "#e": [TARGET], "search": "minring:3", "since": 1}], TARGET),
-        ([{"kinds": [7, 1018], "#e": [TARGET]}], None),
-        ([{"kinds": [7], "#e": [TARGET, "cd" * 32]}], None),
-        ([{"kinds": [7]}], None),
-        ([{"#e": [TARGET]}], None),
-        ([{"kinds": [1], "#e": [TARGET]}], None),
-        ([{"kinds": [7], "#e": [TARGET]}, {"kinds": [1]}], None),
+        ([{"kinds": [7], "#e": [TARGET]}], TARGET, False),
+        ([{"kinds": [1018], "#e": [TARGET], "search": "minring:3", "since": 1}], TARGET, False),
+        ([{"kinds": [7, 1018], "#e": [TARGET]}], None, True),
+        ([{"kinds": [1, 6, 7, 9735], "#e": [TARGET]}], None, True),
+        ([{"kinds": [7], "#e": [TARGET, "cd" * 32]}], None, True),
+        ([{"kinds": [7], "#e": [TARGET]}, {"kinds": [1]}], None, True),
+        ([{"kinds": [1]}, {"kinds": [7], "#e": [TARGET]}], None, True),
+        ([{"kinds": [7], "#e": [TARGET]}, {"kinds": [7], "#e": [TARGET]}], None, True),
+        ([{"kinds": [7]}], None, False),
+        ([{"kinds": [1, 7]}, {"#e": [TARGET]}], None, False),
+        ([{"kinds": [7], "#e": []}], None, False),
+        ([{"kinds": [], "#e": [TARGET]}], None, False),
+        ([{"#e": [TARGET]}], None, False),
+        ([{"#e": [TARGET]}, {"#E": [TARGET]}], None, False),
+        ([{"kinds": [1, 6], "#e": [TARGET]}], None, False),
+        ([{"kinds": [7], "#a": [f"30023:{TARGET}:x"]}], None, False),
     ],
 )
-def test_a_count_is_of_answers_where_it_asks_for_one_kind_of_answer_to_one_target(
-    filters: list[dict[str, Any]], target: str | None
+def test_a_count_is_of_answers_where_it_asks_for_one_kind_of_answer_to_one_target_and_refused_where_it_asks_for_more(
+    filters: list[dict[str, Any]], target: str | None, is_refused: bool
 ) -> None:
-    assert find_target([parse_filter(filter_, Limits()) for filter_ in filters]) == target
+    parsed = [parse_filter(filter_, Limits()) for filter_ in filters]
+    assert find_target(parsed) == target
+    with pytest.raises(Rejected, match=r"^unsupported: answers") if is_refused else nullcontext():
+        check_answers_alone(parsed)
