@@ -6,6 +6,7 @@ Each reads only, under the writer's lock, and decides about the rows that break 
 import asyncpg
 
 from relay.protocol.event import DELETION_REQUEST, to_address
+from relay.storage.addresses import is_kept_from
 from relay.storage.batch import Batch
 from relay.storage.conditions import encode_tag
 from relay.storage.row import Row, SaveResult
@@ -37,25 +38,6 @@ async def refuse_deleted(connection: asyncpg.Connection, batch: Batch) -> None:
     )
     for record in positions:
         rows[record["position"] - 1].result = SaveResult.DELETED
-
-
-async def refuse_superseded(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Refuse versions older than the stored one of their address; of the same age the lowest id stays (NIP-01)."""
-    rows = batch.select(lambda row: not row.is_ephemeral and row.address is not None)
-    if not rows:
-        return
-    positions = await connection.fetch(
-        """
-        SELECT r.position FROM unnest($1::bytea[], $2::bigint[], $3::bytea[])
-            WITH ORDINALITY AS r (address, created_at, id, position) JOIN notes n ON n.address = r.address
-        WHERE n.created_at > r.created_at OR (n.created_at = r.created_at AND n.id < r.id)
-        """,
-        [row.address for row in rows],
-        [row.event.created_at for row in rows],
-        [row.id for row in rows],
-    )
-    for record in positions:
-        rows[record["position"] - 1].result = SaveResult.SUPERSEDED
 
 
 async def refuse_used_signatures(connection: asyncpg.Connection, batch: Batch) -> None:
@@ -160,7 +142,8 @@ async def refuse_copies(_: asyncpg.Connection, batch: Batch) -> None:
     """
     ids: set[bytes] = set()
     taken: dict[tuple[SaveResult, object], Row] = {}
-    # NIP-01: the newest version stays, and of the same age the one with the lowest id.
+    # NIP-01: the newest version stays, and of the same age the one with the lowest id. Also of two rings' versions: as if the
+    # newest had come first, which says nothing of which one did.
     for row in sorted(batch.select(), key=lambda row: -row.event.created_at):
         keys = _list_keys(row)
         if row.id in ids:
@@ -168,6 +151,8 @@ async def refuse_copies(_: asyncpg.Connection, batch: Batch) -> None:
         elif conflict := next((key for key in keys if key in taken), None):
             if conflict[0] is SaveResult.WORDS_STORED:
                 batch.refuse_words(row, taken[conflict].pubkey)
+            elif conflict[0] is SaveResult.SUPERSEDED and is_kept_from(row, taken[conflict].ring_id):
+                row.result = SaveResult.ADDRESS_TAKEN
             else:
                 row.result = conflict[0]
         else:

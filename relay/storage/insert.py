@@ -10,7 +10,7 @@ from functools import partial
 import asyncpg
 
 from relay.protocol.event import KindClass, classify
-from relay.storage import conflicts, contested_words, deletions, price_paid
+from relay.storage import addresses, conflicts, contested_words, deletions, price_paid
 from relay.storage.batch import Batch
 from relay.storage.conditions import encode_tag
 from relay.storage.index_rows import DELETE_INDEX_ROWS
@@ -222,7 +222,7 @@ def _is_stored(row: Row) -> bool:
 
 _REFUSALS: tuple[Rule, ...] = (
     conflicts.refuse_deleted,
-    conflicts.refuse_superseded,
+    addresses.refuse_versions,
     conflicts.refuse_used_signatures,
     conflicts.refuse_stored_words,
     conflicts.refuse_answered,

@@ -18,6 +18,11 @@ class SaveResult(Enum):
     UPGRADED = (True, "the note was here already; it is shown on this path now")
     DUPLICATE = (True, "duplicate: already have this event")
     SUPERSEDED = (False, "duplicate: a newer version of this event is already stored; give yours a later created_at")
+    ADDRESS_TAKEN = (
+        False,
+        "blocked: a ring note has this address, and only a note of the same ring replaces it; sign with that ring, or delete "
+        "that note first",
+    )
     SIGNATURE_USED = (False, "duplicate: this ring signature is already on another note; sign again to post another")
     WORDS_STORED = (
         False,
@@ -110,6 +115,11 @@ class Row:
     def event(self) -> Event:
         """Return the note's event."""
         return self.note.event
+
+    @property
+    def ring_id(self) -> bytes | None:
+        """Return the id of the note's ring (32 bytes), None for a plain note."""
+        return None if self.note.claim is None else bytes.fromhex(self.note.claim.ring_id)
 
     @property
     def index_rows(self) -> int:

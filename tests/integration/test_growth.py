@@ -126,6 +126,10 @@ async def use_everything(sold: Shop, ring_note: Event) -> None:
         for filter_ in ({"#t": ["7"]}, {"search": f"ring:{pubkey_of(KEYS[0])}"}):
             await client.send("COUNT", "count", filter_)
             assert (await client.next("COUNT"))[1] == {"count": 1, "counted": "notes"}
+        for age in (1, 0):
+            await client.publish_all(make_ring_note(kind=30_024, author=KEYS[70], created_at=int(time.time()) - age))
+        accepted, text = await client.publish(make_event(key=KEYS[70], kind=30_024))
+        assert not accepted, text
     async with Client(sold.cheap) as client:
         offer = await order(client, make_event(content="paid for"))
         await sold.node.pay(offer.bolt11)

@@ -249,6 +249,17 @@ EVENTS = [
         {"superseded": lambda v: (v.plain(), v.plain(created_at=v.now - 10))},
     ),
     Case(
+        "blocked: a ring note has this address, and only a note of the same ring replaces it; sign with that ring, or delete that "
+        "note first",
+        "The event is of a replaceable or addressable kind, and the version that is stored is signed by another ring. A link to it "
+        "must not turn into one to something else.",
+        "Sign with the same ring. Or send a deletion request (NIP-09) for the stored version, and then this one again.",
+        {
+            "a version of another ring": lambda v: (v.ring(kind=10_002), v.ring(kind=10_002, ring_size=6)),
+            "a plain version of a ring note": lambda v: (v.ring(kind=10_002), v.plain(kind=10_002)),
+        },
+    ),
+    Case(
         "blocked: its author has deleted this event; it is not accepted again: post a new one",
         "A stored deletion request (NIP-09) by the same key names the event.",
         "To say it again, sign a new event.",
