@@ -24,7 +24,7 @@ from relay.storage.note import Note
 from relay.storage.payments.unapplied_payments import record_refused
 from relay.storage.row import Result, SaveResult, to_row
 from relay.storage.sealing import Place
-from relay.storage.writer import Writer
+from relay.storage.writer import TooMuchReplacedError, Writer
 from relay.storage.writer_lock import lock_writers
 
 # Notes that are read, and published in one transaction. Those who post meanwhile wait for it.
@@ -181,7 +181,7 @@ class Publisher:
 
         try:
             await self._writer.publish(load, conclude)
-        except (*DATABASE_FAILURES, ValueError) as error:
+        except (*DATABASE_FAILURES, ValueError, TooMuchReplacedError) as error:
             if is_away(error):
                 raise
             if len(held) == 1:

@@ -12,6 +12,7 @@ import asyncpg
 from relay.limits import INTERNAL_LIMITS
 from relay.policy.index_rows import count_touched_rows
 from relay.postgres.errors import DATABASE_FAILURES, is_away
+from relay.protocol.event import DELETION_REQUEST
 from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.deletions import delete_slice
 from relay.storage.feed import Feed
@@ -53,6 +54,10 @@ class _Waiting:
     sender: Hashable
     rows: int
     saved: asyncio.Future[Result]
+
+
+class TooMuchReplacedError(Exception):
+    """Versions that replace more than one transaction may delete. Alone each of them fits."""
 
 
 class _PostponedError(Exception):
@@ -190,7 +195,10 @@ class Writer:
         return await self._settle(load, conclude, may_hold=True)
 
     async def publish(self, load: Load, conclude: Conclude) -> None:
-        """Store what `load` returns as `settle` does, though it waited: nothing of it is held again."""
+        """Store what `load` returns as `settle` does, though it waited: nothing of it is held again.
+
+        Raises TooMuchReplacedError, too, for more than one note.
+        """
         await self._settle(load, conclude, may_hold=False)
 
     async def _settle(self, load: Load, conclude: Conclude, *, may_hold: bool) -> Sequence[Result]:
@@ -203,14 +211,18 @@ class Writer:
             try:
                 stored = await self._store_all(load_locked, conclude, may_hold=may_hold)
             except _PostponedError as postponed:
-                await self._delete_ahead(postponed.notes)
+                requests = [note for note in postponed.notes if note.event.kind == DELETION_REQUEST]
+                if not requests:
+                    # What a version replaces goes with its insertion, not ahead of it.
+                    raise TooMuchReplacedError from None
+                await self._delete_ahead(requests)
             else:
                 await self._publish(stored.news)
                 return stored.saved
 
-    async def _delete_ahead(self, notes: Sequence[Note]) -> None:
+    async def _delete_ahead(self, requests: Sequence[Note]) -> None:
         """Delete what requests name, in slices between which others have their turns, until little is left."""
-        for note in notes:
+        for note in requests:
             is_done = False
             while not is_done:
                 async with self._pool.acquire() as connection, connection.transaction():

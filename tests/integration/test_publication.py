@@ -1,5 +1,6 @@
 """The publication of what waits: a pool, keys that are lost or left over, and what was interrupted goes on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,8 +9,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+from coincurve import PrivateKey
 
-from relay.limits import PrivacyPolicy
+from relay.limits import INTERNAL_LIMITS, PrivacyPolicy
 from relay.storage.feed import Feed
 from relay.storage.key_files import KeyFiles
 from relay.storage.lost_notes import count_lost, give_up_lost
@@ -18,7 +20,8 @@ from relay.storage.publication import Publisher
 from relay.storage.row import Result, SaveResult
 from relay.storage.sealing import SealingKey
 from relay.storage.writer import Conclude, Load, Writer
-from tests.support.events import make_ring_note, to_ring_note
+from tests.support.client import TIMEOUT_S
+from tests.support.events import make_event, make_ring_note, to_note, to_ring_note
 from tests.support.held import RememberedKeyFiles, make_publisher, make_waiting, read_waiting
 
 NOW = 1_800_000_000
@@ -216,4 +219,28 @@ async def test_keys_that_sealed_nothing_are_destroyed_at_the_start(
     async with store_on(database18, files) as store:
         assert stray.fingerprint not in files.list_fingerprints()
         assert len(files.list_fingerprints()) == 1
+        assert await store.list_waiting() == set()
+
+
+async def test_versions_that_replace_more_than_a_transaction_may_delete_are_published_one_by_one(
+    database18: dict[str, Any], files: RememberedKeyFiles
+) -> None:
+    author, rows = PrivateKey(), INTERNAL_LIMITS.max_deleted_rows // 2
+
+    def make_version(place: int, created_at: int, *tags: tuple[str, str]) -> Note:
+        given = (("d", str(place)), *tags)
+        return to_ring_note(make_ring_note(kind=30_023, author=author, created_at=created_at, tags=given))
+
+    other = to_note(make_event(key=author, content="nobody asked to delete this"))
+    old = [make_version(place, 1, *(("t", str(number)) for number in range(rows))) for place in range(3)]
+    # A note that another one names is no note that somebody has asked to delete.
+    new = [make_version(place, 2, ("e", other.event.id)) for place in range(3)]
+    async with store_on(database18, files, publish_every_s=600) as store:
+        for note in (other, *old):
+            assert await store.settle(note) == [SaveResult.STORED]
+        await store.hold(*(replace(note, is_held=True) for note in new))
+        async with asyncio.timeout(TIMEOUT_S):
+            await store.publisher.publish(NOW)
+        assert await store.list_stored() == {note.event.id for note in (other, *new)}
+        assert sorted(store.shown[-3:]) == sorted(note.event.id for note in new)
         assert await store.list_waiting() == set()
