@@ -488,21 +488,22 @@ def test_a_payment_between_the_look_up_and_the_cancelling_of_an_expired_invoice_
 
 @pytest.mark.parametrize("publish_every_s", [0.0, 600.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_of_two_paid_answers_of_one_ring_member_the_second_is_refused(
-    bench: Bench, seed: int, publish_every_s: float
+@pytest.mark.parametrize("rivals", [(2, 3), (8, 9)], ids=["answers of one ring member", "two rings at one address"])
+def test_of_two_paid_notes_of_which_one_can_be_there_the_second_is_refused(
+    bench: Bench, rivals: tuple[int, int], seed: int, publish_every_s: float
 ) -> None:
     machine = PaymentsMachine(bench)
     machine.begin(publish_every_s=publish_every_s, cancels=True, takes_late=True, skew_s=0, seed=seed)
-    for answer in (2, 3):
-        machine.act(0, ("send", answer, 1))
+    for note in rivals:
+        machine.act(0, ("send", note, 1))
         machine.pay(0, "exact")
     machine.act(0, ("look_up", 0, 0))
     machine.check()
     first, second = machine._processes[0].told
-    assert {first[0], second[0]} == {IDS[2], IDS[3]}
+    assert {first[0], second[0]} == {IDS[note] for note in rivals}
     assert first[2] is (SaveResult.HELD if publish_every_s else SaveResult.STORED)
-    # What waits is refused with the batch: nobody hears before that another answer waits.
-    assert second[2] is (SaveResult.HELD if publish_every_s else SaveResult.ANSWERED)
+    # What waits is refused with the batch: nobody hears before that the other one waits.
+    assert second[2] is (SaveResult.HELD if publish_every_s else RIVALS[second[0]][0])
     machine.act(0, ("publish", 0, 0))
     machine.check()
     assert [amount_msat for _, amount_msat in machine._ledger.unapplied] == [TIERS[1].price_msat]

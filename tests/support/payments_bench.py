@@ -44,6 +44,9 @@ def make_notes() -> list[Event]:
         make_ring_note("soon gone", author=AUTHORS[5], tags=(("expiration", str(BEGIN + 1_000)),), created_at=BEGIN),
         # A deletion with words is sold as all else is.
         make_event(key=AUTHORS[1], kind=5, content="sorry", tags=(("a", f"30023:{AUTHORS[4]}:"),), created_at=BEGIN),
+        # Of these two rings' notes the first one there keeps the address.
+        make_ring_note("ours", author=AUTHORS[6], kind=30_023, created_at=BEGIN - 9),
+        make_ring_note("theirs", author=AUTHORS[6], kind=30_023, created_at=BEGIN, ring_size=6),
     ]
 
 
@@ -54,8 +57,10 @@ RIVALS = {
     IDS[2]: (SaveResult.ANSWERED, IDS[3]),
     IDS[3]: (SaveResult.ANSWERED, IDS[2]),
     IDS[4]: (SaveResult.SUPERSEDED, IDS[5]),
+    IDS[8]: (SaveResult.ADDRESS_TAKEN, IDS[9]),
+    IDS[9]: (SaveResult.ADDRESS_TAKEN, IDS[8]),
 }
-OWNERS = [AUTHORS[index] for index in (0, 1, 2, 3, 4, 4, 5, 1)]
+OWNERS = [AUTHORS[index] for index in (0, 1, 2, 3, 4, 4, 5, 1, 6, 6)]
 DELETIONS = [
     make_event(key=owner, kind=5, content="", tags=(("e", note.id),), created_at=BEGIN)
     for note, owner in zip(NOTES, OWNERS, strict=True)
