@@ -1,7 +1,7 @@
 """The rules by which versions of an address (NIP-01) are refused for the one that is stored. Run inside the writer's transaction.
 
-An address that a ring note has taken is its ring's: whoever holds the outer key is no member of that ring, and must not turn a link
-to what it has signed into one to a note of a ring of their own keys, or to a plain note. What frees an address is that its
+An address that a ring note has taken is its ring's: whoever holds the outer key need not be a member, and must not turn a link to
+what the ring has signed into one to a note of a ring of their own keys, or to a plain note. What frees an address is that its
 note is gone: deleted on request, expired, or removed by the operator. The link then shows that it leads nowhere, and to remember
 the addresses of what is gone would be to keep something of it for good.
 """
