@@ -103,5 +103,5 @@ def _list_candidates(pieces: Pieces) -> tuple[Candidate, ...]:
         for words, outside in readings
     )
     if all(candidate.reason is not None for candidate in candidates):
-        raise text_refusals.explain_outside(pieces, candidates[0].found)
+        raise text_refusals.explain_outside(pieces, candidates)
     return candidates

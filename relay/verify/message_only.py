@@ -31,10 +31,14 @@ _UNVERIFIED = (
     "the ring signature does not verify over these words and keys in this order; compare them with what was signed, letter by "
     "letter, as programs change quotes, dashes and spaces, and write keys that began with 03 in all 66 digits"
 )
+_UNVERIFIED_LINKABLE = (
+    "the linkable ring signature does not verify over these words and keys in this order; compare them with what was signed, "
+    "letter by letter, as programs change quotes, dashes and spaces"
+)
 _UNVERIFIED_AS_CANONICAL = (
     "the ring signature does not verify over these words and keys in this order in the canonical dialect, which alone is for two "
-    "and for keys of 66 digits; compare them with what was signed, letter by letter, and sign in that dialect: with keys of 66 "
-    "digits, or with Nostringer in Rust"
+    "and for keys of 66 digits; compare them with what was signed, letter by letter; write three keys and more all as npubs, or "
+    "sign with keys of 66 digits, or with Nostringer in Rust"
 )
 
 _npub, _nprofile, _point = re.compile(NPUB), re.compile(NPROFILE), re.compile(HEX_POINT)
@@ -131,7 +135,9 @@ def explain_unverified(claim: Claim, refusal: Rejected) -> Rejected:
     # Those that differ by white space alone look the same.
     tried = list(dict.fromkeys(candidate.text.strip() for candidate in claim.candidates))
     found = "; ".join(map(quote_ends, tried[-_SHOWN_CANDIDATES:]))
-    if claim.scheme is Scheme.SAG and len(claim.dialects) == 1:
+    if claim.scheme is Scheme.BLSAG:
+        return Rejected(Prefix.INVALID, _UNVERIFIED_LINKABLE, found)
+    if len(claim.dialects) == 1:
         return Rejected(Prefix.INVALID, _UNVERIFIED_AS_CANONICAL, found)
     return Rejected(Prefix.INVALID, _UNVERIFIED, found)
 

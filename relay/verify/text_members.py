@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from relay.protocol.hex import HEX32
 from relay.protocol.nip19 import NPROFILE, NPUB
 from relay.verify.text_labels import WHITE_SPACE, Part, find_label, find_part, strip_outside
+from relay.verify.text_names import AND, NAME
 
-KEY = re.compile(rf"(?<![0-9A-Za-z])(?:(?:0[23])?{HEX32}|(?:nostr:)?(?:{NPUB}|{NPROFILE}))(?![0-9A-Za-z])")
+# A set comes first, and the look behind it: so 90,000 other characters are passed over in 1 ms, not in 7.
+KEY = re.compile(
+    rf"[0-9a-fn](?<![0-9A-Za-z][0-9a-fn])"
+    rf"(?:(?<=0)[23]{HEX32}|(?<=[0-9a-f])[0-9a-f]{{63}}|(?<=n)(?:ostr:n)?(?:{NPUB[1:]}|{NPROFILE[1:]}))(?![0-9A-Za-z])"
+)
 # How far before a list its label is looked for, and a name before its first key.
 _LABEL_CHARS = 200
 _NAME_CHARS = 120
@@ -25,29 +30,16 @@ _OPEN = rf"(?:[\[({{<]{_WS})?{_Q}@?"
 _CLOSE = rf"{_Q}(?:{_WS}[\])}}>])?"
 _COMMAS = r",;|\u3001\uff0c\uff1b"
 _MARK = r"(?:[*+][ \t]++|[-\u2013\u2014\u2022\u2023\u25aa\u00b7>][ \t]*+|\(?(?P<place>[0-9]{1,4})[.):][ \t]*+)"
-# "and" and "or" in the languages of the labels.
-_AND = r"(?:and|or|und|oder|et|ou|y|e|o|en|of|i|lub|\u0438|\u0438\u043b\u0438|&|\+)(?=[ \t\r\n])"
-# Letters of names: Latin, Greek, Cyrillic, Hebrew and Arabic; and those of scripts in which a few are a sentence.
-_LETTER = (
-    r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0386\u0388-\u03ff\u0400-\u0481\u048a-\u052f"
-    r"\u05d0-\u05ea\u0620-\u064a\u1e00-\u1eff"
-)
-_SYLLABLE = r"\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3"
-_IN_WORD = rf"{_LETTER}{_SYLLABLE}0-9_'\u2019-"
-_WORD = rf"(?!{_AND})(?:[{_SYLLABLE}]{{1,8}}|[{_LETTER}][{_LETTER}0-9_'\u2019-]{{0,15}}\.?)(?![.{_IN_WORD}])"
-# "Edward Snowden", "Key 2", and not "lies again".
-_SECOND = rf"(?:(?![a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f]){_WORD}|[0-9]{{1,4}}(?![.{_IN_WORD}]))"
-_NAME = rf"{_WORD}(?: {_SECOND})?(?: [0-9]{{1,4}}(?![.{_IN_WORD}]))?"
 _SIGN = r"[ \t]*+[:=#\u2013\u2014-][ \t]++"
 _B = r"(?:\*\*|__|[\"'])?"
-_LEFT = rf"(?:{_B}@?(?P<name>{_NAME}):?{_B}(?:{_SIGN}|[ \t]++)|\[@?(?P<link>{_NAME})\](?=\())"
+_LEFT = rf"(?:{_B}@?(?P<name>{NAME}):?{_B}(?:{_SIGN}|[ \t]++)|\[@?(?P<link>{NAME})\](?=\())"
 # The bracket of a link is no longer part of what is read.
 _LEFT_AT_END = _LEFT.replace(r"(?=\()", "")
 _RIGHT = re.compile(
-    rf"[ \t]*+\([ \t]*+@?(?P<inner>{_NAME})[ \t]*+\)"
-    rf"|(?:(?P<sign>{_SIGN})|[ \t]++)@?(?P<name>{_NAME})(?=[ \t\r]*+(?:[{_COMMAS}\n]|{_AND}|\Z))"
+    rf"[ \t]*+\([ \t]*+@?(?P<inner>{NAME})[ \t]*+\)"
+    rf"|(?:(?P<sign>{_SIGN})|[ \t]++)@?(?P<name>{NAME})(?=[ \t\r]*+(?:[{_COMMAS}\n]|{AND}|\Z))"
 )
-_BREAK = re.compile(rf"[ \t\r]*+[{_COMMAS}]{_WS}(?:{_AND}{_WS})?|[ \t\r]++{_AND}{_WS}|[ \t\r]*+\n{_WS}(?:{_AND}{_WS})?")
+_BREAK = re.compile(rf"[ \t\r]*+[{_COMMAS}]{_WS}(?:{AND}{_WS})?|[ \t\r]++{AND}{_WS}|[ \t\r]*+\n{_WS}(?:{AND}{_WS})?")
 _open, _close, _mark, _left = map(re.compile, (_OPEN, _CLOSE, _MARK, _LEFT))
 _space = re.compile(_WS)
 _MARK_BEFORE = re.compile(rf"(?<![^ \t\r\n]){_MARK}\Z")

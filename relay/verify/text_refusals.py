@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from itertools import islice
 
 from relay.protocol.refusal import Prefix, Rejected
+from relay.verify.claim import Candidate
 from relay.verify.message_only import TEXT_OUTSIDE
 from relay.verify.quoting import quote
-from relay.verify.text_labels import find_other
+from relay.verify.text_labels import find_message, find_other, trim_labels
 from relay.verify.text_members import KEY, Block
 from relay.verify.text_words import Pieces
 
@@ -80,8 +81,11 @@ def explain_no_words(pieces: Pieces) -> Rejected:
     )
 
 
-def explain_outside(pieces: Pieces, found: str) -> Rejected:
+def explain_outside(pieces: Pieces, candidates: Sequence[Candidate]) -> Rejected:
     """Return the refusal of a text with words that nobody signed."""
+    # Where a label before the ring announces the message, that is the message; else what stands first.
+    is_announced = find_message(pieces[0], trim_labels(pieces[0])) is not None
+    found = candidates[-1 if is_announced else 0].found
     if any('"ring_signature"' in piece for piece in pieces):
         return Rejected(
             Prefix.INVALID, "JSON with a ring_signature must be the whole note: leave out what stands around it", found
@@ -103,14 +107,14 @@ def explain_misfit(texts: tuple[str, str], text: str, block: Block, responses: i
     """Return the refusal of a list with another number of keys than its signature has members."""
     if no_key := _find_no_key(texts):
         return no_key
-    broken = _find_break(text, block)
-    counted = f"{len(block.keys)} of {responses} keys" + (f"; then {quote(broken)}" if broken else "")
+    counted = f"{len(block.keys)} keys for {responses} members"
     if len(block.keys) < responses:
+        broken = quote(_find_break(text, block))
         return Rejected(
             Prefix.INVALID,
             "the list of keys ends before it holds all members of the signature: list each once, in their order, with nothing "
             "but white space, commas, list marks and short names between two of them",
-            counted,
+            f"{counted}; then {broken}" if broken else counted,
         )
     return Rejected(
         Prefix.INVALID,

@@ -292,9 +292,21 @@ FORMS = [
         quotes=True,
     ),
     Case(
+        "invalid: the linkable ring signature does not verify over these words and keys in this order; compare them with what was "
+        "signed, letter by letter, as programs change quotes, dashes and spaces",
+        "The same for a linkable signature.",
+        "Compare them.",
+        {
+            "other linkable words": lambda v: v.plain(
+                kind=1, content=v.word[:3], tags=_make(v, Form.NIP97, scope="x").tags
+            )
+        },
+        quotes=True,
+    ),
+    Case(
         "invalid: the ring signature does not verify over these words and keys in this order in the canonical dialect, which alone "
-        "is for two and for keys of 66 digits; compare them with what was signed, letter by letter, and sign in that dialect: with "
-        "keys of 66 digits, or with Nostringer in Rust",
+        "is for two and for keys of 66 digits; compare them with what was signed, letter by letter; write three keys and more all "
+        "as npubs, or sign with keys of 66 digits, or with Nostringer in Rust",
         "The same for a ring of two, and for keys written in 66 digits. Over keys of 64 digits Nostringer in TypeScript signs in "
         "another dialect, which these cannot use: a hostile key could move letters between message and ring.",
         "Compare them, or sign again in that way.",
