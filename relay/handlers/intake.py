@@ -25,7 +25,7 @@ from relay.verify.pool import VerifyPool, count_units
 
 # One connection may fill at most this part of the verification queue, so that others always find room.
 _QUEUE_SHARE = 4
-# Reading a claim takes 2 ms for a ring of 1,024, and up to 20 for a text.
+# Reading a claim takes 2 ms for a ring of 1,024, and up to 10 for a text.
 _LARGE_CHARS = 16_384
 _CHARS_PER_VALUE = 64
 
