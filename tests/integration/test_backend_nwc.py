@@ -81,6 +81,15 @@ async def test_wallet_without_a_known_encryption_is_said_to_be_so(wallet: NwcStu
     assert wallet.events == []
 
 
+@pytest.mark.parametrize("hints", [[], ["finish"], ["more", "unheard of"]])
+async def test_wallet_on_a_relay_that_hints_at_the_end_of_its_stored_events_is_found(
+    hints: list[str], wallet: NwcStub
+) -> None:
+    wallet.eose_hints = [hints]
+    async with opened(wallet.section) as backend:
+        await make(backend)
+
+
 async def test_wallet_that_did_not_introduce_itself_is_said_to_be_missing(wallet: NwcStub) -> None:
     wallet.introduces_itself = False
     stranger = wallet.make_info(Keys.generate())

@@ -48,6 +48,8 @@ class NwcStub(StubNode):
         self.extra_info_events: list[Any] = []
         self.info: dict[str, Any] = {"network": "regtest", "pubkey": "02" * 33, "alias": "stub"}
         self.introduces_itself = True
+        # What the relay's EOSE says besides (NIP-67).
+        self.eose_hints: list[list[str]] = []
         # The error of every request of a method, and what a look-up answers besides, or without.
         self.errors: dict[str, str] = {}
         self.change_answer: Any = None
@@ -114,7 +116,7 @@ class NwcStub(StubNode):
                                 *([self.make_info()] if self.introduces_itself else []),
                             ]:
                                 await socket.send_str(json.dumps(["EVENT", name, info]))
-                        await socket.send_str(json.dumps(["EOSE", name]))
+                        await socket.send_str(json.dumps(["EOSE", name, *self.eose_hints]))
                     case ["CLOSE", name]:
                         del subscriptions[name]
                     case ["EVENT", event]:

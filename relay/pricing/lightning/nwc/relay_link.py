@@ -104,7 +104,8 @@ class RelayLink:
         match verb, rest:
             case "EVENT", [event] if deliveries.qsize() < _MAX_WAITING:
                 deliveries.put_nowait(decode_event(bytes(event)))
-            case "EOSE", []:
+            # NIP-67: hints can follow. What is read here is one event, so there is nothing to read on for.
+            case "EOSE", _:
                 deliveries.put_nowait(None)
             case "CLOSED", [reason]:
                 deliveries.put_nowait(_name_refusal(reason))
