@@ -164,7 +164,7 @@ def _measure_queries(port: int, count: int) -> float:
     # The same id replaces the previous subscription, so a query is never cancelled and never adds a subscription.
     frame = frame_text(b'["REQ","q",{"kinds":[1],"limit":100}]')
     shares = [[frame] * (count // CONNECTIONS) for _ in range(CONNECTIONS)]
-    return _measure_rate(port, shares, b'["EOSE","q"]', window=1)
+    return _measure_rate(port, shares, b'["EOSE","q"', window=1)
 
 
 def _measure_rate(port: int, shares: list[list[bytes]], answer: bytes, window: int = 64) -> float:

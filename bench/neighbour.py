@@ -118,7 +118,7 @@ class _Neighbour:
             note = _make_event(1, (("t", "neighbour"),), secrets.token_hex(8))
             published.append(self._ask(frame_text(b'["EVENT",' + encode_event(note) + b"]"), b'["OK",'))
             time.sleep(_PAUSE_S)
-            asked.append(self._ask(self._req, b'["EOSE","q"]'))
+            asked.append(self._ask(self._req, b'["EOSE","q"'))
             # Twenty of each a second are what a client may send.
             time.sleep(0.05)
         return _Window(max(published), max(asked))

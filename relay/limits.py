@@ -34,6 +34,7 @@ class Limits(Section):
     max_subscription_id_chars: Annotated[int, Field(ge=1, le=64)] = 64
     default_limit: Count = 500
     max_limit: Count = 1_000
+    max_ties: Annotated[int, Field(ge=0)] = 1_000
     max_count: Count = 1_000_000
     query_timeout_s: Annotated[float, Field(ge=0.01, le=3600)] = 2.0
     events_per_s: Annotated[float, Field(gt=0)] = 50.0

@@ -11,7 +11,7 @@ from relay.protocol.ring_terms import Form, Scheme
 from relay.protocol.search import SEARCH_KEYS
 
 # Not 50: a search takes the terms of ring notes, and no plain words.
-SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 70)
+SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 67, 70)
 
 
 def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str) -> dict[str, Any]:
@@ -49,6 +49,7 @@ def _list_limits(config: Config, tier: Tier) -> dict[str, Any]:
         "max_open_values": limits.max_open_values,
         "max_limit": limits.max_limit,
         "default_limit": limits.default_limit,
+        "max_ties": limits.max_ties,
         "max_subid_length": limits.max_subscription_id_chars,
         "max_event_tags": limits.max_tags,
         "max_content_length": limits.max_content_chars,

@@ -40,16 +40,14 @@ async def _send_stored(subscription: Subscription, outbox: Outbox, services: Ser
     Raises Rejected when the query takes too long.
     """
     prefix = encode_event_prefix(subscription.id)
-    # NIP-01: `limit: 0` asks for live events only.
-    filters = [filter_ for filter_ in subscription.filters if filter_.limit != 0]
-    if filters:
-        async for page in services.reader.read_pages(filters, services.limits.default_limit, services.now):
-            for row in page:
-                subscription.sent.add(row.id)
-                outbox.send(prefix, row.encoded, b"]")
-            # A slow reader waits here, and holds no database connection.
-            await outbox.drain()
-    outbox.send(encode_eose(subscription.id))
+    pages = services.reader.read_pages(subscription.filters, services.limits, services.now)
+    async for page in pages:
+        for row in page:
+            subscription.sent.add(row.id)
+            outbox.send(prefix, row.encoded, b"]")
+        # A slow reader waits here, and holds no database connection.
+        await outbox.drain()
+    outbox.send(encode_eose(subscription.id, pages.hint))
     # From here to the end nothing is awaited, so that no live event can come in between.
     subscription.loading = False
     now = services.now()

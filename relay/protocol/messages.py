@@ -1,8 +1,9 @@
-"""The messages of NIP-01, NIP-42, NIP-45 and NIP-77: parse what a client sends, encode what the relay answers."""
+"""The messages of NIP-01, NIP-42, NIP-45, NIP-67 and NIP-77: parse what a client sends, encode what the relay answers."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -73,6 +74,13 @@ class CountResult:
     is_approximate: bool = False
     is_of_members: bool = False
     rings: dict[str, int] | None = None
+
+
+class Hint(StrEnum):
+    """What an EOSE says of the stored events that match (NIP-67): all were sent, or there are more."""
+
+    FINISH = "finish"
+    MORE = "more"
 
 
 ClientMessage = Publish | Req | Count | Close | Auth | Negentropy | NegentropyEnd
@@ -246,9 +254,9 @@ def encode_ok(event_id: str, accepted: bool, text: str) -> bytes:
     return _encode(["OK", event_id, accepted, text])
 
 
-def encode_eose(subscription_id: str) -> bytes:
-    """Encode the end of the stored events (NIP-01)."""
-    return _encode(["EOSE", subscription_id])
+def encode_eose(subscription_id: str, hint: Hint | None = None) -> bytes:
+    """Encode the end of the stored events (NIP-01), with a hint where one is sure (NIP-67)."""
+    return _encode(["EOSE", subscription_id] if hint is None else ["EOSE", subscription_id, [hint]])
 
 
 def encode_closed(subscription_id: str, text: str) -> bytes:

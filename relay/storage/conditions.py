@@ -16,10 +16,14 @@ _HASHED = b"\xff"
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last row of a page: newest first, ties lowest id first (NIP-01)."""
+    """The last row of a page: newest first, ties lowest id first (NIP-01).
+
+    In the last second, only what follows in that second is read.
+    """
 
     created_at: int
     id: bytes
+    is_in_last_second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,7 @@ def build_conditions(filter_: Filter, after: Cursor | None, now: int, arguments:
         else:
             of_note.append(f"p.{column} {test}")
     if after is not None:
-        created_at, id_ = arguments.add(after.created_at, "bigint"), arguments.add(after.id, "bytea")
-        # The first half alone lets the index start where the last page ended.
-        own.append(
-            f"{table.alias}.created_at <= {created_at} AND ({table.alias}.created_at < {created_at} OR {table.id} > {id_})"
-        )
+        own.append(_build_after(after, arguments, table))
     if of_note:
         own.append(f"EXISTS (SELECT FROM notes p WHERE p.id = {table.id} AND {' AND '.join(of_note)})")
     for letter, tag_values in filter_.tags:
@@ -88,6 +88,16 @@ def build_conditions(filter_: Filter, after: Cursor | None, now: int, arguments:
         place = arguments.add(bytes.fromhex(member), "bytea")
         own.append(_build_other("ring_members", f"member = {place}", table))
     return " AND ".join(own)
+
+
+def _build_after(after: Cursor, arguments: Arguments, table: Table) -> str:
+    created_at, id_ = arguments.add(after.created_at, "bigint"), arguments.add(after.id, "bytea")
+    if after.is_in_last_second:
+        return f"{table.alias}.created_at = {created_at} AND {table.id} > {id_}"
+    # The first half alone lets the index start where the last page ended.
+    return (
+        f"{table.alias}.created_at <= {created_at} AND ({table.alias}.created_at < {created_at} OR {table.id} > {id_})"
+    )
 
 
 def _build_other(index: str, condition: str, table: Table) -> str:

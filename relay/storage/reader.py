@@ -1,14 +1,12 @@
-"""Read stored notes: pages of a filter, merged over filters; counts; whether an id is there. Never writes."""
+"""Read stored notes: their pages, counts, whether an id is there. Never writes."""
 
 import time
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import asyncpg
 
-from relay.limits import INTERNAL_LIMITS
+from relay.limits import INTERNAL_LIMITS, Limits
 from relay.postgres.errors import DATABASE_AWAY
 from relay.protocol.filter import Filter
 from relay.protocol.messages import CountResult
@@ -16,6 +14,7 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.answer_count import find_target
 from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.conditions import Cursor
+from relay.storage.pages import Pages
 from relay.storage.query import Query, build_answer_count, build_count, build_named_rings, build_page
 from relay.verify.answers import read_named_rings
 
@@ -34,14 +33,6 @@ class QueryTiming:
 
     waited_s: float
     took_s: float
-
-
-class StoredEvent(NamedTuple):
-    """One result. Tuples of this order sort newest first, ties lowest id first (NIP-01)."""
-
-    negative_created_at: int
-    id: bytes
-    encoded: bytes
 
 
 class Reader:
@@ -66,33 +57,16 @@ class Reader:
         self._max_rings_counted = max_rings_counted
         self._stored: BatchedLookup[bytes, bool] = BatchedLookup(self._find_stored, _MAX_LOOKUPS)
 
-    async def read_pages(
-        self, filters: Sequence[Filter], default_limit: int, now: Callable[[], int]
-    ) -> AsyncIterator[list[StoredEvent]]:
-        """Yield matching notes newest first, each once, in pages; each filter gives at most its own limit.
+    def read_pages(self, filters: Sequence[Filter], limits: Limits, now: Callable[[], int]) -> Pages:
+        """Return the matching notes in pages, newest first; each filter gives at most its limit and the rest of a second.
 
         `now` is asked at each page: a slow reader must not get what has expired meanwhile (NIP-40).
-
-        Raises Rejected(error) when a query takes too long or there is no database.
         """
-        streams = [_Stream(self, filter_, default_limit, now) for filter_ in filters]
-        sent: set[bytes] = set()
-        while True:
-            for stream in streams:
-                await stream.fill()
-            open_streams = [stream for stream in streams if stream.page]
-            if not open_streams:
-                return
-            if len(streams) == 1:
-                yield streams[0].take_all()
-                continue
-            # What sorts after the end of any stream's loaded part may still be preceded by rows not loaded yet.
-            horizon = min(stream.page[-1] for stream in open_streams)
-            page = sorted(row for stream in open_streams for row in stream.take_until(horizon))
-            fresh = list({row.id: row for row in page if row.id not in sent}.values())
-            sent.update(row.id for row in fresh)
-            if fresh:
-                yield fresh
+
+        async def load(filter_: Filter, after: Cursor | None, rows: int) -> list[asyncpg.Record]:
+            return await self.fetch(build_page(filter_, after, rows, self.page_bytes, now()))
+
+        return Pages(filters, limits, load, self.page_rows)
 
     async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> CountResult:
         """Return how many distinct notes match, or how many members answered one target; at most `maximum`.
@@ -166,40 +140,3 @@ class Reader:
             raise Rejected(Prefix.ERROR, _UNAVAILABLE) from None
         self._report(QueryTiming(got_s - asked_s, time.perf_counter() - got_s))
         return records
-
-
-class _Stream:
-    """The results of one filter, page after page."""
-
-    def __init__(self, reader: Reader, filter_: Filter, default_limit: int, now: Callable[[], int]) -> None:
-        self._reader = reader
-        self._filter = filter_
-        self._now = now
-        self._remaining = default_limit if filter_.limit is None else filter_.limit
-        self._after: Cursor | None = None
-        self.page: list[StoredEvent] = []
-
-    async def fill(self) -> None:
-        """Load the next page if the last one is used up and there is more."""
-        if self.page or self._remaining <= 0:
-            return
-        rows = min(self._reader.page_rows, self._remaining)
-        query = build_page(self._filter, self._after, rows, self._reader.page_bytes, self._now())
-        records = await self._reader.fetch(query)
-        self.page = [StoredEvent(-created_at, id_, event) for created_at, id_, event, _ in records]
-        self._remaining -= len(records)
-        if not records or (records[0]["candidates"] < rows and len(records) == records[0]["candidates"]):
-            self._remaining = 0
-        if records:
-            self._after = Cursor(records[-1]["created_at"], records[-1]["id"])
-
-    def take_all(self) -> list[StoredEvent]:
-        """Remove and return the loaded rows."""
-        taken, self.page = self.page, []
-        return taken
-
-    def take_until(self, horizon: StoredEvent) -> list[StoredEvent]:
-        """Remove and return the loaded rows up to another row, inclusive."""
-        end = bisect_right(self.page, horizon)
-        taken, self.page = self.page[:end], self.page[end:]
-        return taken

@@ -457,7 +457,7 @@ async def test_the_sdk_reads_the_info_document(database18: dict[str, Any]) -> No
         headers = {"Accept": "application/nostr+json"}
         async with session.get("http" + url.removeprefix("ws"), headers=headers) as response:
             document = RelayInformationDocument.from_json(await response.text())
-    assert {1, 9, 11, 40, 45, 70} <= set(document.supported_nips() or [])
+    assert {1, 9, 11, 40, 45, 67, 70} <= set(document.supported_nips() or [])
     limitation = document.limitation()
     assert limitation is not None
     assert (limitation.max_limit, limitation.payment_required) == (5123, False)

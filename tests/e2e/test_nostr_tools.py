@@ -466,5 +466,5 @@ async def test_the_ping_that_nostr_tools_sends_from_a_browser_is_answered(
 async def test_nostr_tools_reads_the_info_document(database18: dict[str, Any], node: str) -> None:
     async with relay_on(database18, limits={"max_limit": 5123}) as url, nostr_tools_on(node, url) as client:
         info = (await client.ask("info"))["info"]
-    assert {1, 9, 11, 40, 45, 70} <= set(info["supported_nips"])
+    assert {1, 9, 11, 40, 45, 67, 70} <= set(info["supported_nips"])
     assert info["limitation"]["max_limit"] == 5123

@@ -24,7 +24,7 @@ async def test_the_info_document_is_served_to_whoever_accepts_it(database18: dic
         assert headers["access-control-allow-origin"] == "*"
         info = json.loads(body)
         assert info["contact"] == "mailto:op@relay.example"
-        assert info["supported_nips"] == [1, 9, 11, 13, 40, 45, 70]
+        assert info["supported_nips"] == [1, 9, 11, 13, 40, 45, 67, 70]
         assert info["limitation"]["payment_required"] is False
         assert "pubkey" not in info
 

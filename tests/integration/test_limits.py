@@ -97,14 +97,20 @@ async def cross_max_open_values(url: str, _: Any) -> None:
 
 async def cross_max_limit(url: str, _: Any) -> None:
     async with Client(url) as client:
-        await client.publish_all(*(make_event(content=f"limit {number}") for number in range(5)))
+        await client.publish_all(*(make_event(created_at=1_000 + number) for number in range(5)))
         assert len(await client.fetch({"limit": 5})) == 4
 
 
 async def cross_default_limit(url: str, _: Any) -> None:
     async with Client(url) as client:
-        await client.publish_all(*(make_event(content=f"default {number}") for number in range(4)))
+        await client.publish_all(*(make_event(created_at=1_000 + number) for number in range(4)))
         assert len(await client.fetch({})) == 3
+
+
+async def cross_max_ties(url: str, _: Any) -> None:
+    async with Client(url) as client:
+        await client.publish_all(*(make_event(content=str(number), created_at=1_000) for number in range(6)))
+        assert len(await client.fetch({"limit": 2})) == 4
 
 
 async def cross_max_subid_length(url: str, _: Any) -> None:
@@ -164,6 +170,7 @@ CROSSINGS: dict[str, tuple[Callable[[str, Any], Awaitable[None]], dict[str, Any]
     "max_open_values": (cross_max_open_values, {"max_open_values": 5}),
     "max_limit": (cross_max_limit, {"max_limit": 4, "default_limit": 3}),
     "default_limit": (cross_default_limit, {"default_limit": 3}),
+    "max_ties": (cross_max_ties, {"max_ties": 2}),
     "max_subid_length": (cross_max_subid_length, {"max_subscription_id_chars": 8}),
     "max_event_tags": (cross_max_event_tags, {"max_tags": 3}),
     "max_content_length": (cross_max_content_length, {"max_content_chars": 50}),

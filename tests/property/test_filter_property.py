@@ -20,6 +20,9 @@ from tests.support.client_messages import write_filter
 from tests.support.strategies import PRICES, filters, priced_filters
 from tests.support.strategies import notes as any_notes
 
+# So few that answers meet them.
+LIMITS = Limits(default_limit=6, max_ties=2)
+
 
 def oracle(filter_: Filter, note: Note) -> bool:
     """Read NIP-01 aloud."""
@@ -130,13 +133,37 @@ async def compare(pool: asyncpg.Pool, store: Reader, wanted: list[Note], asked: 
         stored = await fill(connection, wanted)
         count = await connection.fetchval(*to_call(build_count(asked, 1000, 0)))
     newest_first = sorted(stored, key=lambda note: (-note.event.created_at, note.event.id))
-    expected: set[str] = set()
-    for filter_ in asked:
-        limit = 500 if filter_.limit is None else filter_.limit
-        expected.update(note.event.id for note in [n for n in newest_first if oracle(filter_, n)][:limit])
-    found = [row.id.hex() async for page in store.read_pages(asked, 500, lambda: 0) for row in page]
+    answers = [choose(asked_for, [n for n in newest_first if oracle(asked_for, n)]) for asked_for in asked]
+    expected = {note.event.id for taken, _ in answers for note in taken}
+    left_out = {note.event.id for _, rest in answers for note in rest[:1]}
+    pages = store.read_pages(asked, LIMITS, lambda: 0)
+    found = [row.id.hex() async for page in pages for row in page]
     assert found == [note.event.id for note in newest_first if note.event.id in expected]
+    if left_out - expected:
+        assert pages.hint == "more"
+    elif left_out or any(filter_.limit == 0 for filter_ in asked):
+        assert pages.hint is None
+    else:
+        assert pages.hint == "finish"
     assert count == sum(any(oracle(filter_, note) for filter_ in asked) for note in stored)
+
+
+def choose(filter_: Filter, matching: list[Note]) -> tuple[list[Note], list[Note]]:
+    """Read aloud which notes an answer holds, and which it leaves out (NIP-67)."""
+    limit = LIMITS.default_limit if filter_.limit is None else filter_.limit
+    if limit == 0:
+        return [], []
+    taken, rest = fill_up(matching, limit)
+    if rest and taken[-1].event.created_at == filter_.until != rest[0].event.created_at:
+        older, rest = fill_up(rest, limit)
+        return taken + older, rest
+    return taken, rest
+
+
+def fill_up(matching: list[Note], limit: int) -> tuple[list[Note], list[Note]]:
+    taken, rest = matching[:limit], matching[limit:]
+    ties = [note for note in rest if note.event.created_at == taken[-1].event.created_at][: LIMITS.max_ties]
+    return taken + ties, rest[len(ties) :]
 
 
 def to_call(query: Any) -> tuple[Any, ...]:

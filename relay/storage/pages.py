@@ -1,0 +1,152 @@
+"""Pages of stored notes: each filter's up to its limit and to the end of the last second, merged. Knows no SQL.
+
+Authors round created_at, so many notes share a second. A client that reads on with `until` = the oldest created_at that it
+has would never get the notes of that second that its limit cut off, so none are cut off (NIP-67).
+"""
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from relay.limits import Limits
+from relay.protocol.filter import Filter
+from relay.protocol.messages import Hint
+from relay.storage.conditions import Cursor
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+# Reads at most so many rows of a filter that follow a cursor, fewer where they are large. The columns are those of build_page.
+Load = Callable[[Filter, Cursor | None, int], Awaitable["list[Record]"]]
+
+
+class StoredEvent(NamedTuple):
+    """One result. Tuples of this order sort newest first, ties lowest id first (NIP-01)."""
+
+    negative_created_at: int
+    id: bytes
+    encoded: bytes
+
+
+class Pages:
+    """The notes that match some filters, newest first, each once. They are read once."""
+
+    def __init__(self, filters: Sequence[Filter], limits: Limits, load: Load, page_rows: int) -> None:
+        self._streams = [_Stream(filter_, limits, load, page_rows) for filter_ in filters]
+        self._sent: set[bytes] = set()
+
+    @property
+    def hint(self) -> Hint | None:
+        """Return whether all that match were sent (NIP-67), once all pages are read; None where that is not known."""
+        left_out = [stream.left_out for stream in self._streams if stream.left_out is not None]
+        # What one filter leaves out, another may have brought. Then nothing is known of what follows it.
+        if any(id_ not in self._sent for id_ in left_out):
+            return Hint.MORE
+        # Nor is it of what is stored for the filter of `limit: 0`, which asks for none of it.
+        return None if left_out or any(stream.limit == 0 for stream in self._streams) else Hint.FINISH
+
+    async def __aiter__(self) -> AsyncIterator[list[StoredEvent]]:
+        """Yield the notes in pages. Raises Rejected(error) when a query takes too long or there is no database."""
+        streams, sent = self._streams, self._sent
+        while True:
+            for stream in streams:
+                await stream.fill()
+            open_streams = [stream for stream in streams if stream.page]
+            if not open_streams:
+                return
+            if len(streams) == 1:
+                yield streams[0].take_all()
+                continue
+            # What sorts after the end of any stream's loaded part may still be preceded by rows not loaded yet.
+            horizon = min(stream.page[-1] for stream in open_streams)
+            page = sorted(row for stream in open_streams for row in stream.take_until(horizon))
+            fresh = list({row.id: row for row in page if row.id not in sent}.values())
+            sent.update(row.id for row in fresh)
+            if fresh:
+                yield fresh
+
+
+class _Stream:
+    """The results of one filter, page after page, and the first one that is left out."""
+
+    def __init__(self, filter_: Filter, limits: Limits, load: Load, page_rows: int) -> None:
+        self._filter = filter_
+        self.limit = limits.default_limit if filter_.limit is None else filter_.limit
+        self._max_ties = limits.max_ties
+        self._load = load
+        self._page_rows = page_rows
+        # How many more may be taken: of all that match, or of the last second.
+        self._remaining = self.limit
+        self._until = filter_.until
+        self._after: Cursor | None = None
+        # NIP-01: `limit: 0` asks for live events only.
+        self._is_done = self.limit == 0
+        self.left_out: bytes | None = None
+        self.page: list[StoredEvent] = []
+
+    async def fill(self) -> None:
+        """Load the next page if the last one is used up and there is more."""
+        while not self.page and not self._is_done:
+            await self._load_page()
+
+    async def _load_page(self) -> None:
+        # With the last page comes one row more, which says how it ends.
+        rows = self._page_rows if self._remaining > self._page_rows else self._remaining + 1
+        records = await self._load(self._filter, self._after, rows)
+        taken, beyond = records[: self._remaining], records[self._remaining :]
+        self.page = [StoredEvent(-created_at, id_, event) for created_at, id_, event, _ in taken]
+        self._remaining -= len(taken)
+        if taken:
+            is_in_last_second = self._after is not None and self._after.is_in_last_second
+            self._after = Cursor(taken[-1]["created_at"], taken[-1]["id"], is_in_last_second)
+        if beyond:
+            self._end_at(beyond[0])
+        elif not records or len(records) == records[0]["candidates"] < rows:
+            await self._end_at_last()
+
+    def _end_at(self, next_: "Record") -> None:
+        """End before a row that is there, or go on to the end of the second that they share."""
+        last = self._after
+        if last is not None and not last.is_in_last_second:
+            if last.created_at == next_["created_at"] and self._max_ties:
+                self._after = Cursor(last.created_at, last.id, is_in_last_second=True)
+                self._remaining = self._max_ties
+                return
+            if last.created_at == self._until:
+                self._go_past(last.created_at)
+                return
+        self.left_out = next_["id"]
+        self._is_done = True
+
+    async def _end_at_last(self) -> None:
+        """End where no row is left: of all that match, or of the last second, which others may precede."""
+        last = self._after
+        if last is None or not last.is_in_last_second:
+            self._is_done = True
+        elif last.created_at == self._until:
+            self._go_past(last.created_at)
+        else:
+            self._is_done = True
+            older = msgspec.structs.replace(self._filter, until=last.created_at - 1)
+            self.left_out = next((record["id"] for record in await self._load(older, None, 1)), None)
+
+    def _go_past(self, until: int) -> None:
+        """Begin again before the second of `until`. Its notes used the limit up, and whoever reads on has them.
+
+        Otherwise no later page would bring anything new. It is done once, so that an answer stays bounded.
+        """
+        self._filter = msgspec.structs.replace(self._filter, until=until - 1)
+        self._until, self._after, self._remaining = None, None, self.limit
+
+    def take_all(self) -> list[StoredEvent]:
+        """Remove and return the loaded rows."""
+        taken, self.page = self.page, []
+        return taken
+
+    def take_until(self, horizon: StoredEvent) -> list[StoredEvent]:
+        """Remove and return the loaded rows up to another row, inclusive."""
+        end = bisect_right(self.page, horizon)
+        taken, self.page = self.page[:end], self.page[end:]
+        return taken
