@@ -144,13 +144,20 @@ def change(event: Any, **members: Any) -> dict[str, Any]:
     ],
 )
 async def test_what_does_not_verify_is_counted_and_not_printed(forged: Any) -> None:
-    async with run_fake_relay(answer(forged, NOTE, forged)) as relay:
+    async with run_fake_relay(answer(forged, NOTE)) as relay:
         done = await subscribe(relay.url, "--columns")
     assert done.status == 1
     assert [line.endswith("said by one of us") for line in done.out.splitlines()] == [False, True]
-    assert "2 not shown: " in done.err
+    assert "1 not shown: " in done.err
     assert "nobody" not in done.out + done.err
     assert "\x1b" not in done.out + done.err
+
+
+async def test_what_does_not_verify_is_counted_by_reason() -> None:
+    forged = [change(NOTE, sig="ab" * 64), change(NOTE, sig="cd" * 64), change(NOTE, id="00" * 32), 7, "no event"]
+    async with run_fake_relay(answer(*forged)) as relay:
+        done = await subscribe(relay.url)
+    assert [line.split()[0] for line in done.err.splitlines()] == ["not", "not", "not", "2", "1", "2"]
 
 
 async def test_plain_events_are_printed_only_when_asked_for_and_marked_so() -> None:

@@ -47,8 +47,8 @@ async def run_fake_relay(script: Script, *, hangs_up: bool = False) -> AsyncIter
 
 
 def answer(*events: Any) -> Script:
-    """Return the script of a relay that has these events for whoever asks, whatever for."""
-    return lambda _: [*(["EVENT", SUBSCRIPTION, event] for event in events), ["EOSE", SUBSCRIPTION]]
+    """Return the script of a relay that has these events for whoever asks, whatever for, and no others (NIP-67)."""
+    return lambda _: [*(["EVENT", SUBSCRIPTION, event] for event in events), ["EOSE", SUBSCRIPTION, ["finish"]]]
 
 
 def _write(message: list[Any], subscription: str) -> str:

@@ -4,13 +4,15 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relay.client.commands import subscribe_options
 from relay.client.network import route
 from relay.client.network.connect import check_url, open_websocket
+from relay.client.network.feed import stream_feeds
 from relay.client.network.subscription import Signal, stream_events
 from relay.client.network.tor import TorChoice, read_choice
 from relay.client.signing.verify_event import verify_event
@@ -21,7 +23,7 @@ from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 
 if TYPE_CHECKING:
-    from relay.client.network.subscribe_filter import AskedFilter
+    from relay.client.network.subscribe_filter import Asked
 
 # Room for a ring of about ten thousand members; more would block this process for seconds.
 MAX_NOTE_BYTES = 2 * 2**20
@@ -34,6 +36,8 @@ one that was not asked for, is not printed: stderr says how many there were, and
 
   ringrelay subscribe wss://relay.example.com --min-ring 10
   ringrelay subscribe wss://relay.example.com --stored --kind 1 --limit 20 --json | jq .event.content
+
+Without --stored, the stored notes are those that the relay sends at once, the newest.
 
 On a terminal a note is a line of columns. Otherwise, or with --json, it is a line of JSON: {"event": ..., "proof":
 {"form", "scheme", "dialect", "binding", "ring_size", "ring_id", "key_image", "scope", "signed_text"}}.
@@ -48,7 +52,7 @@ exit status: 0 all notes verify, 1 some do not, 2 wrong usage, no connection, or
 class _Printer:
     """A printer of verified events, with counts of the others by reason."""
 
-    asked: list["AskedFilter"]
+    asked: "Asked"
     is_json: bool
     shows_plain: bool
     refused: Counter[str] = field(default_factory=Counter)
@@ -66,14 +70,15 @@ class _Printer:
 
     def _format_event(self, found: Event | Signal) -> str | None:
         """Return the line to print, None for an event that is only counted. Raises Rejected."""
-        from relay.client.network.subscribe_filter import is_asked_for
-
         if not isinstance(found, Event):
             self._count_refused(_NOT_AN_EVENT)
             return None
         proof = verify_event(found)
-        if not is_asked_for(self.asked, found, proof):
+        matching = self.asked.find_matching(found, proof)
+        if not matching:
             self._count_refused(_NOT_ASKED_FOR)
+            return None
+        if not self.asked.take_room(matching):
             return None
         if proof is None and not self.shows_plain:
             self.hidden["plain events (--plain shows them)"] += 1
@@ -98,7 +103,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("url", metavar="URL", help="the relay's address, ws://... or wss://...")
     subscribe_options.add_arguments(parser)
-    parser.add_argument("--stored", action="store_true", help="end after the notes that the relay has stored")
+    parser.add_argument(
+        "--stored", action="store_true", help="print all that the relay has stored, page after page, and end"
+    )
     parser.add_argument(
         "--plain", action="store_true", help="print events without a ring signature, too, and mark them"
     )
@@ -111,42 +118,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_subscribe(arguments: argparse.Namespace) -> int:
     """Subscribe, and print notes until the end. Raises BadInput."""
     # Imported here: a relay's limits are slow to load, and no other command needs them.
-    from relay.client.network.subscribe_filter import parse_asked_filter
+    from relay.client.network.subscribe_filter import Asked, parse_asked_filter
 
     choice = read_choice(arguments)
     check_url(arguments.url, choice)
     timeout_s = route.read_timeout(arguments)
-    asked = [parse_asked_filter(filter_) for filter_ in subscribe_options.read_filters(arguments)]
+    asked = Asked([parse_asked_filter(filter_) for filter_ in subscribe_options.read_filters(arguments)])
     is_json = not arguments.columns and (arguments.json or sys.stdout is None or not sys.stdout.isatty())
     printer = _Printer(asked, is_json, arguments.plain)
     if not is_json:
         print(format_note.format_header(), flush=True)
+    follow = _print_stored if arguments.stored else _print_all
     try:
-        asyncio.run(_follow_subscription(arguments.url, printer, timeout_s, choice, is_live=not arguments.stored))
+        asyncio.run(follow(arguments.url, printer, timeout_s, choice))
     finally:
         printer.print_summary()
     return 1 if printer.refused else 0
 
 
-async def _follow_subscription(
-    url: str, printer: _Printer, timeout_s: float, choice: TorChoice, *, is_live: bool
-) -> None:
+async def _print_stored(url: str, printer: _Printer, timeout_s: float, choice: TorChoice) -> None:
+    # Each filter is held to its limit where it is read, by itself.
+    filters = [one.sent for one in printer.asked.filters]
+    printer.asked.lift_limits()
     connection = await open_websocket(url, timeout_s, choice, MAX_NOTE_BYTES)
     try:
-        async with (
-            asyncio.timeout(timeout_s) as deadline,
-            aclosing(stream_events(connection, [one.sent for one in printer.asked])) as incoming,
-        ):
+        async with _patience(timeout_s) as deadline, aclosing(stream_feeds(connection, filters)) as incoming:
             async for found in incoming:
-                if found is not Signal.END_OF_STORED:
+                if not isinstance(found, Signal) or found is Signal.NO_EVENT:
                     printer.print_event(found)
-                elif not is_live:
-                    return
+                deadline.reschedule(asyncio.get_running_loop().time() + timeout_s)
+    finally:
+        await connection.close()
+
+
+async def _print_all(url: str, printer: _Printer, timeout_s: float, choice: TorChoice) -> None:
+    filters = [one.sent for one in printer.asked.filters]
+    connection = await open_websocket(url, timeout_s, choice, MAX_NOTE_BYTES)
+    try:
+        async with _patience(timeout_s) as deadline, aclosing(stream_events(connection, filters)) as incoming:
+            async for found in incoming:
+                if not isinstance(found, Signal) or not found.ends_stored:
+                    printer.print_event(found)
                 else:
+                    if found is Signal.MORE_STORED and not printer.asked.is_limited:
+                        print_notice("the relay has older notes, too: --stored prints all of them")
+                    printer.asked.lift_limits()
                     deadline.reschedule(None)
                 if deadline.when() is not None:
                     deadline.reschedule(asyncio.get_running_loop().time() + timeout_s)
-    except TimeoutError:
-        raise BadInput(f"the relay sent nothing for {timeout_s:g} s, nor the end of its stored notes") from None
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def _patience(timeout_s: float) -> AsyncIterator[asyncio.Timeout]:
+    """Give up after this time, which can be put off. Raises BadInput."""
+    try:
+        async with asyncio.timeout(timeout_s) as deadline:
+            yield deadline
+    except TimeoutError:
+        raise BadInput(f"the relay sent nothing for {timeout_s:g} s, nor the end of its stored notes") from None

@@ -1,4 +1,4 @@
-"""Whether an event is one that a filter asks for, by the rules of this program's relay. Knows no connection."""
+"""Whether filters ask for an event, by the rules of this program's relay, and for how many. Knows no connection."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,35 @@ def parse_asked_filter(raw: Mapping[str, Any]) -> AskedFilter:
         raise BadInput(f"the filter is wrong: {rejected.reason}") from None
 
 
-def is_asked_for(asked: Sequence[AskedFilter], event: Event, proof: RingProof | None) -> bool:
-    """Return whether one of the filters asks for a verified event."""
-    facts = find_facts(event, proof)
-    return any(matches_filter(one.filter, facts) for one in asked)
+class Asked:
+    """The filters, and how many stored notes each may still bring.
+
+    Relays send more than a filter's limit where notes share a second (NIP-67).
+    """
+
+    def __init__(self, filters: Sequence[AskedFilter]) -> None:
+        self.filters = filters
+        limits = [one.sent.get("limit") for one in filters]
+        self._room = [limit if isinstance(limit, int) else None for limit in limits]
+
+    def find_matching(self, event: Event, proof: RingProof | None) -> list[int]:
+        """Return which of the filters ask for a verified event."""
+        facts = find_facts(event, proof)
+        return [number for number, one in enumerate(self.filters) if matches_filter(one.filter, facts)]
+
+    def take_room(self, matching: Sequence[int]) -> bool:
+        """Count a note, and return whether one of the filters that match had room for it."""
+        rooms = [self._room[number] for number in matching]
+        for number, room in zip(matching, rooms, strict=True):
+            if room is not None:
+                self._room[number] = room - 1
+        return any(room is None or room > 0 for room in rooms)
+
+    @property
+    def is_limited(self) -> bool:
+        """Return whether a filter has a limit."""
+        return any(room is not None for room in self._room)
+
+    def lift_limits(self) -> None:
+        """Count no more notes: what comes now is not stored."""
+        self._room = [None] * len(self._room)

@@ -30,13 +30,22 @@ class Signal(Enum):
     """An item of a subscription that is no event."""
 
     END_OF_STORED = "EOSE"
+    # The same, and the relay says that there is nothing else, or that there is (NIP-67).
+    ALL_SENT = "finish"
+    MORE_STORED = "more"
     NO_EVENT = "not an event"
+    REPEATED = "sent before"
+
+    @property
+    def ends_stored(self) -> bool:
+        """Return whether the stored events end here, or this page of them."""
+        return self in (Signal.END_OF_STORED, Signal.ALL_SENT, Signal.MORE_STORED)
 
 
 async def stream_events(
     connection: "ClientConnection", filters: Sequence[Mapping[str, Any]]
 ) -> AsyncGenerator[Event | Signal]:
-    """Subscribe, and yield each event as it comes, unverified, and END_OF_STORED after the stored ones.
+    """Subscribe, and yield each event as it comes, unverified, and after the stored ones a signal that ends them.
 
     Never ends by itself. Raises BadInput when the relay closes the subscription or the connection is lost.
     """
@@ -68,7 +77,7 @@ async def fetch_stored(
     try:
         async with asyncio.timeout(timeout_s), aclosing(stream_events(connection, [filter_])) as incoming:
             async for found in incoming:
-                if found is Signal.END_OF_STORED or len(events) + left_out >= max_events:
+                if (isinstance(found, Signal) and found.ends_stored) or len(events) + left_out >= max_events:
                     break
                 if isinstance(found, Event) and is_signed(found):
                     events.append(found)
@@ -93,8 +102,8 @@ def _read_message(raw: bytes, subscription: str) -> Event | Signal | None:
                 return msgspec.convert(event, Event)
             except (msgspec.ValidationError, UnicodeError):
                 return Signal.NO_EVENT
-        case ["EOSE", str(name), *_] if name == subscription:
-            return Signal.END_OF_STORED
+        case ["EOSE", str(name), *rest] if name == subscription:
+            return _read_end(rest)
         case ["CLOSED", str(name), *rest] if name == subscription:
             reason = to_printable(rest[0]) if rest and isinstance(rest[0], str) else ""
             raise BadInput(
@@ -103,3 +112,14 @@ def _read_message(raw: bytes, subscription: str) -> Event | Signal | None:
         case ["NOTICE", str(text), *_]:
             print_notice(f"the relay says: {to_printable(text)}")
     return None
+
+
+def _read_end(rest: list[Any]) -> Signal:
+    """Return what the rest of an EOSE says. Hints that are unknown are ignored (NIP-67), and both at once say nothing."""
+    hints = rest[0] if rest and isinstance(rest[0], list) else []
+    match ("finish" in hints, "more" in hints):
+        case (True, False):
+            return Signal.ALL_SENT
+        case (False, True):
+            return Signal.MORE_STORED
+    return Signal.END_OF_STORED
