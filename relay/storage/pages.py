@@ -79,7 +79,7 @@ class _Stream:
         self._page_rows = page_rows
         # How many more may be taken: of all that match, or of the last second.
         self._remaining = self.limit
-        self._until = filter_.until
+        self._until = filter_.until if limits.max_ties else None
         self._after: Cursor | None = None
         # NIP-01: `limit: 0` asks for live events only.
         self._is_done = self.limit == 0

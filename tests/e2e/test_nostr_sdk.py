@@ -51,7 +51,7 @@ class Sdk:
 
     def __init__(self, client: nostr_sdk.Client, relay: nostr_sdk.Relay) -> None:
         self._client = client
-        self._relay = relay
+        self.relay = relay
         self._notifications = client.notifications()
         self._frames: defaultdict[str, deque[list[Any]]] = defaultdict(deque)
         self._new_events: deque[nostr_sdk.Event] = deque()
@@ -70,11 +70,11 @@ class Sdk:
 
     async def fetch(self, **filter_: Any) -> list[Json]:
         """Return what the SDK's own fetch gives; raise NostrSdkError with the reason of a refusal."""
-        events = await self._relay.fetch_events(to_filter(filter_), TIMEOUT)
+        events = await self.relay.fetch_events(to_filter(filter_), TIMEOUT)
         return [json.loads(event.as_json()) for event in events]
 
     async def count(self, **filter_: Any) -> int:
-        count: int = await self._relay.count_events(to_filter(filter_), TIMEOUT)
+        count: int = await self.relay.count_events(to_filter(filter_), TIMEOUT)
         return count
 
     async def subscribe(self, subscription: str, *filters: Json) -> list[Json]:
@@ -86,7 +86,7 @@ class Sdk:
 
     async def replace(self, subscription: str, filter_: Json) -> list[Json]:
         """Send a REQ as it is, which the SDK's own subscribe does not do with an id in use, and return what is stored."""
-        await self._relay.send_msg(ClientMessage.req(subscription, to_filter(filter_)))
+        await self.relay.send_msg(ClientMessage.req(subscription, to_filter(filter_)))
         return await self._read_stored(subscription)
 
     async def _read_stored(self, subscription: str) -> list[Json]:
@@ -273,9 +273,26 @@ async def test_stored_events_come_newest_first_and_the_lowest_id_first_in_one_se
     async with relay_on(database18, accept=PLAIN) as url, sdk_on(url) as client, sdk_on(url) as reader:
         await asyncio.gather(*(client.publish_all(event) for event in events))
         assert list_ids(await reader.subscribe("all", {})) == ids_of(*expected)
-        assert list_ids(await reader.subscribe("some", {"limit": 5})) == ids_of(*expected[:5])
-        # A limit that cuts through one second, with two index scans to merge.
-        assert list_ids(await reader.subscribe("kinds", {"kinds": [1, 7], "limit": 5})) == ids_of(*expected[:5])
+        assert list_ids(await reader.subscribe("some", {"limit": 6})) == ids_of(*expected[:6])
+        # With two index scans to merge.
+        assert list_ids(await reader.subscribe("kinds", {"kinds": [1, 7], "limit": 6})) == ids_of(*expected[:6])
+
+
+@pytest.mark.parametrize(("max_ties", "sent"), [(1_000, 3), (0, 2)])
+async def test_a_second_is_sent_whole_to_a_client_that_does_not_ban_relays_for_it(
+    database18: dict[str, Any], keys: Keys, max_ties: int, sent: int
+) -> None:
+    events = sorted((make(keys=keys, at=1000, content=str(n)) for n in range(3)), key=lambda event: event.id().to_hex())
+    limits = {"max_ties": max_ties}
+    async with relay_on(database18, accept=PLAIN, limits=limits) as url, sdk_on(url, is_strict=False) as client:
+        await client.publish_all(*events)
+        assert list_ids(await client.subscribe("notes", {"limit": 2})) == ids_of(*events[:sent])
+        assert set(list_ids(await client.fetch(limit=2))) == set(ids_of(*events[:sent]))
+    async with relay_on(database18, accept=PLAIN, limits=limits) as url, sdk_on(url) as strict:
+        await strict.subscribe("notes", {"limit": 3})
+        await strict.fetch(limit=2)
+        # Nobody is strict who does not ask for it. An operator whose readers are sets max_ties = 0.
+        assert (strict.relay.status() is nostr_sdk.RelayStatus.BANNED) == (sent > 2)
 
 
 async def test_no_limit_gives_the_newest_and_too_high_a_limit_is_lowered(
@@ -353,7 +370,7 @@ async def test_events_stored_and_live_arrive_in_one_subscription_until_it_is_clo
         assert [(await reader.next("notes"))[2]["id"] for _ in range(3)] == ids_of(*live[:3])
         await reader.unsubscribe("notes")
         # An answer from the relay after its CLOSE: from here on nothing more is sent to "notes".
-        await reader.fetch(limit=1)
+        await reader.fetch(ids=ids_of(stored))
         await client.publish_all(live[3])
         assert [(await reader.next("other"))[2]["id"] for _ in range(4)] == ids_of(*live)
         assert list_ids(await reader.subscribe("notes", {"ids": ids_of(stored)})) == ids_of(stored)

@@ -20,7 +20,7 @@ import pytest
 from relay.client.signing.verify_event import verify_note
 from relay.protocol.event import Event, decode_event
 from tests.support import npm
-from tests.support.client import as_json, to_json
+from tests.support.client import Client, as_json, to_json
 from tests.support.events import make_event, make_ring_note
 from tests.support.relays import relay_on
 from tests.support.time_factor import scaled
@@ -226,7 +226,9 @@ async def test_frames_are_found_by_text_for_any_subscription_id_nostr_tools_can_
     event = make_event(content=CONTENTS["what looks like a frame"], tags=(("id", "0" * 64), ("EVENT", "x")))
     async with relay_on(database18, accept=PLAIN) as url, nostr_tools_on(node, url) as client:
         await client.publish_all(event)
-        for subscription in ("x", "<forced-ping>:1", "EVENT", "s" * 64):
+        # Not for "EVENT", which a caller would have to choose: of the answer ["EOSE","EVENT",["finish"]] (NIP-67) nostr-tools
+        # takes "finish" for the id.
+        for subscription in ("x", "<forced-ping>:1", "EVENT:1", "s" * 64):
             assert await client.fetch({}, subscription=subscription) == [as_json(event)]
         assert (await client.ask("poolFetch", filter={}))["events"] == [as_json(event)]
 
@@ -249,9 +251,10 @@ async def test_stored_events_come_newest_first_and_the_lowest_id_first_in_one_se
         await client.publish_all(*events)
         expected = list_ids(sorted(events, key=lambda event: (-event["created_at"], event["id"])))
         assert list_ids(await client.fetch({})) == expected
-        assert list_ids(await client.fetch({"limit": 5})) == expected[:5]
-        # A limit that cuts through one second, with two index scans to merge.
-        assert list_ids(await client.fetch({"kinds": [1, 7], "limit": 5})) == expected[:5]
+        # A limit that cuts through one second, which is sent whole (NIP-67).
+        assert list_ids(await client.fetch({"limit": 5})) == expected[:6]
+        # With two index scans to merge.
+        assert list_ids(await client.fetch({"kinds": [1, 7], "limit": 5})) == expected[:6]
 
 
 async def test_no_limit_gives_the_newest_and_too_high_a_limit_is_lowered(
@@ -263,6 +266,22 @@ async def test_no_limit_gives_the_newest_and_too_high_a_limit_is_lowered(
         await client.publish_all(*events)
         assert await client.fetch({}) == [events[5], events[4]]
         assert await client.fetch({"limit": 5000}) == [events[5], events[4], events[3], events[2]]
+
+
+async def test_a_thousand_notes_of_shared_hours_are_read_whole_by_pages_of_twenty(
+    database18: dict[str, Any], node: str
+) -> None:
+    notes = [make_event(content=str(number), created_at=(1 + number % 3) * 3_600) for number in range(1_000)]
+    house: dict[str, Any] = {"accept": PLAIN, "limits": {"events_per_s": 100_000, "read_bytes_per_s": 1e9}}
+    async with relay_on(database18, **house) as url, nostr_tools_on(node, url) as client:
+        async with Client(url) as author:
+            await author.publish_all(*notes)
+        found: dict[str, None] = {}
+        page = await client.fetch({"limit": 20})
+        while fresh := [event["id"] for event in page if event["id"] not in found]:
+            found |= dict.fromkeys(fresh)
+            page = await client.fetch({"limit": 20, "until": min(event["created_at"] for event in page)})
+    assert list(found) == [note.id for note in sorted(notes, key=lambda note: (-note.created_at, note.id))]
 
 
 async def test_limit_0_gives_only_what_comes_later(database18: dict[str, Any], node: str, secret: str) -> None:

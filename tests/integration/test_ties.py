@@ -205,6 +205,17 @@ async def test_beyond_the_bound_there_is_more_which_a_larger_limit_and_narrower_
         assert await ask(client, {"limit": 4, "#t": ["x"]}) == (ids_of(tagged), [["finish"]])
 
 
+async def test_without_ties_no_answer_has_more_notes_than_its_limit(database18: dict[str, Any]) -> None:
+    older, newer = make_hour(1, 2), make_hour(2, 3)
+    every = ids_of(newer, older)
+    await store(database18, [*older, *newer])
+    async with relay_on(database18, **with_limits(max_ties=0)) as url, Client(url) as client:
+        for until in (dict[str, int](), {"until": 2 * HOUR}):
+            assert await ask(client, {"limit": 2, **until}) == (every[:2], [["more"]])
+            assert await ask(client, {"limit": 3, **until}) == (every[:3], [["more"]])
+            assert await ask(client, {"limit": 5, **until}) == (every, [["finish"]])
+
+
 SHAPES: list[dict[str, Any]] = [
     {},
     {"kinds": [1]},

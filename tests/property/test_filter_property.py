@@ -21,7 +21,7 @@ from tests.support.strategies import PRICES, filters, priced_filters
 from tests.support.strategies import notes as any_notes
 
 # So few that answers meet them.
-LIMITS = Limits(default_limit=6, max_ties=2)
+LIMITS = [Limits(default_limit=6, max_ties=max_ties) for max_ties in (2, 0)]
 
 
 def oracle(filter_: Filter, note: Note) -> bool:
@@ -115,10 +115,14 @@ def test_postgres_finds_what_the_oracle_finds(database_between_loops: dict[str, 
         # Pages of two rows, or of one large one: every answer is put together from several.
         store = Reader(pool, pool, lambda _: None, page_rows=2, page_bytes=1000)
 
-        @given(st.lists(any_notes, max_size=8), st.lists(priced_filters, min_size=1, max_size=3))
+        @given(
+            st.lists(any_notes, max_size=8),
+            st.lists(priced_filters, min_size=1, max_size=3),
+            st.sampled_from(LIMITS),
+        )
         @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-        def check(wanted: list[Note], asked: list[Filter]) -> None:
-            runner.run(compare(pool, store, wanted, asked))
+        def check(wanted: list[Note], asked: list[Filter], limits: Limits) -> None:
+            runner.run(compare(pool, store, wanted, asked, limits))
 
         check()
         runner.run(pool.close())
@@ -128,15 +132,15 @@ async def open_pool(arguments: dict[str, Any]) -> asyncpg.Pool:
     return await asyncpg.create_pool(**arguments, min_size=1, max_size=2)
 
 
-async def compare(pool: asyncpg.Pool, store: Reader, wanted: list[Note], asked: list[Filter]) -> None:
+async def compare(pool: asyncpg.Pool, store: Reader, wanted: list[Note], asked: list[Filter], limits: Limits) -> None:
     async with pool.acquire() as connection:
         stored = await fill(connection, wanted)
         count = await connection.fetchval(*to_call(build_count(asked, 1000, 0)))
     newest_first = sorted(stored, key=lambda note: (-note.event.created_at, note.event.id))
-    answers = [choose(asked_for, [n for n in newest_first if oracle(asked_for, n)]) for asked_for in asked]
+    answers = [choose(one, [n for n in newest_first if oracle(one, n)], limits) for one in asked]
     expected = {note.event.id for taken, _ in answers for note in taken}
     left_out = {note.event.id for _, rest in answers for note in rest[:1]}
-    pages = store.read_pages(asked, LIMITS, lambda: 0)
+    pages = store.read_pages(asked, limits, lambda: 0)
     found = [row.id.hex() async for page in pages for row in page]
     assert found == [note.event.id for note in newest_first if note.event.id in expected]
     if left_out - expected:
@@ -148,21 +152,22 @@ async def compare(pool: asyncpg.Pool, store: Reader, wanted: list[Note], asked: 
     assert count == sum(any(oracle(filter_, note) for filter_ in asked) for note in stored)
 
 
-def choose(filter_: Filter, matching: list[Note]) -> tuple[list[Note], list[Note]]:
+def choose(filter_: Filter, matching: list[Note], limits: Limits) -> tuple[list[Note], list[Note]]:
     """Read aloud which notes an answer holds, and which it leaves out (NIP-67)."""
-    limit = LIMITS.default_limit if filter_.limit is None else filter_.limit
+    limit = limits.default_limit if filter_.limit is None else filter_.limit
     if limit == 0:
         return [], []
-    taken, rest = fill_up(matching, limit)
-    if rest and taken[-1].event.created_at == filter_.until != rest[0].event.created_at:
-        older, rest = fill_up(rest, limit)
+    taken, rest = fill_up(matching, limit, limits.max_ties)
+    is_at_end = bool(rest) and taken[-1].event.created_at != rest[0].event.created_at
+    if is_at_end and limits.max_ties and taken[-1].event.created_at == filter_.until:
+        older, rest = fill_up(rest, limit, limits.max_ties)
         return taken + older, rest
     return taken, rest
 
 
-def fill_up(matching: list[Note], limit: int) -> tuple[list[Note], list[Note]]:
+def fill_up(matching: list[Note], limit: int, max_ties: int) -> tuple[list[Note], list[Note]]:
     taken, rest = matching[:limit], matching[limit:]
-    ties = [note for note in rest if note.event.created_at == taken[-1].event.created_at][: LIMITS.max_ties]
+    ties = [note for note in rest if note.event.created_at == taken[-1].event.created_at][:max_ties]
     return taken + ties, rest[len(ties) :]
 
 

@@ -115,4 +115,4 @@ class PaidNotes:
             await reader.send("REQ", "any", {"ids": [note.id]})
             messages = [await reader.receive(), await reader.receive()]
         # It is there already, or comes live.
-        assert sorted(messages) == [["EOSE", "any"], ["EVENT", "any", as_json(note)]]
+        assert sorted(messages) == [["EOSE", "any", ["finish"]], ["EVENT", "any", as_json(note)]]
