@@ -90,14 +90,17 @@ async def test_the_other_fields_of_a_filter_hold_too(
     assert names(await reader.fetch({"search": search, **others})) == found
 
 
-async def test_what_a_search_finds_comes_newest_first_and_not_more_than_asked_for(database: dict[str, Any]) -> None:
+async def test_what_a_search_finds_comes_newest_first_and_up_to_its_limit_and_the_end_of_that_second(
+    database: dict[str, Any],
+) -> None:
     notes = [make_ring_note(str(number), created_at=1000 + number // 2) for number in range(8)]
     expected = sorted(notes, key=lambda note: (-note.created_at, note.id))
     async with relay_on(database, **OPEN_HOUSE) as url, Client(url) as client:
         await client.publish_all(*notes)
         for search in (f"ring:{pubkey_of(KEYS[1])}", "form:bound", f"ringid:{to_ring_id(make_ring(5))}"):
-            found = await client.fetch({"search": search, "limit": 5})
-            assert [event["id"] for event in found] == [note.id for note in expected[:5]]
+            for limit, many in ((4, 4), (5, 6)):
+                found = await client.fetch({"search": search, "limit": limit})
+                assert [event["id"] for event in found] == [note.id for note in expected[:many]]
 
 
 @pytest.mark.parametrize(
