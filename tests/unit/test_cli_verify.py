@@ -452,7 +452,7 @@ words      "Wir wissen es.\\n"
            "Seit März."
 scheme     sag, in the dialect canonical
 ring       4 members, ring id {to_ring_id(RING)}
-not proved when they were written, and who posted them: anybody can post words with their signature again
+not proved names beside keys, labels, when the words were written, and who posted them: anybody can post them with their signature
 """,
     )
 
@@ -482,7 +482,7 @@ def test_of_an_event_its_own_words_are_shown_and_what_its_form_leaves_open(
     assert "signed this event with all its words" in bound
     words_only = say(stdin=encode_event(make_words_note("said by one of us")))[1]
     assert 'words      "said by one of us"\n' in words_only
-    assert "not proved the event's time, author and tags" in words_only
+    assert "not proved names beside keys, and the event's time, author and tags" in words_only
 
 
 def test_of_a_bare_signature_it_is_said_too(say: Callable[..., tuple[int, str]]) -> None:

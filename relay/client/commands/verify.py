@@ -46,8 +46,8 @@ A text holds message, ring and signature, or it is Nostringer's JSON. It proves 
 
 On a terminal the answer is in words; otherwise, or with --json, it is one JSON object: `valid`, and what is proved, or
 the `reason`. `signed_text` is what the ring signed: in the bound form a hash of the whole event, in the others the
-message and nothing else of the event. With --on, `event` is the event, if it is valid. Where
-the ring has fewer than five members, stderr says what so small a ring is worth.
+message and nothing else of the event. With --on, `event` is the event, if it is valid. Where the ring has fewer than
+five members, stderr says what so small a ring is worth.
 
 exit status: 0 valid, 1 not valid, 2 wrong usage, or the note could not be fetched
 """

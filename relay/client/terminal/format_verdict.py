@@ -10,8 +10,12 @@ from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix
 
 _NAME_WIDTH = 10
-_TEXT_PROVES_NOT = "when they were written, and who posted them: anybody can post words with their signature again"
-_WORDS_PROVE_NOT = "the event's time, author and tags: anybody can post these words with their signature again"
+_TEXT_PROVES_NOT = (
+    "names beside keys, labels, when the words were written, and who posted them: anybody can post them with their signature"
+)
+_WORDS_PROVE_NOT = (
+    "names beside keys, and the event's time, author and tags: anybody can post these words with their signature again"
+)
 _EVENT_PROVES_NOT = "when it was written: the ring signed the time in the event, and its author chose that"
 _BARE_PROVES_NOT = "when it was signed"
 
