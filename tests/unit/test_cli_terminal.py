@@ -19,6 +19,8 @@ SECRETS = [number.to_bytes(32, "big") for number in range(3001, 3013)]
 PASSPHRASE = "größe ☃ horse"
 # Little work opens it.
 ENCRYPTED = encrypt_key(SECRETS[0], PASSPHRASE, log_n=4)
+# A prompt for words is answered with none: so a program that asks for them ends, too.
+TYPES_NOTHING = (("on a line of its own.", "\x04"),)
 ASKED = "The passphrase of your secret key: "
 
 
@@ -60,6 +62,19 @@ async def test_it_is_asked_for_before_the_words_are_typed(ring: Path, key: Path)
     shown = await run_on_terminal(*sign(ring, key), typed=typed)
     assert read_note(shown.out).content == "hello"
     assert PASSPHRASE not in shown.screen
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [f"p={keys.to_public_key(SECRETS[0]).hex()}", f"x={nip19.encode_nsec(SECRETS[0])}"],
+    ids=["the signer's key", "a secret key"],
+)
+async def test_a_tag_that_cannot_be_published_is_refused_before_the_words_are_typed(
+    ring: Path, key: Path, tag: str
+) -> None:
+    shown = await run_on_terminal(*sign(ring, key), "--tag", tag, RINGRELAY_PASSPHRASE=PASSPHRASE, typed=TYPES_NOTHING)
+    assert (shown.status, shown.out) == (2, "")
+    assert shown.screen.startswith("ringrelay sign: the ")
 
 
 async def test_it_is_asked_for_where_only_the_terminal_itself_is_left(ring: Path, key: Path) -> None:

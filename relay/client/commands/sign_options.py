@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from relay.client.commands.tag_option import parse_tag
@@ -14,8 +14,8 @@ from relay.client.signing.draft import Draft
 from relay.client.signing.envelope import MAX_POW_BITS, USUAL_POW_BITS
 from relay.client.signing.lint import USUAL_MIN_LINKABLE
 from relay.client.signing.own_mentions import check_mentions, list_places
-from relay.client.signing.ring_file import read_ring
-from relay.client.signing.risks import check_ring, check_words
+from relay.client.signing.ring_file import Entry, read_ring
+from relay.client.signing.risks import check_message, check_ring, check_words
 from relay.client.terminal.bad_input import BadInput
 from relay.client.terminal.notices import print_warning
 from relay.protocol.event import MAX_TIMESTAMP
@@ -135,10 +135,10 @@ def read_draft(arguments: argparse.Namespace, read_message: Callable[[], str]) -
     ring = read_ring(arguments.ring)
     secret = keys.load_secret(arguments.key_file, os.environ)
     check_ring(ring, secret, scheme)
+    _check_places(list_places("", tags, arguments.scope), ring, secret, arguments)
     content = read_message() if arguments.message is None else _take_argument(arguments.message)
-    check_words(content, arguments.kind, tags, arguments.scope, secret)
-    places = list_places(content, tags, arguments.scope)
-    check_mentions(places, ring, keys.to_public_key(secret), arguments.me, is_forced=arguments.force)
+    check_message(content, arguments.kind)
+    _check_places({"the message": content}, ring, secret, arguments)
     if "\r\n" in content:
         print_warning(
             "the message has the line ends of Windows, which say something about your machine: remove them (tr -d '\\r')"
@@ -164,6 +164,14 @@ def pick_time(now: int) -> int:
     """Return a time up to 48 hours before `now`, both in Unix seconds, rounded down to the hour."""
     earlier = now - secrets.randbelow(MAX_BACKDATE_S + 1)
     return earlier - earlier % HOUR_S
+
+
+def _check_places(
+    places: Mapping[str, str], ring: Sequence[Entry], secret: bytes, arguments: argparse.Namespace
+) -> None:
+    """Refuse what the note must not say, by where it stands. Raises BadInput."""
+    check_words(places.values(), secret)
+    check_mentions(places, ring, keys.to_public_key(secret), arguments.me, is_forced=arguments.force)
 
 
 def _take_argument(message: str) -> str:

@@ -1,7 +1,7 @@
 """What is wrong or risky about a note to sign: its ring, its words, what relays refuse. Knows neither options nor relays."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from relay.client.signing import keys
 from relay.client.signing.advice import find_pow_bits
@@ -35,12 +35,16 @@ def check_ring(ring: Sequence[Entry], secret: bytes, scheme: Scheme) -> None:
         print_warning(weakness)
 
 
-def check_words(message: str, kind: int, tags: Sequence[Sequence[str]], scope: str | None, secret: bytes) -> None:
-    """Refuse an empty message, and words that hold a secret key or are no UTF-8. Raises BadInput."""
+def check_message(message: str, kind: int) -> None:
+    """Refuse an empty message where a note is its words. Raises BadInput."""
     if kind == TEXT_NOTE and not message:
         raise BadInput("the message is empty: give --message TEXT, or write it to stdin")
-    # One text of all that would be published. No key crosses a line end.
-    words = "\n".join([message, scope or "", *(part for tag in tags for part in tag)])
+
+
+def check_words(parts: Iterable[str], secret: bytes) -> None:
+    """Refuse words to publish that hold a secret key or are no UTF-8. Raises BadInput."""
+    # One text of all: no key crosses a line end.
+    words = "\n".join(parts)
     lowered = words.lower()
     if keys.holds_secret_key(words) or any(spelling in lowered for spelling in (secret.hex(), *list_traces(secret))):
         raise BadInput("the note would publish a secret key: take the key out of it")
