@@ -10,6 +10,7 @@ from relay.client.signing.verify_event import verify_note
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
 from tests.conformance.negative import list_negative
+from tests.conformance.pasted import list_pasted
 from tests.conformance.positive import list_positive
 
 PATH = Path(__file__).parents[1] / "vectors" / "ring_notes.json"
@@ -22,7 +23,7 @@ ABOUT = (
 
 def build() -> str:
     """Return the file's text. The reasons of notes that are not valid are the relay's own words."""
-    vectors = list(list_positive())
+    vectors = [*list_positive(), *list_pasted()]
     for name, event in list_negative():
         vectors.append({"name": name, "event": event, "expected": {"valid": False, "reason": explain(event)}})
     vectors = [{"name": vector["name"], **vector, "event": to_builtins(vector["event"])} for vector in vectors]

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from coincurve import PublicKey
+
 from relay.protocol.event import Event
 from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import Dialect, to_ring_id
 from tests.conformance.negative_encodings import list_encodings
+from tests.conformance.negative_members import list_members
 from tests.conformance.negative_texts import OFF_CURVE, RING, SIGNER, TEXT, Named, list_negative_texts
 from tests.conformance.notes import (
     AUTHOR,
@@ -32,6 +35,7 @@ def list_negative() -> Iterator[Named]:
     yield from _list_bound_signatures()
     yield from list_encodings()
     yield from _list_nip97()
+    yield from list_members()
     yield from _list_message_forms()
     yield from _list_nostringer()
     yield from list_negative_texts()
@@ -170,14 +174,25 @@ def _list_nip97() -> Iterator[Named]:
         ("ring-signature twice", [members, signature, signature]),
         ("ring-signature of three elements", [members, [*signature, ""]]),
         ("members in another order", [["ring-members", *sorted(keys)], signature]),
-        ("npubs as members", [["ring-members", *npub_of(*RING)], signature]),
+        ("an npub in upper case", [["ring-members", npub_of(RING[0])[0].upper(), *keys[1:]], signature]),
+        ("a member with nostr:", [["ring-members", "nostr:" + npub_of(RING[0])[0], *keys[1:]], signature]),
+        (
+            "a member of 130 digits",
+            [
+                ["ring-members", PublicKey(b"\x02" + key_of(RING[0])).format(compressed=False).hex(), *keys[1:]],
+                signature,
+            ],
+        ),
         ("a member in upper case", [["ring-members", keys[0].upper(), *keys[1:]], signature]),
         ("a member with 0x", [["ring-members", "0x" + keys[0], *keys[1:]], signature]),
     ):
         yield f"nip97: {name}", make_event(TEXT, tags)
     yield "nip97: a message that was not signed", _nip97(first, text=TEXT + " ")
     yield "nip97: a ring of one", _nip97(compact(sag(TEXT, (0,), 0)), hex_of(0))
-    yield "nip97: a ring of two", _nip97(compact(sag(TEXT, (0, 1), 0)), hex_of(0, 1))
+    two = compact(sag(TEXT, (0, 1), 0, Dialect.TYPESCRIPT))
+    yield "nip97: a ring of two, TypeScript dialect", _nip97(two, hex_of(0, 1))
+    two = compact(blsag(TEXT, (0, 1), 0, None, Dialect.RELEASE))
+    yield "nip97, blsag: a ring of two, release 0.1.8", _nip97(two, hex_of(0, 1))
     yield "nip97: a member twice", _nip97(compact(sag(TEXT, (*RING, 2), SIGNER)), [*keys, keys[0]])
     beyond = compact(sag(TEXT, (*RING, 3), SIGNER))
     yield "nip97: a member that is not below the field's order", _nip97(beyond, [*keys, "ff" * 32])
@@ -259,6 +274,7 @@ def _list_nostringer() -> Iterator[Named]:
     whole = json.dumps(good)
     twice = compact(sag(TEXT, (*RING, 2), SIGNER))
     four = compact(sag(TEXT, (*RING, 3), SIGNER))
+    two = compact(sag(TEXT, RING[:2], SIGNER, Dialect.TYPESCRIPT))
     for name, content in (
         ("a fourth member", json.dumps({**good, "title": "x"})),
         ("no message", json.dumps({name: value for name, value in good.items() if name != "message"})),
@@ -279,12 +295,12 @@ def _list_nostringer() -> Iterator[Named]:
         ("an npub with a wrong checksum", json.dumps({**good, "ring_members": [_misspell(npubs[0]), *npubs[1:]]})),
         ("a member with nostr:", json.dumps({**good, "ring_members": ["nostr:" + npubs[0], *npubs[1:]]})),
         ("a member with 0x", json.dumps({**good, "ring_members": ["0x" + keys[0], *keys[1:]]})),
-        ("a member of 66 digits", json.dumps({**good, "ring_members": ["02" + keys[0], *keys[1:]]})),
+        ("an odd point where the even one signed", json.dumps({**good, "ring_members": ["03" + keys[0], *keys[1:]]})),
         ("a key and its npub", json.dumps({**good, "ring_members": [*keys, npubs[0]], "ring_signature": twice})),
         ("a member that is no point", json.dumps({**good, "ring_members": [*keys, OFF_CURVE], "ring_signature": four})),
         (
-            "a ring of two",
-            json.dumps({**good, "ring_members": keys[:2], "ring_signature": compact(sag(TEXT, (2, 0), 0))}),
+            "a ring of two, TypeScript dialect",
+            json.dumps({**good, "ring_members": keys[:2], "ring_signature": two}),
         ),
         ("words after the object", whole + " and more"),
         ("a comma too many", whole.replace("}", ",}")),

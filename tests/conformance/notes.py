@@ -24,12 +24,20 @@ def npub_of(*numbers: int) -> list[str]:
     return [encode_npub(key_of(number)) for number in numbers]
 
 
-def nprofile_of(number: int) -> str:
-    """Return an nprofile of a key and one relay (NIP-19)."""
-    relay = b"wss://relay.example.org"
-    values = convertbits(bytes([0, 32]) + key_of(number) + bytes([1, len(relay)]) + relay, 8, 5)
+def to_entry(kind: int, value: bytes) -> bytes:
+    """Return one entry of an nprofile (NIP-19): 0 is the key, 1 a relay."""
+    return bytes([kind, len(value)]) + value
+
+
+def to_nprofile(entries: bytes) -> str:
+    values = convertbits(entries, 8, 5)
     assert values is not None
     return str(bech32_encode("nprofile", values))
+
+
+def nprofile_of(number: int) -> str:
+    """Return an nprofile of a key and one relay."""
+    return to_nprofile(to_entry(0, key_of(number)) + to_entry(1, b"wss://relay.example.org"))
 
 
 # The author's key is in no ring: no vector uses key 1000 as a member but those that are about it.

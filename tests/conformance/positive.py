@@ -158,7 +158,8 @@ def _mined() -> Vector:
 
 def _nip97(name: str, signature: RingSignature, text: str, *, ring: Sequence[int] = RING, **how: Any) -> Vector:
     written = how.get("written") or compact(signature)
-    tags = [["ring-members", *hex_of(*ring)], ["ring-signature", written], *how.get("more", [])]
+    members = how.get("members") or hex_of(*ring)
+    tags = [["ring-members", *members], ["ring-signature", written], *how.get("more", [])]
     created_at = how.get("created_at", CREATED_AT)
     event = make_event(how.get("content", text), tags, author=how.get("author", AUTHOR), created_at=created_at)
     dialect = how.get("dialect", "canonical")
@@ -184,6 +185,11 @@ def _list_nip97() -> Iterator[Vector]:
     yield _nip97("nip97, sag, TypeScript dialect, JSON", given, TEXT, written=as_json(given), dialect="typescript")
     spaced = " two\nlines\n"
     yield _nip97("nip97, sag, message with white space at its ends", sag(spaced, RING, SIGNER), spaced)
+    yield _nip97("nip97, sag, npub members", first, TEXT, members=npub_of(*RING))
+    yield _nip97("nip97, sag, nprofile members", first, TEXT, members=[nprofile_of(number) for number in RING])
+    two = (1, 0)
+    yield _nip97("nip97, sag, ring of 2", sag(TEXT, two, 0), TEXT, ring=two)
+    yield from _list_points()
     twenty_five = sag(TEXT, range(25), 13)
     yield _nip97("nip97, sag, ring of 25", twenty_five, TEXT, ring=range(25))
     with_author = (*RING, AUTHOR)
@@ -200,6 +206,25 @@ def _list_nip97() -> Iterator[Vector]:
     yield _nip97("nip97, blsag, rotated by somebody else", turned, TEXT, ring=order)
 
 
+def _list_points() -> Iterator[Vector]:
+    """Members written in 66 digits, which say which of two points they are."""
+    keys = hex_of(*RING)
+    even, mixed = ["02" + key for key in keys], [keys[0], "02" + keys[1], npub_of(RING[2])[0]]
+    yield _nip97("nip97, sag, members of 66 digits", sag(TEXT, RING, SIGNER), TEXT, members=even)
+    yield _nip97("nip97, sag, members of 64 and 66 digits and an npub", sag(TEXT, RING, SIGNER), TEXT, members=mixed)
+    for name, odd in (
+        ("one of the others", ["02" + keys[0], "02" + keys[1], "03" + keys[2]]),
+        ("the signer", ["03" + key for key in keys]),
+    ):
+        yield _nip97(f"nip97, sag, an odd point, {name}", sag(TEXT, RING, SIGNER, written=odd), TEXT, members=odd)
+    for name, flag, dialect in (("scope", "poll", Dialect.CANONICAL), ("release 0.1.8", None, Dialect.RELEASE)):
+        signature = blsag(TEXT, RING, SIGNER, flag, dialect)
+        refused = None if flag else UNSCOPED
+        for spelling, members in (("66 digits", even), ("64 and 66 digits", mixed)):
+            about = f"nip97, blsag, members of {spelling}, {name}"
+            yield _nip97(about, signature, TEXT, members=members, dialect=dialect, refused=refused)
+
+
 def _nostringer(name: str, members: list[str], signature: RingSignature, text: str = TEXT, **how: Any) -> Vector:
     value = {"message": text, "ring_members": members, "ring_signature": compact(signature)}
     content = how.get("content") or json.dumps(value, ensure_ascii=False)
@@ -214,6 +239,11 @@ def _list_nostringer() -> Iterator[Vector]:
     yield _nostringer("nostringer, sag, hex members", keys, first)
     yield _nostringer("nostringer, sag, npub members", npubs, first)
     yield _nostringer("nostringer, sag, hex and npub members", [keys[0], *npubs[1:]], first)
+    yield _nostringer("nostringer, sag, nprofile members", [nprofile_of(number) for number in RING], first)
+    yield _nostringer("nostringer, sag, a member of 66 digits", ["02" + keys[0], *keys[1:]], first)
+    points = ["03" + key for key in keys]
+    yield _nostringer("nostringer, sag, odd points", points, sag(TEXT, RING, SIGNER, written=points))
+    yield _nostringer("nostringer, sag, ring of 2", keys[:2], sag(TEXT, RING[:2], SIGNER), ring=RING[:2])
     given = sag(TEXT, RING, SIGNER, Dialect.TYPESCRIPT)
     yield _nostringer("nostringer, sag, TypeScript dialect, hex members", keys, given, dialect="typescript")
     yield _nostringer("nostringer, sag, TypeScript dialect, npub members", npubs, given, dialect="typescript")

@@ -14,6 +14,7 @@ from relay.verify.ring_equations import (
     hash_to_point,
     lift_x,
     next_challenge,
+    parse_member,
     start_blsag,
     start_sag,
     to_flag_bytes,
@@ -44,17 +45,26 @@ def key_image_of(signer: int, flag: str | None, dialect: Dialect = Dialect.CANON
 
 
 def sag(
-    text: str, ring: Sequence[int], signer: int, dialect: Dialect = Dialect.CANONICAL, zero: bool = False
+    text: str,
+    ring: Sequence[int],
+    signer: int,
+    dialect: Dialect = Dialect.CANONICAL,
+    zero: bool = False,
+    written: Sequence[str] = (),
 ) -> RingSignature:
-    """Sign; with `zero` the response behind the signer's is 0, which closes the ring and is not valid."""
-    members = [lift_x(key_of(number)) for number in ring]
+    """Sign; with `zero` the response behind the signer's is 0, which closes the ring and is not valid.
+
+    `written` are the members' keys in 64 or 66 digits, where one has 66.
+    """
+    members = [parse_member(key) for key in written or [key_of(number).hex() for number in ring]]
     state = start_sag(text.encode(), members, dialect)
     curve = Curve()
 
     def link(place: int, s: int, c: int) -> bytes:
         return _require(curve.add(s, c, members[place].point))
 
-    c0, responses = _close(state, link, ring, signer, zero)
+    is_odd = members[ring.index(signer)].point[0] == 3
+    c0, responses = _close(state, link, ring, signer, zero, is_odd)
     return RingSignature(Scheme.SAG, c0, responses)
 
 
@@ -91,7 +101,7 @@ def _link_blsag(ring: Sequence[int], key_image: bytes, flag: str | None, dialect
 
 
 def _close(
-    state: "hashlib._Hash", link: Link, ring: Sequence[int], signer: int, zero: bool = False
+    state: "hashlib._Hash", link: Link, ring: Sequence[int], signer: int, zero: bool = False, is_odd: bool = False
 ) -> tuple[bytes, tuple[bytes, ...]]:
     """Walk the ring from its signer to its signer, and return c0 and the responses.
 
@@ -102,7 +112,7 @@ def _close(
     drawn, nonce, t = ([_draw(seed, index) for index in range(size)], _draw(seed, size), _draw(seed, size + 1))
     if zero:
         drawn[(start + 1) % size] = 0
-    key = _scalar_of(signer)
+    key = ORDER - _scalar_of(signer) if is_odd else _scalar_of(signer)
     challenges = [0] * size
     challenge = next_challenge(state, link(start, (nonce - t * key) % ORDER, t))
     for place in ((start + step) % size for step in range(1, size + 1)):

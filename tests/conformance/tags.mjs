@@ -1,7 +1,7 @@
 // The tags of a message-only note, by docs/ring-notes.md: they repeat what stands in the signed words. No curve operation.
 import { hexToBytes } from '@noble/hashes/utils.js'
 import { bech32 } from '@scure/base'
-import { demand } from './text.mjs'
+import { demand } from './errors.mjs'
 
 const OWN = ['ring-members', 'ring-signature', 'nonce']
 const BECH32 = '[02-9ac-hj-np-z]'

@@ -1,4 +1,4 @@
-"""Two verifiers of ring notes, the relay's and one in JavaScript, on all vectors and on mutations. Knows no socket."""
+"""Two verifiers of ring notes, the relay's and one in JavaScript: on all vectors, on mutations, on drawn notes. Knows no socket."""
 
 import json
 import os
@@ -17,15 +17,19 @@ from relay.policy import rules
 from relay.protocol.event import Event, decode_event, encode_event
 from relay.protocol.refusal import Rejected
 from relay.verify import proof
+from tests.conformance.draws import draw_note
+from tests.conformance.fillings import draw_filled
 from tests.conformance.make_vectors import PATH, build
 from tests.conformance.mutations import mutate
 from tests.conformance.notes import CREATED_AT
 from tests.support import npm
+from tests.support.time_factor import scaled
 
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parents[1] / "docs" / "ring-notes.md"
-TIMEOUT_S = 120.0
+TIMEOUT_S = scaled(120.0)
 MUTATIONS = 1_000
+DRAWS = 1_500
 # What they must reach to mean something: notes that stay valid, and both answers in each form.
 LEAST_VALID = 200
 LEAST_OF_EACH = 10
@@ -116,15 +120,29 @@ def test_both_verifiers_agree_on_random_mutations(node: str) -> None:
     small = [v for v in VECTORS if v["expected"].get("ring_size", LARGEST_MUTATED_RING + 1) <= LARGEST_MUTATED_RING]
     drawn = [rng.choice(small) for _ in range(MUTATIONS)]
     mutants = [mutate(rng, to_event(vector)) for vector in drawn]
-    here = [verify_here(event) for _, event in mutants]
-    there = verify_there(node, [event for _, event in mutants])
-    for vector, (names, event), ours, theirs in zip(drawn, mutants, here, there, strict=True):
-        about = f"seed {seed}, {vector['name']}: {names}\nhere: {ours}\n{encode_event(event).decode()}"
-        assert theirs == without_reason(ours), about
-    _check_mutations_mean_something([vector["expected"]["form"] for vector in drawn], here)
+    about = [f"seed {seed}, {vector['name']}: {names}" for vector, (names, _) in zip(drawn, mutants, strict=True)]
+    here = _compare(node, [event for _, event in mutants], about)
+    _check_notes_mean_something([vector["expected"]["form"] for vector in drawn], here)
 
 
-def _check_mutations_mean_something(forms: Sequence[str], results: Sequence[Json]) -> None:
+def test_both_verifiers_agree_on_notes_drawn_from_the_grammar(node: str) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    rng = random.Random(seed)
+    drawn = [rng.choice((draw_note, draw_filled))(rng) for _ in range(DRAWS)]
+    here = _compare(node, [event for _, event in drawn], [f"seed {seed}"] * DRAWS)
+    _check_notes_mean_something([form for form, _ in drawn], here)
+
+
+def _compare(node: str, events: Sequence[Event], about: Sequence[str]) -> list[Json]:
+    """Hold both verifiers against each other, and return what the relay's finds."""
+    here = [verify_here(event) for event in events]
+    there = verify_there(node, events)
+    for event, ours, theirs, name in zip(events, here, there, about, strict=True):
+        assert theirs == without_reason(ours), f"{name}\nhere: {ours}\n{encode_event(event).decode()}"
+    return here
+
+
+def _check_notes_mean_something(forms: Sequence[str], results: Sequence[Json]) -> None:
     reached = Counter(zip(forms, (result["valid"] for result in results), strict=True))
     assert sum(result["valid"] for result in results) >= LEAST_VALID, reached
     assert all(reached[form, valid] >= LEAST_OF_EACH for form in set(forms) for valid in (True, False)), reached

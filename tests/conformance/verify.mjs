@@ -3,9 +3,10 @@ import { createInterface } from 'node:readline'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import { bech32 } from '@scure/base'
+import { attempt, demand } from './errors.mjs'
+import { parseKey } from './keys.mjs'
 import { checkTags, repeatWords } from './tags.mjs'
-import { WHOLE_JSON_SIGNATURE, demand, readText } from './text.mjs'
+import { WHOLE_JSON_SIGNATURE, readText } from './text.mjs'
 
 const { Point } = secp256k1
 const ORDER = Point.Fn.ORDER
@@ -18,18 +19,9 @@ const isNumber = (value, most) => Number.isInteger(value) && value >= 0 && value
 // Bytes are written in hex throughout.
 const toHex = text => bytesToHex(utf8ToBytes(text))
 const hash = data => bytesToHex(sha256(hexToBytes(data)))
-const toRingId = ring => hash(ring.toSorted().join(''))
+const toRingId = ring => hash(ring.map(({ x }) => x).toSorted().join(''))
 const toId = event =>
   hash(toHex(JSON.stringify([0, event.pubkey, event.created_at, event.kind, event.tags, event.content])))
-
-// Every refusal and every malformed part is an Error; a name that does not exist is a fault of this program.
-function attempt(action) {
-  try {
-    return action()
-  } catch (error) {
-    if (error instanceof ReferenceError) throw error
-  }
-}
 
 // CBOR in hex, each number in its shortest form: an integer below 256, the head of an array, a short text. 5820 is the
 // head of 32 bytes; the head of the map says how many entries it has, and thereby which.
@@ -65,20 +57,25 @@ function decode(text, size) {
   return { scheme, c0: scalars[0], responses: scalars.slice(1), image, flag }
 }
 
-const lift = x => Point.fromHex('02' + x)
 const hashToPoint = (x, counter = 0) =>
-  attempt(() => lift(x)) ?? hashToPoint(hash(x + counter.toString(16).padStart(8, '0')), counter + 1)
+  attempt(() => Point.fromHex('02' + x)) ?? hashToPoint(hash(x + counter.toString(16).padStart(8, '0')), counter + 1)
+// Some keys are members of many notes. Multiples of their points are kept.
+const points = new Map()
+function toPoint(hex) {
+  if (!points.has(hex)) points.set(hex, Point.fromHex(hex).precompute(5))
+  return points.get(hex)
+}
 // The point at infinity has no such form: toHex refuses it.
 const combine = (s, base, c, point) => base.multiplyUnsafe(s).add(point.multiplyUnsafe(c)).toHex(true)
 
 function closes(text, ring, { scheme, c0, responses, image, flag }, dialect) {
-  const members = dialect === 'typescript' ? ring : ring.map(x => '02' + x)
+  const members = ring.map(({ x, point }) => (dialect === 'typescript' ? x : point))
   const head = scheme === 'sag' ? toHex(text) + members.join('') : toHex('NostringerBlsagChallenge' + text)
   const flagBytes = toHex(flag ?? (dialect === 'rust-0.1.8' ? RELEASE_FLAG : ''))
   const imagePoint = image && Point.fromHex(image)
-  const last = ring.reduce((c, x, i) => {
-    const left = combine(responses[i], Point.BASE, c, lift(x))
-    const right = image ? combine(responses[i], hashToPoint(hash('02' + x + flagBytes)), c, imagePoint) : ''
+  const last = ring.reduce((c, { point }, i) => {
+    const left = combine(responses[i], Point.BASE, c, toPoint(point))
+    const right = image ? combine(responses[i], hashToPoint(hash(point + flagBytes)), c, imagePoint) : ''
     return BigInt('0x' + hash(head + left + right)) % ORDER || 1n
   }, c0)
   return last === c0
@@ -94,9 +91,11 @@ function one(event, name, length) {
 }
 
 function readBound(event) {
-  const ring = one(event, 'ring')
-  demand(ring.length >= 2 && ring.length <= MAX_RING && !has(event, 'ring-members', 'ring-signature'))
-  demand(ring.every((key, i) => isHex(key, 64) && key !== event.pubkey && (i === 0 || ring[i - 1] < key)))
+  const keys = one(event, 'ring')
+  demand(keys.every((key, i) => isHex(key, 64) && key !== event.pubkey && (i === 0 || keys[i - 1] < key)))
+  demand(!has(event, 'ring-members', 'ring-signature'))
+  const ring = keys.map(parseKey)
+  demand(ring.length >= 2 && ring.length <= MAX_RING)
   const nonce = has(event, 'nonce') ? one(event, 'nonce') : ['0']
   demand((nonce.length === 1 || nonce.length === 2) && nonce.every(value => /^[0-9]{1,39}$/.test(value)))
   demand(event.tags.at(event.tags.at(-1)[0] === 'nonce' ? -2 : -1)[0] === 'ringsig')
@@ -113,7 +112,6 @@ function readBound(event) {
 function readNip97(event) {
   const keys = one(event, 'ring-members')
   const [signature] = one(event, 'ring-signature', 2)
-  demand(keys.every(key => isHex(key, 64)))
   return { form: 'nip97', keys, signature, candidates: [{ text: event.content, isWhole: true }] }
 }
 
@@ -126,11 +124,6 @@ function readNostringer({ content }) {
   return { form: 'nostringer', keys, signature, candidates: [{ text: message, isWhole: true }] }
 }
 
-function parseKey(key) {
-  demand(/^(?:[0-9a-f]{64}|npub1[02-9ac-hj-np-z]{58})$/.test(key))
-  return key.startsWith('npub1') ? bytesToHex(bech32.decodeToBytes(key).bytes) : key
-}
-
 function readMessage(event) {
   const isNostringer = attempt(() => JSON.parse(event.content))?.ring_signature !== undefined
   const isNip97 = has(event, 'ring-members', 'ring-signature')
@@ -139,9 +132,16 @@ function readMessage(event) {
   const ring = keys.map(parseKey)
   demand(event.kind === 1)
   checkTags(event.tags)
-  demand(ring.length >= 3 && ring.length <= MAX_RING && new Set(ring).size === ring.length)
+  demand(ring.length >= 2 && ring.length <= MAX_RING && new Set(ring.map(({ x }) => x)).size === ring.length)
   demand(candidates.length > 0 && candidates.every(({ text }) => text !== '' && !text.startsWith(PREFIX)))
   return { form, ring, signature: decode(signature, ring.length), candidates }
+}
+
+// The canonical dialect, and the older one where it is tried, too.
+function listDialects(form, ring, { scheme, flag }) {
+  if (form === 'bound' || ring.length < 3) return ['canonical']
+  if (scheme === 'sag') return ring.every(({ isBare }) => isBare) ? ['canonical', 'typescript'] : ['canonical']
+  return flag === null ? ['canonical', 'rust-0.1.8'] : ['canonical']
 }
 
 function verify(event) {
@@ -152,8 +152,9 @@ function verify(event) {
   demand(toId(event) === id && schnorr.verify(...[sig, id, pubkey].map(value => hexToBytes(value))))
   const { form, ring, signature, candidates } = (has(event, 'ring', 'ringsig') ? readBound : readMessage)(event)
   const { scheme, image, flag } = signature
-  const others = form === 'bound' || flag !== null ? [] : [scheme === 'sag' ? 'typescript' : 'rust-0.1.8']
-  const trials = candidates.flatMap(candidate => ['canonical', ...others].map(dialect => ({ ...candidate, dialect })))
+  demand(scheme === 'sag' || ring.every(({ point }) => point.startsWith('02')))
+  const dialects = listDialects(form, ring, signature)
+  const trials = candidates.flatMap(candidate => dialects.map(dialect => ({ ...candidate, dialect })))
   const found = trials.find(({ text, dialect }) => attempt(() => closes(text, ring, signature, dialect)))
   demand(found?.isWhole && (form === 'bound' || repeatWords(tags, found.text)))
   const binding = form === 'bound' ? 'event' : 'message'
