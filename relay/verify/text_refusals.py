@@ -83,8 +83,8 @@ def explain_no_words(pieces: Pieces) -> Rejected:
 
 def explain_outside(pieces: Pieces, candidates: Sequence[Candidate]) -> Rejected:
     """Return the refusal of a text with words that nobody signed."""
-    # Where a label before the ring announces the message, that is the message; else what stands first.
-    is_announced = find_message(pieces[0], trim_labels(pieces[0])) is not None
+    # Where a label before ring or signature announces the message, that is the message; else what stands first.
+    is_announced = any(find_message(piece, trim_labels(piece)) for piece in pieces[:2])
     found = candidates[-1 if is_announced else 0].found
     if any('"ring_signature"' in piece for piece in pieces):
         return Rejected(

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from relay.verify import text_labels
 from relay.verify.text_labels import Span
 
-MAX_READINGS = 6
 # As English, French, German, the Nordic languages and Japanese write them.
 QUOTES = frozenset(
     {
@@ -59,7 +58,7 @@ def list_readings(pieces: Pieces) -> tuple[Reading, ...]:
     if words:
         for other in _respell(words):
             readings.found.setdefault(other, readings.found[words])
-    return tuple(Reading(*reading) for reading in list(readings.found.items())[:MAX_READINGS])
+    return tuple(Reading(*reading) for reading in readings.found.items())
 
 
 class _Readings:

@@ -77,6 +77,17 @@ def shift_flag(note: Event) -> Event:
     return again(note, *changed)
 
 
+def name_keys(form: str) -> Event:
+    """Post the words and the ring, each key with what stands beside it in `form`."""
+    return post("\n".join([WORDS, "Ring:", *(form.format(key) for key in HEX), COMPACT]))
+
+
+LINKED = encode_ring_a(sign_blsag(WORDS.encode(), MEMBERS, KEYS[2].secret, "s"))
+# In the TypeScript dialect these bytes are those of WORDS and of a first key with 02 before it.
+SHIFTED = encode_ring_a(sign_sag(WORDS.encode() + b"\x02", MEMBERS, KEYS[2].secret, Dialect.TYPESCRIPT))
+FIRST = next(key for key in KEYS if pubkey_of(key) == HEX[0])
+OF_TWO = encode_ring_a(sign_sag(WORDS.encode(), MEMBERS[:2], FIRST.secret, Dialect.TYPESCRIPT))
+
 HOSTILE = {
     # The marks of one form around the signature of another.
     "bound, a signature of words": again(BOUND, ("ring", *HEX), ("ringsig", COMPACT)),
@@ -99,6 +110,38 @@ HOSTILE = {
     "an end the ring did not choose": again(
         nip97(WORDS, COMPACT), *nip97(WORDS, COMPACT).tags, ("expiration", "9999999999")
     ),
+    "words in a name": name_keys("he lies to you all: {}"),
+    "words in a name behind a key": name_keys("{} (and so do all the others)"),
+    "words over several names": post(
+        f"{WORDS}\nRing:\nWe say that: {HEX[0]}\nBob stole all: {HEX[1]}\nthe club money: {' '.join(HEX[2:])}\n{COMPACT}"
+    ),
+    "words without spaces in a name": name_keys("\u6211\u4eec\u58f0\u660e\u8463\u4e8b\u957f\u5077\u94b1: {}"),
+    "a negation as a name": name_keys("never {}"),
+    "a negation between keys": post(f"{WORDS}\nRing: {HEX[0]} and not {' '.join(HEX[1:])}\n{COMPACT}"),
+    "names on both sides of keys": name_keys("Bob: {} (Bob)"),
+    "a link as a name": name_keys("www.example.org: {}"),
+    "a sentence beside a key": post(f"{WORDS}\nRing: {' '.join(HEX)} He lies.\n{COMPACT}"),
+    "a sentence between keys": post(f"{WORDS}\nRing: {HEX[0]} and certainly not {' '.join(HEX[1:])}\n{COMPACT}"),
+    "marks of direction in a name": name_keys("\u202eBob: {}"),
+    "marks of direction before the words": text("\u202e" + WORDS),
+    "accents heaped on a name": name_keys("B" + "\u0301" * 15 + ": {}"),
+    "a label smuggled": text(between="Signed by the board:\nRing:"),
+    "words behind a label": text(after="Message: He lies."),
+    "words beside a label": text(after="Signature: of liars"),
+    "a label that only looks like one": text(after="\u017fignature:"),
+    "a count in a label": text(after="Ring (5 liars):"),
+    "an unsigned quotation": text("> He lies.\n\nMessage: " + WORDS),
+    "an unsigned quotation behind": text(after="> He lies."),
+    "a quotation within a quotation": post(
+        "\n".join(f"> {line}" for line in text("> He lies.\nMessage: " + WORDS).content.split("\n"))
+    ),
+    "quotes around more than the words": text(f"\u201c{WORDS} He lies.\u201d"),
+    "a line that a program prints, and more": text(after="\u2713 Signature is valid! Really."),
+    "a fence that says something": text(after="```liars"),
+    "a comment in HTML": text(after="<!-- he lies -->"),
+    "a hashtag": text(after="#liar"),
+    "a line separator": text(after="\u2028He lies."),
+    "a secret key among the keys": post(f"{WORDS}\nRing:\n{HEX[0]}\nnsec1{'q' * 58}\n{' '.join(HEX[1:])}\n{COMPACT}"),
     # A second meaning for one signature.
     "a rotated linkable signature": again(
         LINKABLE, *(("ringsig", "ringA") if tag[0] == "ringsig" else tag for tag in LINKABLE.tags)
@@ -113,7 +156,14 @@ HOSTILE = {
     "a ring of two, bytes shifted into the message": nip97(WORDS + "x", COMPACT, HEX[:2]),
     "a member less": nip97(WORDS, COMPACT, HEX[:-1]),
     "another order": nip97(WORDS, COMPACT, HEX[::-1]),
-    "a key with 02 before it": nip97(WORDS, COMPACT, ["02" + key for key in HEX]),
+    "keys with 03 before them": nip97(WORDS, COMPACT, ["03" + key for key in HEX]),
+    "a key with 03 before it": nip97(WORDS, COMPACT, ["03" + HEX[0], *HEX[1:]]),
+    "a linkable signature over a key with 03": nip97(WORDS, LINKED, ["03" + HEX[0], *HEX[1:]]),
+    "a key with 02 and with 03": nip97(WORDS, COMPACT, ["02" + HEX[0], "03" + HEX[0], *HEX[2:]]),
+    "a byte shifted from the words to a key with 02": nip97(WORDS, SHIFTED, ["02" + HEX[0], *HEX[1:]]),
+    "a byte shifted to a key with 02, in a text": post(f"{WORDS}\nRing:\n02{HEX[0]} {' '.join(HEX[1:])}\n{SHIFTED}"),
+    "two keys, in the TypeScript dialect": nip97(WORDS, OF_TWO, HEX[:2]),
+    "two keys, in the TypeScript dialect, in a text": post(f"{WORDS}\nRing: {HEX[0]} or {HEX[1]}\n{OF_TWO}"),
     "upper case": nip97(WORDS, COMPACT, [key.upper() for key in HEX]),
     "a key twice": nip97(WORDS, COMPACT, [*HEX[:4], HEX[0]]),
     "a key twice, once as npub": nostringer(ring_members=[*HEX[:4], encode_npub(RING[0])]),
@@ -142,6 +192,12 @@ HOSTILE = {
     "a signature of one long number": nip97(WORDS, '{"c0":"' + "1" * 90_000 + '","s":[]}'),
     "a text full of keys": post(f"{' x '.join([HEX[0]] * 1300)} {COMPACT}"),
     "a text full of labels": text(between="Ring:\n" * 3_000),
+    "a text full of names": text(between="Alice Bob, " * 8_000),
+    "a text full of lists": text(between=f"{HEX[0]} {HEX[1]} he lies " * 600),
+    "a text full of nprofiles": post(
+        f"{WORDS}\n{chr(10).join(f'nprofile1{chr(113) * 240}' for _ in range(128))}\n{COMPACT}"
+    ),
+    "a text full of quotations": post("> x\n" * 2_400 + COMPACT),
     "a text full of signatures": post((COMPACT + "\n") * 200 + " ".join(HEX)),
     "a ring off the curve": again(BOUND, ("ring", *(f"{5 + number:064x}" for number in range(5))), BOUND.tags[-1]),
 }

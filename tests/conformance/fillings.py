@@ -190,7 +190,8 @@ def _fill_message(rng: random.Random) -> Event:
     tokens = (*_MESSAGE_SIGNS, *_MESSAGE_SIGNS, *[rng.choice(_MESSAGE_LABELS)] * 2, *lines)
     left, right = _join(rng, tokens, 2), _join(rng, tokens, 2)
     if rng.random() < 0.4:
-        left, right = rng.choice(_MESSAGE_PAIRS)
+        pair = rng.choice(_MESSAGE_PAIRS)
+        left, right = pair[0], pair[1]
     words = rng.choice(_WORDS)
     inside = left + words + right
     whole = _join(rng, tokens, 3) + inside + _join(rng, tokens, 3)

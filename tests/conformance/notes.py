@@ -24,6 +24,11 @@ def npub_of(*numbers: int) -> list[str]:
     return [encode_npub(key_of(number)) for number in numbers]
 
 
+def points_of(*numbers: int) -> list[str]:
+    """Return the keys as 66 hex digits, 02 or 03 before x, as the key generators of Nostringer print them."""
+    return [PrivateKey(secret_of(number)).public_key.format().hex() for number in numbers]
+
+
 def to_entry(kind: int, value: bytes) -> bytes:
     """Return one entry of an nprofile (NIP-19): 0 is the key, 1 a relay."""
     return bytes([kind, len(value)]) + value
@@ -35,9 +40,11 @@ def to_nprofile(entries: bytes) -> str:
     return str(bech32_encode("nprofile", values))
 
 
-def nprofile_of(number: int) -> str:
-    """Return an nprofile of a key and one relay."""
-    return to_nprofile(to_entry(0, key_of(number)) + to_entry(1, b"wss://relay.example.org"))
+def nprofile_of(number: int, relays: Sequence[str] = ("wss://relay.example.org",), *, key_last: bool = False) -> str:
+    """Return an nprofile of a key and its relays. The entries of one may stand in any order."""
+    key = to_entry(0, key_of(number))
+    others = b"".join(to_entry(1, relay.encode()) for relay in relays)
+    return to_nprofile(others + key if key_last else key + others)
 
 
 # The author's key is in no ring: no vector uses key 1000 as a member but those that are about it.

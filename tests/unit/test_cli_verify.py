@@ -452,7 +452,7 @@ words      "Wir wissen es.\\n"
            "Seit März."
 scheme     sag, in the dialect canonical
 ring       4 members, ring id {to_ring_id(RING)}
-not proved names beside keys, labels, when the words were written, and who posted them: anybody can post them with their signature
+not proved names beside keys, labels, when it was written, and who posted it: anybody can post it with its signature
 """,
     )
 

@@ -5,6 +5,7 @@ import json
 
 import msgspec
 import pytest
+from bech32 import bech32_encode, convertbits
 from coincurve import PrivateKey
 
 from relay.client.signing.ring_sign import sign_blsag, sign_sag
@@ -15,7 +16,7 @@ from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import proof
 from relay.verify.claim import RingProof
 from relay.verify.encoding import RingSignature, encode_ring_a
-from relay.verify.ring_equations import Dialect, lift_x, to_ring_id
+from relay.verify.ring_equations import Dialect, lift_x, parse_member, to_ring_id
 from tests.support.cpu_time import measure_fastest_s
 from tests.support.events import make_event
 from tests.support.rotation import rotate
@@ -60,6 +61,14 @@ def text(message: str = WORDS, members: str = "\n".join(NPUBS), signature: str =
     return note(f"{message}\n\nRing:\n{members}\n\n{signature}")
 
 
+def encode_long_nprofile(number: int) -> str:
+    """Return an nprofile of 211 characters."""
+    key = PrivateKey(number.to_bytes(32, "big")).public_key.format()[1:]
+    values = convertbits(bytes([0, 32]) + key + (bytes([1, 20]) + b"wss://relay.example/") * 4, 8, 5)
+    assert values is not None
+    return str(bech32_encode("nprofile", values))
+
+
 def prove(event: Event) -> RingProof:
     claim = proof.detect_claim(event)
     assert claim is not None
@@ -84,6 +93,41 @@ def test_the_form_is_told() -> None:
     assert [prove(event).form for event in (nip97(), nostringer(), text())] == [
         *(Form.NIP97, Form.NOSTRINGER, Form.TEXT),
     ]
+
+
+TWO = encode_ring_a(sign(keys=KEYS[:2]))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        nip97(TWO, members=HEX[:2]),
+        nip97(TWO, members=NPUBS[:2]),
+        nostringer(ring_members=NPUBS[:2], ring_signature=TWO),
+        text(members=f"{NPUBS[0]} or {NPUBS[1]}", signature=TWO),
+    ],
+)
+def test_two_people_are_a_ring_in_each_form(event: Event) -> None:
+    found = prove(event)
+    assert (found.ring, found.dialect, found.signed_text) == (KEYS[:2], Dialect.CANONICAL, WORDS)
+
+
+def test_members_of_66_digits_are_the_points_that_they_write() -> None:
+    secrets = [PrivateKey(bytes(31) + bytes([number])).secret for number in (6, 1, 2)]
+    points = [PrivateKey(secret).public_key.format() for secret in secrets]
+    assert [point[0] for point in points] == [3, 2, 2]
+    members = [point.hex() for point in points]
+    for secret in secrets:
+        signature = encode_ring_a(sign_sag(WORDS.encode(), [parse_member(key) for key in members], secret))
+        for event in (nip97(signature, members=members), text(members=" ".join(members), signature=signature)):
+            found = prove(event)
+            assert (found.ring, found.dialect) == (tuple(point[1:] for point in points), Dialect.CANONICAL)
+            assert found.odd == {points[0][1:]}
+
+
+def test_a_member_that_begins_with_03_is_not_for_linkable_signatures() -> None:
+    refuse(nip97(sign_linkable(), members=["03" + HEX[0], *HEX[1:]]), "begins with 03 is not for linkable signatures")
+    assert prove(nip97(sign_linkable(), members=["02" + key for key in HEX])).key_image is not None
 
 
 MAKERS = {
@@ -182,8 +226,13 @@ REFUSED = {
     "no signature": (note(WORDS, ("ring-members", *HEX)), "exactly one ring-members tag"),
     "members twice": (note(WORDS, *(("ring-members", *HEX),) * 2, ("ring-signature", COMPACT)), "exactly one"),
     "a signature of two texts": (note(WORDS, ("ring-members", *HEX), ("ring-signature", COMPACT, "")), "two elements"),
-    "an npub in a tag": (nip97(members=NPUBS), "64 lower-case hex"),
-    "a ring of two": (nip97(members=HEX[:2]), "at least three members"),
+    "a ring of one": (nip97(members=HEX[:1]), "at least two members"),
+    "the words and signature of five, two of them": (nip97(members=HEX[:2]), "one response per ring member"),
+    "two keys in the TypeScript dialect": (
+        nip97(encode_ring_a(sign(dialect=Dialect.TYPESCRIPT, keys=KEYS[:2])), members=HEX[:2]),
+        "in the canonical dialect, which alone is for two",
+    ),
+    "an npub with a mistake in a tag": (nip97(members=[NPUBS[0][:-1] + "q", *NPUBS[1:]]), "not a public key"),
     "a key twice": (nip97(members=[*HEX[:4], HEX[0]]), "listed twice"),
     "a key as npub and as hex": (nostringer(ring_members=[*HEX[:4], NPUBS[0]]), "listed twice"),
     "upper case": (nip97(members=[key.upper() for key in HEX]), "64 lower-case hex"),
@@ -205,22 +254,32 @@ REFUSED = {
     "a message that is no text": (nostringer(message=1), "must be a JSON object of message"),
     "half a surrogate pair": (
         note(nostringer().content.replace(WORDS, "\\ud800")),
-        "text outside",
+        "JSON with a ring_signature must be the whole note",
     ),
     "members that are no list": (nostringer(ring_members=" ".join(HEX)), "must be a JSON object of message"),
     # By its names an object could pass for the whole.
     "members as an object": (THREE_BY_NAME, "must be a JSON object of message"),
     "a wrong npub": (nostringer(ring_members=[NPUBS[0][:-1] + "q", *NPUBS[1:]]), "not a public key"),
-    "two signatures": (note(text().content + "\n" + COMPACT), "exactly one whole ring signature"),
-    "a signature in two encodings": (note(text().content + "\n" + JSON), "exactly one whole ring signature"),
-    "half a JSON signature": (text(signature=JSON[:-1]), "exactly one whole ring signature"),
+    "two signatures": (note(text().content + "\n" + COMPACT), "more than one ring signature.*found: 2 signatures"),
+    "a signature in two encodings": (note(text().content + "\n" + JSON), "more than one ring signature"),
+    "half a JSON signature": (text(signature=JSON[:-1]), "the JSON signature in the text is not whole"),
     "no ring": (note(f"{WORDS}\n{COMPACT}"), "must list its ring once"),
-    "two rings of a size": (note(f"{WORDS}\n{' '.join(HEX)}\nor\n{' '.join(NPUBS)}\n{COMPACT}"), "ring once"),
+    "one list of two rings, joined by or": (
+        note(f"{WORDS}\n{' '.join(HEX)}\nor\n{' '.join(NPUBS)}\n{COMPACT}"),
+        "more keys than the signature has members.*found: 10 keys for 5 members",
+    ),
+    "two rings of a size": (
+        note(f"{WORDS}\n{' '.join(HEX)}\nnot by these\n{' '.join(NPUBS)}\n{COMPACT}"),
+        "several lists of keys that could be its ring.*5 keys from .* on, 5 keys from",
+    ),
     "a list with figures in it": (
         text(members="\n".join(f"{7 * place}. {key}" for place, key in enumerate(HEX))),
         "1, 2",
     ),
-    "a text without words": (note(f"Message:\n\nRing:\n{' '.join(HEX)}\n{COMPACT}"), "does not verify|empty or"),
+    "a text without words": (
+        note(f"Message:\n\nRing:\n{' '.join(HEX)}\n{COMPACT}"),
+        "does not say which words were signed",
+    ),
     "a text with too many lines": (text("\n" * 2500), "at most 2500 lines"),
 }
 
@@ -270,6 +329,8 @@ def test_a_claim_costs_its_candidates_times_its_dialects() -> None:
     assert (len(claim.candidates), claim.links) == (3, 30)
 
 
+# 128 of them, with as many relays as there is room for.
+NPROFILES = [encode_long_nprofile(number) for number in range(1, 129)]
 LONG = {
     "blank lines": "\n" * 2400,
     "labels": "Ring:\n" * 2400,
@@ -288,13 +349,60 @@ LONG = {
     "responses without end": '{"s":[' + f'"{"ab" * 32}",' * 1300,
     "signatures": ("ringA" + "a" * 100 + " ") * 800,
     "a message label a line": "Message:\n" * 2400,
+    "labels in capitals": "\u0421\u041e\u041e\u0411\u0429\u0415\u041d\u0418\u0415:\n" * 2400,
+    "labels behind spaces": (" " * 30 + "Message  \n") * 2400,
+    "nearly labels": ("**" + "a" * 36 + "\n") * 2400,
+    "a label far before each list": f"Ring:{' ' * 190}\n{HEX[0]} {HEX[1]} .. " * 250,
+    "rules of many signs": ("* " * 18 + "\n") * 2400,
+    "a quotation": "> a\n" * 2400,
+    "a deep quotation": (">" * 36 + "\n") * 2400,
+    "names": "Alice Bob Carol " * 5600,
+    "names and keys": f"Alice Bob {HEX[0]}, Carol\n" * 1100,
+    "a name before each list": f"\n{'Abcd Ef ' * 14}{HEX[0]}\nAl: {HEX[1]}\n .. " * 300,
+    "names behind keys": f"{HEX[0]} (Alice Bob) " * 1150,
+    "names in brackets": "(Alice) " * 11_000,
+    "links without end": "[Alice Bob](" * 7500,
+    "open square brackets of names": "[Alice Bob" * 9000,
+    "words of and": " and" * 22_000,
+    "keys and words of and": f"{HEX[0]} and or " * 1200,
+    "lists of two": f"{HEX[0]} {HEX[1]} xx yy " * 640,
+    "lists and words": f"{HEX[0]} and {HEX[1]}; or " * 620,
+    "white space between keys": f"{HEX[0]}{' ' * 200}x" * 350,
+    "white space behind a key": f"{HEX[0]}{' ' * 20_000}" * 4,
+    "tabs and a name": f"{HEX[0]}{chr(9) * 5000}Alice" * 15,
+    "line ends of another kind": "\r" * 90_000,
+    "no-break spaces": "\u00a0" * 45_000,
+    "zero-width spaces": "\u200b" * 30_000,
+    "bullets": "\u2022 " * 22_000,
+    "bullets and keys": f"\u2022 {HEX[0]}\n" * 1300,
+    "all brackets": "[({<" * 22_000,
+    "mentions": "@" * 90_000,
+    "addresses": "nostr:" * 15_000,
+    "full stops": "." * 90_000,
+    "colons": ": " * 45_000,
+    "commas": ", " * 45_000,
+    "quotes": '"' * 90_000,
+    "nprofiles": "\n".join(NPROFILES),
+    "shapes of nprofiles": ("nprofile1" + "q" * 247 + " ") * 350,
+    "an endless nprofile": "nprofile1" + "q" * 90_000,
+    "keys in upper case": ("A" * 64 + " ") * 1380,
+    "keys of 130 digits": ("a" * 130 + " ") * 680,
+    "broken signatures": ("ringA" + "a" * 99 + "\n") * 850,
+    "secret keys": ("nsec1" + "q" * 39 + " ") * 2000,
+    "words of secrets": "private key " * 7500,
 }
 
 
 @pytest.mark.serial
 @pytest.mark.parametrize("filler", LONG.values(), ids=LONG)
 def test_reading_a_hostile_text_is_quick(filler: str) -> None:
-    for content in (f"{filler}{' '.join(HEX)} {COMPACT}", f"{' '.join(HEX)} {COMPACT} {filler}"):
+    ring = " ".join(HEX)
+    for content in (
+        f"{filler}{ring} {COMPACT}",
+        f"{ring} {COMPACT} {filler}",
+        f"Message: {filler}\nRing:\n{ring}\n{COMPACT}",
+        f"{filler}\n{COMPACT}",
+    ):
         event = msgspec.structs.replace(note(), content=content)
 
         def read(event: Event = event) -> None:

@@ -11,7 +11,7 @@ from relay.protocol.refusal import Prefix
 
 _NAME_WIDTH = 10
 _TEXT_PROVES_NOT = (
-    "names beside keys, labels, when the words were written, and who posted them: anybody can post them with their signature"
+    "names beside keys, labels, when it was written, and who posted it: anybody can post it with its signature"
 )
 _WORDS_PROVE_NOT = (
     "names beside keys, and the event's time, author and tags: anybody can post these words with their signature again"
