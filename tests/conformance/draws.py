@@ -50,14 +50,14 @@ def _draw_nip97(rng: random.Random) -> Event:
     text = rng.choice(WORDS)
     signature = sign(rng, text, ring, members)
     written = as_json(signature, rng.choice((None, 1))) if rng.random() < 0.3 else compact(signature)
-    keys = [often(rng, "", ("@", "nostr:", "0x", " "), 0.03) + member.text for member in members]
+    keys = [often(rng, "", ("@", "nostr:", "0x", " "), 0.12) + member.text for member in members]
     return make_event(text, [["ring-members", *keys], ["ring-signature", written]])
 
 
 def _draw_nostringer(rng: random.Random) -> Event:
     ring, members = draw_ring(rng)
     text = rng.choice(WORDS)
-    keys = [often(rng, "", ("@", "nostr:", "0x", " "), 0.03) + member.text for member in members]
+    keys = [often(rng, "", ("@", "nostr:", "0x", " "), 0.12) + member.text for member in members]
     value = {"message": text, "ring_members": keys, "ring_signature": compact(sign(rng, text, ring, members))}
     return make_event(json.dumps(value, ensure_ascii=rng.random() < 0.5))
 

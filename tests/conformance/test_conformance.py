@@ -17,11 +17,12 @@ from relay.policy import rules
 from relay.protocol.event import Event, decode_event, encode_event
 from relay.protocol.refusal import Rejected
 from relay.verify import proof
+from tests.conformance import make_pasted_texts
 from tests.conformance.draws import draw_note
 from tests.conformance.fillings import draw_filled
 from tests.conformance.make_vectors import PATH, build
 from tests.conformance.mutations import mutate
-from tests.conformance.notes import CREATED_AT
+from tests.conformance.notes import CREATED_AT, make_event
 from tests.support import npm
 from tests.support.time_factor import scaled
 
@@ -32,8 +33,9 @@ MUTATIONS = 1_000
 DRAWS = 1_500
 # What they must reach to mean something: notes that stay valid, and both answers in each form.
 LEAST_VALID = 200
-LEAST_OF_EACH = 10
+LEAST_OF_EACH = 5
 LARGEST_MUTATED_RING = 5
+SHARE_PASTED = 0.25
 FIELDS = ("form", "scheme", "dialect", "binding", "ring_id", "key_image", "scope", "signed_text")
 
 Json = dict[str, Any]
@@ -43,6 +45,19 @@ NAMES = [vector["name"] for vector in VECTORS]
 
 def to_event(vector: Json) -> Event:
     return decode_event(json.dumps(vector["event"]))
+
+
+# Valid notes of small rings, each with its name and its form.
+SMALL = [
+    (vector["name"], vector["expected"]["form"], to_event(vector))
+    for vector in VECTORS
+    if vector["expected"].get("ring_size", LARGEST_MUTATED_RING + 1) <= LARGEST_MUTATED_RING
+]
+PASTED = [
+    (entry["name"], "text", make_event(entry["text"]))
+    for entry in json.loads(make_pasted_texts.PATH.read_text())["texts"]
+    if entry["expected"]["valid"]
+]
 
 
 def verify_here(event: Event) -> Json:
@@ -117,12 +132,11 @@ def test_a_second_verifier_finds_in_all_vectors_what_they_say(node: str) -> None
 def test_both_verifiers_agree_on_random_mutations(node: str) -> None:
     seed = random.SystemRandom().randrange(2**32)
     rng = random.Random(seed)
-    small = [v for v in VECTORS if v["expected"].get("ring_size", LARGEST_MUTATED_RING + 1) <= LARGEST_MUTATED_RING]
-    drawn = [rng.choice(small) for _ in range(MUTATIONS)]
-    mutants = [mutate(rng, to_event(vector)) for vector in drawn]
-    about = [f"seed {seed}, {vector['name']}: {names}" for vector, (names, _) in zip(drawn, mutants, strict=True)]
+    drawn = [rng.choice(PASTED if rng.random() < SHARE_PASTED else SMALL) for _ in range(MUTATIONS)]
+    mutants = [mutate(rng, event) for _, _, event in drawn]
+    about = [f"seed {seed}, {name}: {names}" for (name, _, _), (names, _) in zip(drawn, mutants, strict=True)]
     here = _compare(node, [event for _, event in mutants], about)
-    _check_notes_mean_something([vector["expected"]["form"] for vector in drawn], here)
+    _check_notes_mean_something([form for _, form, _ in drawn], here)
 
 
 def test_both_verifiers_agree_on_notes_drawn_from_the_grammar(node: str) -> None:
