@@ -45,20 +45,23 @@ def list_readings(pieces: Pieces) -> tuple[Reading, ...]:
     head = pieces[0]
     stripped = text_labels.strip_blank(head, Span(0, len(head)))
     trimmed = text_labels.trim_labels(head)
+    piece, span = _find_value(pieces, trimmed)
+    value = pieces[piece][span.start : span.end]
+    others = _respell(value, is_followed=pieces[piece][span.end : span.end + 1] in tuple(text_labels.WHITE_SPACE))
     readings = _Readings(pieces)
     # A head of labels alone holds no words, and nobody signs a label and the white space behind it.
     if trimmed.end > trimmed.start:
-        if trimmed.end == stripped.end:
+        # Whoever put words into quotes, or on Windows, did not sign the white space around them as it is now.
+        if trimmed.end == stripped.end and all(other == value + "\n" for other in others):
             readings.add(0, Span(0, len(head)))
         readings.add(0, stripped)
         readings.add(0, trimmed)
-    piece, span = _find_value(pieces, trimmed)
     readings.add(piece, span)
-    words = pieces[piece][span.start : span.end]
-    if words:
-        for other in _respell(words):
-            readings.found.setdefault(other, readings.found[words])
-    return tuple(Reading(*reading) for reading in readings.found.items())
+    for other in others:
+        readings.found.setdefault(other, readings.found[value])
+    # Each costs a verification: no more than half as many again as there are without the respelled ones.
+    first = {head, head[stripped.start : stripped.end], head[trimmed.start : trimmed.end], value} - {""}
+    return tuple(Reading(*reading) for reading in list(readings.found.items())[: max(2, len(first) * 3 // 2)])
 
 
 class _Readings:
@@ -98,11 +101,17 @@ def _find_value(pieces: Pieces, trimmed: Span) -> tuple[int, Span]:
     return number, text_labels.open_fence(text, text_labels.skip_rules(text, span))
 
 
-def _respell(words: str) -> list[str]:
-    """Return the words without quotes, with the line ends of Unix, and with a line end behind them."""
-    opened = open_quotes(words)
+def _respell(value: str, *, is_followed: bool) -> list[str]:
+    """Return words without quotes, with the line ends of Unix, and, where white space follows, with one behind them.
+
+    Only those that differ.
+    """
+    opened = open_quotes(value)
     unix = opened.replace("\r\n", "\n")
-    return [text for text in (opened, unix, unix + "\n") if text.strip(text_labels.WHITE_SPACE)]
+    found = [text for text, before in ((opened, value), (unix, opened)) if text != before]
+    if is_followed:
+        found.append(unix + "\n")
+    return [text for text in found if text.strip(text_labels.WHITE_SPACE)]
 
 
 def open_quotes(words: str) -> str:

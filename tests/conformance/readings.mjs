@@ -1,7 +1,6 @@
 // The readings of a text of form D of docs/ring-notes.md: the words that the ring may have signed. No curve operation.
 import { findAnnouncement, isBlank, isFence, isLabelLine, isRule, saysNothing, unquote } from './labels.mjs'
 
-const MOST_READINGS = 6
 // The signs that can stand around a compact signature, and all but the last three around the message.
 export const PAIRS = '"" \'\' `` “” „“ „” ”” «» »« ‘’ ‚‘ 「」 『』 <> () []'.split(' ')
 const MESSAGE_PAIRS = PAIRS.filter(pair => !['<>', '()', '[]'].includes(pair))
@@ -15,12 +14,15 @@ export function listReadings(pieces) {
   const parts = pieces.map((text, i) => ({ before: '', text, after: '', others: pieces.toSpliced(i, 1) }))
   const [head] = parts
   const [stripped, trimmed] = [strip(head), trim(head)]
-  const value = findValue(parts.map(trim)) ?? trimmed
+  const value = openFence(dropRules(findValue(parts.map(trim)) ?? trimmed))
+  const respelled = respell(value)
   // What is cut off the head's end by trimming alone belongs to no reading of the whole.
-  const heads = trimmed.after.length === stripped.after.length ? [head, stripped, trimmed] : [stripped, trimmed]
-  return [...(trimmed.text === '' ? [] : heads), ...listValues(openFence(dropRules(value)))]
+  const isWhole = trimmed.after.length === stripped.after.length && respelled.every(text => text === value.text + '\n')
+  const heads = trimmed.text === '' ? [] : [...(isWhole ? [head] : []), stripped, trimmed]
+  const first = new Set([head.text, stripped.text, trimmed.text, value.text].filter(text => text !== ''))
+  return [...heads, value, ...respelled.filter(text => !isSpace(text)).map(text => ({ ...value, text }))]
     .filter(({ text }, i, all) => text !== '' && all.findIndex(part => part.text === text) === i)
-    .slice(0, MOST_READINGS)
+    .slice(0, Math.max(2, Math.floor(first.size * 1.5)))
     .map(({ before, text, after, others }) => ({ text, isWhole: [before, after, ...others].every(saysNothing) }))
 }
 
@@ -73,12 +75,12 @@ function openFence(part) {
   return cut(part, first.length + 1, part.text.length - lines.at(-1).length - 1)
 }
 
-// Readings 4 to 7.
-function listValues(value) {
-  const opened = open(value.text)
+// Readings 5 to 7, those that are another text than the one before.
+function respell({ text, after }) {
+  const opened = open(text)
   const joined = opened.replaceAll('\r\n', '\n')
-  const others = [opened, joined, joined + '\n'].filter(text => !isSpace(text))
-  return [value, ...others.map(text => ({ ...value, text }))]
+  const others = [...(opened === text ? [] : [opened]), ...(joined === opened ? [] : [joined])]
+  return /^[ \t\r\n]/.test(after) ? [...others, joined + '\n'] : others
 }
 
 function open(text) {
