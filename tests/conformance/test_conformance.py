@@ -33,7 +33,7 @@ MUTATIONS = 1_000
 DRAWS = 1_500
 # What they must reach to mean something: notes that stay valid, and both answers in each form.
 LEAST_VALID = 200
-LEAST_OF_EACH = 5
+LEAST_OF_EACH = 1
 LARGEST_MUTATED_RING = 5
 SHARE_PASTED = 0.25
 FIELDS = ("form", "scheme", "dialect", "binding", "ring_id", "key_image", "scope", "signed_text")

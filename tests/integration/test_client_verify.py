@@ -236,7 +236,7 @@ async def test_a_text_pasted_into_a_terminal_is_answered_in_words() -> None:
         'words      "we have known\\n"',
         '           "since März"',
     ]
-    assert "who posted them" in said[-1]
+    assert "who posted it" in said[-1]
 
 
 async def test_a_line_that_the_terminal_cut_is_not_taken_for_a_false_signature() -> None:

@@ -227,7 +227,11 @@ FORMS = [
         "invalid: the text holds a secret key: take it out, stop using that key, and sign with another one",
         "Nostringer's command line prints secret keys beside public ones, and both were copied.",
         "Make a new key: the relay has seen this one.",
-        {"a text with a secret key": lambda v: _list(v, "\n".join(f"Private Key: {key}" for key in v.members))},
+        {
+            "a text with a secret key": lambda v: _list(
+                v, "\n".join(f"Private Key: {key} Public Key: {key}" for key in v.members)
+            )
+        },
     ),
     Case(
         "invalid: the ring's list has names before keys and behind keys: leave them on one side, so that no sentence runs through "

@@ -58,7 +58,7 @@ async def fetch_note(url: str, note_id: bytes, timeout_s: float, choice: TorChoi
         raise BadInput(f"the relay did not answer within {timeout_s:g} s: try again later, or another relay") from None
     finally:
         await connection.close()
-    if found is Signal.END_OF_STORED:
+    if isinstance(found, Signal) and found.ends_stored:
         raise BadInput("the relay does not have this note: ask another one with --on, or check the id")
     if not isinstance(found, Event) or found.id != note_id.hex():
         raise BadInput("the relay sent something else than the note that was asked for: ask another one with --on")
