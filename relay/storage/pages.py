@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Reads at most so many rows of a filter that follow a cursor, fewer where they are large. The columns are those of build_page.
 Load = Callable[[Filter, Cursor | None, int], Awaitable["list[Record]"]]
 # Read with the last page, to find the end of its second.
-_EXTRA_ROWS = 10
+_EXTRA_ROWS = 5
 
 
 class StoredEvent(NamedTuple):
