@@ -50,6 +50,7 @@ async def count_rows(relay: ServeProcess) -> dict[str, int]:
         await connection.close()
 
 
+@pytest.mark.more("takes eighteen seconds, alone")
 async def test_every_note_is_there_once_after_kills_in_the_middle_of_a_rewrite(reachable_directory: Path) -> None:
     draw = random.Random(11)
     posted: list[str] = []

@@ -165,6 +165,7 @@ def _read_memory_mib(served: ServeProcess) -> float:
 
 
 @pytest.mark.serial
+@pytest.mark.more("takes ten seconds, alone")
 async def test_ten_thousand_orders_of_one_client_keep_nobody_waiting_and_make_three_invoices(
     reachable_directory: Path, tmp_path: Path, orders: Path
 ) -> None:

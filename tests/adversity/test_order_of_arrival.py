@@ -137,6 +137,7 @@ def test_after_the_night_neither_transaction_nor_place_of_a_row_says_when_it_cam
     assert max(map(abs, after)) < _CHANCE
 
 
+@pytest.mark.forensic("takes twenty seconds, alone")
 def test_after_the_night_no_file_of_the_database_has_the_order_of_arrival_in_bytes_that_were_left(
     seized: Seized,
 ) -> None:

@@ -18,6 +18,11 @@ CREATE TABLE sealed (key bytea NOT NULL, name bytea NOT NULL, sealed bytea NOT N
 CREATE FUNCTION keep_sealed() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO sealed VALUES (NEW.key, NEW.name, NEW.sealed); RETURN NULL; END';
 CREATE TRIGGER keep_sealed AFTER INSERT ON held_notes FOR EACH ROW EXECUTE FUNCTION keep_sealed();
+CREATE TABLE settled (reference bytea NOT NULL);
+CREATE FUNCTION keep_settled() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO settled VALUES (NEW.reference); RETURN NULL; END';
+CREATE TRIGGER keep_settled AFTER UPDATE OF state ON invoices
+    FOR EACH ROW WHEN (NEW.state = 'settled') EXECUTE FUNCTION keep_settled();
 CREATE FUNCTION keep_bought() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO bought VALUES (NEW.id, NEW.price_paid_msat); RETURN NULL; END';
 CREATE TRIGGER keep_bought AFTER INSERT OR UPDATE OF price_paid_msat ON notes
@@ -28,7 +33,8 @@ _NOTES = (
     "notes, tags, ring_members, spent_signatures, answers, held_notes, held_marks, sealing_keys, unpaid_notes, feed"
 )
 _PAIRS = ("notes", "unapplied_payments", "bought", "news")
-_TABLES = f"{_NOTES}, invoices, unapplied_payments, unanswered_invoices, spent_payments, settlement_cursors, bought, sealed, seen"
+_PAYMENTS = "invoices, unapplied_payments, unanswered_invoices, spent_payments, settlement_cursors"
+_TABLES = f"{_NOTES}, {_PAYMENTS}, bought, sealed, seen, settled"
 
 
 class Asked(NamedTuple):
@@ -56,7 +62,8 @@ class Ledger:
     """One moment. `notes` and `held` give prices by id (0: free), `unapplied` pairs of a note and an amount.
 
     `bought` are all prices that stored notes ever got, `promised` those of held notes. `news` are the rows of the feed: a
-    note, and from which price it was upgraded. `seen` are the notes that were ever stored, or held.
+    note, and from which price it was upgraded. `seen` are the notes that were ever stored, or held. `settled` are the references
+    of all invoices that ever were: a row can be settled and forgotten in one moment, where a clock is far ahead.
     """
 
     invoices: list[Asked]
@@ -68,6 +75,7 @@ class Ledger:
     promised: list[tuple[bytes, int]]
     news: list[tuple[bytes, int]]
     seen: set[bytes]
+    settled: set[bytes]
 
     @property
     def spent_msat(self) -> int:
@@ -143,7 +151,8 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
                array(SELECT (note_id, amount_msat) FROM unapplied_payments) AS unapplied_payments,
                array(SELECT (id, price_paid_msat) FROM bought) AS bought,
                array(SELECT (id, coalesce(previous_price_msat, -1)) FROM feed ORDER BY seq) AS news,
-               array(SELECT id FROM seen) AS seen
+               array(SELECT id FROM seen) AS seen,
+               array(SELECT reference FROM settled) AS settled
         """
     )
     pairs = {name: [tuple(row) for row in record[name]] for name in _PAIRS}
@@ -164,6 +173,7 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
         [(note_id, price_paid_msat) for note_id, price_paid_msat in promised if price_paid_msat],
         pairs["news"],
         set(record["seen"]) | {note_id for note_id, _ in promised},
+        set(record["settled"]),
     )
 
 
