@@ -9,8 +9,10 @@ _KEY_BYTES = 32
 _NCRYPTSEC_BYTES = 91
 # NIP-19: the prefix, the separator, 52 characters of key and 6 of checksum.
 NPUB = r"npub1[02-9ac-hj-np-z]{58}"
-# An nprofile with its key and few relays: reading a longer one would cost more than a link of its ring.
-NPROFILE = r"nprofile1[02-9ac-hj-np-z]{58,247}"
+# Room for four relays in a profile. Whoever reads strangers' texts has a bound: a longer one would cost more than a link.
+MAX_NPROFILE_CHARS = 256
+# The prefix, the separator, and as many characters as a key alone takes, or more.
+NPROFILE = rf"nprofile1[02-9ac-hj-np-z]{{58,{MAX_NPROFILE_CHARS - len('nprofile1')}}}"
 # An nprofile up to the end of its first entry, where that is the key: 34 bytes in 55 characters.
 NPROFILE_START = r"nprofile1[02-9ac-hj-np-z]{55}"
 # The entries of which an nevent has one at most, by type, with their sizes: the id, the author's key, the kind.
@@ -24,8 +26,6 @@ NCRYPTSEC = re.compile(r"ncryptsec1[02-9ac-hj-np-z]{152}", re.IGNORECASE)
 # NIP-19, "Shareable identifiers with extra metadata": type, length in one byte, value.
 _ID, _RELAY = 0, 1
 _MAX_VALUE_BYTES = 255
-# Room for four relays in a profile. Whoever reads strangers' texts has a bound.
-MAX_NPROFILE_CHARS = 256
 
 
 def encode_npub(key: bytes) -> str:

@@ -132,11 +132,6 @@ def find_other(text: str) -> str | None:
     return None
 
 
-def is_labels(text: str) -> bool:
-    """Return whether a text has only white space, label lines, rules and fences."""
-    return find_other(text) is None
-
-
 def is_blank(text: str) -> bool:
     """Return whether a text has only white space and what nobody sees."""
     return not strip_outside(text)
