@@ -14,7 +14,7 @@ PYTEST ?=
 WORKERS ?= auto
 RUN_TESTS := $(BIN)/python -m tests.run --workers $(WORKERS)
 
-.PHONY: help install run test test-fast test-more forensic lnbits test-lnd coverage mutate check format lock lock-lnbits lock-mutate clean
+.PHONY: help install run test test-fast test-more test-browser forensic lnbits test-lnd coverage mutate web check check-web format lock lock-lnbits lock-mutate clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed), some in parallel, then some alone"
@@ -25,6 +25,7 @@ help:
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
 	@echo "make coverage run the unit, property and integration tests, and tell what they ran of each room of relay/"
 	@echo "make mutate   try which faults in verify/ and in the code that settles payments no test notices (up to an hour)"
+	@echo "make web      build the scripts of the pages, and the file that signs, from web/ (with Node)"
 	@echo "make check    format, lint, types and import contracts"
 	@echo "make install  fill .venv from requirements.lock"
 	@echo "make lock     write requirements.lock anew from the ranges in pyproject.toml"
@@ -111,7 +112,21 @@ $(MUTATE)/.installed: tests/lnbits/build.lock tests/mutation/requirements.lock
 		-r tests/mutation/requirements.lock
 	@touch $@
 
-check: install
+# The built files are committed: a relay needs no Node.
+web: web/node_modules/.installed
+	cd web && node build.mjs
+
+web/node_modules/.installed: web/package-lock.json
+	@command -v npm >/dev/null || { echo "make web needs Node 20 or newer with npm; install it: https://nodejs.org"; exit 1; }
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+check-web:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web/node_modules/.installed && \
+		cd web && npx eslint . && npx tsc && node build.mjs --check; \
+	else echo "web/ is not checked: that needs Node 20 or newer with npm"; fi
+
+check: install check-web
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

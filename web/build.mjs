@@ -1,0 +1,65 @@
+// Build what the relay serves: `node build.mjs` writes it, `node build.mjs --check` fails where what is committed differs.
+//
+// The same sources and lock file give the same bytes in any folder, so that anybody can check what they run.
+
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { build } from "esbuild";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const TARGET = join(HERE, "..", "relay", "pages", "static");
+const VERSION = /^version = "([^"]+)"$/m.exec(readFileSync(join(HERE, "..", "pyproject.toml"), "utf8"))[1];
+
+// Scripts that pages load: the name of each file, and its source.
+const SCRIPTS = {};
+
+// Whole pages in one file, which run from disk: the name of each, its template, its script, its style.
+const FILES = {};
+
+/** Bundle one script. esbuild is told where it is, since paths of sources are in what it orders by. */
+async function bundle(source) {
+  const { outputFiles } = await build({
+    absWorkingDir: HERE,
+    entryPoints: [source],
+    bundle: true,
+    charset: "utf8",
+    define: { VERSION: JSON.stringify(VERSION) },
+    format: "iife",
+    legalComments: "none",
+    loader: { ".wasm": "binary" },
+    minify: true,
+    target: ["chrome109", "firefox115"],
+    write: false,
+  });
+  return outputFiles[0].text;
+}
+
+/** Put script and style into a page, with a policy that allows just them (CSP, section 2.3.1). */
+async function assemble({ template, script, style }) {
+  const text = readFileSync(join(HERE, template), "utf8");
+  const parts = { SCRIPT: await bundle(script), STYLE: readFileSync(join(HERE, style), "utf8"), VERSION };
+  for (const name of ["SCRIPT", "STYLE"]) {
+    const hash = createHash("sha256").update(parts[name]).digest("base64");
+    parts[`${name}_HASH`] = `'sha256-${hash}'`;
+  }
+  return text.replace(/\{\{([A-Z_]+)\}\}/g, (_, name) => parts[name]);
+}
+
+const built = {};
+for (const [name, source] of Object.entries(SCRIPTS)) built[name] = await bundle(source);
+for (const [name, parts] of Object.entries(FILES)) built[name] = await assemble(parts);
+
+const isCheck = process.argv.includes("--check");
+mkdirSync(TARGET, { recursive: true });
+for (const [name, text] of Object.entries(built)) {
+  const path = join(TARGET, name);
+  if (!isCheck) {
+    writeFileSync(path, text);
+  } else if (readFileSync(path, "utf8") !== text) {
+    console.error(`${relative(process.cwd(), path)} is not what its sources give; run "make web" and commit what it writes`);
+    process.exitCode = 1;
+  }
+}
