@@ -1,1 +1,1 @@
-"""What network clients reach: the ports, connections and HTTP pages."""
+"""What network clients reach: the ports, connections and the info document."""

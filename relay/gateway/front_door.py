@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
-from relay.gateway.answer import Answer, Refused, refuse
 from relay.gateway.guests import Guests
-from relay.gateway.http_head import Head, HeadReader
 from relay.gateway.proxy_protocol import BadProxyHeader, is_proxy_header, parse_proxy_header
+from relay.http.answer import Answer, Refused, refuse
+from relay.http.head import Head, HeadReader
 
 # So long the rest of a refused request is read past. A connection that is closed before it could lose the answer.
 _LINGER_S = 2.0

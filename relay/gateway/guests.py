@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
-from relay.gateway.answer import Refused, refuse
 from relay.gateway.network_bucket import Network, NetworkBuckets
+from relay.http.answer import Refused, refuse
 from relay.limits import Limits
 from relay.policy.rate_limit import TokenBucket
 

@@ -10,11 +10,11 @@ from relay.config import ServerSection
 from relay.gateway.connection import HARD_FACTOR, Connection
 from relay.gateway.front_door import Doorway, FrontDoor
 from relay.gateway.guests import Guests
-from relay.gateway.http_head import Head, check_servable, find_path
 from relay.gateway.plain_http import PlainHttp
 from relay.gateway.public_web import Web
 from relay.gateway.websocket import WebSocketConnection, run_websocket
 from relay.handlers.context import Services
+from relay.http.head import Head, check_servable, find_path
 from relay.limits import Limits
 from relay.metrics import Metrics
 from relay.policy.batch_pool import make_share

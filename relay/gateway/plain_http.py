@@ -7,9 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from relay.gateway.answer import Answer, refuse
 from relay.gateway.connection import INTERNAL_ERROR
-from relay.gateway.http_head import refuse_malformed
+from relay.http.answer import Answer, refuse
+from relay.http.head import refuse_malformed
 
 # So long a body is read past after its request is answered, in case it is a small one.
 _BODY_TIMEOUT_S = 2.0

@@ -9,11 +9,11 @@ from http import HTTPStatus
 import msgspec
 
 from relay.config import Config
-from relay.gateway.accept import weigh
-from relay.gateway.answer import Answer, build_answer, refuse
-from relay.gateway.http_head import Head, find_path
 from relay.gateway.info import build_info
-from relay.gateway.pay_page import Page, PayPages, TierLine
+from relay.http.accept import weigh
+from relay.http.answer import Answer, build_answer, refuse
+from relay.http.head import Head, find_path
+from relay.pages.pay_page import Page, PayPages, TierLine
 from relay.policy.tiers import Tier, Tiers
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.storage.payments.pay_status import PayStatus

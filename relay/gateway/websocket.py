@@ -12,7 +12,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from relay.delivery.outbox import LOW_BUFFER_BYTES
-from relay.gateway.answer import refuse
+from relay.http.answer import refuse
 from relay.limits import Limits
 
 _CLOSE_TIMEOUT_S = 2.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.gateway.accept import weigh
+from relay.http.accept import weigh
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from relay.gateway.answer import Refused
 from relay.gateway.front_door import Doorway, FrontDoor
 from relay.gateway.guests import Guests
-from relay.gateway.http_head import Head
+from relay.http.answer import Refused
+from relay.http.head import Head
 from relay.limits import Limits
 from relay.policy.rate_limit import TokenBucket
 

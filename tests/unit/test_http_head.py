@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from relay.gateway.answer import Refused
-from relay.gateway.http_head import Head, HeadReader, check_servable, find_path, parse_head
+from relay.http.answer import Refused
+from relay.http.head import Head, HeadReader, check_servable, find_path, parse_head
 from tests.support.raw import make_handshake
 
 SIMPLE = b"GET / HTTP/1.1\r\nHost: relay.example\r\n"

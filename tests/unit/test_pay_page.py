@@ -13,8 +13,8 @@ import segno
 import zxingcpp
 from nostr_sdk import Nip19Event
 
-from relay.gateway import pay_page
-from relay.gateway.pay_page import Page, PayPages, TierLine
+from relay.pages import pay_page
+from relay.pages.pay_page import Page, PayPages, TierLine
 from relay.storage.payments.pay_status import PayState, PayStatus
 from tests.support.pay import BOLT11
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from relay.gateway.answer import Answer, build_answer
 from relay.gateway.plain_http import PlainHttp, Respond
+from relay.http.answer import Answer, build_answer
 from tests.support.client import TIMEOUT_S
 from tests.support.raw import exchange, parse_answer
 

@@ -17,15 +17,16 @@ import msgspec
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from relay.gateway.accept import weigh
+from relay.http.accept import weigh
 from relay.protocol.nip19 import encode_nevent
 from relay.storage.payments.pay_status import PayState, PayStatus
 
 _HTML, _JSON = "text/html", "application/json"
 _UNKNOWN = "the address is unknown, its invoice has expired, or it was forgotten after the note was published"
-_FILES = Path(__file__).with_name("pages")
-_STYLE = (_FILES / "page.css").read_text(encoding="utf-8")
-_SCRIPT = (_FILES / "pay.js").read_text(encoding="utf-8")
+_TEMPLATES = Path(__file__).with_name("templates")
+_STATIC = Path(__file__).with_name("static")
+_STYLE = (_STATIC / "page.css").read_text(encoding="utf-8")
+_SCRIPT = (_STATIC / "pay.js").read_text(encoding="utf-8")
 # Often enough for a reader who waits, and rarely enough to select an invoice and copy it by hand.
 _REFRESH_S = 10
 # QR codes of 6 KiB each. As many as invoices can be open by default: with fewer, requests for each in turn would never hit.
@@ -98,7 +99,7 @@ class PayPages:
         encode_nevent(bytes(32), relay_url)
         self._relay_url = relay_url
         templates = Environment(
-            loader=FileSystemLoader(_FILES),
+            loader=FileSystemLoader(_TEMPLATES),
             autoescape=True,
             undefined=StrictUndefined,
             auto_reload=False,

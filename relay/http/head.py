@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from relay.gateway.answer import Answer, Refused, refuse
+from relay.http.answer import Answer, Refused, refuse
 
 _MAX_HEAD_BYTES = 16_384
 _MAX_LINE_BYTES = 8_000

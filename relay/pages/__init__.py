@@ -1,0 +1,1 @@
+"""What people see in a browser. Reads the store and renders; knows no socket."""
