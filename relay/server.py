@@ -19,6 +19,7 @@ from relay.handlers.intake import EventIntake, EventVerifier
 from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics
+from relay.pages.site import Site
 from relay.policy.tiers import Tiers
 from relay.ports import in_url, open_ports
 from relay.postgres.open import Database, open_database
@@ -82,7 +83,8 @@ class Relay:
         self._ledger: Ledger | None = None
         self._payments = self._build_payments()
         self._services = self._build_services()
-        web = Web(config, self._tiers, self.find_url, self._find_pay_status)
+        site = Site(config, self._tiers, self.find_url, self._find_pay_status)
+        web = Web(config, self._tiers, self.find_url, site)
         self._listener = Listener(config.server, config.limits, web, self._services, self.metrics)
         self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from relay.gateway.connection import INTERNAL_ERROR
 from relay.http.answer import Answer, refuse
 from relay.http.head import refuse_malformed
+from relay.http.request import Request
 
 # So long a body is read past after its request is answered, in case it is a small one.
 _BODY_TIMEOUT_S = 2.0
@@ -22,11 +23,11 @@ _OPTIONS: dict[str, Any] = {
     "auto_decompress": False,
     "lingering_time": _BODY_TIMEOUT_S,
 }
-Respond = Callable[[str, str, str], Awaitable[Answer]]
+Respond = Callable[[Request], Awaitable[Answer]]
 
 
 class PlainHttp:
-    """The HTTP server of the public ports. `respond` is given a request's method, target and Accept header."""
+    """The HTTP server of the public ports."""
 
     def __init__(
         self, respond: Respond, report_error: Callable[[BaseException], None], timeout_s: float = _ANSWER_TIMEOUT_S
@@ -45,8 +46,12 @@ class PlainHttp:
         await self._server.shutdown(_STOP_TIMEOUT_S)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        accept = ",".join(request.headers.getall("Accept", []))
-        return _to_response(await self._respond(request.method, request.raw_path, accept))
+        return _to_response(await self._respond(_read_request(request)))
+
+
+def _read_request(request: web.BaseRequest) -> Request:
+    accept, accept_language = (",".join(request.headers.getall(name, [])) for name in ("Accept", "Accept-Language"))
+    return Request(request.method, request.raw_path, accept, accept_language)
 
 
 class _Request(web.BaseRequest):

@@ -1,9 +1,12 @@
-"""What an HTTP client accepts: its Accept header with the weights (RFC 9110, 12.5.1). Knows no request and no answer."""
+"""What an HTTP client accepts: types and languages with their weights (RFC 9110, 12.5). Knows no request and no answer."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
+# Browsers send a few.
+_MAX_LANGUAGES = 20
 
 
 class Weight(NamedTuple):
@@ -34,3 +37,19 @@ def weigh(accept: str, type_: str) -> Weight:
             found = [float(match[1]) for match in map(_WEIGHT.fullmatch, parameters) if match]
             weights.append(Weight(found[0] if found else 1.0, precision, -place))
     return max(weights, key=lambda weight: (weight.precision, weight.place))
+
+
+def find_language(accept_language: str, languages: Sequence[str]) -> str:
+    """Return which of the languages an Accept-Language header wants most (RFC 9110, 12.5.4), the first if it wants none.
+
+    A range names all that begin with it (RFC 4647, 3.3.1), and "es-MX" will do with "es".
+    """
+    best, best_quality = languages[0], 0.0
+    for part in accept_language.split(",")[:_MAX_LANGUAGES]:
+        range_, *parameters = (field.strip() for field in part.split(";"))
+        found = next((language for language in languages if range_.lower().split("-")[0] in (language, "*")), None)
+        weights = [float(match[1]) for match in map(_WEIGHT.fullmatch, parameters) if match]
+        quality = weights[0] if weights else 1.0
+        if found is not None and quality > best_quality:
+            best, best_quality = found, quality
+    return best

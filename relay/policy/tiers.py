@@ -10,8 +10,24 @@ from relay.limits import Section
 
 ROOT = "/"
 MSAT_PER_SAT = 1_000
-# Pay pages have this path, and no tier may have it.
-_RESERVED = "pay"
+# The first names in the paths of pages. No tier may have one.
+PAGE_NAMES = frozenset(
+    (
+        "about",
+        "feed.atom",
+        "key",
+        "note",
+        "pay",
+        "post",
+        "prices",
+        "ring",
+        "robots.txt",
+        "sign",
+        "static",
+        "takedown",
+        "verify",
+    )
+)
 _MAX_TIERS = 20
 # 1 BTC: anything higher is a typing error. Its msat fit into every integer type in use.
 _MAX_PRICE_SAT = 100_000_000
@@ -20,8 +36,8 @@ _MAX_PRICE_SAT = 100_000_000
 def _check_path(path: str) -> str:
     if not re.fullmatch(r"/([A-Za-z0-9._~-]{1,64})?", path) or path in ("/.", "/.."):
         raise ValueError('must be "/" or one name behind it, such as "/10k": letters, digits and . _ ~ -')
-    if path == f"/{_RESERVED}":
-        raise ValueError("must be another: pay pages are there")
+    if path.removeprefix("/") in PAGE_NAMES:
+        raise ValueError("must be another: a page of the relay is there")
     return path
 
 

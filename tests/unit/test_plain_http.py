@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from relay.gateway.plain_http import PlainHttp, Respond
 from relay.http.answer import Answer, build_answer
+from relay.http.request import Request
 from tests.support.client import TIMEOUT_S
 from tests.support.raw import exchange, parse_answer
 
@@ -29,8 +30,8 @@ async def listening(
 
 
 async def test_what_fails_in_an_unforeseen_way_is_500_reported_and_not_repeated() -> None:
-    async def fail(method: str, target: str, accept: str) -> Answer:
-        raise Failure(method, target, accept)
+    async def fail(request: Request) -> Answer:
+        raise Failure(request.method, request.target, request.accept)
 
     errors: list[BaseException] = []
     ended = asyncio.Event()
@@ -43,7 +44,7 @@ async def test_what_fails_in_an_unforeseen_way_is_500_reported_and_not_repeated(
 
 
 async def test_a_client_that_does_not_read_its_answer_is_not_waited_for() -> None:
-    async def say_much(method: str, target: str, accept: str) -> Answer:
+    async def say_much(request: Request) -> Answer:
         return build_answer(HTTPStatus.OK, "text/plain", bytes(50_000_000))
 
     errors: list[BaseException] = []
@@ -60,7 +61,7 @@ async def test_a_client_that_does_not_read_its_answer_is_not_waited_for() -> Non
 async def test_a_request_under_way_is_answered_before_the_end() -> None:
     asked, may_answer = asyncio.Event(), asyncio.Event()
 
-    async def answer_late(method: str, target: str, accept: str) -> Answer:
+    async def answer_late(request: Request) -> Answer:
         asked.set()
         await may_answer.wait()
         return build_answer(HTTPStatus.OK, "text/plain", b"late")

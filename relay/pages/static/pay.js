@@ -8,6 +8,10 @@
   // A payment that was under way when its invoice expired may still be found. So many more polls take about an hour and a half.
   const MAX_UNKNOWN_POLLS = 90;
 
+  // The relay's own page may be parsed; nothing else of it may become markup (Trusted Types).
+  const ownPages = globalThis.trustedTypes?.createPolicy("ringrelay", { createHTML: (text) => text }) ?? {
+    createHTML: (text) => text,
+  };
   const byId = (id) => document.getElementById(id);
   let failures = 0; // polls in a row that found no page, or no relay
   let isPolling = false;
@@ -89,7 +93,7 @@
 
   async function replaceBody() {
     const answer = await fetchPage("text/html");
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = new DOMParser().parseFromString(ownPages.createHTML(await answer.text()), "text/html");
     if (!page.getElementById("body")) throw new Error("the relay has no page");
     clearInterval(countdown);
     const focused = byId("body").contains(document.activeElement);

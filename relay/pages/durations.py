@@ -1,0 +1,13 @@
+"""Durations in words, in the language of a page."""
+
+import gettext
+import math
+
+
+def describe_duration(seconds: float, translations: gettext.NullTranslations) -> str:
+    """Return a duration in words, rounded up."""
+    if seconds > 90:
+        minutes = math.ceil(seconds / 60)
+        return translations.ngettext("%(num)s minute", "%(num)s minutes", minutes) % {"num": minutes}
+    whole = math.ceil(seconds)
+    return translations.ngettext("%(num)s second", "%(num)s seconds", whole) % {"num": whole}

@@ -1,0 +1,51 @@
+"""The templates, in each language. Knows no request and no store."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from relay.pages.language import LANGUAGES, choose_language, load_translations
+from relay.pages.static_files import find_static_url
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+class Renderer:
+    """The templates in one language."""
+
+    def __init__(self, language: str, name: str) -> None:
+        self.language = language
+        # For words that are put together in Python.
+        self.translations = load_translations(language)
+        self._environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self._environment.policies["ext.i18n.trimmed"] = True
+        # Whatever is put into a text is escaped.
+        self._environment.install_gettext_translations(self.translations, newstyle=True)  # type: ignore[attr-defined]
+        self._environment.globals |= {"name": name, "language": language, "static": find_static_url}
+
+    def render(self, template: str, **values: Any) -> str:
+        """Return a page as HTML. Raises jinja2's errors for a template that lacks a value."""
+        return self._environment.get_template(template).render(values)
+
+
+class Renderers:
+    """The templates of one relay, by language."""
+
+    def __init__(self, name: str) -> None:
+        self._by_language = {language: Renderer(language, name) for language in LANGUAGES}
+        # A browser sends the same header with each request.
+        self._choose = lru_cache(maxsize=1_000)(choose_language)
+
+    def find(self, accept_language: str) -> Renderer:
+        """Return the templates in the language that an Accept-Language header wants most."""
+        return self._by_language[self._choose(accept_language)]

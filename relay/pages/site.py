@@ -1,0 +1,83 @@
+"""The pages of a relay: which one a request asks for. Knows no socket."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from http import HTTPStatus
+
+from relay.config import Config
+from relay.http.answer import Answer, refuse
+from relay.http.request import Request
+from relay.pages.headers import build_page
+from relay.pages.pay_page import PayPages
+from relay.pages.prices_page import list_tiers, render_prices
+from relay.pages.renderer import Renderer, Renderers
+from relay.pages.static_files import load_all
+from relay.policy.tiers import Tiers
+from relay.postgres.errors import DATABASE_FAILURES
+from relay.storage.payments.pay_status import PayStatus
+
+_PAY_TOKEN = re.compile(r"[0-9a-f]{32}")
+Show = Callable[[Request, Renderer], Awaitable[Answer]]
+
+
+class Site:
+    """The pages by the first name in their paths. `find_status` looks up a pay page's 16-byte token."""
+
+    def __init__(
+        self,
+        config: Config,
+        tiers: Tiers,
+        find_url: Callable[[], str],
+        find_status: Callable[[bytes], Awaitable[PayStatus | None]],
+    ) -> None:
+        self._config = config
+        self._tiers = tiers
+        self._find_url = find_url
+        self._find_status = find_status
+        self._renderers = Renderers(config.info.name)
+        self._pages: dict[str, Show] = {
+            "pay": self._show_pay_page,
+            "prices": self._show_prices,
+            "static": self._show_file,
+        }
+
+    @cached_property
+    def _pay_pages(self) -> PayPages:
+        # Made at the first request, because the port is not known earlier.
+        return PayPages(self._find_url(), self._config.privacy.longest_wait_s)
+
+    def has_path(self, path: str) -> bool:
+        """Return whether a path is one of a page."""
+        return self._find_page(path) is not None
+
+    async def respond(self, request: Request) -> Answer:
+        """Return the page that a request by GET or HEAD asks for, or that there is none."""
+        renderer = self._renderers.find(request.accept_language)
+        show = self._find_page(request.path)
+        if show is None:
+            return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND)
+        return await show(request, renderer)
+
+    def _find_page(self, path: str) -> Show | None:
+        if self._tiers.find_tier(path) is not None:
+            return self._show_prices
+        return self._pages.get(path.split("/")[1])
+
+    async def _show_prices(self, _: Request, renderer: Renderer) -> Answer:
+        tiers = list_tiers(self._config, self._tiers)
+        return render_prices(tiers, self._find_url(), self._config.privacy.longest_wait_s, renderer)
+
+    async def _show_pay_page(self, request: Request, renderer: Renderer) -> Answer:
+        token = _PAY_TOKEN.fullmatch(request.path.removeprefix("/pay/"))
+        try:
+            status = None if token is None else await self._find_status(bytes.fromhex(token[0]))
+        except DATABASE_FAILURES:
+            text = "the database is not available; try again in a minute"
+            return refuse(HTTPStatus.SERVICE_UNAVAILABLE, text)
+        return self._pay_pages.render_pay_page(status, request.accept, int(time.time()), renderer)
+
+    async def _show_file(self, request: Request, renderer: Renderer) -> Answer:
+        file = load_all().get(request.path.removeprefix("/static/"))
+        return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND) if file is None else file.answer

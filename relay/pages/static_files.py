@@ -1,0 +1,44 @@
+"""The files that pages load: the style, the scripts, the icon. Their addresses change with their bytes."""
+
+import hashlib
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
+
+from relay.http.answer import Answer, build_answer
+
+_FOLDER = Path(__file__).with_name("static")
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# The address of other bytes is another.
+_CACHED = "public, max-age=31536000, immutable"
+
+
+class StaticFile(NamedTuple):
+    """A file of the pages, with the address that pages load it from."""
+
+    url: str
+    answer: Answer
+
+
+@cache
+def load_all() -> dict[str, StaticFile]:
+    """Return all files that are served below /static/, by name."""
+    files = {}
+    for path in sorted(_FOLDER.iterdir()):
+        if path.suffix in _TYPES:
+            body = path.read_bytes()
+            version = hashlib.sha256(body).hexdigest()[:16]
+            headers = {"Cache-Control": _CACHED, "X-Content-Type-Options": "nosniff"}
+            answer = build_answer(HTTPStatus.OK, _TYPES[path.suffix], body, headers)
+            files[path.name] = StaticFile(f"/static/{path.name}?v={version}", answer)
+    return files
+
+
+def find_static_url(name: str) -> str:
+    """Return the address of a file, for templates. Raises KeyError if there is none of this name."""
+    return load_all()[name].url
