@@ -14,7 +14,7 @@ PYTEST ?=
 WORKERS ?= auto
 RUN_TESTS := $(BIN)/python -m tests.run --workers $(WORKERS)
 
-.PHONY: help install run test test-fast test-more test-browser forensic lnbits test-lnd coverage mutate web check check-web format lock lock-lnbits lock-mutate clean
+.PHONY: help install run test test-fast test-more test-browser forensic lnbits test-lnd coverage mutate web locale check check-web format lock lock-lnbits lock-mutate clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed), some in parallel, then some alone"
@@ -26,6 +26,7 @@ help:
 	@echo "make coverage run the unit, property and integration tests, and tell what they ran of each room of relay/"
 	@echo "make mutate   try which faults in verify/ and in the code that settles payments no test notices (up to an hour)"
 	@echo "make web      build the scripts of the pages, and the file that signs, from web/ (with Node)"
+	@echo "make locale   write the catalogues of the pages' texts anew; then translate what is new in relay/pages/locale"
 	@echo "make check    format, lint, types and import contracts"
 	@echo "make install  fill .venv from requirements.lock"
 	@echo "make lock     write requirements.lock anew from the ranges in pyproject.toml"
@@ -120,6 +121,9 @@ web/node_modules/.installed: web/package-lock.json
 	@command -v npm >/dev/null || { echo "make web needs Node 20 or newer with npm; install it: https://nodejs.org"; exit 1; }
 	cd web && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
+
+locale: install
+	@$(BIN)/python -m tests.catalogues.write
 
 check-web:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web/node_modules/.installed && \
