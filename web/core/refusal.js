@@ -1,7 +1,14 @@
-/**
- * Why something is not valid, in words for its reader. Everything else that is thrown is a fault of the program.
- */
-export class Refusal extends Error {}
+/** Why something is not valid, in words for its reader. Everything else that is thrown is a fault of the program. */
+export class Refusal extends Error {
+  /**
+   * @param {string} reason
+   * @param {string} [found] the words of a stranger that it is about
+   */
+  constructor(reason, found) {
+    super(reason);
+    this.found = found;
+  }
+}
 
 /**
  * @param {string} reason
