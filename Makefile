@@ -20,6 +20,7 @@ help:
 	@echo "make test     run all tests (no system package needed), some in parallel, then some alone"
 	@echo "make test-fast run the tests that need no server: no database, no Lightning node"
 	@echo "make test-more run the tests that are left out of make test because they take long, or need a package index"
+	@echo "make test-browser open the pages in real browsers: Chromium, and Firefox where it is installed (with Node)"
 	@echo "make forensic try to name order, time and address of notes on a seized disk, in each profile, and print what is found (half an hour)"
 	@echo "make lnbits   install LNbits, a Lightning wallet, under .cache; the tests then use it"
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
@@ -66,6 +67,10 @@ test-fast: install
 
 test-more: install
 	@RELAY_TEST_MORE=1 $(RUN_TESTS) --marked more $(PYTEST) $(TESTS)
+
+# Each test file starts browsers of its own, so that files can run side by side.
+test-browser: install
+	@RELAY_TEST_BROWSER=1 $(RUN_TESTS) --marked browser $(PYTEST) --dist loadfile $(or $(TESTS),tests/browser)
 
 forensic: install
 	@RELAY_TEST_FORENSIC=1 $(BIN)/python -m pytest -s -v $(PYTEST) $(or $(TESTS),$(wildcard tests/adversity/test_forensics*.py) tests/adversity/test_crash_held_notes.py)

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from tests.support.postgres_servers import Directories, PostgresServer, Servers
 
 # The slowest at the end: what is wrong shows early.
-_SLOW_SUITES = ("refusals", "property", "integration", "packaging", "e2e", "adversity")
+_SLOW_SUITES = ("refusals", "property", "integration", "packaging", "e2e", "browser", "adversity")
 _TESTS = Path(__file__).parent
 # Marks of tests that are left to a target of their own, and the variable that it sets.
-_LEFT_TO = {"more": ("make test-more", "RELAY_TEST_MORE"), "forensic": ("make forensic", "RELAY_TEST_FORENSIC")}
+_LEFT_TO = {
+    "browser": ("make test-browser", "RELAY_TEST_BROWSER"),
+    "forensic": ("make forensic", "RELAY_TEST_FORENSIC"),
+    "more": ("make test-more", "RELAY_TEST_MORE"),
+}
 SERVERS = ["postgres 18", "postgres 16", *(["external"] if os.environ.get("RELAY_TEST_DATABASE_URL") else [])]
 
 
