@@ -1,0 +1,124 @@
+"""Every page of a relay with notes on it: for eyes and hands of all kinds (WCAG 2.2 AA), and with nothing from elsewhere."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+
+from relay.pages.language import LANGUAGES
+from tests.browser.seeded_relay import SeededRelay, seeded_relay
+from tests.support.browsers import CHROMIUM, NARROW, PHONE, WIDE, Browser, Browsers, Page
+
+pytestmark = pytest.mark.browser("starts Chromium and Firefox")
+
+# What sticks out of a page at either side, and is not itself within something that scrolls.
+FIND_WIDE = """
+() => {
+  const scrolls = (element) => element !== null && element !== document.documentElement
+    && (/auto|scroll|hidden|clip/.test(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
+  const isOut = ({ left, right, width }) => width > 0 && (right > innerWidth + 0.5 || left < -0.5);
+  const found = [...document.body.querySelectorAll("*:not(.skip)")].filter((element) =>
+    element.checkVisibility() && isOut(element.getBoundingClientRect()) && !scrolls(element.parentElement));
+  const page = document.documentElement.scrollWidth > innerWidth ? [`the page has ${document.documentElement.scrollWidth} px`] : [];
+  return [...page, ...found.map((element) => element.outerHTML.slice(0, 200))];
+}
+"""
+# What the keyboard must reach: of radio buttons with one name one, and the others by arrow keys.
+LIST_CONTROLS = """
+() => {
+  const wanted = "a[href], button, input, select, textarea, summary, [tabindex]:not([tabindex='-1'])";
+  const controls = [...document.querySelectorAll(wanted)].filter((control) =>
+    !control.disabled && control.type !== "hidden" && control.tabIndex >= 0
+    && control.checkVisibility({ visibilityProperty: true }));
+  window.controls = controls.filter((control) => control.type !== "radio"
+    || (control.form ?? document).querySelector(`input[name="${control.name}"]:checked`) === control
+    || controls.find(({ type, name, form }) => type === "radio" && name === control.name && form === control.form) === control);
+  return window.controls.map((control) => control.outerHTML.slice(0, 200));
+}
+"""
+# Which of them has the focus, and whether that is to be seen.
+FIND_FOCUS = """
+() => {
+  const control = document.activeElement;
+  const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(control);
+  const box = control.getBoundingClientRect();
+  const isMarked = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 && !/rgba\\(.*, 0\\)/.test(outlineColor);
+  const isOnScreen = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+  return { number: window.controls.indexOf(control), isShown: isMarked && isOnScreen };
+}
+"""
+
+
+@pytest_asyncio.fixture
+async def relay(database18: dict[str, Any], tmp_path: Path) -> AsyncIterator[SeededRelay]:
+    async with seeded_relay(database18, tmp_path) as relay:
+        yield relay
+
+
+async def visit(browser: Browser, relay: SeededRelay, size: tuple[int, int]) -> AsyncIterator[tuple[str, Page]]:
+    """Open every page in turn."""
+    for name, place in relay.list_pages().items():
+        async with browser.page(size) as page:
+            assert await page.open(place.url) == place.status, name
+            yield name, page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_axe_core_finds_nothing_wrong(browsers: Browsers, relay: SeededRelay, language: str, dark: bool) -> None:
+    found = []
+    async for name, page in visit(browsers.get(CHROMIUM, languages=language, dark=dark), relay, WIDE):
+        assert await page.evaluate("() => document.documentElement.lang") == language
+        for size in (WIDE, PHONE):
+            await page.resize(size)
+            found += [(name, size[0], fault) for fault in await page.audit()]
+    assert found == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_nothing_is_wider_than_a_narrow_screen(
+    browsers: Browsers, browser_name: str, relay: SeededRelay, language: str
+) -> None:
+    found = {}
+    async for name, page in visit(browsers.get(browser_name, languages=language), relay, NARROW):
+        found[name] = await page.evaluate(FIND_WIDE)
+    assert {name: wide for name, wide in found.items() if wide} == {}
+
+
+async def test_every_control_is_reached_by_keyboard_and_is_seen_to_be(
+    browsers: Browsers, browser_name: str, relay: SeededRelay
+) -> None:
+    unreached, unseen = {}, {}
+    async for name, page in visit(browsers.get(browser_name), relay, WIDE):
+        controls = await page.evaluate(LIST_CONTROLS)
+        reached, hidden = set(), set()
+        for _ in controls:
+            await page.press("Tab")
+            focus = await page.evaluate(FIND_FOCUS)
+            reached.add(focus["number"])
+            if not focus["isShown"]:
+                hidden.add(focus["number"])
+        unreached[name] = [control for number, control in enumerate(controls) if number not in reached]
+        unseen[name] = [control for number, control in enumerate(controls) if number in hidden]
+    assert {name: controls for name, controls in unreached.items() if controls} == {}
+    assert {name: controls for name, controls in unseen.items() if controls} == {}
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+async def test_nothing_goes_wrong_and_nothing_is_fetched_from_elsewhere(
+    browsers: Browsers, browser_name: str, relay: SeededRelay, script: bool
+) -> None:
+    faults, strangers = {}, {}
+    browser = browsers.get(browser_name, script=script)
+    async for name, page in visit(browser, relay, PHONE):
+        faults[name] = await page.list_faults()
+        _, *others = await page.list_requests()
+        # Without script a page is its text, its style and its icon.
+        wanted = urlsplit(relay.url).netloc if script else "/static/page."
+        strangers[name] = [url for url in others if wanted not in url and "/static/icon." not in url]
+    assert {name: found for name, found in faults.items() if found} == {}
+    assert {name: found for name, found in strangers.items() if found} == {}
+    assert await browser.list_strays() == []
