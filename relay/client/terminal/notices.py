@@ -1,7 +1,8 @@
 """Notices on stderr, and strangers' texts made safe to print. Knows nothing of relays."""
 
 import sys
-import unicodedata
+
+from relay.protocol.printable import to_one_line
 
 # Room for a Lightning invoice, not for a flood.
 MAX_SHOWN_CHARS = 2_000
@@ -9,9 +10,7 @@ MAX_SHOWN_CHARS = 2_000
 
 def to_printable(text: str) -> str:
     """Return a stranger's text on one line, without characters that control a terminal or reorder its text."""
-    # Categories C*: control, format (bidirectional marks too), surrogates, unassigned. Zl and Zp: line separators.
-    is_safe = (not unicodedata.category(char).startswith(("C", "Zl", "Zp")) for char in text[:MAX_SHOWN_CHARS])
-    return "".join(char if safe else " " for char, safe in zip(text, is_safe, strict=False)).strip()
+    return to_one_line(text, MAX_SHOWN_CHARS)
 
 
 def print_notice(text: str) -> None:
