@@ -103,6 +103,9 @@ class RingProof(Claim, frozen=True, kw_only=True):
         """
         if self.form is Form.BOUND:
             return None
-        digest = hashlib.sha256(hashlib.sha256(self.signed_text.encode()).digest() + bytes.fromhex(self.ring_id))
-        digest.update(self.signature.key_image or b"")
-        return digest.digest()
+        return compute_content_key(self.signed_text, bytes.fromhex(self.ring_id), self.signature.key_image)
+
+
+def compute_content_key(words: str, ring_id: bytes, key_image: bytes | None) -> bytes:
+    """Return the 32-byte hash of words, ring (32 bytes) and key image (33 bytes, None for the unlinkable scheme)."""
+    return hashlib.sha256(hashlib.sha256(words.encode()).digest() + ring_id + (key_image or b"")).digest()

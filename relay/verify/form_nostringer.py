@@ -27,6 +27,11 @@ def read_text(content: str, tags: tuple[Tag, ...], max_size: int) -> Claim:
     return message_only.build_claim(Form.NOSTRINGER, members, signature, (Candidate(message),), tags)
 
 
+def read_message(content: str) -> str:
+    """Return the message of Nostringer's JSON, without reading a key. Raises Rejected."""
+    return _read_content(content)[0]
+
+
 def _read_content(content: str) -> tuple[str, list[str], str]:
     try:
         value = json.loads(content, object_pairs_hook=_read_members)

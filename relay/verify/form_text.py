@@ -43,9 +43,15 @@ def read_text(content: str, tags: tuple[Tag, ...], max_size: int) -> Claim:
         raise text_refusals.explain_misfit((before, after), text, block, responses)
     members = message_only.read_members(block.keys, max_size)
     signature = _read_signature(signature_text, len(members.ring), after)
-    left, right = text[: block.start], text[block.end :]
-    pieces = (left, right, after) if text is before else (before, left, right)
-    return message_only.build_claim(Form.TEXT, members, signature, _list_candidates(pieces), tags)
+    candidates = _list_candidates(_leave_out(block, text, before, after))
+    return message_only.build_claim(Form.TEXT, members, signature, candidates, tags)
+
+
+def read_candidates(content: str, tags: tuple[Tag, ...]) -> tuple[Candidate, ...]:
+    """Return the candidates of a text whose signature was verified before, without reading a key. Raises Rejected."""
+    before, signature_text, after = _cut_signature(open_quotation(content))
+    text, block = _choose_block(before, after, count_responses(signature_text))
+    return message_only.compare_tags(_list_candidates(_leave_out(block, text, before, after)), tags)
 
 
 def _cut_signature(content: str) -> tuple[str, str, str]:
@@ -89,6 +95,12 @@ def _choose_block(before: str, after: str, responses: int | None) -> tuple[str, 
             "the ring's list has names before keys and behind keys: leave them on one side, so that no sentence runs through it",
         )
     return chosen[0]
+
+
+def _leave_out(block: Block, text: str, before: str, after: str) -> Pieces:
+    """Return what stands around the ring's list, which is in the text before the signature or in the one after it."""
+    left, right = text[: block.start], text[block.end :]
+    return (left, right, after) if text is before else (before, left, right)
 
 
 def _list_candidates(pieces: Pieces) -> tuple[Candidate, ...]:

@@ -122,7 +122,7 @@ def build_claim(
         ring=members.ring,
         ring_id=ring_equations.to_ring_id(members.ring),
         signature=signature,
-        candidates=_compare_tags(candidates, tags),
+        candidates=compare_tags(candidates, tags),
         odd=members.odd,
         is_x_only=members.is_x_only,
     )
@@ -142,7 +142,7 @@ def explain_unverified(claim: Claim, refusal: Rejected) -> Rejected:
     return Rejected(Prefix.INVALID, _UNVERIFIED, found)
 
 
-def _compare_tags(candidates: tuple[Candidate, ...], tags: tuple[Tag, ...]) -> tuple[Candidate, ...]:
+def compare_tags(candidates: tuple[Candidate, ...], tags: tuple[Tag, ...]) -> tuple[Candidate, ...]:
     """Return the candidates, each with the reason for which the note is refused where it is the signed one."""
     compared: list[Candidate] = []
     refusal: Rejected | None = None
