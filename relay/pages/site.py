@@ -10,6 +10,7 @@ from relay.config import Config
 from relay.http.answer import Answer, refuse
 from relay.http.request import Request
 from relay.pages.headers import build_page
+from relay.pages.note_files import NoteFiles
 from relay.pages.pay_page import PayPages
 from relay.pages.prices_page import list_tiers, render_prices
 from relay.pages.renderer import Renderer, Renderers
@@ -23,7 +24,10 @@ Show = Callable[[Request, Renderer], Awaitable[Answer]]
 
 
 class Site:
-    """The pages by the first name in their paths. `find_status` looks up a pay page's 16-byte token."""
+    """The pages by the first name in their paths.
+
+    `find_status` looks up a pay page's 16-byte token, `read_event` the stored JSON of a 32-byte id.
+    """
 
     def __init__(
         self,
@@ -31,13 +35,16 @@ class Site:
         tiers: Tiers,
         find_url: Callable[[], str],
         find_status: Callable[[bytes], Awaitable[PayStatus | None]],
+        read_event: Callable[[bytes], Awaitable[bytes | None]],
     ) -> None:
         self._config = config
         self._tiers = tiers
         self._find_url = find_url
         self._find_status = find_status
+        self._note_files = NoteFiles(read_event)
         self._renderers = Renderers(config.info.name)
         self._pages: dict[str, Show] = {
+            "note": self._show_note,
             "pay": self._show_pay_page,
             "prices": self._show_prices,
             "static": self._show_file,
@@ -77,6 +84,10 @@ class Site:
             text = "the database is not available; try again in a minute"
             return refuse(HTTPStatus.SERVICE_UNAVAILABLE, text)
         return self._pay_pages.render_pay_page(status, request.accept, int(time.time()), renderer)
+
+    async def _show_note(self, request: Request, renderer: Renderer) -> Answer:
+        file = await self._note_files.respond(request)
+        return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND) if file is None else file
 
     async def _show_file(self, request: Request, renderer: Renderer) -> Answer:
         file = load_all().get(request.path.removeprefix("/static/"))

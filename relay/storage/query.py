@@ -71,6 +71,11 @@ def build_page(filter_: Filter, after: Cursor | None, rows: int, page_bytes: int
     )
 
 
+def build_event(note_id: bytes, now: int) -> Query:
+    """Select the JSON of the note with this id (32 bytes), unless it has expired at Unix time `now` (NIP-40)."""
+    return Query("SELECT event FROM notes WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)", (note_id, now))
+
+
 def build_count(filters: Sequence[Filter], maximum: int, now: int) -> Query:
     """Count distinct notes that match any filter, stopping one past `maximum`; a filter's `limit` does not count (NIP-45)."""
     arguments = Arguments()

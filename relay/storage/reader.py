@@ -15,7 +15,7 @@ from relay.storage.answer_count import find_target
 from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.conditions import Cursor
 from relay.storage.pages import Pages
-from relay.storage.query import Query, build_answer_count, build_count, build_named_rings, build_page
+from relay.storage.query import Query, build_answer_count, build_count, build_event, build_named_rings, build_page
 from relay.verify.answers import read_named_rings
 
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.
@@ -67,6 +67,15 @@ class Reader:
             return await self.fetch(build_page(filter_, after, rows, self.page_bytes, now()))
 
         return Pages(filters, limits, load, self.page_rows)
+
+    async def read_event(self, note_id: bytes, now: int) -> bytes | None:
+        """Return the JSON of the note with this id (32 bytes) as it is stored and sent, None if there is none.
+
+        Raises Rejected(error) when there is no database.
+        """
+        records = await self.fetch(build_event(note_id, now))
+        encoded: bytes | None = records[0]["event"] if records else None
+        return encoded
 
     async def count(self, filters: Sequence[Filter], maximum: int, now: int) -> CountResult:
         """Return how many distinct notes match, or how many members answered one target; at most `maximum`.

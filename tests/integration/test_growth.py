@@ -12,6 +12,7 @@ from relay.storage.insert import insert_batch
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note
 from tests.support.paid import Shop, order, shop
+from tests.support.raw import get, port_of
 from tests.support.relays import OPEN_HOUSE, read_metric
 from tests.support.rewriting import rewrite
 from tests.support.waiting import until
@@ -112,7 +113,7 @@ async def read_final_counters(arguments: dict[str, Any]) -> dict[str, tuple[int,
 
 
 async def use_everything(sold: Shop, ring_note: Event) -> None:
-    """Do what clients do: post, post again, replace, delete, ask, count, and pay."""
+    """Do what clients do: post, post again, replace, delete, ask, count, read a note's file, and pay."""
     note = make_event(content="a plain note", tags=(("t", "new"),))
     async with Client(sold.url) as client:
         await client.publish_all(note, ring_note, note)
@@ -130,6 +131,7 @@ async def use_everything(sold: Shop, ring_note: Event) -> None:
             await client.publish_all(make_ring_note(kind=30_024, author=KEYS[70], created_at=int(time.time()) - age))
         accepted, text = await client.publish(make_event(key=KEYS[70], kind=30_024))
         assert not accepted, text
+    assert (await get(port_of(sold.url), f"/note/{ring_note.id}.json"))[0] == 200
     async with Client(sold.cheap) as client:
         offer = await order(client, make_event(content="paid for"))
         await sold.node.pay(offer.bolt11)
