@@ -1,12 +1,39 @@
-// Verify ring notes with what the relay's pages run in a browser (web/core): one JSON a line on stdin, one on stdout.
-// A line that is a JSON string is an event's JSON or a text, as `--text` says; any other line is an event's JSON itself.
+// Verify with web/core, what the relay's pages run in a browser: one JSON line on stdin, one JSON result on stdout.
+// A line is ["event", an event's JSON as text], ["text", a text without an event] or ["object", an event]. With --wasm the
+// curve is the one in WebAssembly.
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { noble } from '../../web/core/curve.js'
+import { loadWasmCurve } from '../../web/core/curve_wasm.js'
 import { parseEvent } from '../../web/core/event.js'
 import { Refusal } from '../../web/core/refusal.js'
 import { verify, verifyText } from '../../web/core/verify.js'
 
+const WASM = new URL('../../web/node_modules/tiny-secp256k1/lib/secp256k1.wasm', import.meta.url)
+const curve = process.argv.includes('--wasm') ? await loadWasmCurve(readFileSync(WASM)) : noble
+
+function read(kind, given) {
+  const progress = { told: 0, isEven: true, all: 0 }
+  const onProgress = (done, all) => {
+    progress.isEven &&= done === progress.told + 1 && done <= all && (progress.told === 0 || all === progress.all)
+    Object.assign(progress, { told: done, all })
+  }
+  const options = { curve, onProgress }
+  const found =
+    kind === 'text' ? verifyText(given, options) : verify(kind === 'event' ? parseEvent(given) : given, options)
+  return { ...found, progress }
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
-  let r
-  try { r = process.argv.includes('--text') ? verifyText(JSON.parse(line)) : verify(parseEvent(line)) } catch (e) { if (!(e instanceof Refusal)) throw e; r = { valid: false, reason: e.message } }
-  console.log(JSON.stringify(r))
+  const start = process.cpuUsage()
+  let result
+  try {
+    result = read(...JSON.parse(line))
+  } catch (error) {
+    // Of a hostile event nothing else may be thrown.
+    if (!(error instanceof Refusal)) throw error
+    result = { valid: false, isEvent: false, reason: error.message }
+  }
+  const { user, system } = process.cpuUsage(start)
+  console.log(JSON.stringify({ ...result, cpuSeconds: (user + system) / 1e6 }))
 }

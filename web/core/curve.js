@@ -33,9 +33,9 @@ export const noble = {
       return null;
     }
   },
-  addToBase: (s, c, point) => noble.add(s, Point.BASE, c, point),
-  // Signatures are public: nothing here need take constant time.
-  add: (s, base, c, point) => compress(base.multiplyUnsafe(toNumber(s)).add(point.multiplyUnsafe(toNumber(c)))),
+  // Signatures are public: nothing here need take constant time. For G there is a table, so a common walk gains nothing.
+  addToBase: (s, c, point) => compress(Point.BASE.multiplyUnsafe(toNumber(s)).add(point.multiplyUnsafe(toNumber(c)))),
+  add: (s, base, c, point) => compress(base.mulAddUnsafe(toNumber(s), point, toNumber(c))),
   verifySchnorr: (signature, message, key) => schnorr.verify(signature, message, key),
 };
 

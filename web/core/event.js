@@ -24,7 +24,8 @@ const MAX_KIND = 65535;
 const INTEGER = /^-?[0-9]+$/;
 
 /**
- * Read one event's JSON. Of members with equal names the last counts, and members with other names say nothing.
+ * Read one event's JSON. Of members with equal names the last counts, but each must be what an event may have; members with
+ * other names say nothing.
  *
  * @param {string} text
  * @returns {Event}
@@ -33,9 +34,11 @@ export function parseEvent(text) {
   const read = readObject(text);
   demand(read, "this is not one event's JSON: copy the whole event, from { to }");
   demand(read.isText, "a string in the event's JSON has half of a surrogate pair: this is not an event");
-  for (const [name, spelling] of read.members) {
+  const isRepeating = read.members.length > Object.keys(read.value).length;
+  for (const { name, spelling } of read.members) {
     const isNumber = name === "created_at" || name === "kind";
     demand(!isNumber || INTEGER.test(spelling), `the event's ${name} is not written as an integer`);
+    if (isRepeating) toEvent({ ...read.value, [name]: JSON.parse(spelling) });
   }
   return toEvent(read.value);
 }

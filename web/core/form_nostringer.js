@@ -15,7 +15,7 @@ const MEMBERS = ["message", "ring_members", MARK];
  * @returns {boolean} whether it is a JSON object with a `ring_signature`
  */
 export function isNostringer(content) {
-  return content.includes("{") && (readObject(content)?.members.some(([name]) => name === MARK) ?? false);
+  return content.includes("{") && (readObject(content)?.members.some(({ name }) => name === MARK) ?? false);
 }
 
 /**
@@ -25,7 +25,7 @@ export function isNostringer(content) {
  */
 export function readNostringer(content, envelope) {
   const read = readObject(content);
-  const names = read?.members.map(([name]) => name) ?? [];
+  const names = read?.members.map(({ name }) => name) ?? [];
   const isWhole = read && names.length === MEMBERS.length && MEMBERS.every((name) => names.includes(name));
   demand(isWhole, "the JSON must have message, ring_members and ring_signature, each once and nothing else");
   const { message, ring_members: keys, ring_signature: text } = read.value;

@@ -7,9 +7,17 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{}:,]|[^\s"[\]{}:,]+/g;
 const DEPTHS = new Map([["{", 1], ["[", 1], ["}", -1], ["]", -1]]);
 
 /**
+ * A member of an object, with its value as it is spelled.
+ *
+ * @typedef {object} Member
+ * @property {string} name
+ * @property {string} spelling
+ */
+
+/**
  * @typedef {object} JsonObject
  * @property {Record<string, unknown>} value as JSON.parse reads it: of equal names the last counts
- * @property {[name: string, spelling: string][]} members each as it stands in the text, in its order
+ * @property {Member[]} members each that stands in the text, in its order
  * @property {boolean} isText whether every string in it has a UTF-8: none has a lone surrogate
  */
 
@@ -27,22 +35,29 @@ export function readObject(text) {
     return null;
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-  const tokens = text.match(TOKEN) ?? [];
-  const strings = tokens.filter((token) => token.startsWith('"'));
-  return { value, members: listMembers(tokens), isText: strings.every((token) => isText(JSON.parse(token))) };
+  const tokens = [...text.matchAll(TOKEN)];
+  const strings = tokens.filter(([token]) => token.startsWith('"'));
+  return { value, members: listMembers(text, tokens), isText: strings.every(([token]) => isText(JSON.parse(token))) };
 }
 
 /**
- * @param {string[]} tokens
- * @returns {[name: string, spelling: string][]}
+ * @param {string} text
+ * @param {RegExpExecArray[]} tokens
+ * @returns {Member[]}
  */
-function listMembers(tokens) {
-  /** @type {[string, string][]} */
+function listMembers(text, tokens) {
+  /** @type {Member[]} */
   const members = [];
   let depth = 0;
-  tokens.forEach((token, place) => {
+  let name = "";
+  let start = 0;
+  tokens.forEach(([token], place) => {
+    const isEnd = depth === 1 && (token === "," || token === "}") && start > 0;
+    if (isEnd) members.push({ name, spelling: text.slice(start, tokens[place].index).trim() });
     depth += DEPTHS.get(token) ?? 0;
-    if (depth === 1 && token === ":") members.push([JSON.parse(tokens[place - 1]), tokens[place + 1]]);
+    if (depth !== 1 || token !== ":") return;
+    name = JSON.parse(tokens[place - 1][0]);
+    start = tokens[place].index + 1;
   });
   return members;
 }
