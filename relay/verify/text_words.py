@@ -58,7 +58,8 @@ def list_readings(pieces: Pieces) -> tuple[Reading, ...]:
         readings.add(0, trimmed)
     readings.add(piece, span)
     for other in others:
-        readings.found.setdefault(other, readings.found[value])
+        if other.strip(text_labels.WHITE_SPACE):
+            readings.found.setdefault(other, readings.found[value])
     # Each costs a verification: no more than half as many again as there are without the respelled ones.
     first = {head, head[stripped.start : stripped.end], head[trimmed.start : trimmed.end], value} - {""}
     return tuple(Reading(*reading) for reading in list(readings.found.items())[: max(2, len(first) * 3 // 2)])
@@ -109,9 +110,7 @@ def _respell(value: str, *, is_followed: bool) -> list[str]:
     opened = open_quotes(value)
     unix = opened.replace("\r\n", "\n")
     found = [text for text, before in ((opened, value), (unix, opened)) if text != before]
-    if is_followed:
-        found.append(unix + "\n")
-    return [text for text in found if text.strip(text_labels.WHITE_SPACE)]
+    return [*found, unix + "\n"] if is_followed else found
 
 
 def open_quotes(words: str) -> str:

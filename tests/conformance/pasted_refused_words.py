@@ -140,6 +140,9 @@ def _list_unverified() -> Iterator[Entry]:
     yield refuse("unverified, keys in another order", "the keys were sorted", text, f"{NOT_VERIFIED}", why)
     text = post(ring="Ring:\n" + "\n".join(npub_of(2, 0, 3)))
     yield refuse("unverified, another key", "one key of another person", text, NOT_VERIFIED, "it is another ring")
+    text = post('" " ', ring=LINES, signature=sign('" " \n\n'))
+    why = "whoever puts words into quotes did not sign the white space around them, also where nothing is between the quotes"
+    yield refuse("unverified, quotes around nothing", "two quotes, a space between them", text, NOT_VERIFIED, why)
     for name, text in (
         ("words missing", f"Ring:\n{LINES}\n\n{SIG}"),
         ("a label alone", f"Message:\n\nRing:\n{LINES}\n\n{SIG}"),

@@ -34,7 +34,8 @@ export function listReadings(pieces) {
   const unix = opened.replaceAll("\r\n", "\n");
   const isFollowed = WHITE_SPACE.includes(pieces[value.piece][value.span.end] ?? "x");
   const others = [opened, unix, ...(isFollowed ? [`${unix}\n`] : [])].filter(hasWords);
-  const isAsTyped = trimmed.end === stripped.end && others.every((other) => other === words || other === `${words}\n`);
+  // Whoever put words into quotes, or on Windows, did not sign the white space around them as it is now.
+  const isAsTyped = trimmed.end === stripped.end && words === opened && opened === unix;
   const spans = trimmed.start < trimmed.end ? [...(isAsTyped ? [whole] : []), stripped, trimmed] : [];
   /** @type {Map<string, Place>} */
   const readings = new Map();
