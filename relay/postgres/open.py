@@ -28,6 +28,8 @@ _HUNG_AFTER_S = 5.0
 _WRITE_CONNECTIONS = 4
 # One query looks up whether many ids are stored, and it must never wait behind the queries of readers.
 _LOOKUP_CONNECTIONS = 1
+# Whoever reads pages waits for others who do, and no client waits for them.
+_PAGE_CONNECTIONS = 2
 # Each prepared statement has a plan in the server's memory, once per connection.
 _CACHED_STATEMENTS = 64
 _CACHED_LOOKUPS = 8
@@ -66,13 +68,14 @@ class DatabaseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The pools. Readers and lookups have a statement timeout; the writer and the feed have a connection each.
+    """The pools. Readers, lookups and pages have a statement timeout; the writer and the feed have a connection each.
 
     `server_ended` returns when the built-in server has ended by itself. It is None if the server is the operator's own.
     """
 
     readers: asyncpg.Pool
     lookups: asyncpg.Pool
+    pages: asyncpg.Pool
     writers: asyncpg.Pool
     server_ended: Callable[[], Coroutine[Any, Any, None]] | None = None
 
@@ -105,6 +108,7 @@ async def open_database(
         yield Database(
             readers=await open_pool(section.pool_size, _READ_SETTINGS, query_timeout_s, _CACHED_STATEMENTS),
             lookups=await open_pool(_LOOKUP_CONNECTIONS, _READ_SETTINGS, query_timeout_s, _CACHED_LOOKUPS),
+            pages=await open_pool(_PAGE_CONNECTIONS, _READ_SETTINGS, query_timeout_s, _CACHED_STATEMENTS),
             writers=await open_pool(_WRITE_CONNECTIONS, _WRITE_SETTINGS, _COMMIT_TIMEOUT_S, _CACHED_STATEMENTS),
             server_ended=server.ended,
         )
@@ -184,7 +188,7 @@ async def _first_session(
     connection = await _connect_with_retries(arguments, log)
     try:
         if section.url is not None:
-            connections = section.pool_size + _LOOKUP_CONNECTIONS + _WRITE_CONNECTIONS
+            connections = section.pool_size + _LOOKUP_CONNECTIONS + _PAGE_CONNECTIONS + _WRITE_CONNECTIONS
             await _refuse_transaction_pooler(connection, await _connect_with_retries(arguments, log), connections)
         yield connection
     except DATABASE_FAILURES as error:

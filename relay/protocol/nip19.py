@@ -23,6 +23,8 @@ _MAX_NEVENT_CHARS = 5_000
 NSEC_CANDIDATE = re.compile(r"(?=(nsec1[02-9ac-hj-np-z]{58}))", re.IGNORECASE)
 # 91 bytes in 146 characters, and 6 of checksum.
 NCRYPTSEC = re.compile(r"ncryptsec1[02-9ac-hj-np-z]{152}", re.IGNORECASE)
+# Of a short npub: nobody can make a key with so many letters of another.
+_SHORT_CHARS = 12
 # NIP-19, "Shareable identifiers with extra metadata": type, length in one byte, value.
 _ID, _RELAY = 0, 1
 _MAX_VALUE_BYTES = 255
@@ -31,6 +33,12 @@ _MAX_VALUE_BYTES = 255
 def encode_npub(key: bytes) -> str:
     """Return the npub of a 32-byte x-only key."""
     return _encode_bech32("npub", key)
+
+
+def shorten_npub(key: bytes) -> str:
+    """Return the first 17 characters of a key's npub, for lists: 60 bits of the key, whose checksum is not computed."""
+    values = _to_values(key[:8])
+    return "npub1" + "".join(CHARSET[value] for value in values[:_SHORT_CHARS])
 
 
 def decode_npub(text: str) -> bytes | None:
@@ -109,6 +117,11 @@ def encode_nevent(note_id: bytes, relay_url: str) -> str:
     if len(relay) > _MAX_VALUE_BYTES:
         raise ValueError(f"a relay's URL in an nevent has at most {_MAX_VALUE_BYTES} bytes: use a shorter one")
     return _encode_bech32("nevent", bytes([_ID, len(note_id)]) + note_id + bytes([_RELAY, len(relay)]) + relay)
+
+
+def encode_note(note_id: bytes) -> str:
+    """Return the note1... of a note's id (32 bytes)."""
+    return _encode_bech32("note", note_id)
 
 
 def decode_note(text: str) -> bytes | None:

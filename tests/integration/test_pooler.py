@@ -113,7 +113,12 @@ async def test_every_session_has_its_settings_behind_a_pooler(
         pooler(reachable_directory, server, "session") as arguments,
         open_database(make_section(arguments), Path(), Limits().query_timeout_s, Log()) as database,
     ):
-        for pool, timeout in ((database.readers, "2s"), (database.lookups, "2s"), (database.writers, "30s")):
+        for pool, timeout in (
+            (database.readers, "2s"),
+            (database.lookups, "2s"),
+            (database.pages, "2s"),
+            (database.writers, "30s"),
+        ):
             assert await pool.fetchval("SELECT current_setting('statement_timeout')") == timeout
             assert await pool.fetchval("SELECT current_setting('application_name')") == "ringrelay"
             assert await pool.fetchval("SELECT current_setting('jit')") == "off"
@@ -149,7 +154,7 @@ async def test_a_pooler_in_session_mode_with_too_few_connections_is_told_how_man
     reachable_directory: Path, server: EmbeddedPostgres
 ) -> None:
     async with pooler(reachable_directory, server, "session", default_pool_size="1") as arguments:
-        with pytest.raises(DatabaseError, match=r"session mode with 15 connections for the relay"):
+        with pytest.raises(DatabaseError, match=r"session mode with 17 connections for the relay"):
             await migrate_only(make_section(arguments), Path(), Log())
 
 

@@ -263,7 +263,7 @@ def build_server_settings(
         "unix_socket_permissions": "0700",
         "hba_file": str(layout.access),
         "ident_file": str(layout.users),
-        "max_connections": "50",
+        "max_connections": "52",
         "shared_buffers": shared_buffers,
         "jit": "off",
         "timezone": "UTC",
