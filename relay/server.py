@@ -83,7 +83,10 @@ class Relay:
         self._ledger: Ledger | None = None
         self._payments = self._build_payments()
         self._services = self._build_services()
-        site = Site(config, self._tiers, self.find_url, self._find_pay_status, self._read_event)
+        page_reader = Reader(
+            database.pages, database.pages, self.metrics.observe_query, max_rings_counted=internal.max_rings_counted
+        )
+        site = Site(config, self._tiers, self.find_url, self._find_pay_status, page_reader)
         web = Web(config, self._tiers, self.find_url, site)
         self._listener = Listener(config.server, config.limits, web, self._services, self.metrics)
         self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
@@ -172,9 +175,6 @@ class Relay:
         if status is not None and self._payments is not None:
             self._payments.see_page(token, status)
         return status
-
-    async def _read_event(self, note_id: bytes) -> bytes | None:
-        return await self._reader.read_event(note_id, unix_now())
 
     def list_background_work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run as long as the relay. The caller owns the tasks."""

@@ -32,7 +32,9 @@ _HEADERS = {
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
-def build_page(html: str, status: HTTPStatus = HTTPStatus.OK, *, is_private: bool = False) -> Answer:
-    """Return a page. One that is private is kept nowhere, and no search engine may list it."""
+def build_page(
+    html: str, status: HTTPStatus = HTTPStatus.OK, *, is_private: bool = False, type_: str = HTML_TYPE
+) -> Answer:
+    """Return a page, or text of another type. One that is private is kept nowhere, and no search engine may list it."""
     # None of the headers that let scripts of other sites read an answer (CORS).
-    return Answer(status, {"Content-Type": HTML_TYPE, **_HEADERS, **(PRIVATE if is_private else {})}, html.encode())
+    return Answer(status, {"Content-Type": type_, **_HEADERS, **(PRIVATE if is_private else {})}, html.encode())

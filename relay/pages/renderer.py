@@ -1,12 +1,13 @@
 """The templates, in each language. Knows no request and no store."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from relay.pages.language import LANGUAGES, choose_language, load_translations
+from relay.pages.proof_words import describe_proof, name_kind
 from relay.pages.static_files import find_static_url
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -17,6 +18,8 @@ class Renderer:
 
     def __init__(self, language: str, name: str) -> None:
         self.language = language
+        # The relay's, which stands in the title of each page.
+        self.name = name
         # For words that are put together in Python.
         self.translations = load_translations(language)
         self._environment = Environment(
@@ -31,11 +34,20 @@ class Renderer:
         self._environment.policies["ext.i18n.trimmed"] = True
         # Whatever is put into a text is escaped.
         self._environment.install_gettext_translations(self.translations, newstyle=True)  # type: ignore[attr-defined]
+        self._environment.filters["grouped"] = _group_digits
         self._environment.globals |= {"name": name, "language": language, "static": find_static_url}
+        self._environment.globals |= {
+            "describe_proof": partial(describe_proof, translations=self.translations),
+            "name_kind": partial(name_kind, translations=self.translations),
+        }
 
     def render(self, template: str, **values: Any) -> str:
         """Return a page as HTML. Raises jinja2's errors for a template that lacks a value."""
         return self._environment.get_template(template).render(values)
+
+
+def _group_digits(number: int) -> str:
+    return f"{number:,}"
 
 
 class Renderers:

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Awaitable, Callable
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 
 from relay.config import Config
@@ -13,20 +13,24 @@ from relay.pages.headers import build_page
 from relay.pages.note_files import NoteFiles
 from relay.pages.pay_page import PayPages
 from relay.pages.prices_page import list_tiers, render_prices
+from relay.pages.reading import Reading
 from relay.pages.renderer import Renderer, Renderers
+from relay.pages.shelf import Shelf
 from relay.pages.static_files import load_all
 from relay.policy.tiers import Tiers
 from relay.postgres.errors import DATABASE_FAILURES
+from relay.storage.page_reader import PageReader
 from relay.storage.payments.pay_status import PayStatus
+from relay.storage.reader import Reader
 
 _PAY_TOKEN = re.compile(r"[0-9a-f]{32}")
 Show = Callable[[Request, Renderer], Awaitable[Answer]]
 
 
 class Site:
-    """The pages by the first name in their paths.
+    """The pages by the first name in their paths. `find_status` looks up a pay page's 16-byte token.
 
-    `find_status` looks up a pay page's 16-byte token, `read_event` the stored JSON of a 32-byte id.
+    `reader` has connections of its own, so that no client waits for who reads pages.
     """
 
     def __init__(
@@ -35,15 +39,17 @@ class Site:
         tiers: Tiers,
         find_url: Callable[[], str],
         find_status: Callable[[bytes], Awaitable[PayStatus | None]],
-        read_event: Callable[[bytes], Awaitable[bytes | None]],
+        reader: Reader,
     ) -> None:
         self._config = config
         self._tiers = tiers
         self._find_url = find_url
         self._find_status = find_status
-        self._note_files = NoteFiles(read_event)
+        self._note_files = NoteFiles(partial(_read_event, reader))
         self._renderers = Renderers(config.info.name)
+        self._reading = Reading(Shelf(PageReader(reader), config, tiers, find_url, lambda: int(time.time())))
         self._pages: dict[str, Show] = {
+            **self._reading.list_pages(),
             "note": self._show_note,
             "pay": self._show_pay_page,
             "prices": self._show_prices,
@@ -68,8 +74,8 @@ class Site:
         return await show(request, renderer)
 
     def _find_page(self, path: str) -> Show | None:
-        if self._tiers.find_tier(path) is not None:
-            return self._show_prices
+        if self._reading.find_tier(path) is not None:
+            return self._reading.show_feed
         return self._pages.get(path.split("/")[1])
 
     async def _show_prices(self, _: Request, renderer: Renderer) -> Answer:
@@ -87,8 +93,12 @@ class Site:
 
     async def _show_note(self, request: Request, renderer: Renderer) -> Answer:
         file = await self._note_files.respond(request)
-        return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND) if file is None else file
+        return await self._reading.show_note(request, renderer) if file is None else file
 
     async def _show_file(self, request: Request, renderer: Renderer) -> Answer:
         file = load_all().get(request.path.removeprefix("/static/"))
         return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND) if file is None else file.answer
+
+
+async def _read_event(reader: Reader, note_id: bytes) -> bytes | None:
+    return await reader.read_event(note_id, int(time.time()))

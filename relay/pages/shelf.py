@@ -1,0 +1,48 @@
+"""What all pages that show notes need: the store, where the relay is found, the tiers, the clock. Knows no page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relay.config import Config
+from relay.pages.note_view import NoteView, make_view
+from relay.policy.tiers import Tiers
+from relay.protocol.filter import Filter
+from relay.storage.conditions import Cursor
+from relay.storage.page_reader import PageReader
+
+ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPage:
+    """Some notes as pages show them, newest first, and the cursor of the next page, "" at the end."""
+
+    notes: list[NoteView]
+    before: str
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The stored notes for pages. `find_url` gives where clients connect, ws or wss, `now` Unix seconds."""
+
+    store: PageReader
+    config: Config
+    tiers: Tiers
+    find_url: Callable[[], str]
+    now: Callable[[], int]
+
+    def find_web_url(self, path: str) -> str:
+        """Return the address of a page, http or https."""
+        return self.find_url().replace("ws", "http", 1) + path
+
+    async def read_page(self, filter_: Filter, after: Cursor | None) -> ViewPage:
+        """Return the notes of one page. Raises Rejected as the store does."""
+        page = await self.store.read_page(filter_, after, ROWS, self.now())
+        relay_url = self.find_url()
+        views = [make_view(note, relay_url) for note in page.notes]
+        return ViewPage(views, "" if page.following is None else write_cursor(page.following))
+
+
+def write_cursor(cursor: Cursor) -> str:
+    """Return a cursor as it stands in an address: the date of the last note that was shown, and its id."""
+    return f"{cursor.created_at}-{cursor.id.hex()}"
