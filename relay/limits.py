@@ -50,6 +50,7 @@ class Limits(Section):
     max_pending_bytes: Annotated[int, Field(ge=65_536)] = 8_388_608
     max_connections: Count = 10_000
     max_connections_per_network: Annotated[int, Field(ge=0)] = 200
+    max_page_reads_per_minute: Count = 120
     request_timeout_s: Seconds = 10.0
     idle_timeout_s: Seconds = 600.0
     ping_interval_s: Seconds = 30.0

@@ -86,7 +86,7 @@ class Relay:
         page_reader = Reader(
             database.pages, database.pages, self.metrics.observe_query, max_rings_counted=internal.max_rings_counted
         )
-        site = Site(config, self._tiers, self.find_url, self._find_pay_status, page_reader)
+        site = Site(config, self._tiers, self.find_url, self._find_pay_status, page_reader, self._services)
         web = Web(config, self._tiers, self.find_url, site)
         self._listener = Listener(config.server, config.limits, web, self._services, self.metrics)
         self.metrics.queue_units.set_function(lambda: self._pool.queued_units)

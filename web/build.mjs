@@ -14,7 +14,7 @@ const TARGET = join(HERE, "..", "relay", "pages", "static");
 const VERSION = /^version = "([^"]+)"$/m.exec(readFileSync(join(HERE, "..", "pyproject.toml"), "utf8"))[1];
 
 // Scripts that pages load: the name of each file, and its source.
-const SCRIPTS = {};
+const SCRIPTS = { "post.js": "post/post.js" };
 
 // Whole pages in one file, which run from disk: the name of each, its template, its script, its style.
 const FILES = {};

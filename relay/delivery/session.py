@@ -14,7 +14,14 @@ from relay.protocol.refusal import Prefix, Rejected
 class Session:
     """The limits of one connection, and how much of them it uses."""
 
-    def __init__(self, limits: Limits, now_s: float, held_shares: Sequence[TokenBucket] = ()) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        now_s: float,
+        held_shares: Sequence[TokenBucket] = (),
+        *,
+        remembers_notes: bool = True,
+    ) -> None:
         self._limits = limits
         # Of this connection, and of its network where that is known.
         self._held_shares = held_shares
@@ -25,11 +32,24 @@ class Session:
         self._rows = TokenBucket(limits.rows_per_s, limits.rows_per_s * limits.burst_factor, now_s)
         self.subscriptions: dict[str, Subscription] = {}
         self._held_units = 0
-        self.orders = OpenOrders()
+        self.orders = OpenOrders(remembers_notes=remembers_notes)
+
+    def is_as_new(self, now_s: float) -> bool:
+        """Return whether a new session would allow nothing more. `now_s` is monotonic."""
+        rates = (self._events, self._reqs, self._bytes, self._links, self._rows, *self._held_shares)
+        return all(rate.is_full(now_s) for rate in rates) and not self._held_units and not self.orders.has_any
 
     def take_read_delay(self, size: int, now_s: float) -> float:
         """Return how many seconds reading must pause after a frame of `size` characters."""
         return self._bytes.take_on_credit(size, now_s)
+
+    def check_byte_rate(self, size: int, now_s: float) -> None:
+        """Raise Rejected if characters come faster in forms, which wait for nobody, than the limits allow. `now_s` is monotonic."""
+        if not self._bytes.try_take(now_s, size):
+            raise Rejected(
+                Prefix.RATE_LIMITED,
+                f"at most {self._limits.read_bytes_per_s:g} characters a second are read from a network; wait and try again",
+            )
 
     def check_ring_rate(self, links: int, now_s: float) -> None:
         """Raise Rejected if ring links come faster than the limits allow. `now_s` is monotonic."""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
+from relay.delivery.visitor import Visitor
 from relay.gateway.network_bucket import Network, NetworkBuckets
 from relay.http.answer import Refused, refuse
 from relay.limits import Limits
@@ -26,6 +27,7 @@ class Guests:
         limits: Limits,
         now_s: Callable[[], float],
         make_share: Callable[[float], TokenBucket],
+        make_visitor: Callable[[float, TokenBucket | None], Visitor],
     ) -> None:
         self._limits = limits
         self._now_s = now_s
@@ -35,6 +37,8 @@ class Guests:
         # They outlast the connections of their network: else it had another share with each.
         self._make_share = make_share
         self._shares: dict[bytes, TokenBucket] = {}
+        self._make_visitor = make_visitor
+        self._visitors: dict[bytes, Visitor] = {}
 
     def list_all(self) -> list[asyncio.Transport]:
         """Return all connections."""
@@ -82,6 +86,15 @@ class Guests:
             self._shares[bucket] = self._make_share(self._now_s())
         return self._shares[bucket]
 
+    def find_visitor(self, transport: asyncio.Transport) -> Visitor:
+        """Return what the network of a connection may do by plain HTTP. One that is not known shares nothing."""
+        bucket = self._buckets.get(transport)
+        if bucket is None:
+            return self._make_visitor(self._now_s(), None)
+        if bucket not in self._visitors:
+            self._visitors[bucket] = self._make_visitor(self._now_s(), self.find_share(transport))
+        return self._visitors[bucket]
+
     def leave(self, transport: asyncio.Transport) -> None:
         """Forget a connection that has ended."""
         bucket = self._buckets.pop(transport, None)
@@ -100,10 +113,16 @@ class Guests:
             for bucket, share in self._shares.items()
             if bucket in self._counts or not share.is_full(now_s)
         }
+        self._visitors = {
+            bucket: visitor
+            for bucket, visitor in self._visitors.items()
+            if bucket in self._counts or not visitor.is_as_new(now_s)
+        }
 
     def _replace_old_key(self) -> None:
         if self._networks.replace_old_key(self._now_s()):
             self._shares.clear()
+            self._visitors.clear()
 
 
 def _find_peer(transport: asyncio.Transport) -> str:

@@ -74,6 +74,7 @@ def _list_limits(config: Config, tier: Tier) -> dict[str, Any]:
         "max_pending_bytes": limits.max_pending_bytes,
         "max_connections": limits.max_connections,
         "max_connections_per_network": limits.max_connections_per_network,
+        "max_page_reads_per_minute": limits.max_page_reads_per_minute,
         "query_timeout_s": limits.query_timeout_s,
         "max_count": limits.max_count,
         "request_timeout_s": limits.request_timeout_s,

@@ -7,6 +7,8 @@ from functools import partial
 from websockets.asyncio.server import Server, ServerConnection
 
 from relay.config import ServerSection
+from relay.delivery.visitor import Visitor
+from relay.gateway.body import BodyReader
 from relay.gateway.connection import HARD_FACTOR, Connection
 from relay.gateway.front_door import Doorway, FrontDoor
 from relay.gateway.guests import Guests
@@ -14,10 +16,12 @@ from relay.gateway.plain_http import PlainHttp
 from relay.gateway.public_web import Web
 from relay.gateway.websocket import WebSocketConnection, run_websocket
 from relay.handlers.context import Services
+from relay.http.form import check_form_head, find_max_form_bytes
 from relay.http.head import Head, check_servable, find_path
 from relay.limits import Limits
 from relay.metrics import Metrics
 from relay.policy.batch_pool import make_share
+from relay.policy.rate_limit import TokenBucket
 from relay.policy.tiers import ROOT
 
 # From SIGTERM to exit are 10 s: this much for clients, the rest for the database.
@@ -38,9 +42,15 @@ class Listener:
         privacy = services.intake.privacy
         self._make_share = partial(make_share, privacy.max_held_per_connection, privacy)
         self._guests = Guests(
-            section.trusted_proxies, limits, loop.time, partial(make_share, privacy.max_held_per_network, privacy)
+            section.trusted_proxies,
+            limits,
+            loop.time,
+            partial(make_share, privacy.max_held_per_network, privacy),
+            self._make_visitor,
         )
-        self._http = PlainHttp(web.respond, services.report_error)
+        self._max_form_bytes = find_max_form_bytes(limits.max_message_bytes)
+        bodies = BodyReader(self._max_form_bytes, limits.request_timeout_s)
+        self._http = PlainHttp(web.respond, bodies.read, services.report_error)
         self._connections: set[Connection] = set()
         # The library's own: it keeps the tasks of WebSockets, and ends with the last of them.
         self._server = Server(partial(self._open_port, section.port), self._run_websocket)
@@ -92,12 +102,23 @@ class Listener:
 
     def _find_successor(self, transport: asyncio.Transport, head: Head) -> asyncio.Protocol:
         """Return what serves a connection from its head on. Raises Refused."""
-        check_servable(head)
+        takes_forms = self._web.takes_forms(head.path)
+        check_servable(head, takes_forms=takes_forms)
+        if head.method == "POST":
+            check_form_head(head, self._max_form_bytes)
         leave = partial(self._guests.leave, transport)
         if self._web.leads_to_websocket(head):
             max_unread_bytes = HARD_FACTOR * self._limits.max_pending_bytes
             return WebSocketConnection(self._server, self._limits, max_unread_bytes, leave)
-        return self._http.make_connection(leave)
+        return self._http.make_connection(leave, self._guests.find_visitor(transport))
+
+    def _make_visitor(self, now_s: float, network_share: TokenBucket | None) -> Visitor:
+        return Visitor(self._limits, now_s, self._list_shares(network_share))
+
+    def _list_shares(self, network_share: TokenBucket | None) -> list[TokenBucket]:
+        """Return what a connection may have held: a share of its own, and its network's where that is known."""
+        own_share = self._make_share(asyncio.get_running_loop().time())
+        return [own_share] if network_share is None else [own_share, network_share]
 
     async def _run_websocket(self, websocket: ServerConnection) -> None:
         await run_websocket(websocket, self._limits.request_timeout_s, self._serve_client)
@@ -110,9 +131,7 @@ class Listener:
             websocket.request.headers.clear()
             websocket.protocol.origin = None
         _keep_kernel_buffer_small(websocket)
-        network_share = self._guests.find_share(websocket.transport)
-        own_share = self._make_share(asyncio.get_running_loop().time())
-        shares = [own_share] if network_share is None else [own_share, network_share]
+        shares = self._list_shares(self._guests.find_share(websocket.transport))
         connection = Connection(websocket, self._services, self._metrics, path, shares)
         self._connections.add(connection)
         self._metrics.connections.inc()

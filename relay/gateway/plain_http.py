@@ -7,8 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from relay.delivery.visitor import Visitor
 from relay.gateway.connection import INTERNAL_ERROR
-from relay.http.answer import Answer, refuse
+from relay.http.answer import Answer, Refused, refuse
 from relay.http.head import refuse_malformed
 from relay.http.request import Request
 
@@ -19,39 +20,53 @@ _ANSWER_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 2.0
 _OPTIONS: dict[str, Any] = {
     "access_log": None,
-    # Nothing of the relay reads a body, so none is unpacked: a small one can be a large one, packed.
+    # No body is unpacked: a small one can be a large one, packed.
     "auto_decompress": False,
     "lingering_time": _BODY_TIMEOUT_S,
 }
-Respond = Callable[[Request], Awaitable[Answer]]
+Respond = Callable[[Request, Visitor], Awaitable[Answer]]
+ReadBody = Callable[[web.BaseRequest], Awaitable[bytes]]
 
 
 class PlainHttp:
-    """The HTTP server of the public ports."""
+    """The HTTP server of the public ports. `read_body` reads a form's, and may raise Refused."""
 
     def __init__(
-        self, respond: Respond, report_error: Callable[[BaseException], None], timeout_s: float = _ANSWER_TIMEOUT_S
+        self,
+        respond: Respond,
+        read_body: ReadBody,
+        report_error: Callable[[BaseException], None],
+        timeout_s: float = _ANSWER_TIMEOUT_S,
     ) -> None:
         self._respond = respond
+        self._read_body = read_body
         self._report_error = report_error
         self._timeout_s = timeout_s
         self._server = web.Server(self._answer, request_factory=_make_request)
 
-    def make_connection(self, on_lost: Callable[[], None]) -> asyncio.Protocol:
+    def make_connection(self, on_lost: Callable[[], None], visitor: Visitor) -> asyncio.Protocol:
         """Return what serves a connection from its first byte. `on_lost` is called when it has ended."""
-        return _HttpConnection(self._server, self._report_error, self._timeout_s, on_lost)
+        connection = _HttpConnection(self._server, self._report_error, self._timeout_s, on_lost)
+        connection.visitor = visitor
+        return connection
 
     async def stop(self) -> None:
         """Wait until the requests under way are answered, if that does not take long, and close all connections."""
         await self._server.shutdown(_STOP_TIMEOUT_S)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        return _to_response(await self._respond(_read_request(request)))
+        try:
+            body = await self._read_body(request) if request.method == "POST" else b""
+            # All connections of this server are ours.
+            visitor: Visitor = request.protocol.visitor  # type: ignore[attr-defined]
+            return _to_response(await self._respond(_read_request(request, body), visitor))
+        except Refused as refused:
+            return _to_response(refused.answer)
 
 
-def _read_request(request: web.BaseRequest) -> Request:
+def _read_request(request: web.BaseRequest, body: bytes) -> Request:
     accept, accept_language = (",".join(request.headers.getall(name, [])) for name in ("Accept", "Accept-Language"))
-    return Request(request.method, request.raw_path, accept, accept_language)
+    return Request(request.method, request.raw_path, accept, accept_language, body, request.headers.get("Host", ""))
 
 
 class _Request(web.BaseRequest):
@@ -72,6 +87,7 @@ class _HttpConnection(web.RequestHandler):
     # aiohttp would keep the client's address with each request.
     peername = None
     sockname = None
+    visitor: Visitor
 
     def __init__(
         self,

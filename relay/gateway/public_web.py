@@ -6,9 +6,10 @@ from http import HTTPStatus
 import msgspec
 
 from relay.config import Config
+from relay.delivery.visitor import Visitor
 from relay.gateway.info import build_info
 from relay.http.accept import weigh
-from relay.http.answer import Answer, build_answer, refuse
+from relay.http.answer import Answer, Refused, answer_options, build_answer, refuse
 from relay.http.head import Head
 from relay.http.request import Request
 from relay.pages.site import Site
@@ -27,20 +28,26 @@ class Web:
         self._site = site
 
     def leads_to_websocket(self, head: Head) -> bool:
-        """Return whether a request is a handshake on a path that exists, and does not ask for the info document."""
-        return head.is_handshake and self._tiers.find_tier(head.path) is not None and not _wants_info(head.accept)
+        """Return whether a request is a handshake, and does not ask for the info document. Raises Refused on other paths."""
+        if head.is_handshake and self._tiers.find_tier(head.path) is None:
+            raise Refused(refuse(HTTPStatus.NOT_FOUND, "not found; the relay is at /"))
+        return head.is_handshake and not _wants_info(head.accept)
 
-    async def respond(self, request: Request) -> Answer:
-        """Return the answer to a request by GET, HEAD or OPTIONS."""
+    def takes_forms(self, path: str) -> bool:
+        """Return whether a path takes requests by POST."""
+        return self._site.takes_forms(path)
+
+    async def respond(self, request: Request, visitor: Visitor) -> Answer:
+        """Return the answer to a request by GET, HEAD or OPTIONS, or by POST where the path takes it. May raise Refused."""
         tier = self._tiers.find_tier(request.path)
         if request.method == "OPTIONS":
             # RFC 9110, 9.3.7: "*" is the whole server.
             if request.target != "*" and not self._site.has_path(request.path):
                 return refuse(HTTPStatus.NOT_FOUND, "not found; the relay is at /")
-            return build_answer(HTTPStatus.NO_CONTENT, "text/plain; charset=utf-8", b"")
+            return answer_options(takes_forms=self._site.takes_forms(request.path))
         if tier is not None and _wants_info(request.accept):
             return build_answer(HTTPStatus.OK, _INFO_TYPE, self._encode_info(tier))
-        return await self._site.respond(request)
+        return await self._site.respond(request, visitor)
 
     def _encode_info(self, tier: Tier) -> bytes:
         page_url = self._find_url().replace("ws", "http", 1) + tier.path

@@ -7,7 +7,7 @@ from relay.pricing.offer import PaymentRequired
 from relay.protocol.event import Event
 from relay.protocol.messages import Publish, encode_ok
 from relay.protocol.refusal import Rejected
-from relay.storage.row import Result, SaveResult
+from relay.storage.row import Result
 
 
 async def handle_event(message: Publish, client: Client, services: Services) -> None:
@@ -63,12 +63,7 @@ async def _is_paid_meanwhile(event_id: str, required: PaymentRequired, client: C
 
 
 def _send_result(event_id: str, result: Result, client: Client, services: Services) -> None:
-    text = result.text
-    if result is SaveResult.HELD:
-        privacy = services.intake.privacy
-        # The same for everybody: nothing in it says how many notes wait.
-        share = f" that leaves at least {privacy.min_batch} waiting" if privacy.min_batch else ""
-        text += f"{share}, within {privacy.longest_wait_s:g} seconds"
+    text = services.intake.describe_result(result)
     _send_ok(event_id, result.accepted, text, client, services)
 
 

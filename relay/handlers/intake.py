@@ -156,6 +156,15 @@ class EventIntake:
         # Posting costs next to nothing here, so a copy of somebody's words would crowd out others for nothing.
         return await self.writer.save(replace(note, is_held=self._is_held(examined)), session)
 
+    def describe_result(self, result: Result | PaymentRequired) -> str:
+        """Return the text of the OK."""
+        text = result.text
+        if result is SaveResult.HELD:
+            # The same for everybody: nothing in it says how many notes wait.
+            share = f" that leaves at least {self.privacy.min_batch} waiting" if self.privacy.min_batch else ""
+            text += f"{share}, within {self.privacy.longest_wait_s:g} seconds"
+        return text
+
     def _is_held(self, examined: Examined) -> bool:
         return examined.form is not None and self.privacy.publish_every_s > 0
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 _ALLOWED = "GET, HEAD, OPTIONS"
+_ALLOWED_OF_FORMS = f"{_ALLOWED}, POST"
 _COMMON = {
     # NIP-11: browsers must be able to read the document from any page.
     "Access-Control-Allow-Origin": "*",
@@ -52,11 +53,25 @@ class Refused(Exception):
 
 def build_answer(status: HTTPStatus, type_: str, body: bytes, headers: Mapping[str, str] = _NONE) -> Answer:
     """Return an answer. `type_` is the whole Content-Type, and `headers` win over those of all answers."""
-    # RFC 9110, 10.2.1 and 15.5.6: what can be asked is said to who asks for it, or has asked for something else.
-    allow = {"Allow": _ALLOWED} if status in (HTTPStatus.NO_CONTENT, HTTPStatus.METHOD_NOT_ALLOWED) else {}
-    return Answer(status, {**_COMMON, "Content-Type": type_, **allow, **headers}, body)
+    return Answer(status, {**_COMMON, "Content-Type": type_, **headers}, body)
 
 
-def refuse(status: HTTPStatus, text: str) -> Answer:
+def refuse(status: HTTPStatus, text: str, headers: Mapping[str, str] = _NONE) -> Answer:
     """Return a refusal as plain text."""
-    return build_answer(status, "text/plain; charset=utf-8", f"{text}\n".encode())
+    return build_answer(status, "text/plain; charset=utf-8", f"{text}\n".encode(), headers)
+
+
+def refuse_method(*, takes_forms: bool) -> Answer:
+    """Return the refusal of another method than those that a path takes, which it names (RFC 9110, 15.5.6)."""
+    text = "use GET, HEAD, OPTIONS or POST" if takes_forms else "use GET, HEAD or OPTIONS"
+    return refuse(HTTPStatus.METHOD_NOT_ALLOWED, text, _list_methods(takes_forms))
+
+
+def answer_options(*, takes_forms: bool) -> Answer:
+    """Return the methods that a path takes (RFC 9110, 9.3.7)."""
+    return build_answer(HTTPStatus.NO_CONTENT, "text/plain; charset=utf-8", b"", _list_methods(takes_forms))
+
+
+def _list_methods(takes_forms: bool) -> Mapping[str, str]:
+    # Scripts of other sites are told of reading alone (Access-Control-Allow-Methods): a form needs none.
+    return {"Allow": _ALLOWED_OF_FORMS if takes_forms else _ALLOWED}

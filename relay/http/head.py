@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from relay.http.answer import Answer, Refused, refuse
+from relay.http.answer import Answer, Refused, refuse, refuse_method
 
 _MAX_HEAD_BYTES = 16_384
 _MAX_LINE_BYTES = 8_000
 _MAX_HEADERS = 100
-# No request needs a body. A small one is read past, as RFC 9110 (9.3.1) wants it.
+# No request but a form needs a body. A small one is read past, as RFC 9110 (9.3.1) wants it.
 _MAX_BODY_BYTES = 65_536
 _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -97,10 +97,13 @@ def parse_head(data: bytes) -> Head:
     return Head(asked[1].decode(), asked[2].decode(), headers)
 
 
-def check_servable(head: Head) -> None:
-    """Raise Refused for a request that this relay never serves, whatever its path is."""
-    if head.method not in ("GET", "HEAD", "OPTIONS"):
-        raise Refused(refuse(HTTPStatus.METHOD_NOT_ALLOWED, "use GET, HEAD or OPTIONS"))
+def check_servable(head: Head, *, takes_forms: bool = False) -> None:
+    """Raise Refused for a request that this relay never serves. A form's own head is read by http/form.py."""
+    is_form = takes_forms and head.method == "POST"
+    if head.method not in ("GET", "HEAD", "OPTIONS") and not is_form:
+        raise Refused(refuse_method(takes_forms=takes_forms))
+    if is_form:
+        return
     lengths = head.headers.get("content-length", [])
     if head.is_handshake and (lengths not in ([], ["0"]) or head.headers.get("transfer-encoding")):
         # What follows a handshake are frames (RFC 6455, 4.1).

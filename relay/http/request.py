@@ -19,6 +19,7 @@ class Request:
     accept: str = ""
     accept_language: str = ""
     body: bytes = b""
+    host: str = ""
 
     @cached_property
     def path(self) -> str:

@@ -38,3 +38,8 @@ def build_page(
     """Return a page, or text of another type. One that is private is kept nowhere, and no search engine may list it."""
     # None of the headers that let scripts of other sites read an answer (CORS).
     return Answer(status, {"Content-Type": type_, **_HEADERS, **(PRIVATE if is_private else {})}, html.encode())
+
+
+def build_redirect(path: str) -> Answer:
+    """Return the answer to a form that sends its browser on to a page by GET (RFC 9110, 15.4.4)."""
+    return Answer(HTTPStatus.SEE_OTHER, {"Location": path, **_HEADERS, **PRIVATE}, b"")

@@ -7,11 +7,14 @@ from functools import cached_property, partial
 from http import HTTPStatus
 
 from relay.config import Config
+from relay.delivery.visitor import Visitor
+from relay.handlers.context import Services
 from relay.http.answer import Answer, refuse
 from relay.http.request import Request
 from relay.pages.headers import build_page
 from relay.pages.note_files import NoteFiles
 from relay.pages.pay_page import PayPages
+from relay.pages.post_page import PostPage
 from relay.pages.prices_page import list_tiers, render_prices
 from relay.pages.reading import Reading
 from relay.pages.renderer import Renderer, Renderers
@@ -25,6 +28,7 @@ from relay.storage.reader import Reader
 
 _PAY_TOKEN = re.compile(r"[0-9a-f]{32}")
 Show = Callable[[Request, Renderer], Awaitable[Answer]]
+Post = Callable[[Request, Visitor, Renderer], Awaitable[Answer]]
 
 
 class Site:
@@ -40,6 +44,7 @@ class Site:
         find_url: Callable[[], str],
         find_status: Callable[[bytes], Awaitable[PayStatus | None]],
         reader: Reader,
+        services: Services,
     ) -> None:
         self._config = config
         self._tiers = tiers
@@ -48,10 +53,13 @@ class Site:
         self._note_files = NoteFiles(partial(_read_event, reader))
         self._renderers = Renderers(config.info.name)
         self._reading = Reading(Shelf(PageReader(reader), config, tiers, find_url, lambda: int(time.time())))
+        post_page = PostPage(config, tiers, services)
+        self._forms: dict[str, Post] = {"/post": post_page.post}
         self._pages: dict[str, Show] = {
             **self._reading.list_pages(),
             "note": self._show_note,
             "pay": self._show_pay_page,
+            "post": post_page.show,
             "prices": self._show_prices,
             "static": self._show_file,
         }
@@ -65,9 +73,18 @@ class Site:
         """Return whether a path is one of a page."""
         return self._find_page(path) is not None
 
-    async def respond(self, request: Request) -> Answer:
-        """Return the page that a request by GET or HEAD asks for, or that there is none."""
+    def takes_forms(self, path: str) -> bool:
+        """Return whether a path takes requests by POST."""
+        return path in self._forms
+
+    async def respond(self, request: Request, visitor: Visitor) -> Answer:
+        """Return the page that a request by GET or HEAD asks for, what a form gets, or that there is no such page.
+
+        Raises Refused for what is no form.
+        """
         renderer = self._renderers.find(request.accept_language)
+        if request.method == "POST":
+            return await self._forms[request.path](request, visitor, renderer)
         show = self._find_page(request.path)
         if show is None:
             return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND)

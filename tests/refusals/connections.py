@@ -9,10 +9,10 @@ _KEY = "Sec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n"
 CONNECTIONS = [
     Case(
         "not found; the relay is at /",
-        "HTTP 404: another path, also for a WebSocket.",
+        "HTTP 404: a WebSocket on another path. A browser gets a page that says so.",
         "Connect to the address without a path.",
         {
-            "another path": lambda v: Request(f"GET /{v.word} HTTP/1.1\r\n"),
+            "the methods of nothing": lambda v: Request(f"OPTIONS /{v.word} HTTP/1.1\r\n"),
             "a WebSocket elsewhere": lambda v: Request(
                 f"GET /{v.word} HTTP/1.1\r\n{_UPGRADE}{_KEY}Sec-WebSocket-Version: 13\r\n"
             ),
@@ -27,7 +27,7 @@ CONNECTIONS = [
     Case(
         "use GET, HEAD or OPTIONS",
         "HTTP 405: another method.",
-        "Use one of these. Events are sent over a WebSocket.",
+        "Use one of these. Events are sent over a WebSocket, or by the form at /post.",
         {
             "another method": lambda v: Request(f"{v.word.upper()} / HTTP/1.1\r\nX: {v.word}\r\n"),
             "another method with a body": lambda v: Request(f"POST /{v.word} HTTP/1.1\r\nContent-Length: 7\r\n"),
@@ -57,7 +57,7 @@ CONNECTIONS = [
     Case(
         "it is not clear where the body ends; send one Content-Length, or chunks",
         "HTTP 400: the request has a length and chunks, two lengths, or one that is no number.",
-        "Send none of these headers: no request to this relay needs a body.",
+        "Send none of these headers: no request but a form needs a body.",
         {
             "both": lambda v: Request(f"GET /{v.word} HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
             "no number": lambda v: Request(f"GET / HTTP/1.1\r\nContent-Length: {v.word}\r\n"),

@@ -35,6 +35,7 @@ _NO_REFUSAL = "duplicate: already have this event"
 # Besides settings, a text may name these, each out of a closed list.
 _CLOSED_LISTS = {
     "verbs",  # those of relay/handlers/verbs.py
+    "max_form_bytes",  # three times limits.max_message_bytes, and what is around the note
     "max_size",  # ring.max_size or ring.max_size_message_forms
     "_MAX_LINES",  # of a text with its ring signature
     "MAX_RING",  # what a ringA text can count

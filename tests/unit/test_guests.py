@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from relay.delivery.visitor import Visitor
 from relay.gateway.front_door import Doorway, FrontDoor
 from relay.gateway.guests import Guests
 from relay.http.answer import Refused
@@ -34,7 +35,12 @@ class Wire(asyncio.Transport):
 
 
 def make(*proxies: str, now_s: Callable[[], float] = lambda: 0.0, **limits: Any) -> Guests:
-    return Guests([ip_network(proxy) for proxy in proxies], Limits(**limits), now_s, make_share)
+    given = Limits(**limits)
+
+    def make_visitor(now_s: float, share: TokenBucket | None) -> Visitor:
+        return Visitor(given, now_s, [] if share is None else [share])
+
+    return Guests([ip_network(proxy) for proxy in proxies], given, now_s, make_share, make_visitor)
 
 
 def make_share(now_s: float) -> TokenBucket:

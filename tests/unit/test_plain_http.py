@@ -5,9 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
+from aiohttp import web
+
+from relay.delivery.visitor import Visitor
 from relay.gateway.plain_http import PlainHttp, Respond
 from relay.http.answer import Answer, build_answer
 from relay.http.request import Request
+from relay.limits import Limits
 from tests.support.client import TIMEOUT_S
 from tests.support.raw import exchange, parse_answer
 
@@ -18,19 +22,23 @@ class Failure(Exception):
     """What no one foresaw."""
 
 
+async def read_nothing(request: web.BaseRequest) -> bytes:
+    return b""
+
+
 @asynccontextmanager
 async def listening(
     respond: Respond, errors: list[BaseException], ended: asyncio.Event, timeout_s: float = TIMEOUT_S
 ) -> AsyncIterator[int]:
-    http = PlainHttp(respond, errors.append, timeout_s)
-    loop = asyncio.get_running_loop()
-    async with await loop.create_server(lambda: http.make_connection(ended.set), "127.0.0.1", 0) as server:
+    http = PlainHttp(respond, read_nothing, errors.append, timeout_s)
+    loop, visitor = asyncio.get_running_loop(), Visitor(Limits(), 0.0)
+    async with await loop.create_server(lambda: http.make_connection(ended.set, visitor), "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
         await http.stop()
 
 
 async def test_what_fails_in_an_unforeseen_way_is_500_reported_and_not_repeated() -> None:
-    async def fail(request: Request) -> Answer:
+    async def fail(request: Request, visitor: Visitor) -> Answer:
         raise Failure(request.method, request.target, request.accept)
 
     errors: list[BaseException] = []
@@ -44,7 +52,7 @@ async def test_what_fails_in_an_unforeseen_way_is_500_reported_and_not_repeated(
 
 
 async def test_a_client_that_does_not_read_its_answer_is_not_waited_for() -> None:
-    async def say_much(request: Request) -> Answer:
+    async def say_much(request: Request, visitor: Visitor) -> Answer:
         return build_answer(HTTPStatus.OK, "text/plain", bytes(50_000_000))
 
     errors: list[BaseException] = []
@@ -61,15 +69,15 @@ async def test_a_client_that_does_not_read_its_answer_is_not_waited_for() -> Non
 async def test_a_request_under_way_is_answered_before_the_end() -> None:
     asked, may_answer = asyncio.Event(), asyncio.Event()
 
-    async def answer_late(request: Request) -> Answer:
+    async def answer_late(request: Request, visitor: Visitor) -> Answer:
         asked.set()
         await may_answer.wait()
         return build_answer(HTTPStatus.OK, "text/plain", b"late")
 
     ended = asyncio.Event()
-    http = PlainHttp(answer_late, lambda error: None)
-    loop = asyncio.get_running_loop()
-    async with await loop.create_server(lambda: http.make_connection(ended.set), "127.0.0.1", 0) as server:
+    http = PlainHttp(answer_late, read_nothing, lambda error: None)
+    loop, visitor = asyncio.get_running_loop(), Visitor(Limits(), 0.0)
+    async with await loop.create_server(lambda: http.make_connection(ended.set, visitor), "127.0.0.1", 0) as server:
         answer = asyncio.create_task(exchange(server.sockets[0].getsockname()[1], SIMPLE))
         await asked.wait()
         stopping = asyncio.create_task(http.stop())
