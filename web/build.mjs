@@ -14,7 +14,12 @@ const TARGET = join(HERE, "..", "relay", "pages", "static");
 const VERSION = /^version = "([^"]+)"$/m.exec(readFileSync(join(HERE, "..", "pyproject.toml"), "utf8"))[1];
 
 // Scripts that pages load: the name of each file, and its source.
-const SCRIPTS = { "post.js": "post/post.js" };
+const SCRIPTS = {
+  "post.js": "post/post.js",
+  "verify.js": "verify/page.js",
+  "verify-note.js": "verify/note.js",
+  "verify-worker.js": "verify/worker.js",
+};
 
 // Whole pages in one file, which run from disk: the name of each, its template, its script, its style.
 const FILES = {};

@@ -20,6 +20,7 @@ from relay.pages.reading import Reading
 from relay.pages.renderer import Renderer, Renderers
 from relay.pages.shelf import Shelf
 from relay.pages.static_files import load_all
+from relay.pages.verify_page import render_verify
 from relay.policy.tiers import Tiers
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.storage.page_reader import PageReader
@@ -62,6 +63,7 @@ class Site:
             "post": post_page.show,
             "prices": self._show_prices,
             "static": self._show_file,
+            "verify": self._show_verify,
         }
 
     @cached_property
@@ -111,6 +113,11 @@ class Site:
     async def _show_note(self, request: Request, renderer: Renderer) -> Answer:
         file = await self._note_files.respond(request)
         return await self._reading.show_note(request, renderer) if file is None else file
+
+    async def _show_verify(self, request: Request, renderer: Renderer) -> Answer:
+        if request.path != "/verify":
+            return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND)
+        return render_verify(renderer)
 
     async def _show_file(self, request: Request, renderer: Renderer) -> Answer:
         file = load_all().get(request.path.removeprefix("/static/"))

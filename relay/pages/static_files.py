@@ -14,6 +14,8 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+# A worker has the policy of its own file, not of its page. WASM is compiled in this one alone.
+_POLICIES = {"verify-worker.js": "default-src 'none'; script-src 'wasm-unsafe-eval'"}
 # The address of other bytes is another.
 _CACHED = "public, max-age=31536000, immutable"
 
@@ -34,6 +36,8 @@ def load_all() -> dict[str, StaticFile]:
             body = path.read_bytes()
             version = hashlib.sha256(body).hexdigest()[:16]
             headers = {"Cache-Control": _CACHED, "X-Content-Type-Options": "nosniff"}
+            if path.name in _POLICIES:
+                headers["Content-Security-Policy"] = _POLICIES[path.name]
             answer = build_answer(HTTPStatus.OK, _TYPES[path.suffix], body, headers)
             files[path.name] = StaticFile(f"/static/{path.name}?v={version}", answer)
     return files

@@ -1,0 +1,26 @@
+// The page /verify: what is pasted is read here, and never sent. A link's note is fetched from this relay.
+
+import { verifyFetched } from "./fetched.js";
+import { startPanel } from "./panel.js";
+import { readPasted } from "./pasted.js";
+
+const field = /** @type {HTMLTextAreaElement} */ (document.getElementById("pasted"));
+// A field changes line ends, and they can have been signed. So what was pasted is kept as it came.
+let raw = "";
+
+field.addEventListener("paste", ({ clipboardData }) => {
+  raw = clipboardData?.getData("text/plain") ?? "";
+});
+
+/** @returns {string} */
+function readField() {
+  return raw.replace(/\r\n?/g, "\n") === field.value ? raw : field.value;
+}
+
+startPanel(/** @type {HTMLElement} */ (document.getElementById("verify")), async (verify, tell) => {
+  const pasted = readPasted(readField());
+  if (pasted.kind === "note") return verifyFetched(pasted.id, verify, tell);
+  if (pasted.kind !== "none") return { verdict: await verify(pasted), relay: "" };
+  if (pasted.why === "secret") field.value = raw = "";
+  return { verdict: { outcome: "unknown", why: pasted.why }, relay: "" };
+});
