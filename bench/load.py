@@ -81,6 +81,18 @@ def run_relay(
 
     `prepare` is given its data directory before it starts.
     """
+    with run_relay_process(settings, checkout=checkout, prepare=prepare) as (port, _):
+        yield port
+
+
+@contextmanager
+def run_relay_process(
+    settings: Mapping[str, str] = SETTINGS,
+    *,
+    checkout: Path = _CHECKOUT,
+    prepare: Callable[[Path], None] | None = None,
+) -> Iterator[tuple[int, int]]:
+    """Do the same, and give the relay's port and its process id."""
     with tempfile.TemporaryDirectory(prefix="ringrelay-bench-", dir="/tmp") as directory:
         Path(directory).chmod(0o711)
         port, private_port = _find_free_port(), _find_free_port()
@@ -99,7 +111,7 @@ def run_relay(
         )
         try:
             _wait_until_ready(process)
-            yield port
+            yield port, process.pid
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=30)
