@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from relay.protocol.event import encode_event
+from relay.limits import RingPolicy
+from relay.policy import rules
+from relay.protocol.event import count_leading_zero_bits, encode_event
 from relay.verify import proof
 from tests.conformance import test_conformance
 from tests.conformance.draws import draw_note
@@ -27,7 +29,7 @@ from tests.conformance.web_core import NOT_TESTED, WEB, ask, to_words, verify_ev
 from tests.support import npm
 
 MUTATIONS = 1000
-DRAWS = 300
+DRAWS = 150
 LEAST_VALID = 150
 
 Json = dict[str, Any]
@@ -101,7 +103,7 @@ def test_a_note_is_refused_after_each_change_of_it_that_its_author_did_not_sign(
 def test_it_tells_of_each_member_as_it_goes(node: str) -> None:
     notes = [to_event(vector) for vector in VECTORS if vector["expected"]["valid"]][:40]
     lines = [["object", msgspec.to_builtins(note)] for note in notes]
-    for note, found in zip(notes, ask(node, "web_core.mjs", lines), strict=True):
+    for note, found in zip(notes, ask(node, "web_core.mjs", lines, "--wasm"), strict=True):
         claim = proof.detect_claim(note)
         assert claim is not None
         progress = found["progress"]
@@ -109,3 +111,17 @@ def test_it_tells_of_each_member_as_it_goes(node: str) -> None:
         assert progress["all"] == len(claim.ring) * len(claim.candidates) * len(claim.dialects)
         assert progress["told"] % len(claim.ring) == 0
         assert len(claim.ring) <= progress["told"] <= progress["all"]
+
+
+@pytest.mark.parametrize(("free", "hashes"), [(0, 1), (6, 2000), (12, 4096), (0, 0)])
+def test_it_counts_links_and_work_as_the_relay_does(node: str, free: int, hashes: int) -> None:
+    terms = {"pow_free_links": free, "pow_hashes_per_link": hashes}
+    notes = [to_event(vector) for vector in VECTORS if vector["expected"]["valid"]]
+    notes += [msgspec.structs.replace(notes[0], id=f"{2**bits - 1:064x}") for bits in (*range(0, 256, 5), 255, 256)]
+    lines = [["work", msgspec.to_builtins(note), terms] for note in notes]
+    for note, found in zip(notes, ask(node, "web_core.mjs", lines), strict=True):
+        claim = proof.detect_claim(note)
+        assert claim is not None
+        asked = rules.find_cost_bits(claim, RingPolicy.model_validate(terms))
+        expected = {"links": claim.links, "asked": asked, "done": count_leading_zero_bits(note.id)}
+        assert {name: found[name] for name in expected} == expected

@@ -1,13 +1,14 @@
 // Verify with web/core, what the relay's pages run in a browser: one JSON line on stdin, one JSON result on stdout.
-// A line is ["event", an event's JSON as text], ["text", a text without an event] or ["object", an event]. With --wasm the
-// curve is the one in WebAssembly.
+// A line is ["event", an event's JSON as text], ["text", a text without an event], ["object", an event], or ["work", an event
+// and a relay's terms]. With --wasm the curve is the one in WebAssembly.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { noble } from '../../web/core/curve.js'
 import { loadWasmCurve } from '../../web/core/curve_wasm.js'
 import { parseEvent } from '../../web/core/event.js'
 import { Refusal } from '../../web/core/refusal.js'
-import { verify, verifyText } from '../../web/core/verify.js'
+import { readClaim, verify, verifyText } from '../../web/core/verify.js'
+import { askBits, countLinks, countZeroBits } from '../../web/core/work.js'
 
 const WASM = new URL('../../web/node_modules/tiny-secp256k1/lib/secp256k1.wasm', import.meta.url)
 const curve = process.argv.includes('--wasm') ? await loadWasmCurve(readFileSync(WASM)) : noble
@@ -24,11 +25,17 @@ function read(kind, given) {
   return { ...found, progress }
 }
 
+function work(event, terms) {
+  const links = countLinks(readClaim(event))
+  return { links, asked: askBits(links, terms), done: countZeroBits(event.id) }
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
   const start = process.cpuUsage()
   let result
   try {
-    result = read(...JSON.parse(line))
+    const [kind, ...given] = JSON.parse(line)
+    result = kind === 'work' ? work(...given) : read(kind, ...given)
   } catch (error) {
     // Of a hostile event nothing else may be thrown.
     if (!(error instanceof Refusal)) throw error

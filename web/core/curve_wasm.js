@@ -1,4 +1,8 @@
-// The curve in WebAssembly: libsecp256k1 as tiny-secp256k1 2.2.4 compiles it. For long rings: see `measured` in bench/web.
+// The curve in WebAssembly: libsecp256k1 as tiny-secp256k1 2.2.4 compiles it. For long rings.
+//
+// A member costs, in noble's Schnorr verifications of the same run (bench/curves.mjs, Node 20): of a SAG 0.2, with noble 0.9;
+// of a bLSAG 0.55, with noble 2.2. For rings of 10, 100 and 1,000 that was, in ms, 3 / 29 / 270 and 13 / 136 / 1,260; of a
+// bLSAG 8 / 70 / 700 and 28 / 280 / 2,770.
 //
 // Its own loader reads a file or asks for one; here the bytes are given, and its functions are called as they are exported.
 // Each takes its operands from fixed places in the memory of the module, and leaves its result in one of them.

@@ -16,7 +16,8 @@ const MARK_S = /"s"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*"[0-9A-Fa-f]{64}"/;
 const SIGNATURE = new RegExp(`ringA[A-Za-z0-9_-]{100,}|${JSON_SIGNATURE}`, "g");
 const AROUND_SIGNATURE = [...QUOTES, "<>", "()", "[]"];
 const OUTSIDE =
-  "text outside the signed message: leave out all but the message, the ring, the signature and labels such as Ring: with their colon";
+  "text outside the signed message: leave out all but the message, the ring, the signature and labels such as Ring: with " +
+  "their colon";
 
 /**
  * @param {string} content

@@ -54,8 +54,9 @@ export function repeatsWords(tags, words) {
   const keys = new Set(words.match(NAMED_KEY)?.map((key) => (key.startsWith("npro") ? key.slice(0, PROFILE_START) : key)));
   return tags.every(([name, value, ...others]) => {
     if (name === "imeta") return words.includes(readImeta([value, ...others]).url);
-    const isThere = name === "p" ? namesKey(value, keys) : name === "t" ? hasHashtag(value, lowered) : value !== "" && words.includes(value);
-    return isThere && others.every((other) => words.includes(other));
+    if (!others.every((other) => words.includes(other))) return false;
+    if (name === "p") return namesKey(value, keys);
+    return name === "t" ? hasHashtag(value, lowered) : value !== "" && words.includes(value);
   });
 }
 
