@@ -1,5 +1,7 @@
 """Hostile input for the verifier of the relay's pages: it reads the events that the relay reads, and long texts in no time."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -81,6 +83,42 @@ def test_it_reads_as_events_what_the_relay_reads_as_events(node: str) -> None:
     expected = list(map(is_event, texts))
     assert [text for text, ours, theirs in zip(texts, read, expected, strict=True) if ours != theirs] == []
     assert min(expected.count(True), expected.count(False)) >= 20
+
+
+OBJECT = {"id": "a" * 64, "pubkey": "b" * 64, "created_at": 1, "kind": 1, "tags": [], "content": "x", "sig": "c" * 128}
+VALUES: tuple[object, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    2**53,
+    "",
+    "x",
+    "\ud800",
+    [],
+    [[]],
+    [1],
+    [[1]],
+    [["a", None]],
+    ["a"],
+    {},
+    {"length": 64},
+)
+
+
+def test_no_object_is_taken_for_a_signed_event_and_none_breaks_it(node: str) -> None:
+    objects = [*VALUES, *({**OBJECT, name: value} for name in OBJECT for value in VALUES)]
+    objects += [{name: OBJECT[name] for name in OBJECT if name != left_out} for left_out in OBJECT]
+    found = ask(node, "web_core.mjs", (["object", one] for one in objects))
+    assert [one["reason"] for one in found if one["valid"]] == []
+    # What has the shape of an event is refused for its id alone.
+    of_an_event = {json.dumps(one) for one, verdict in zip(objects, found, strict=True) if "hash" in verdict["reason"]}
+    assert of_an_event == {
+        *(json.dumps({**OBJECT, name: 0}) for name in ("created_at", "kind")),
+        *(json.dumps({**OBJECT, "content": content}) for content in ("", "x")),
+        json.dumps({**OBJECT, "tags": []}),
+    }
 
 
 LENGTH = 60_000

@@ -1,11 +1,13 @@
 // Verify with web/core, what the relay's pages run in a browser: one JSON line on stdin, one JSON result on stdout.
-// A line is ["event", an event's JSON as text], ["text", a text without an event], ["object", an event], or ["work", an event
-// and a relay's terms]. With --wasm the curve is the one in WebAssembly.
+// A line is ["event", an event's JSON as text], ["text", a text without an event], ["object", an event], ["work", an event, a
+// relay's terms] or ["name", a name of NIP-19]. With --wasm the curve is the one in WebAssembly.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { noble } from '../../web/core/curve.js'
 import { loadWasmCurve } from '../../web/core/curve_wasm.js'
 import { parseEvent } from '../../web/core/event.js'
+import { toHex } from '../../web/core/hex.js'
+import { decodeNevent, decodeNote, decodeNprofile, decodeNpub, encodeNpub } from '../../web/core/nip19.js'
 import { Refusal } from '../../web/core/refusal.js'
 import { readClaim, verify, verifyText } from '../../web/core/verify.js'
 import { askBits, countLinks, countZeroBits } from '../../web/core/work.js'
@@ -30,12 +32,18 @@ function work(event, terms) {
   return { links, asked: askBits(links, terms), done: countZeroBits(event.id) }
 }
 
+function decode(text) {
+  const [npub, nprofile] = [decodeNpub(text), decodeNprofile(text)]
+  const keys = { npub: npub && toHex(npub), nprofile: nprofile && toHex(nprofile) }
+  return { ...keys, note: decodeNote(text), nevent: decodeNevent(text), again: npub && encodeNpub(npub) }
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
   const start = process.cpuUsage()
   let result
   try {
     const [kind, ...given] = JSON.parse(line)
-    result = kind === 'work' ? work(...given) : read(kind, ...given)
+    result = kind === 'work' ? work(...given) : kind === 'name' ? decode(...given) : read(kind, ...given)
   } catch (error) {
     // Of a hostile event nothing else may be thrown.
     if (!(error instanceof Refusal)) throw error
