@@ -46,7 +46,7 @@ class PostPage:
         text, path = fields.get("note", ""), fields.get("path", ROOT)
         if holds_secret_key(text):
             # Before anything else is done with it, and it is not sent back.
-            problem = renderer.translations.gettext("This is no note, and was not posted")
+            problem = renderer.translations.gettext("This is not a note, and it was not posted")
             return self._render(renderer, HTTPStatus.UNPROCESSABLE_ENTITY, path=path, problem=problem, is_key=True)
         try:
             posted = await save_posted(text, path, visitor, self._services)

@@ -88,9 +88,11 @@ def _read_field(name: str, text: str) -> Term | None:
 def _describe_faults(translations: gettext.NullTranslations) -> dict[str, str]:
     _ = translations.gettext
     return {
-        "ring": _("The ring id is not one: it has 64 digits from 0 to 9 and a to f. Copy it from the page of a note."),
-        "member": _("The key is not one: write an npub without a mistake, or its 64 digits from 0 to 9 and a to f."),
-        "minring": _("The smallest size of a ring is a whole number from 1 to 99999."),
-        "scheme": _("The scheme is sag (notes cannot be linked) or blsag (they can)."),
-        "before": _("The place to go on from cannot be read, so these are the newest notes."),
+        "ring": _(
+            "The id of the ring is wrong: it has 64 digits from 0 to 9 and a to f. Copy it from the page of a note."
+        ),
+        "member": _("The key is wrong: write an npub without a mistake, or 64 digits from 0 to 9 and a to f."),
+        "minring": _("The smallest number of keys is wrong: write a whole number from 1 to 99999."),
+        "scheme": _("The scheme is wrong: it is sag (notes cannot be linked) or blsag (they can)."),
+        "before": _("This address does not say rightly where the list goes on, so these are the newest notes."),
     }

@@ -38,7 +38,7 @@ def read_field(page: str) -> str:
 
 def read_reason(page: str) -> str:
     """Return the reason that the page gives, in the words of an OK."""
-    found = re.search(r"<p><code>(.*?)</code></p>", page)
+    found = re.search(r'<p><code lang="en">(.*?)</code></p>', page)
     assert found, page
     return html.unescape(found[1])
 

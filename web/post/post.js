@@ -23,7 +23,12 @@ let sendsForm = false;
  */
 function show(sentence, reason = "", link = undefined) {
   const parts = [makeElement("p", sentence ?? "")];
-  if (reason) parts.push(wrap("p", makeElement("code", reason)));
+  if (reason) {
+    const quoted = makeElement("code", reason);
+    // A relay answers in English, whatever the page's language.
+    quoted.lang = "en";
+    parts.push(wrap("p", quoted));
+  }
   if (link) {
     const anchor = makeElement("a", link.words ?? "");
     anchor.className = "button";
