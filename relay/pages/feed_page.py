@@ -13,7 +13,7 @@ from relay.pages.shelf import Shelf
 from relay.policy.tiers import Tier
 from relay.protocol.filter import Filter
 
-# What is written to be read: notes, threads (NIP-7D), polls, comments (NIP-22), articles. Answers are counted at their targets.
+# Notes, threads (NIP-7D), polls, comments (NIP-22), articles. Answers are counted at their targets.
 FEED_KINDS = frozenset({1, 11, 1068, 1111, 30_023})
 ATOM_NAME = "feed.atom"
 
@@ -49,7 +49,10 @@ async def show_feed_atom(shelf: Shelf, tier: Tier, request: Request, renderer: R
 
 
 def _to_filter(tier: Tier, chosen: Chosen) -> Filter:
-    return Filter(kinds=FEED_KINDS, search=chosen.terms, min_price_msat=tier.min_price_msat)
+    """Return what a feed shows: what is written to be read, or, of a ring, a key or a price, all that there is."""
+    if not chosen.terms and not tier.min_price_msat:
+        return Filter(kinds=FEED_KINDS)
+    return Filter(search=chosen.terms, min_price_msat=tier.min_price_msat)
 
 
 def _find_feed_path(tier: Tier, chosen: Chosen) -> str:

@@ -9,7 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from relay.pages.language import LANGUAGES, choose_language, load_translations
 from relay.pages.proof_words import describe_proof, name_kind
 from relay.pages.static_files import find_static_url
+from relay.protocol.printable import to_one_line
 
+_MAX_NAME_CHARS = 200
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -54,7 +56,9 @@ class Renderers:
     """The templates of one relay, by language."""
 
     def __init__(self, name: str) -> None:
-        self._by_language = {language: Renderer(language, name) for language in LANGUAGES}
+        # It also stands in XML, which has no control characters.
+        shown = to_one_line(name, _MAX_NAME_CHARS)
+        self._by_language = {language: Renderer(language, shown) for language in LANGUAGES}
         # A browser sends the same header with each request.
         self._choose = lru_cache(maxsize=1_000)(choose_language)
 

@@ -13,10 +13,10 @@ from relay.protocol.event import Event, decode_event
 from relay.protocol.filter import Filter
 from relay.protocol.messages import CountResult
 from relay.protocol.ring_terms import Form, Scheme
-from relay.protocol.search import Term
+from relay.protocol.search import Term, find_selective, find_values
 from relay.storage import page_queries
 from relay.storage.conditions import Cursor
-from relay.storage.query import build_count, build_named_rings, build_page
+from relay.storage.query import build_count, build_ids, build_named_rings, build_page
 from relay.storage.reader import Reader
 from relay.verify.answers import ANSWER_KINDS, read_named_rings
 from relay.verify.signed_words import Signed
@@ -24,8 +24,14 @@ from relay.verify.signed_words import Signed
 if TYPE_CHECKING:
     from asyncpg import Record
 
+# How many notes are looked at for one page.
+WINDOW = 500
+# All ring notes: none has fewer.
+_ANY_RING = frozenset({Term("minring", "2")})
 # A page of a million answers would be read for seconds.
 MAX_COUNTED = 10_000
+# The same of the notes of one ring, each of which is looked at.
+_MAX_RING_NOTES = 1_000
 # Of a poll's answers, all of whose notes are read for a tally.
 MAX_TALLIED = 2_000
 # Of the keys of one ring.
@@ -94,16 +100,26 @@ class PageReader:
         self._reader = reader
 
     async def read_page(self, filter_: Filter, after: Cursor | None, rows: int, now: int) -> NotePage:
-        """Return at most `rows` notes that match and follow a cursor; fewer where they are large."""
-        query = build_page(filter_, after, rows + 1, self._reader.page_bytes, now)
-        records = await self._reader.fetch(query)
+        """Return at most `rows` notes that match and follow a cursor; fewer where they are large.
+
+        Where several things are asked for, one of them leads, and so many notes that match it are looked at for the rest.
+        Then a page can have no notes, and others may follow.
+        """
+        lead = find_lead(filter_)
+        window: list[Record] = []
+        if lead is not filter_:
+            window = await self._reader.fetch(build_ids(lead, after, WINDOW, now))
+            filter_ = msgspec.structs.replace(filter_, ids=frozenset(one["id"].hex() for one in window))
+            after = None
+        records = await self._reader.fetch(build_page(filter_, after, rows + 1, self._reader.page_bytes, now))
         taken = records[:rows]
-        is_end = not taken or records[0]["candidates"] == len(taken)
-        following = None if is_end else Cursor(taken[-1]["created_at"], taken[-1]["id"])
+        last = taken[-1] if taken and records[0]["candidates"] > len(taken) else None
+        if last is None and len(window) == WINDOW:
+            last = window[-1]
         proofs = await self._find_proofs([record["id"] for record in taken])
         # A note that was deleted between the two statements is left out.
         notes = [StoredNote(decode_event(one["event"]), proofs[one["id"]]) for one in taken if one["id"] in proofs]
-        return NotePage(notes, following)
+        return NotePage(notes, None if last is None else Cursor(last["created_at"], last["id"]))
 
     async def _find_proofs(self, ids: Sequence[bytes]) -> dict[bytes, StoredProof | None]:
         if not ids:
@@ -140,10 +156,10 @@ class PageReader:
         }
 
     async def count_notes_of_ring(self, ring_id: bytes, now: int) -> CountResult:
-        """Return how many notes a ring has signed, at most 10,000."""
+        """Return how many notes a ring has signed, at most 1,000."""
         ring_notes = Filter(search=frozenset({Term("ringid", ring_id.hex())}))
-        records = await self._reader.fetch(build_count([ring_notes], MAX_COUNTED, now))
-        return CountResult(min(records[0][0], MAX_COUNTED), records[0][0] > MAX_COUNTED)
+        records = await self._reader.fetch(build_count([ring_notes], _MAX_RING_NOTES, now))
+        return CountResult(min(records[0][0], _MAX_RING_NOTES), records[0][0] > _MAX_RING_NOTES)
 
     async def find_oldest_of_ring(self, ring_id: bytes, now: int) -> StoredNote | None:
         """Return the note of a ring with the earliest date, None where it has signed none here."""
@@ -176,6 +192,23 @@ class PageReader:
     async def _find_named_rings(self, target: bytes) -> list[bytes]:
         records = await self._reader.fetch(build_named_rings(target.hex()))
         return sorted(read_named_rings(record[0].decode(errors="replace") for record in records))
+
+
+def find_lead(filter_: Filter) -> Filter:
+    """Return what of a filter without ids and tags leads to its notes by an index alone: all of it where one thing is asked.
+
+    Otherwise whoever asks for what is rare among what is frequent would read all of that.
+    """
+    asked = len(filter_.search) + bool(filter_.min_price_msat) + (filter_.kinds is not None)
+    selective = find_selective(filter_.search)
+    if asked <= 1 and not find_values(filter_.search, "minring"):
+        return filter_
+    if selective is not None:
+        return Filter(search=frozenset({selective}))
+    if filter_.min_price_msat:
+        return Filter(min_price_msat=filter_.min_price_msat)
+    schemes = frozenset(Term("scheme", value) for value in find_values(filter_.search, "scheme"))
+    return Filter(search=schemes or _ANY_RING)
 
 
 def _name_target(target: bytes) -> tuple[tuple[str, frozenset[str]], ...]:

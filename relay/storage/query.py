@@ -76,6 +76,12 @@ def build_event(note_id: bytes, now: int) -> Query:
     return Query("SELECT event FROM notes WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)", (note_id, now))
 
 
+def build_ids(filter_: Filter, after: Cursor | None, rows: int, now: int) -> Query:
+    """Select created_at and id of at most `rows` matching notes after a cursor, newest first."""
+    arguments = Arguments()
+    return Query(_select_candidates(filter_, after, rows, now, arguments), tuple(arguments.values))
+
+
 def build_count(filters: Sequence[Filter], maximum: int, now: int) -> Query:
     """Count distinct notes that match any filter, stopping one past `maximum`; a filter's `limit` does not count (NIP-45)."""
     arguments = Arguments()
