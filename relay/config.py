@@ -31,6 +31,7 @@ from relay.limits import (
     InvoicePolicy,
     Limits,
     NonNegativeSeconds,
+    PagesPolicy,
     PrivacyPolicy,
     RingPolicy,
     Section,
@@ -71,6 +72,14 @@ def _check_relay_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_onion_url(url: str) -> str:
+    if url and not re.fullmatch(r"http://[a-z2-7]{56}\.onion(:[0-9]{1,5})?/?", url):
+        raise ValueError(
+            'must be empty or the http:// address of an onion service, with 56 letters and digits before ".onion"'
+        )
+    return url.rstrip("/")
+
+
 def _check_pubkey(pubkey: str) -> str:
     if pubkey and not is_hex32(pubkey):
         raise ValueError("must be empty or a public key as 64 lower-case hex digits (not an npub)")
@@ -103,6 +112,7 @@ class ServerSection(Section):
     private_host: Host = "127.0.0.1"
     private_port: Port = 9447
     url: Annotated[str, AfterValidator(_check_relay_url)] = ""
+    onion_url: Annotated[str, AfterValidator(_check_onion_url)] = ""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
 
 
@@ -136,6 +146,7 @@ class Config(BaseSettings):
     database: DatabaseSection = DatabaseSection()
     metrics: MetricsSection = MetricsSection()
     privacy: PrivacyPolicy = PrivacyPolicy()
+    pages: PagesPolicy = PagesPolicy()
     tiers: tuple[Tier, ...] = DEFAULT_TIERS
     lightning: LightningSection = LightningSection()
     invoices: InvoicePolicy = InvoicePolicy()

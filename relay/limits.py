@@ -160,6 +160,18 @@ class InvoicePolicy(Section):
     forget_after_s: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
 
 
+class PagesPolicy(Section):
+    """The pages: how long one that was rendered is kept (0: not), how many, and how much of them.
+
+    With `index` search engines may list them.
+    """
+
+    cache_s: Annotated[float, Field(ge=0, le=3_600)] = 60.0
+    max_cached: Count = 1_000
+    max_cached_mib: Count = 32
+    index: bool = False
+
+
 class AcceptPolicy(Section):
     """What is accepted without a ring signature."""
 

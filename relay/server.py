@@ -86,8 +86,8 @@ class Relay:
         page_reader = Reader(
             database.pages, database.pages, self.metrics.observe_query, max_rings_counted=internal.max_rings_counted
         )
-        site = Site(config, self._tiers, self.find_url, self._find_pay_status, page_reader, self._services)
-        web = Web(config, self._tiers, self.find_url, site)
+        self.site = Site(config, self._tiers, self.find_url, self._find_pay_status, page_reader, self._services)
+        web = Web(config, self._tiers, self.find_url, self.site)
         self._listener = Listener(config.server, config.limits, web, self._services, self.metrics)
         self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
 
@@ -121,6 +121,8 @@ class Relay:
         return Nodes(current, ReportedBackend(previous, report, section.network, time.time))
 
     async def _publish(self, notes: Iterable[Note]) -> None:
+        # Before anybody is told: who looks then must find it.
+        notes = self.site.see_published(notes)
         await self._fanout.publish(notes if self._payments is None else self._payments.announce_notes(notes))
 
     def _build_services(self) -> Services:
@@ -218,6 +220,7 @@ class Relay:
         if self._payments is None and any(tier.price_msat for tier in config.tiers):
             raise ConfigError("tiers: this relay was started without a Lightning node; set [lightning] and restart it")
         self._tiers.replace_all(await remember_prices(self._database.writers, config.tiers))
+        self.site.cache.drop_all()
         self._subscriptions.change_min_prices(self._find_min_price)
         if self._payments is not None:
             self.metrics.payments.name_tiers(config.tiers)
@@ -230,6 +233,7 @@ class Relay:
     async def stop(self) -> None:
         """Accept no more connections, answer what is in flight, and close every connection with 1001."""
         await self._listener.stop()
+        self.site.cache.close()
 
     async def close_backend(self) -> None:
         """Close the connections to the Lightning node, of a relay that does not start."""

@@ -75,7 +75,9 @@ class Listener:
         self._proxy_server = await self._open_port(self._section.proxy_port, takes_proxy_header=True)
 
     async def _open_port(self, port: int, *, takes_proxy_header: bool = False) -> asyncio.Server:
-        doorway = Doorway(self._guests, self._limits.request_timeout_s, self._find_successor, takes_proxy_header)
+        doorway = Doorway(
+            self._guests, self._limits.request_timeout_s, self._web.find_kept, self._find_successor, takes_proxy_header
+        )
         return await asyncio.get_running_loop().create_server(lambda: FrontDoor(doorway), self._section.host, port)
 
     async def stop(self) -> None:

@@ -37,6 +37,16 @@ class Web:
         """Return whether a path takes requests by POST."""
         return self._site.takes_forms(path)
 
+    def find_kept(self, head: Head) -> Answer | None:
+        """Return the answer to a request, from its head alone, where that takes no work; None where it may."""
+        has_body = head.headers.keys() & {"content-length", "transfer-encoding", "expect"}
+        if head.method not in ("GET", "HEAD") or head.is_handshake or has_body or not head.target.startswith("/"):
+            return None
+        if self._tiers.find_tier(head.path) is not None and _wants_info(head.accept):
+            return None
+        language, host = head.join("accept-language"), head.join("host")
+        return self._site.find_kept(Request(head.method, head.target, head.accept, language, host=host))
+
     async def respond(self, request: Request, visitor: Visitor) -> Answer:
         """Return the answer to a request by GET, HEAD or OPTIONS, or by POST where the path takes it. May raise Refused."""
         tier = self._tiers.find_tier(request.path)

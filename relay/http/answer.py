@@ -25,12 +25,15 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 class Answer:
     """An HTTP answer. Its headers lack those of the message: length, and that the connection ends.
 
+    `keep_until`, a Unix time, is how long it may be repeated to others at the longest, None for as long as it may at all.
+
     It has no Date, against RFC 9110, 6.6.1: a clock that is a little off tells which machine is behind an onion address.
     """
 
     status: HTTPStatus
     headers: Mapping[str, str]
     body: bytes
+    keep_until: float | None = None
 
     def list_all_headers(self) -> dict[str, str]:
         """Return the headers with those of the message, for where no library adds them."""

@@ -28,10 +28,10 @@ def find_max_form_bytes(max_message_bytes: int) -> int:
 
 def check_form_head(head: Head, max_form_bytes: int) -> None:
     """Refuse a POST whose head says that its body is no form, or is too large. Raises Refused."""
-    type_, _, rest = ",".join(head.headers.get("content-type", [])).partition(";")
+    type_, _, rest = head.join("content-type").partition(";")
     charset = rest.strip().lower().removeprefix("charset=").strip('"')
     # Nothing is unpacked: a small body can be a large one, packed.
-    codings = ",".join(head.headers.get("content-encoding", [])).strip().lower()
+    codings = head.join("content-encoding").strip().lower()
     if type_.strip().lower() != _FORM_TYPE or charset not in _CHARSETS or codings not in ("", "identity"):
         raise Refused(refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _describe_form()))
     if any(value.lower() != "100-continue" for value in head.headers.get("expect", [])):

@@ -42,12 +42,16 @@ class Head:
     @property
     def accept(self) -> str:
         """Return all Accept headers as one."""
-        return ",".join(self.headers.get("accept", []))
+        return self.join("accept")
+
+    def join(self, name: str) -> str:
+        """Return all headers of a name, which is in lower case, as one (RFC 9110, 5.3)."""
+        return ",".join(self.headers.get(name, []))
 
     @property
     def is_handshake(self) -> bool:
         """Return whether the client wants a WebSocket (RFC 6455, 4.1), by a handshake that is right or wrong."""
-        return self.method == "GET" and "websocket" in ",".join(self.headers.get("upgrade", [])).lower()
+        return self.method == "GET" and "websocket" in self.join("upgrade").lower()
 
 
 class HeadReader:

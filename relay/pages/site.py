@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import cached_property, partial
 from http import HTTPStatus
 
@@ -11,22 +12,31 @@ from relay.delivery.visitor import Visitor
 from relay.handlers.context import Services
 from relay.http.answer import Answer, refuse
 from relay.http.request import Request
-from relay.pages.headers import build_page
+from relay.pages.cache import PageCache
+from relay.pages.headers import add_site_headers, build_page, build_robots
 from relay.pages.note_files import NoteFiles
 from relay.pages.pay_page import PayPages
 from relay.pages.post_page import PostPage
 from relay.pages.prices_page import list_tiers, render_prices
 from relay.pages.reading import Reading
 from relay.pages.renderer import Renderer, Renderers
+from relay.pages.renderings import Busy, Renderings, TooManyReads
+from relay.pages.request_key import make_key, to_request
 from relay.pages.shelf import Shelf
 from relay.pages.static_files import load_all
 from relay.pages.verify_page import render_verify
 from relay.policy.tiers import Tiers
 from relay.postgres.errors import DATABASE_FAILURES
+from relay.protocol.event import DELETION_REQUEST
+from relay.storage.note import Note
 from relay.storage.page_reader import PageReader
 from relay.storage.payments.pay_status import PayStatus
 from relay.storage.reader import Reader
 
+# Their pages are for one reader, or cost nothing: neither kept nor counted.
+_UNCOUNTED = frozenset({"pay", "post", "static", "robots.txt"})
+# When a reader may try again: a network's reads come back one by one.
+_RETRY_AFTER_S = 10
 _PAY_TOKEN = re.compile(r"[0-9a-f]{32}")
 Show = Callable[[Request, Renderer], Awaitable[Answer]]
 Post = Callable[[Request, Visitor, Renderer], Awaitable[Answer]]
@@ -54,6 +64,9 @@ class Site:
         self._note_files = NoteFiles(partial(_read_event, reader))
         self._renderers = Renderers(config.info.name)
         self._reading = Reading(Shelf(PageReader(reader), config, tiers, find_url, lambda: int(time.time())))
+        now_s = get_running_loop().time
+        self.cache = PageCache(config.pages, now_s, time.time)
+        self._renderings = Renderings(now_s)
         post_page = PostPage(config, tiers, services)
         self._forms: dict[str, Post] = {"/post": post_page.post}
         self._pages: dict[str, Show] = {
@@ -62,6 +75,7 @@ class Site:
             "pay": self._show_pay_page,
             "post": post_page.show,
             "prices": self._show_prices,
+            "robots.txt": self._show_robots,
             "static": self._show_file,
             "verify": self._show_verify,
         }
@@ -86,16 +100,54 @@ class Site:
         """
         renderer = self._renderers.find(request.accept_language)
         if request.method == "POST":
-            return await self._forms[request.path](request, visitor, renderer)
+            answer = await self._forms[request.path](request, visitor, renderer)
+        else:
+            answer = await self._find_answer(request, visitor, renderer)
+        return add_site_headers(answer, self._config, request)
+
+    def find_kept(self, request: Request) -> Answer | None:
+        """Return the answer to a request by GET or HEAD where that takes no rendering."""
+        if _find_name(request.path) == "static":
+            file = load_all().get(request.path.removeprefix("/static/"))
+            return None if file is None else file.answer
+        kept = self.cache.find(make_key(request, self._renderers.find(request.accept_language).language))
+        return None if kept is None else add_site_headers(kept, self._config, request)
+
+    def see_published(self, notes: Iterable[Note]) -> Iterator[Note]:
+        """Yield notes that are being published, and drop what pages showed before each: at once where notes are deleted."""
+        for note in notes:
+            if note.event.kind == DELETION_REQUEST:
+                self.cache.drop_all()
+            else:
+                self.cache.drop_soon()
+            yield note
+
+    async def _find_answer(self, request: Request, visitor: Visitor, renderer: Renderer) -> Answer:
         show = self._find_page(request.path)
         if show is None:
             return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND)
-        return await show(request, renderer)
+        if _find_name(request.path) in _UNCOUNTED:
+            return await show(request, renderer)
+        key = make_key(request, renderer.language)
+
+        async def render() -> Answer:
+            async with self._renderings.take_turn(visitor):
+                return await show(to_request(key), renderer)
+
+        try:
+            return await self.cache.get(key, render)
+        except TooManyReads:
+            return _refuse_read(HTTPStatus.TOO_MANY_REQUESTS, renderer, is_reader=True)
+        except Busy:
+            return _refuse_read(HTTPStatus.SERVICE_UNAVAILABLE, renderer, is_reader=False)
 
     def _find_page(self, path: str) -> Show | None:
         if self._reading.find_tier(path) is not None:
             return self._reading.show_feed
         return self._pages.get(path.split("/")[1])
+        if self._tiers.find_tier(path) is not None:
+            return self._show_prices
+        return self._pages.get(_find_name(path))
 
     async def _show_prices(self, _: Request, renderer: Renderer) -> Answer:
         tiers = list_tiers(self._config, self._tiers)
@@ -119,6 +171,9 @@ class Site:
             return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND)
         return render_verify(renderer)
 
+    async def _show_robots(self, _: Request, __: Renderer) -> Answer:
+        return build_robots(self._config.pages.index)
+
     async def _show_file(self, request: Request, renderer: Renderer) -> Answer:
         file = load_all().get(request.path.removeprefix("/static/"))
         return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND) if file is None else file.answer
@@ -126,3 +181,13 @@ class Site:
 
 async def _read_event(reader: Reader, note_id: bytes) -> bytes | None:
     return await reader.read_event(note_id, int(time.time()))
+
+
+def _find_name(path: str) -> str:
+    """Return the first name in a path."""
+    return path.split("/")[1]
+
+
+def _refuse_read(status: HTTPStatus, renderer: Renderer, *, is_reader: bool) -> Answer:
+    html = renderer.render("busy.html", seconds=_RETRY_AFTER_S, is_reader=is_reader)
+    return build_page(html, status, headers={"Retry-After": str(_RETRY_AFTER_S)})

@@ -117,7 +117,7 @@ def find_nothing(transport: asyncio.Transport, head: Head) -> asyncio.Protocol:
 )
 async def test_only_this_machine_and_listed_proxies_may_speak_for_others(peer: str | None, is_aborted: bool) -> None:
     guests = make("10.0.0.0/8")
-    door = FrontDoor(Doorway(guests, 10.0, find_nothing, takes_proxy_header=True))
+    door = FrontDoor(Doorway(guests, 10.0, lambda head: None, find_nothing, takes_proxy_header=True))
     wire = Wire(peer)
     door.connection_made(wire)
     assert (wire.is_aborted, wire.written) == (is_aborted, b"")
@@ -128,7 +128,7 @@ async def test_only_this_machine_and_listed_proxies_may_speak_for_others(peer: s
 async def test_a_client_with_too_many_connections_is_told_so_before_it_says_a_word() -> None:
     guests = make(max_connections_per_network=1)
     let_in(guests, "203.0.113.7")
-    door = FrontDoor(Doorway(guests, 10.0, find_nothing, takes_proxy_header=False))
+    door = FrontDoor(Doorway(guests, 10.0, lambda head: None, find_nothing, takes_proxy_header=False))
     wire = Wire("203.0.113.200")
     door.connection_made(wire)
     assert wire.written.startswith(b"HTTP/1.1 429 ")
