@@ -23,7 +23,8 @@ _LINGER_S = 2.0
 class Doorway:
     """What all doors of a port share. With `takes_proxy_header` each connection must begin with one (haproxy's PROXY).
 
-    `find_kept` returns an answer that takes no work, which the door gives by itself: 0.1 ms where aiohttp takes 0.3.
+    `find_kept` returns an answer that takes no work, which the door gives by itself: 0.26 ms of processor time, with
+    the connection, where aiohttp takes 0.45 (python -m bench.pages).
     """
 
     guests: Guests

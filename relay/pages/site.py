@@ -144,9 +144,6 @@ class Site:
     def _find_page(self, path: str) -> Show | None:
         if self._reading.find_tier(path) is not None:
             return self._reading.show_feed
-        return self._pages.get(path.split("/")[1])
-        if self._tiers.find_tier(path) is not None:
-            return self._show_prices
         return self._pages.get(_find_name(path))
 
     async def _show_prices(self, _: Request, renderer: Renderer) -> Answer:

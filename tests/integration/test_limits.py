@@ -195,6 +195,7 @@ ELSEWHERE = {
     "max_events_in_flight": "test_a_client_with_its_share_of_events_in_flight_is_not_read_from",
     "max_connections": "test_a_connection_beyond_the_maximum_is_refused",
     "max_connections_per_network": "tests/unit/test_network_bucket.py",
+    "max_page_reads_per_minute": "tests/integration/test_kept_pages.py",
     "query_timeout_s": "tests/integration/test_read.py",
     "request_timeout_s": "tests/integration/test_front_door.py",
     "idle_timeout_s": "test_an_idle_connection_is_closed_with_a_notice",
