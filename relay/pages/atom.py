@@ -22,12 +22,13 @@ _TAG_YEAR = "2026"
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed: its title, the path of its page, its own path, and its notes, newest first."""
+    """A feed: its title, the path of its page, its own path, its notes, newest first, and when the first of them expires."""
 
     title: str
     page_path: str
     path: str
     notes: list[NoteView]
+    keep_until: int | None
 
 
 def build_atom(feed: Feed, shelf: Shelf, renderer: Renderer) -> Answer:
@@ -43,7 +44,8 @@ def build_atom(feed: Feed, shelf: Shelf, renderer: Renderer) -> Answer:
     for note in feed.notes:
         root.append(_build_entry(note, shelf, renderer))
     xml = ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
-    return build_page(f'<?xml version="1.0" encoding="utf-8"?>\n{xml}\n', HTTPStatus.OK, type_=ATOM_TYPE)
+    text = f'<?xml version="1.0" encoding="utf-8"?>\n{xml}\n'
+    return build_page(text, HTTPStatus.OK, type_=ATOM_TYPE, keep_until=feed.keep_until)
 
 
 def _build_entry(note: NoteView, shelf: Shelf, renderer: Renderer) -> ElementTree.Element:

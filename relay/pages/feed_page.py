@@ -34,7 +34,8 @@ async def show_feed(shelf: Shelf, tier: Tier, request: Request, renderer: Render
         other_paths=[other.path for other in shelf.tiers.list_all() if other.path != tier.path],
         feed_url=_find_feed_path(tier, chosen),
     )
-    return build_page(html, HTTPStatus.BAD_REQUEST if chosen.faults else HTTPStatus.OK)
+    status = HTTPStatus.BAD_REQUEST if chosen.faults else HTTPStatus.OK
+    return build_page(html, status, keep_until=None if page is None else page.keep_until)
 
 
 async def show_feed_atom(shelf: Shelf, tier: Tier, request: Request, renderer: Renderer) -> Answer:
@@ -44,7 +45,7 @@ async def show_feed_atom(shelf: Shelf, tier: Tier, request: Request, renderer: R
         return await show_feed(shelf, tier, request, renderer)
     page = await shelf.read_page(_to_filter(tier, chosen), chosen.after)
     suffix = f"?{chosen.query}" if chosen.query else ""
-    feed = Feed(renderer.name, tier.path + suffix, _find_feed_path(tier, chosen), page.notes)
+    feed = Feed(renderer.name, tier.path + suffix, _find_feed_path(tier, chosen), page.notes, page.keep_until)
     return build_atom(feed, shelf, renderer)
 
 

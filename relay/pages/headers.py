@@ -70,16 +70,14 @@ def build_robots(is_indexed: bool) -> Answer:
 
 def add_site_headers(answer: Answer, config: Config, request: Request) -> Answer:
     """Return a page with what the operator wants said of it: whether it may be listed, and its onion address."""
-    if answer.headers.get("Content-Type") != HTML_TYPE:
-        return answer
     headers = dict(answer.headers)
     if not config.pages.index:
         # A copy that a search engine keeps would outlive a deletion here.
         headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     onion_url = config.server.onion_url
-    if onion_url and not _is_onion(request.host):
-        # Tor Browser offers it to its reader. A target that is a whole URL says nothing else than a path does.
-        headers["Onion-Location"] = onion_url + request.target[request.target.index(request.path) :]
+    if onion_url and headers.get("Content-Type") == HTML_TYPE and not _is_onion(request.host):
+        # Tor Browser offers it to its reader.
+        headers["Onion-Location"] = onion_url + request.path + "".join(request.target.partition("?")[1:])
     return replace(answer, headers=headers)
 
 

@@ -22,15 +22,16 @@ async def show_key(shelf: Shelf, name: str, request: Request, renderer: Renderer
         return build_page(renderer.render("no_key.html"), HTTPStatus.NOT_FOUND)
     profiles = await shelf.store.find_profiles([key], shelf.now())
     path = f"/key/{encode_npub(key)}"
+    page = await shelf.read_page(_to_filter(key), read_cursor(request.query.get("before", "")))
     html = renderer.render(
         "key.html",
         member=make_member(key, profiles.get(key)),
         npub=encode_npub(key),
-        page=await shelf.read_page(_to_filter(key), read_cursor(request.query.get("before", ""))),
+        page=page,
         path=path,
         feed_url=f"{path}/feed.atom",
     )
-    return build_page(html)
+    return build_page(html, keep_until=page.keep_until)
 
 
 async def show_key_atom(shelf: Shelf, name: str, request: Request, renderer: Renderer) -> Answer:
@@ -42,7 +43,8 @@ async def show_key_atom(shelf: Shelf, name: str, request: Request, renderer: Ren
     npub = encode_npub(key)
     title = renderer.translations.gettext("%(name)s: notes whose ring has %(key)s")
     values = {"name": renderer.name, "key": make_member(key, None).short}
-    return build_atom(Feed(title % values, f"/key/{npub}", f"/key/{npub}/feed.atom", page.notes), shelf, renderer)
+    feed = Feed(title % values, f"/key/{npub}", f"/key/{npub}/feed.atom", page.notes, page.keep_until)
+    return build_atom(feed, shelf, renderer)
 
 
 def _to_filter(key: bytes) -> Filter:

@@ -68,7 +68,7 @@ async def show_note(shelf: Shelf, name: str, request: Request, renderer: Rendere
         poll=poll,
         tally=None if poll is None else await _find_tally(shelf, note_id, poll),
     )
-    return build_page(html)
+    return build_page(html, keep_until=note.expires_at)
 
 
 async def _show_none(shelf: Shelf, note_id: bytes | None, renderer: Renderer) -> Answer:

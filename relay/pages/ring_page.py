@@ -21,16 +21,17 @@ async def show_ring(shelf: Shelf, name: str, request: Request, renderer: Rendere
     oldest = await shelf.store.find_oldest_of_ring(bytes.fromhex(name), shelf.now()) if is_hex32(name) else None
     if oldest is None:
         return build_page(renderer.render("no_ring.html"), HTTPStatus.NOT_FOUND)
+    page = await shelf.read_page(_to_filter(name), read_cursor(request.query.get("before", "")))
     html = renderer.render(
         "ring.html",
         # Whichever of its notes: the ring is the same.
         ring=make_view(oldest, shelf.find_url()).ring,
         facts=await find_ring_facts(shelf, oldest),
-        page=await shelf.read_page(_to_filter(name), read_cursor(request.query.get("before", ""))),
+        page=page,
         path=f"/ring/{name}",
         feed_url=f"/ring/{name}/feed.atom",
     )
-    return build_page(html)
+    return build_page(html, keep_until=page.keep_until)
 
 
 async def show_ring_atom(shelf: Shelf, name: str, request: Request, renderer: Renderer) -> Answer:
@@ -39,9 +40,8 @@ async def show_ring_atom(shelf: Shelf, name: str, request: Request, renderer: Re
         return await show_ring(shelf, name, request, renderer)
     page = await shelf.read_page(_to_filter(name), None)
     title = renderer.translations.gettext("%(name)s: notes of the ring %(ring)s")
-    feed = Feed(
-        title % {"name": renderer.name, "ring": name[:8]}, f"/ring/{name}", f"/ring/{name}/feed.atom", page.notes
-    )
+    title %= {"name": renderer.name, "ring": name[:8]}
+    feed = Feed(title, f"/ring/{name}", f"/ring/{name}/feed.atom", page.notes, page.keep_until)
     return build_atom(feed, shelf, renderer)
 
 

@@ -15,10 +15,14 @@ ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class ViewPage:
-    """Some notes as pages show them, newest first, and the cursor of the next page, "" at the end."""
+    """Some notes as pages show them, newest first, and the cursor of the next page, "" at the end.
+
+    `keep_until` is when the first of them expires, None where none does.
+    """
 
     notes: list[NoteView]
     before: str
+    keep_until: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Shelf:
         page = await self.store.read_page(filter_, after, ROWS, self.now())
         relay_url = self.find_url()
         views = [make_view(note, relay_url) for note in page.notes]
-        return ViewPage(views, "" if page.following is None else write_cursor(page.following))
+        keep_until = min((note.expires_at for note in page.notes if note.expires_at is not None), default=None)
+        return ViewPage(views, "" if page.following is None else write_cursor(page.following), keep_until)
 
 
 def write_cursor(cursor: Cursor) -> str:

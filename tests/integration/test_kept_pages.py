@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.events import KEYS, make_event, make_ring_note
 from tests.support.forms import post_note
 from tests.support.raw import exchange, get, parse_answer, port_of, request
 from tests.support.relays import make_config, relay_on, to_url
+from tests.support.waiting import until
 
 PAGE = PageKey("/prices", (), "en")
 ONION = f"http://{'a' * 56}.onion"
@@ -78,6 +80,29 @@ async def test_what_another_process_publishes_drops_what_is_kept_here(database18
         await client.publish_all(make_ring_note())
         await reader.next("EVENT")
         assert not is_kept(relay)
+
+
+async def test_a_note_that_is_deleted_or_expires_is_on_no_page_that_is_kept(database18: dict[str, Any]) -> None:
+    word = "canary"
+    expiring = make_ring_note("soon", tags=(("expiration", str(int(time.time()) + 3)),))
+    note = make_ring_note(word, author=KEYS[9])
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(note)
+        paths = ("/", "/feed.atom", f"/note/{note.id}")
+        for _ in range(2):
+            assert [word in (await get(port_of(url), path))[2].decode() for path in paths] == [True] * 3
+        await client.publish_all(make_event(key=KEYS[9], kind=5, content="", tags=(("e", note.id),)))
+        assert [word in (await get(port_of(url), path))[2].decode() for path in paths] == [False] * 3
+        assert (await get(port_of(url), f"/note/{note.id}"))[0] == 410
+        await client.publish_all(expiring)
+        assert (await get(port_of(url), f"/note/{expiring.id}"))[0] == 200
+
+        async def is_gone() -> bool:
+            return (await get(port_of(url), f"/note/{expiring.id}"))[0] == 410
+
+        # Long before it is a minute old.
+        await until(is_gone)
+        assert "soon" not in (await get(port_of(url), "/"))[2].decode()
 
 
 async def test_a_note_that_waits_drops_nothing(database18: dict[str, Any]) -> None:
@@ -143,6 +168,9 @@ async def test_pages_name_the_onion_address_to_those_who_come_from_elsewhere(dat
             assert (await get(port_of(url), path))[1]["onion-location"] == ONION + path
         for asked in (f"GET /prices HTTP/1.1\nHost: {'a' * 56}.onion", "GET / HTTP/1.1\nHost: x.ONION:80"):
             assert "onion-location" not in (await request(port_of(url), asked))[1]
+        for target, path in (("http://x", "/"), ("http://x/prices?a=b?c", "/prices?a=b?c")):
+            _, headers, _ = await request(port_of(url), f"GET {target} HTTP/1.1\nHost: x")
+            assert headers["onion-location"] == ONION + path
         # Not of files and documents.
         [style] = re.findall(r'href="(/static/[^"]*css[^"]*)"', (await get(port_of(url), "/prices"))[2].decode())
         assert "onion-location" not in (await get(port_of(url), style))[1]
