@@ -19,6 +19,7 @@ from relay.client.commands import keygen, publish, ring, sign, subscribe, verify
 from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
 from relay.no_dumps import forbid_dumps
+from relay.pages.sign_file import find_sign_file
 
 # The server is imported where it is used: the author's commands start fast and need no Postgres.
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="A self-hosted Nostr relay for ring-signed notes, and its tools.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"ringrelay {_find_version()}")
+    parser.add_argument("--version", action="version", version=_describe_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     _add_serve(commands)
     _add_migrate(commands)
@@ -214,6 +215,13 @@ def _add_config_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="the configuration (default: ./relay.toml, if there is one)"
     )
+
+
+def _describe_version() -> str:
+    """Return the version, and the hash of the file that signs, for people to compare with what a relay offers."""
+    file = find_sign_file()
+    # argparse breaks lines where it likes, and leaves a hash whole.
+    return f"ringrelay {_find_version()}" + ("" if file is None else f", {file.name} sha256:{file.sha256}")
 
 
 def _find_version() -> str:

@@ -12,6 +12,7 @@ from relay.delivery.visitor import Visitor
 from relay.handlers.context import Services
 from relay.http.answer import Answer, refuse
 from relay.http.request import Request
+from relay.pages.about_page import AboutPages
 from relay.pages.cache import PageCache
 from relay.pages.headers import add_site_headers, build_page, build_robots
 from relay.pages.note_files import NoteFiles
@@ -35,6 +36,8 @@ from relay.storage.reader import Reader
 
 # Their pages are for one reader, or cost nothing: neither kept nor counted.
 _UNCOUNTED = frozenset({"pay", "post", "static", "robots.txt"})
+# There is nothing below these.
+_WITHOUT_PARTS = frozenset({"about", "post", "prices", "robots.txt", "sign", "takedown", "verify"})
 # When a reader may try again: a network's reads come back one by one.
 _RETRY_AFTER_S = 10
 _PAY_TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -69,14 +72,18 @@ class Site:
         self._renderings = Renderings(now_s)
         post_page = PostPage(config, tiers, services)
         self._forms: dict[str, Post] = {"/post": post_page.post}
+        about = AboutPages(config, find_url)
         self._pages: dict[str, Show] = {
             **self._reading.list_pages(),
+            "about": about.show_about,
             "note": self._show_note,
             "pay": self._show_pay_page,
             "post": post_page.show,
             "prices": self._show_prices,
             "robots.txt": self._show_robots,
+            "sign": about.show_sign,
             "static": self._show_file,
+            "takedown": about.show_takedown,
             "verify": self._show_verify,
         }
 
@@ -142,6 +149,8 @@ class Site:
             return _refuse_read(HTTPStatus.SERVICE_UNAVAILABLE, renderer, is_reader=False)
 
     def _find_page(self, path: str) -> Show | None:
+        if _find_name(path) in _WITHOUT_PARTS and path.count("/") > 1:
+            return None
         if self._reading.find_tier(path) is not None:
             return self._reading.show_feed
         return self._pages.get(_find_name(path))
@@ -163,9 +172,7 @@ class Site:
         file = await self._note_files.respond(request)
         return await self._reading.show_note(request, renderer) if file is None else file
 
-    async def _show_verify(self, request: Request, renderer: Renderer) -> Answer:
-        if request.path != "/verify":
-            return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND)
+    async def _show_verify(self, _: Request, renderer: Renderer) -> Answer:
         return render_verify(renderer)
 
     async def _show_robots(self, _: Request, __: Renderer) -> Answer:

@@ -11,6 +11,8 @@ from relay.http.answer import Answer, build_answer
 _FOLDER = Path(__file__).with_name("static")
 _TYPES = {
     ".css": "text/css; charset=utf-8",
+    # Of no type that a browser opens by itself: it is to be kept, and opened from the disk.
+    ".html": "application/octet-stream",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
@@ -38,9 +40,19 @@ def load_all() -> dict[str, StaticFile]:
             headers = {"Cache-Control": _CACHED, "X-Content-Type-Options": "nosniff"}
             if path.name in _POLICIES:
                 headers["Content-Security-Policy"] = _POLICIES[path.name]
+            if path.suffix == ".html":
+                headers |= _download(path.name)
             answer = build_answer(HTTPStatus.OK, _TYPES[path.suffix], body, headers)
             files[path.name] = StaticFile(f"/static/{path.name}?v={version}", answer)
     return files
+
+
+def _download(name: str) -> dict[str, str]:
+    """Return the headers of a file that asks for a secret key: whatever opens it gives it no origin, and runs none of it."""
+    return {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    }
 
 
 def find_static_url(name: str) -> str:

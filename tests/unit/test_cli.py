@@ -11,6 +11,7 @@ import pytest
 
 from relay.cli import build_parser
 from relay.client.signing import keys
+from relay.pages.sign_file import find_sign_file
 from relay.protocol import nip19
 
 COMMANDS = [
@@ -59,6 +60,8 @@ def test_every_command_has_help(command: str) -> None:
 def test_the_version_is_printed() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout.split()[0]) == (0, "ringrelay")
+    file = find_sign_file()
+    assert file is None or done.stdout.split()[-2:] == [file.name, f"sha256:{file.sha256}"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("fly",), ("sign",), ("serve", "--port", "1"), ("sign", "--rin", "x")])
