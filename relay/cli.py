@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from relay.bookkeeping import options
-from relay.client.commands import keygen, publish, ring, sign, subscribe, verify
+from relay.client.commands import evidence, keygen, publish, ring, sign, subscribe, verify
 from relay.client.signing import keys
 from relay.client.terminal.bad_input import BadInput
 from relay.no_dumps import forbid_dumps
@@ -116,6 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_publish(commands)
     _add_subscribe(commands)
     _add_verify(commands)
+    _add_evidence(commands)
     return parser
 
 
@@ -202,6 +203,11 @@ def _add_verify(commands: "Commands") -> None:
     parser = _add_command(commands, "verify", "check a ring-signed note or a ring signature", verify.run_verify)
     parser.reads = "The note is read from stdin: ringrelay verify < note.json"
     verify.add_arguments(parser)
+
+
+def _add_evidence(commands: "Commands") -> None:
+    parser = _add_command(commands, "evidence", "write a note and its verifier into one file", evidence.run_evidence)
+    evidence.add_arguments(parser)
 
 
 def _add_command(commands: "Commands", name: str, summary: str, run_command: RunCommand) -> Parser:

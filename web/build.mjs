@@ -3,7 +3,7 @@
 // The same sources and lock file give the same bytes in any folder, so that anybody can check what they run.
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -22,7 +22,16 @@ const SCRIPTS = {
 };
 
 // Whole pages in one file, which run from disk: the name of each, its template, its script, its style.
-const FILES = {};
+const FILES = Object.fromEntries(listLanguages().map((language) => [`evidence.${language}.html`, describeEvidence(language)]));
+
+/** The languages that `python -m tests.references.write` wrote the evidence file's page in. */
+function listLanguages() {
+  return readdirSync(join(HERE, "evidence")).flatMap((name) => /^page\.([a-z]+)\.html$/.exec(name)?.[1] ?? []).sort();
+}
+
+function describeEvidence(language) {
+  return { template: `evidence/page.${language}.html`, script: "evidence/evidence.js", style: "evidence/evidence.css" };
+}
 
 /** Bundle one script. esbuild is told where it is, since paths of sources are in what it orders by. */
 async function bundle(source) {

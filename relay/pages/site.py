@@ -169,7 +169,7 @@ class Site:
         return self._pay_pages.render_pay_page(status, request.accept, int(time.time()), renderer)
 
     async def _show_note(self, request: Request, renderer: Renderer) -> Answer:
-        file = await self._note_files.respond(request)
+        file = await self._note_files.respond(request, renderer)
         return await self._reading.show_note(request, renderer) if file is None else file
 
     async def _show_verify(self, _: Request, renderer: Renderer) -> Answer:

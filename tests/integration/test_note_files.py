@@ -1,6 +1,7 @@
 """The files of a note over HTTP: what is served, to whom, and for which ids."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -72,3 +73,26 @@ async def test_a_note_of_an_expensive_path_is_read_by_its_id_as_on_the_root_path
         await publish(f"{url}/other", note)
         served = msgspec.json.decode((await get(port_of(url), f"/note/{note.id}.json"))[2], type=Event)
         assert served == note
+
+
+async def test_the_evidence_file_is_for_the_disk_and_never_runs_here(database18: dict[str, Any]) -> None:
+    note = make_ring_note("</pre><script>alert(1)</script>&amp;")
+    async with relay_on(database18) as url:
+        await publish(url, note)
+        status, headers, body = await get(port_of(url), f"/note/{note.id}/evidence.html")
+        assert status == 200
+        assert headers["content-disposition"] == f'attachment; filename="note-{note.id[:16]}.html"'
+        assert headers["content-type"] == "text/html; charset=utf-8"
+        policy = headers["content-security-policy"].split("; ")
+        # No script, no origin, no form, nothing loaded.
+        assert "sandbox" in policy
+        assert "default-src 'none'" in policy
+        assert not [part for part in policy if part.startswith("script-src")]
+        (shown,) = re.findall(rb'<pre id="json"[^>]*>([^<>&]*)</pre>', body)
+        assert msgspec.json.decode(shown, type=Event) == note
+
+
+async def test_there_is_no_evidence_file_for_a_note_that_is_not_here(database18: dict[str, Any]) -> None:
+    async with relay_on(database18) as url:
+        for path in (f"/note/{make_ring_note().id}/evidence.html", "/note/x/evidence.html", "/note/x/other.html"):
+            assert (await get(port_of(url), path))[0] == 404

@@ -8,6 +8,8 @@ import pytest
 from relay.cli import build_parser
 from relay.config import Config
 from relay.metrics import Metrics
+from tests.references.evidence import FOLDER as EVIDENCE
+from tests.references.evidence import render_pages
 from tests.references.explanations import Unexplained, read_explanations
 from tests.references.markdown import escape, lay_out, make_table
 from tests.references.write import COMMAND, FOLDER, PAGES
@@ -20,6 +22,12 @@ def test_a_page_is_what_the_code_says(name: str) -> None:
 
 def test_the_folder_holds_no_other_page() -> None:
     assert {path.name for path in FOLDER.iterdir()} == set(PAGES)
+
+
+def test_the_evidence_files_page_is_what_its_template_says() -> None:
+    pages = render_pages()
+    assert {path: path.read_text(encoding="utf-8") for path in pages} == pages, f"run `{COMMAND}`, and `make web`"
+    assert set(EVIDENCE.glob("page.*.html")) == set(pages)
 
 
 def test_every_option_of_every_command_is_there() -> None:

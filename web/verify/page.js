@@ -1,6 +1,7 @@
 // The page /verify: what is pasted is read here, and never sent. A link's note is fetched from this relay.
 
 import { verifyFetched } from "./fetched.js";
+import { openWorker } from "./open_worker.js";
 import { startPanel } from "./panel.js";
 import { readPasted } from "./pasted.js";
 
@@ -17,10 +18,14 @@ function readField() {
   return raw.replace(/\r\n?/g, "\n") === field.value ? raw : field.value;
 }
 
-startPanel(/** @type {HTMLElement} */ (document.getElementById("verify")), async (verify, tell) => {
+/** @type {import("./panel.js").Run} */
+async function run(verify, tell) {
   const pasted = readPasted(readField());
   if (pasted.kind === "note") return verifyFetched(pasted.id, verify, tell);
   if (pasted.kind !== "none") return { verdict: await verify(pasted), relay: "" };
   if (pasted.why === "secret") field.value = raw = "";
   return { verdict: { outcome: "unknown", why: pasted.why }, relay: "" };
-});
+}
+
+const root = /** @type {HTMLElement} */ (document.getElementById("verify"));
+startPanel(root, { makeWorker: () => openWorker(root.dataset.worker ?? ""), run });

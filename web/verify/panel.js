@@ -1,27 +1,29 @@
 // The part of a page that verifies: its buttons, its progress, its verdict. Knows what is verified, and not where it comes from.
 
 import { startJob } from "./job.js";
-import { openWorker } from "./open_worker.js";
 import { showVerdict } from "./show.js";
 
 /** @typedef {import("./judge.js").Verdict} Verdict */
 /** @typedef {Verdict | { outcome: "unknown", why: string }} Shown */
-/** @typedef {(task: import("./judge.js").Task) => Promise<Verdict | null>} Verify */
+/** @typedef {(task: import("./judge.js").Task) => Promise<Verdict | null>} Verify it rejects where a worker cannot do its work */
 
 /**
  * What a start leads to: a verdict, and the host that the note was fetched from, if it was. It is null where it was cancelled.
  *
  * @typedef {(verify: Verify, tell: (what: string) => void) => Promise<{ verdict: Shown | null, relay: string }>} Run
+ * @typedef {(verdict: Shown, place: HTMLElement) => void} OnShown
  */
+
+/** @type {Shown} */
+const BROKEN = { outcome: "unknown", why: "broken" };
 
 /**
  * Have a click run a verification, and show what comes of it.
  *
  * @param {HTMLElement} root with the elements of verify_progress.html in it
- * @param {Run} run
- * @param {(verdict: Shown, place: HTMLElement) => void} [onShown]
+ * @param {{ makeWorker: () => Worker, run: Run, onShown?: OnShown }} parts
  */
-export function startPanel(root, run, onShown = () => {}) {
+export function startPanel(root, { makeWorker, run, onShown = () => {} }) {
   const find = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
   const [start, cancel, told, outcome] = ["#start", "#cancel", "#told", "#outcome"].map(find);
   const bar = /** @type {HTMLProgressElement} */ (root.querySelector("progress"));
@@ -29,9 +31,9 @@ export function startPanel(root, run, onShown = () => {}) {
   let stop = () => {};
 
   /** @type {Verify} */
-  const verify = (task) => {
+  const verify = async (task) => {
     tell("verifying");
-    const job = startJob(() => openWorker(root.dataset.worker ?? ""), task, (done, all) => void (bar.value = done / all));
+    const job = startJob(makeWorker, task, (done, all) => void (bar.value = done / all));
     stop = job.cancel;
     return job.verdict;
   };
@@ -43,17 +45,17 @@ export function startPanel(root, run, onShown = () => {}) {
   };
 
   cancel.addEventListener("click", () => stop());
-  start.addEventListener("click", async () => {
+  start.addEventListener("click", async ({ isTrusted }) => {
     outcome.replaceChildren();
     setBusy(true);
     const { verdict, relay } = await run(verify, tell).catch(() => ({ verdict: BROKEN, relay: "" }));
     setBusy(false);
     tell(verdict ? "done" : "cancelled");
     if (!verdict) return start.focus();
-    onShown(verdict, showVerdict(outcome, verdict, relay));
+    showVerdict(outcome, verdict, relay);
+    onShown(verdict, outcome);
+    // A screen reader goes on there, where a person asked for it.
+    if (isTrusted) outcome.querySelector("h2")?.focus();
   });
   root.hidden = false;
 }
-
-/** @type {Shown} */
-const BROKEN = { outcome: "unknown", why: "broken" };

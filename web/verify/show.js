@@ -15,12 +15,11 @@ const LAST_SECOND = 253402300799;
 const TOLD_ELSEWHERE = new Set(["ring", "ringsig", "scope", "R", "J", "nonce"]);
 
 /**
- * Show a verdict in the place of the last one, and let a screen reader begin there.
+ * Show a verdict in the place of the last one.
  *
  * @param {HTMLElement} place
  * @param {Verdict | { outcome: "unknown", why: string }} verdict
  * @param {string} relay the host that the note was fetched from, "" where it was not
- * @returns {HTMLElement}
  */
 export function showVerdict(place, verdict, relay) {
   const { flags, values } = describe(verdict);
@@ -28,8 +27,6 @@ export function showVerdict(place, verdict, relay) {
   const template = /** @type {HTMLTemplateElement} */ (document.querySelector(`template[data-verdict="${verdict.outcome}"]`));
   place.replaceChildren(fill(template, flags, { ...values, relay }));
   if (verdict.outcome === "true") listKeys(place, verdict.npubs);
-  place.querySelector("h2")?.focus();
-  return place;
 }
 
 /**

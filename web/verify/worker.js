@@ -1,17 +1,5 @@
-// The worker that verifies: it gets one task, tells its progress, and answers with one verdict.
+// The worker of the pages that verify.
 
-import { judge } from "./judge.js";
+import { answerTasks } from "./answer_tasks.js";
 
-// More often would cost more than it tells.
-const TELL_EVERY_MS = 50;
-
-addEventListener("message", ({ data }) => {
-  let told = 0;
-  const verdict = judge(data, (done, all) => {
-    const now = performance.now();
-    if (now - told < TELL_EVERY_MS) return;
-    told = now;
-    postMessage({ done, all });
-  });
-  postMessage({ verdict });
-});
+answerTasks();
