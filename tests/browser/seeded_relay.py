@@ -47,6 +47,7 @@ class SeededRelay:
             "feed of a tier": Place(self.url + "/1k"),
             "empty feed": Place(self.url + EMPTY),
             "prices": Place(self.url + "/prices"),
+            "verify": Place(self.url + "/verify"),
             "not found": Place(self.url + "/nowhere", 404),
             **{
                 f"pay, {state}": Place(url, 404 if state == "unknown" else 200) for state, url in self.pay_pages.items()

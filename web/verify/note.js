@@ -20,15 +20,19 @@ startPanel(root, {
 });
 
 /**
- * Compare what the page shows with what is signed. It may show the words formatted, and then only its ring is compared.
+ * Compare what the page shows with what is signed. Words that it shows formatted cannot be compared.
  *
  * @param {Extract<import("./judge.js").Verdict, { outcome: "true" }>} verdict
- * @returns {"same" | "formatted" | "different"}
+ * @returns {"exact" | "part" | "formatted" | "different" | "unshown"}
  */
 function compare({ proof, event }) {
   if (root.dataset.ring !== proof.ringId) return "different";
-  const shown = document.querySelector("[data-shown-words]");
-  if (shown instanceof HTMLElement && shown.dataset.shownWords === "formatted") return "formatted";
-  const words = toShown(shown?.textContent ?? "").trim();
-  return words === toShown(findWords(proof, event)).trim() ? "same" : "different";
+  const element = document.querySelector("[data-shown-words]");
+  if (!(element instanceof HTMLElement)) return "unshown";
+  if (element.dataset.shownWords === "formatted") return "formatted";
+  // A browser drops a line end at the start of what is shown.
+  const shown = toShown(element.textContent ?? "").trim();
+  const signed = toShown(findWords(proof, event)).trim();
+  if (shown === signed) return "exact";
+  return element.dataset.shownWords === "part" && signed.includes(shown) ? "part" : "different";
 }
