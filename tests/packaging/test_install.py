@@ -138,6 +138,14 @@ def test_an_author_signs_and_verifies(author: Installed) -> None:
     assert verified.returncode == 0, verified.stderr
 
 
+def test_an_author_makes_an_evidence_file(author: Installed) -> None:
+    (author.directory / "note.json").write_text(sign(author), encoding="utf-8")
+    made = author.run("evidence", "note.json", "--out", "evidence.html")
+    assert (made.returncode, made.stderr) == (0, "")
+    page = (author.directory / "evidence.html").read_text(encoding="utf-8")
+    assert "said by one of us" in page
+
+
 def test_an_authors_installation_opens_a_key_under_a_passphrase(author: Installed) -> None:
     passphrase = {keys.PASSPHRASE_VARIABLE: "horse"}
     secret = author.run("keygen", "--encrypt", **passphrase).stdout

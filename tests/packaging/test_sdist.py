@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support.checkout import build, copy_tracked
 
-FOLDERS = ("bench", "deploy", "docs", "migrations", "relay", "tests")
+FOLDERS = ("bench", "deploy", "docs", "migrations", "relay", "tests", "web")
 FILES = {
     ".editorconfig",
     "CHANGELOG.md",
@@ -31,6 +31,7 @@ STRAYS = (
     "relay.toml",
     "relay/__pycache__/cli.cpython-311.pyc",
     "tests/node_modules/x/index.js",
+    "web/node_modules/x/index.js",
 )
 
 
