@@ -22,7 +22,10 @@ const SCRIPTS = {
 };
 
 // Whole pages in one file, which run from disk: the name of each, its template, its script, its style.
-const FILES = Object.fromEntries(listLanguages().map((language) => [`evidence.${language}.html`, describeEvidence(language)]));
+const FILES = {
+  ...Object.fromEntries(listLanguages().map((language) => [`evidence.${language}.html`, describeEvidence(language)])),
+  [`sign-${VERSION}.html`]: { template: "sign/sign.html", script: "sign/main.js", style: "sign/sign.css" },
+};
 
 /** The languages that `python -m tests.references.write` wrote the evidence file's page in. */
 function listLanguages() {

@@ -6,6 +6,8 @@ import { toHex } from "./hex.js";
 
 const CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const KEY_BYTES = 32;
+// An ncryptsec has 162.
+const MAX_CHARS = 256;
 // NIP-49: version, cost, salt, nonce, security, and the key with its tag.
 const NCRYPTSEC_BYTES = 91;
 // The look-ahead also finds overlapping ones: the last letters of one may be the "nsec" of the next.
@@ -23,7 +25,7 @@ const LETTER_BITS = 5;
  */
 function decodeBytes(prefix, text, size) {
   try {
-    const found = bech32.decodeToBytes(text);
+    const found = bech32.decodeToBytes(text, MAX_CHARS);
     return found.prefix === prefix && found.bytes.length === size ? found.bytes : null;
   } catch {
     return null;

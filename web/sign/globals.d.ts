@@ -1,0 +1,2 @@
+// What the build puts in (web/build.mjs).
+declare const VERSION: string;

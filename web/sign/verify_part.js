@@ -1,0 +1,50 @@
+// Checking a note that somebody pasted: the verdict, and the very words that the ring signed.
+
+import { remark } from "../core/bad_input.js";
+import { Refused } from "./client.js";
+import { find, onClick } from "./dom.js";
+import { showHarmless, toPrintable } from "./harmless.js";
+
+/**
+ * @typedef {import("./page.js").Page} Page
+ * @typedef {import("./read_note.js").Proved} Proved
+ */
+
+/** @param {Page} page */
+export function startVerify({ voice, reader }) {
+  const refused = find("verify-refused", HTMLElement);
+
+  /** @param {Proved} proved */
+  const show = ({ verdict, words, tags }) => {
+    const { ringSize: size, keyImage: image, scope } = verdict;
+    voice.say(find("verdict-says", HTMLElement), remark("verify_valid", { size }));
+    voice.say(find("verdict-binds", HTMLElement), remark(verdict.binding === "event" ? "verify_whole" : "verify_message"));
+    const links = scope === null ? "verify_linkable_everywhere" : "verify_linkable";
+    voice.say(find("verdict-links", HTMLElement), image ? remark(links, { image, scope: toPrintable(scope ?? "") }) : null);
+    showHarmless(find("verdict-words", HTMLElement), words);
+    find("verdict-tagged", HTMLElement).hidden = tags.length === 0;
+    find("verdict-tags", HTMLElement).replaceChildren(...tags.map((tag) => listItem(JSON.stringify(tag))));
+    find("verdict-keys", HTMLElement).replaceChildren(...verdict.ring.map(listItem));
+    find("verdict", HTMLElement).hidden = false;
+  };
+
+  onClick("verify-go", async () => {
+    voice.say(refused, null);
+    find("verdict", HTMLElement).hidden = true;
+    try {
+      const found = await reader.ask("verify", { text: find("verify", HTMLTextAreaElement).value });
+      if ("verdict" in found) show(found);
+      else voice.say(refused, remark("verify_invalid", { reason: toPrintable(found.reason) }));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      voice.say(refused, error.remark);
+    }
+  });
+}
+
+/** @param {string} text */
+function listItem(text) {
+  const item = document.createElement("li");
+  showHarmless(item, text);
+  return item;
+}
