@@ -263,7 +263,7 @@ async def test_a_pasted_note_is_checked_and_its_words_are_shown_harmlessly(
         await page.page.click("#verify-go")
         await page.page.wait_for_text("keys signed exactly the words in the box", "#verdict-says")
         shown = await page.page.evaluate("() => document.querySelector('#verdict-words').textContent")
-        assert shown == "before U+202EreversedU+202C U+200BafterU+0000<b>bold</b>"
+        assert shown == "before \\u202ereversed\\u202c \\u200bafter\\u0000<b>bold</b>"
         await page.page.paste("#verify", note.replace("before", "Before"))
         await page.page.click("#verify-go")
         await page.page.wait_for_text("it was changed after it was signed", "#verify-refused")

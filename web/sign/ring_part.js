@@ -3,7 +3,7 @@
 import { remark } from "../core/bad_input.js";
 import { Refused } from "./client.js";
 import { find } from "./dom.js";
-import { toPrintable } from "./harmless.js";
+import { toPrintable } from "./printable.js";
 
 /** @typedef {import("../core/ring_file.js").Entry} Entry */
 

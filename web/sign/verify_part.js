@@ -1,9 +1,10 @@
 // Checking a note that somebody pasted: the verdict, and the very words that the ring signed.
 
 import { remark } from "../core/bad_input.js";
+import { toShown } from "../verify/shown.js";
 import { Refused } from "./client.js";
 import { find, onClick } from "./dom.js";
-import { showHarmless, toPrintable } from "./harmless.js";
+import { toPrintable } from "./printable.js";
 
 /**
  * @typedef {import("./page.js").Page} Page
@@ -21,7 +22,7 @@ export function startVerify({ voice, reader }) {
     voice.say(find("verdict-binds", HTMLElement), remark(verdict.binding === "event" ? "verify_whole" : "verify_message"));
     const links = scope === null ? "verify_linkable_everywhere" : "verify_linkable";
     voice.say(find("verdict-links", HTMLElement), image ? remark(links, { image, scope: toPrintable(scope ?? "") }) : null);
-    showHarmless(find("verdict-words", HTMLElement), words);
+    find("verdict-words", HTMLElement).textContent = toShown(words);
     find("verdict-tagged", HTMLElement).hidden = tags.length === 0;
     find("verdict-tags", HTMLElement).replaceChildren(...tags.map((tag) => listItem(JSON.stringify(tag))));
     find("verdict-keys", HTMLElement).replaceChildren(...verdict.ring.map(listItem));
@@ -31,13 +32,15 @@ export function startVerify({ voice, reader }) {
   onClick("verify-go", async () => {
     voice.say(refused, null);
     find("verdict", HTMLElement).hidden = true;
+    const field = find("verify", HTMLTextAreaElement);
     try {
-      const found = await reader.ask("verify", { text: find("verify", HTMLTextAreaElement).value });
+      const found = await reader.ask("verify", { text: field.value });
       if ("verdict" in found) show(found);
       else voice.say(refused, remark("verify_invalid", { reason: toPrintable(found.reason) }));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       voice.say(refused, error.remark);
+      if (error.remark.text === "holds_secret") field.value = "";
     }
   });
 }
@@ -45,6 +48,6 @@ export function startVerify({ voice, reader }) {
 /** @param {string} text */
 function listItem(text) {
   const item = document.createElement("li");
-  showHarmless(item, text);
+  item.textContent = toShown(text);
   return item;
 }
