@@ -17,6 +17,7 @@ import { encodeEvent } from '../../web/core/sign_event.js'
 import { lintStyle } from '../../web/core/style_lint.js'
 import { verify } from '../../web/core/verify.js'
 import { say } from '../../web/sign/say.js'
+import { actions as worker } from '../../web/sign/worker.js'
 import { TEXTS } from '../../web/sign/texts.js'
 
 const tell = (remarks) => remarks.map((remark) => say('en', remark))
@@ -34,6 +35,11 @@ const actions = {
     const whole = { ...draft, createdAt, secret: fromHex(draft.secret) }
     return encodeEvent(makeNote(whole, draws ? listed([...draws]) : system))
   }),
+  // What the page's worker makes of a key and of what stands in the fields.
+  page: ({ key, fields }) => {
+    worker.useKey({ text: key })
+    return worker.sign(fields, () => {}).json
+  },
   verify: ({ events }) => events.map((event) => verify(event)),
   secret: ({ text }) => toHex(parseSecretKey(text)),
   public: ({ text }) => toHex(parsePublicKey(text)),
