@@ -9,7 +9,6 @@ from coincurve import PrivateKey
 from relay.client.signing.bound_form import make_bound_note
 from relay.client.signing.draft import Draft
 from relay.client.signing.message_forms import make_message_note
-from relay.client.signing.padding import encode_padded
 from relay.client.signing.verify_event import verify_note
 from relay.limits import Limits, RingPolicy
 from relay.policy import rules
@@ -106,13 +105,6 @@ def test_the_time_is_moved_back_up_to_two_days_and_rounded_to_the_hour(web: WebS
     assert all(CREATED_AT - TWO_DAYS_S - HOUR_S < time <= CREATED_AT for time in times)
     # Of 49 hours 100 draws miss more than half with a chance of less than one in a million.
     assert len(set(times)) > 24
-
-
-@pytest.mark.parametrize("size", [0, 4_000, 5_000, 20_000, 70_000, 300_000])
-def test_a_message_is_padded_to_the_same_sizes(web: WebSign, size: int) -> None:
-    note = Event("0" * 64, "1" * 64, CREATED_AT, 1, (("t", "\u00e9"),), "\u00e9" * (size // 2), "2" * 128)
-    event = {name: getattr(note, name) for name in Event.__struct_fields__}
-    assert web.ask("pad", event=event) == encode_padded(note)
 
 
 @pytest.mark.parametrize("form", list(Form))

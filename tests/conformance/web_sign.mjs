@@ -7,7 +7,6 @@ import { pickTime } from '../../web/core/draft.js'
 import { decryptKey, parseEncryptedKey } from '../../web/core/encrypted_key.js'
 import { fromHex, toHex } from '../../web/core/hex.js'
 import { lintRing } from '../../web/core/lint.js'
-import { encodePadded } from '../../web/core/padding.js'
 import { joinParts, splitParts } from '../../web/core/qr_parts.js'
 import { system } from '../../web/core/random.js'
 import { review } from '../../web/core/review.js'
@@ -52,7 +51,6 @@ const actions = {
     return { plan, refusals: tell(refusals), warnings: tell(warnings) }
   },
   bits: ({ size, form, scheme }) => countNeededBits(size, form, scheme),
-  pad: ({ event }) => encodePadded(event),
   split: ({ text }) => splitParts(text),
   join: ({ text }) => joinParts(text),
   texts: () => TEXTS,
