@@ -12,7 +12,7 @@ from relay.verify.encoding import ORDER, RingSignature
 from relay.verify.ring_equations import Dialect
 from tests.conformance.negative_texts import OFF_CURVE, RING, SIGNER, TEXT, Named
 from tests.conformance.notes import as_json, compact, hex_of, make_event
-from tests.conformance.signing import blsag, sag
+from tests.conformance.signing import blsag, list_at_infinity, sag
 
 
 def list_encodings() -> Iterator[Named]:
@@ -56,6 +56,8 @@ def list_encodings() -> Iterator[Named]:
     ):
         written = compact(RingSignature(Scheme.BLSAG, scoped.c0, scoped.responses, key_image, flag))
         yield f"compact, blsag: {name}", _nip97(written)
+    for name, signature in list_at_infinity(RING[0], RING[1:], "poll"):
+        yield f"compact: a sum at infinity, {name}", _nip97(compact(signature))
     for name, written in _list_flags():
         yield f"compact, blsag: {name}", _nip97(written)
     good = json.loads(as_json(first))

@@ -28,6 +28,9 @@ def _list_points() -> Iterator[Named]:
     yield "nip97: members of 64 and 66 digits, TypeScript dialect, hashed as given", _nip97(given, mixed)
     yield "nip97: an odd point where the even one signed", _nip97(compact(sag(TEXT, RING, SIGNER)), odd)
     yield "nip97, blsag: an odd point", _nip97(compact(blsag(TEXT, RING, SIGNER, "poll")), odd)
+    others_odd = [*keys[:-1], "03" + keys[-1]]
+    signed = compact(blsag(TEXT, RING, SIGNER, "poll", written=others_odd))
+    yield "nip97, blsag: an odd point, signed as that", _nip97(signed, others_odd)
     twice = compact(sag(TEXT, (*RING, RING[0]), SIGNER, written=[*keys, "03" + keys[0]]))
     yield "nip97: both points of one key", _nip97(twice, [*keys, "03" + keys[0]])
     yield "nip97: a member that begins with 04", _nip97(compact(sag(TEXT, RING, SIGNER)), ["04" + keys[0], *keys[1:]])

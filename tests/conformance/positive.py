@@ -120,6 +120,7 @@ def _list_bound() -> Iterator[Vector]:
     yield _mined()
     for name, scope in (
         ("a short scope", "poll"),
+        ("a scope of one byte", "1"),
         ("a scope of 24 bytes", "é" * 12),
         ("a scope of 128 bytes", "s" * 128),
     ):

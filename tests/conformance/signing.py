@@ -1,7 +1,7 @@
 """Ring signatures made the same way each time, over any ring, right or wrong. For vectors: never where keys matter."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from coincurve import PrivateKey, PublicKey
 
@@ -10,6 +10,7 @@ from relay.verify.curve import Curve
 from relay.verify.encoding import ORDER, RingSignature
 from relay.verify.ring_equations import (
     Dialect,
+    Member,
     hash_to_base,
     hash_to_point,
     lift_x,
@@ -69,17 +70,41 @@ def sag(
 
 
 def blsag(
-    text: str, ring: Sequence[int], signer: int, flag: str | None, dialect: Dialect = Dialect.CANONICAL
+    text: str,
+    ring: Sequence[int],
+    signer: int,
+    flag: str | None,
+    dialect: Dialect = Dialect.CANONICAL,
+    written: Sequence[str] = (),
 ) -> RingSignature:
+    """Sign; `written` as in `sag`, where no bLSAG is valid. The signer's own key has an even point."""
     key_image = key_image_of(signer, flag, dialect)
-    c0, responses = _close(start_blsag(text.encode()), _link_blsag(ring, key_image, flag, dialect), ring, signer)
+    members = [parse_member(key) for key in written or [key_of(number).hex() for number in ring]]
+    link = _link_blsag(members, key_image, flag, dialect)
+    c0, responses = _close(start_blsag(text.encode()), link, ring, signer)
     return RingSignature(Scheme.BLSAG, c0, responses, key_image, flag)
+
+
+def list_at_infinity(first: int, others: Sequence[int], flag: str) -> Iterator[tuple[str, RingSignature]]:
+    """Yield signatures of a ring whose first link has a sum at infinity. They have no other fault before it."""
+    c, s = 5, -5 * _scalar_of(first) % ORDER
+    responses = tuple(value.to_bytes(32, "big") for value in (s, *range(1, len(others) + 1)))
+    c0 = c.to_bytes(32, "big")
+    yield "sag", RingSignature(Scheme.SAG, c0, responses)
+    yield "blsag, left", RingSignature(Scheme.BLSAG, c0, responses, key_image_of(others[0], flag), flag)
+    base = PublicKey(hash_to_point(lift_x(key_of(first)).point, to_flag_bytes(flag, Dialect.CANONICAL)))
+    # s*Hp + c*I with I = -(s/c)*Hp, for a response that leaves the left sum alone.
+    response = 7
+    image = base.multiply((-response * pow(c, -1, ORDER) % ORDER).to_bytes(32, "big")).format()
+    responses = (response.to_bytes(32, "big"), *responses[1:])
+    yield "blsag, right", RingSignature(Scheme.BLSAG, c0, responses, image, flag)
 
 
 def rotate(signature: RingSignature, text: str, ring: Sequence[int]) -> tuple[RingSignature, tuple[int, ...]]:
     """Turn a bLSAG of the canonical dialect and its ring by one place, as anybody can who holds no key of it."""
     assert signature.key_image is not None
-    link = _link_blsag(ring, signature.key_image, signature.flag, Dialect.CANONICAL)
+    members = [lift_x(key_of(number)) for number in ring]
+    link = _link_blsag(members, signature.key_image, signature.flag, Dialect.CANONICAL)
     first, *others = signature.responses
     points = link(0, int.from_bytes(first, "big"), int.from_bytes(signature.c0, "big"))
     c0 = next_challenge(start_blsag(text.encode()), points).to_bytes(32, "big")
@@ -87,8 +112,7 @@ def rotate(signature: RingSignature, text: str, ring: Sequence[int]) -> tuple[Ri
     return turned, (*ring[1:], ring[0])
 
 
-def _link_blsag(ring: Sequence[int], key_image: bytes, flag: str | None, dialect: Dialect) -> Link:
-    members = [lift_x(key_of(number)) for number in ring]
+def _link_blsag(members: Sequence[Member], key_image: bytes, flag: str | None, dialect: Dialect) -> Link:
     curve = Curve()
     image = _require(curve.parse_point(key_image))
 
