@@ -118,7 +118,7 @@ async def test_responses_that_are_dated_after_the_end_are_not_counted(database18
         page = await open_page(url, f"/note/{poll.id}")
         assert read_tally(page) == [("1", "1"), ("0", "1")]
         assert "1 response is dated after the end, and not counted." in page.text
-        assert "The poll ends, by its author's word, on" in page.text
+        assert "Its author says that the poll ends on" in page.text
 
 
 async def test_a_poll_without_responses_says_so(database18: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ HIDDEN = "\0\x1b\x7f\x85\u202e\u2066\u2069\u200e\u200b\u200d\ufeff\u00ad\U000e00
 # What the templates themselves have.
 TAGS = """
 html head meta title link body a header bdi nav main h1 h2 h3 p strong code details summary form label input select option
-button article time div span section ul li table thead tbody tr th td meter
+button article time div span section ul li dl dt dd table thead tbody tr th td meter progress template script
 """
 # Of Markdown.
 ARTICLE_TAGS = "h4 h5 h6 em pre blockquote ol br hr s"
@@ -63,6 +63,7 @@ async def test_a_hostile_text_stays_a_text_in_every_field(database18: dict[str, 
             page = await open_page(url, path)
             check(page.html)
             assert {tag for tag, _ in page.tags} <= {*TAGS.split(), *ARTICLE_TAGS.split()}, path
+            assert all(str(script.get("src")).startswith("/static/") for script in page.find("script")), path
             for tag, attributes in page.tags:
                 assert not any(name.startswith("on") or name == "style" for name in attributes), (path, tag)
                 for name in ("href", "src", "action"):
