@@ -4,9 +4,11 @@ Of a note whose ring signed the words only, nothing else is shown: its tags are 
 """
 
 from dataclasses import dataclass
+from itertools import islice
 
 from relay.pages.members import Member, make_member
 from relay.pages.moments import Moment, describe_moment
+from relay.pages.poll import MAX_OPTIONS, read_poll
 from relay.pages.words import Words, make_words, summarise
 from relay.protocol.event import Event, find_tag
 from relay.protocol.hex import is_hex32
@@ -14,7 +16,7 @@ from relay.protocol.nip19 import encode_nevent
 from relay.protocol.refusal import Rejected
 from relay.protocol.ring_terms import Form, Scheme
 from relay.storage.page_reader import StoredNote, StoredProof
-from relay.verify.answers import ANSWER_KINDS
+from relay.verify.answers import ANSWER_KINDS, POLL_RESPONSE
 from relay.verify.signed_words import find_signed_words
 
 ARTICLE = 30_023  # NIP-23
@@ -43,7 +45,7 @@ class NoteView:
     """A note as pages show it. `words` is None where the signed ones cannot be told; `ring` is None for a plain note.
 
     `is_exact`: exactly these words were signed. `target` is the id (hex) of the note that this one answers. `author` is
-    the key that signed a plain note.
+    the key that signed a plain note. `options` are those that a poll offers, or those that a response to one chose.
     """
 
     id: str
@@ -57,6 +59,7 @@ class NoteView:
     title: str
     summary: str
     target: str | None
+    options: tuple[str, ...]
 
     @property
     def is_article(self) -> bool:
@@ -65,8 +68,8 @@ class NoteView:
 
     @property
     def is_answer(self) -> bool:
-        """Return whether the note is a reaction or a response to a poll."""
-        return self.kind in ANSWER_KINDS
+        """Return whether the note is an answer of which each key has one, to the note that it names."""
+        return self.ring is not None and self.kind in ANSWER_KINDS and self.ring.scope == f"{self.kind}:{self.target}"
 
 
 def make_view(note: StoredNote, relay_url: str) -> NoteView:
@@ -89,7 +92,18 @@ def make_view(note: StoredNote, relay_url: str) -> NoteView:
         title=title,
         summary=title or summarise(signed or "", _MAX_TITLE_CHARS),
         target=_find_target(event) if has_tags else None,
+        options=_list_options(event) if has_tags else (),
     )
+
+
+def _list_options(event: Event) -> tuple[str, ...]:
+    """Return what a poll offers, in its own words, or what a response to a poll chose, by the poll's ids (NIP-88)."""
+    if (poll := read_poll(event)) is not None:
+        return tuple(poll.options.values())
+    if event.kind != POLL_RESPONSE:
+        return ()
+    chosen = (tag[1] for tag in event.tags if tag[0] == "response" and len(tag) > 1)
+    return tuple(summarise(option, _MAX_TITLE_CHARS) for option in islice(chosen, MAX_OPTIONS))
 
 
 def _make_ring(proof: StoredProof) -> RingView:

@@ -9,7 +9,7 @@ from relay.protocol.event import MAX_TIMESTAMP, Event, find_tag
 from relay.storage.page_reader import MAX_TALLIED, Response
 
 POLL = 1068
-_MAX_OPTIONS = 100
+MAX_OPTIONS = 100
 _MAX_LABEL_CHARS = 200
 
 
@@ -59,7 +59,7 @@ def read_poll(event: Event) -> Poll | None:
         return None
     options: dict[str, str] = {}
     for tag in event.tags:
-        if tag[0] == "option" and len(tag) > 1 and len(options) < _MAX_OPTIONS:
+        if tag[0] == "option" and len(tag) > 1 and len(options) < MAX_OPTIONS:
             options.setdefault(tag[1], summarise(tag[2] if len(tag) > 2 else tag[1], _MAX_LABEL_CHARS))
     end = find_tag(event, "endsAt") or ""
     has_end = end.isascii() and end.isdigit() and len(end) < len(str(MAX_TIMESTAMP))

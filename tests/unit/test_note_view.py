@@ -74,6 +74,24 @@ def test_the_note_that_is_answered_is_the_one_of_nip_10(tags: tuple[tuple[str, .
     assert view(make_event(tags=tags)).target == target
 
 
+def test_a_poll_shows_what_it_offers_and_a_response_what_it_chose() -> None:
+    options = (("option", "y", "Yes\u202e"), ("option", "n", "No"))
+    assert view(make_ring_note(kind=1068, tags=options)).options == ("Yes", "No")
+    target = "ab" * 32
+    response = view(make_ring_note("", kind=1018, tags=(("e", target), ("response", "y")), scope=f"1018:{target}"))
+    assert (response.options, response.is_answer) == (("y",), True)
+    assert view(make_ring_note(tags=options)).options == ()
+
+
+def test_only_a_reaction_that_a_key_can_give_once_is_an_answer() -> None:
+    target = "ab" * 32
+    tags = (("e", target),)
+    assert view(make_ring_note("+", kind=7, tags=tags, scope=f"7:{target}")).is_answer
+    assert not view(make_ring_note("+", kind=7, tags=tags, scope="other")).is_answer
+    assert not view(make_ring_note("+", kind=7, tags=tags)).is_answer
+    assert not view(make_event(kind=7, tags=tags)).is_answer
+
+
 def test_of_a_message_only_note_nothing_but_its_words_is_shown() -> None:
     event = make_words_note("the words")
     tagged = make_event(content=event.content, tags=(*event.tags, ("title", "not signed"), ("e", "ab" * 32)))
