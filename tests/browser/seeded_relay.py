@@ -48,6 +48,10 @@ class SeededRelay:
             "empty feed": Place(self.url + EMPTY),
             "prices": Place(self.url + "/prices"),
             "verify": Place(self.url + "/verify"),
+            "post": Place(self.url + "/post"),
+            "about": Place(self.url + "/about"),
+            "sign": Place(self.url + "/sign"),
+            "takedown": Place(self.url + "/takedown"),
             "not found": Place(self.url + "/nowhere", 404),
             **{
                 f"pay, {state}": Place(url, 404 if state == "unknown" else 200) for state, url in self.pay_pages.items()

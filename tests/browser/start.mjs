@@ -25,7 +25,7 @@ const CHROMIUM = [
   "--allow-browser-signin=false",
   "--disable-client-side-phishing-detection",
   "--disable-component-extensions-with-background-pages",
-  "--disable-features=MediaRouter,NetworkTimeServiceQuerying,OptimizationHints,Translate",
+  "--disable-features=AutofillServerCommunication,MediaRouter,NetworkTimeServiceQuerying,OptimizationHints,Translate",
   "--component-updater=url-source=http://127.0.0.1:9/",
   "--gaia-url=http://127.0.0.1:9/",
   "--metrics-recording-only",
@@ -99,10 +99,11 @@ async function openTrap() {
  *
  * With loopback = false this machine counts as elsewhere too. Firefox takes script, dark and languages at its start only.
  */
-export async function start({ name, path, profile, downloads, isRoot, script, dark, languages, loopback }) {
+export async function start({ name, path, profile, downloads, isRoot, script, dark, languages, loopback, insecure }) {
   const trap = await openTrap();
   const env = { ...process.env, HOME: profile, TZ: "UTC", MOZ_REMOTE_SETTINGS_DEVTOOLS: "1" };
   const common = { executablePath: path, env, detached: false };
+  const shared = { defaultViewport: null, acceptInsecureCerts: insecure };
   if (name === "chromium") {
     const args = [
       ...CHROMIUM,
@@ -117,7 +118,7 @@ export async function start({ name, path, profile, downloads, isRoot, script, da
     const started = launch({ ...common, args });
     const endpoint = await started.waitForLineOutput(CDP_WEBSOCKET_ENDPOINT_REGEX, 60_000);
     const downloadBehavior = { policy: "allow", downloadPath: downloads };
-    return { ...trap, browser: await puppeteer.connect({ browserWSEndpoint: endpoint, defaultViewport: null, downloadBehavior }) };
+    return { ...trap, browser: await puppeteer.connect({ ...shared, browserWSEndpoint: endpoint, downloadBehavior }) };
   }
   const preferences = {
     ...FIREFOX,
@@ -137,6 +138,6 @@ export async function start({ name, path, profile, downloads, isRoot, script, da
   const args = ["--headless", "--no-remote", "--remote-debugging-port=0", "--profile", profile, "about:blank"];
   const started = launch({ ...common, args });
   const endpoint = await started.waitForLineOutput(WEBDRIVER_BIDI_WEBSOCKET_ENDPOINT_REGEX, 60_000);
-  const options = { browserWSEndpoint: `${endpoint}/session`, protocol: "webDriverBiDi", defaultViewport: null };
+  const options = { ...shared, browserWSEndpoint: `${endpoint}/session`, protocol: "webDriverBiDi" };
   return { ...trap, browser: await puppeteer.connect(options) };
 }

@@ -39,13 +39,14 @@ _STOP_S = scaled(10.0)
 
 @dataclass(frozen=True)
 class Settings:
-    """What is decided when a browser starts. With `loopback` off it reaches nothing at all."""
+    """What is decided when a browser starts. With `loopback` off it reaches nothing at all; `insecure` takes any certificate."""
 
     name: str
     script: bool = True
     dark: bool = False
     languages: str = "en"
     loopback: bool = True
+    insecure: bool = False
 
 
 class Browser:
