@@ -16,6 +16,7 @@ const VERSION = /^version = "([^"]+)"$/m.exec(readFileSync(join(HERE, "..", "pyp
 // Scripts that pages load: the name of each file, and its source.
 const SCRIPTS = {
   "post.js": "post/post.js",
+  "report.js": "report/report.js",
   "verify.js": "verify/page.js",
   "verify-note.js": "verify/note.js",
   "verify-worker.js": "verify/worker.js",

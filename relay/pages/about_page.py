@@ -12,11 +12,10 @@ from relay.http.request import Request
 from relay.pages.durations import describe_duration
 from relay.pages.headers import build_page
 from relay.pages.renderer import Renderer
+from relay.pages.report_offer import is_contact_link
 from relay.pages.sign_file import find_sign_file
 from relay.pages.static_files import find_static_url
 from relay.protocol.nip19 import encode_npub
-
-_LINKS = ("mailto:", "https://", "http://")
 
 
 class AboutPages:
@@ -58,7 +57,7 @@ class AboutPages:
         return {
             "description": info.description,
             "contact": info.contact,
-            "is_link": info.contact.startswith(_LINKS),
+            "contact_is_link": is_contact_link(info.contact),
             "npub": encode_npub(bytes.fromhex(info.pubkey)) if info.pubkey else "",
             "onion_url": self._config.server.onion_url,
         }

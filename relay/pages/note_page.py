@@ -13,6 +13,7 @@ from relay.pages.note_view import NoteView, make_view
 from relay.pages.poll import Poll, Tally, read_poll, tally_responses
 from relay.pages.reader_fields import read_note_id
 from relay.pages.renderer import Renderer
+from relay.pages.report_offer import list_report_values
 from relay.pages.ring_facts import find_ring_facts
 from relay.pages.shelf import Shelf
 from relay.pages.words import summarise
@@ -67,6 +68,7 @@ async def show_note(shelf: Shelf, name: str, request: Request, renderer: Rendere
         answers=await _find_answers(shelf, note_id, request, poll),
         poll=poll,
         tally=None if poll is None else await _find_tally(shelf, note_id, poll),
+        **list_report_values(shelf.config, shelf.tiers, note.event.pubkey),
     )
     return build_page(html, keep_until=note.expires_at)
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -71,8 +72,7 @@ async def test_a_note_is_posted_and_leads_to_its_page(
     browsers: Browsers, browser_name: str, sold: Shop, script: bool
 ) -> None:
     note = make_ring_note("Größe €")
-    browser = browsers.get(browser_name, script=script)
-    async with browser.page(NARROW) as page, Client(sold.url) as reader:
+    async with browsers.get(browser_name, script=script).page(NARROW) as page, Client(sold.url) as reader:
         await post(page, to_web(sold.url), json.dumps(as_json(note), indent=2))
         if script:
             await page.wait_for_text("The note is published.", "#outcome")
@@ -81,7 +81,7 @@ async def test_a_note_is_posted_and_leads_to_its_page(
         assert await reader.fetch({}) == [as_json(note)]
         assert read_metric(sold.relay, EVENTS_BY_WEBSOCKET) == script
         assert await page.list_faults() == []
-    assert await browser.list_strays() == []
+        assert {urlsplit(asked).netloc for asked in await page.list_requests()} == {urlsplit(sold.url).netloc}
 
 
 @SCRIPT

@@ -9,7 +9,8 @@ import pytest
 
 from relay.pages.sign_file import find_sign_file
 from relay.protocol.nip19 import encode_npub
-from tests.support.events import KEYS, pubkey_of
+from tests.support.client import Client
+from tests.support.events import KEYS, make_ring_note, pubkey_of
 from tests.support.raw import get, port_of
 from tests.support.relays import relay_on
 
@@ -101,3 +102,23 @@ async def test_the_file_that_signs_is_a_download_with_its_hash_and_runs_nowhere(
         assert headers["content-type"] == "application/octet-stream"
         assert headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_note_can_be_reported_where_reports_are_accepted_else_the_operator_is_named(
+    database18: dict[str, Any],
+) -> None:
+    note = make_ring_note()
+    sections: dict[str, Any] = {"info": {"contact": "mailto:op@relay.example"}}
+    async with relay_on(database18, **sections) as url, Client(url) as client:
+        await client.publish_all(note)
+        body = (await get(port_of(url), f"/note/{note.id}"))[2].decode()
+        assert "takes no reports" in body
+        assert "report.js" not in body
+        assert 'href="mailto:op@relay.example"' in body
+    async with relay_on(database18, accept={"plain_kinds": [0, 1984]}, **sections) as url:
+        body = (await get(port_of(url), f"/note/{note.id}"))[2].decode()
+        assert f'data-note-id="{note.id}" data-pubkey="{note.pubkey}" data-path="/"' in body
+        assert "report.js" in body
+        # Without script there is no form to fill in vain.
+        assert re.search(r'<form id="report-form" hidden', body)
+        assert 'href="mailto:op@relay.example"' in body
