@@ -22,6 +22,11 @@ const SCRIPTS = {
   "verify-worker.js": "verify/worker.js",
 };
 
+// Files that pages load as they come in packages.
+const COPIES = {
+  "secp256k1.wasm": "node_modules/tiny-secp256k1/lib/secp256k1.wasm",
+};
+
 // Whole pages in one file, which run from disk: the name of each, its template, its script, its style.
 const FILES = {
   ...Object.fromEntries(listLanguages().map((language) => [`evidence.${language}.html`, describeEvidence(language)])),
@@ -67,16 +72,17 @@ async function assemble({ template, script, style }) {
 }
 
 const built = {};
-for (const [name, source] of Object.entries(SCRIPTS)) built[name] = await bundle(source);
-for (const [name, parts] of Object.entries(FILES)) built[name] = await assemble(parts);
+for (const [name, source] of Object.entries(SCRIPTS)) built[name] = Buffer.from(await bundle(source));
+for (const [name, parts] of Object.entries(FILES)) built[name] = Buffer.from(await assemble(parts));
+for (const [name, source] of Object.entries(COPIES)) built[name] = readFileSync(join(HERE, source));
 
 const isCheck = process.argv.includes("--check");
 mkdirSync(TARGET, { recursive: true });
-for (const [name, text] of Object.entries(built)) {
+for (const [name, bytes] of Object.entries(built)) {
   const path = join(TARGET, name);
   if (!isCheck) {
-    writeFileSync(path, text);
-  } else if (readFileSync(path, "utf8") !== text) {
+    writeFileSync(path, bytes);
+  } else if (!readFileSync(path).equals(bytes)) {
     console.error(`${relative(process.cwd(), path)} is not what its sources give; run "make web" and commit what it writes`);
     process.exitCode = 1;
   }

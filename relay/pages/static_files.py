@@ -15,6 +15,7 @@ _TYPES = {
     ".html": "application/octet-stream",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
 }
 # A worker has the policy of its own file, not of its page. WASM is compiled in this one alone.
 _POLICIES = {"verify-worker.js": "default-src 'none'; script-src 'wasm-unsafe-eval'"}

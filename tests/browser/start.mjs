@@ -79,6 +79,11 @@ const FIREFOX = {
   "browser.helperApps.neverAsk.saveToDisk": "application/json,application/octet-stream,text/html,text/plain",
 };
 
+// What Tor Browser's security level Safer takes away from scripts: every compiler. https://support.torproject.org/tor-browser/security/
+const WITHOUT_COMPILERS = Object.fromEntries(
+  ["asmjs", "baselinejit", "ion", "native_regexp", "wasm"].map((name) => [`javascript.options.${name}`, false]),
+);
+
 /** Listens in place of the world: whatever wants to leave the machine comes here, and is written down and refused. */
 async function openTrap() {
   const strays = [];
@@ -99,7 +104,7 @@ async function openTrap() {
  *
  * With loopback = false this machine counts as elsewhere too. Firefox takes script, dark and languages at its start only.
  */
-export async function start({ name, path, profile, downloads, isRoot, script, dark, languages, loopback, insecure }) {
+export async function start({ name, path, profile, downloads, isRoot, script, dark, languages, loopback, insecure, compilers }) {
   const trap = await openTrap();
   const env = { ...process.env, HOME: profile, TZ: "UTC", MOZ_REMOTE_SETTINGS_DEVTOOLS: "1" };
   const common = { executablePath: path, env, detached: false };
@@ -113,6 +118,7 @@ export async function start({ name, path, profile, downloads, isRoot, script, da
       `--accept-lang=${languages}`,
       `--proxy-server=http://127.0.0.1:${trap.port}`,
       ...(loopback ? [] : ["--proxy-bypass-list=<-loopback>"]),
+      ...(compilers ? [] : ["--js-flags=--jitless"]),
       "about:blank",
     ];
     const started = launch({ ...common, args });
@@ -122,6 +128,7 @@ export async function start({ name, path, profile, downloads, isRoot, script, da
   }
   const preferences = {
     ...FIREFOX,
+    ...(compilers ? {} : WITHOUT_COMPILERS),
     "browser.download.dir": downloads,
     "intl.accept_languages": languages,
     "javascript.enabled": script,

@@ -1,20 +1,27 @@
 """Mia's story: what somebody sent her is pasted into /verify, and her browser says which words which ring signed."""
 
+import asyncio
+import itertools
 import json
 import re
+import time
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from coincurve import PrivateKey, PublicKeyXOnly
 from nostr_sdk import EventId, Nip19Event, RelayUrl
 
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
 from relay.protocol.event import Event, encode_event
 from relay.protocol.printable import to_lines
 from tests.support.browsers import Browser, Browsers, Page
 from tests.support.client import Client
-from tests.support.events import KEYS, make_event, make_ring_note
+from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
 from tests.support.relays import OPEN_HOUSE, relay_on
 from tests.support.time_factor import scaled
 
@@ -23,6 +30,8 @@ pytestmark = pytest.mark.browser("starts Chromium and Firefox")
 PASTED = json.loads((Path(__file__).parents[1] / "vectors" / "pasted_texts.json").read_text(encoding="utf-8"))["texts"]
 NOTE = make_ring_note("We have known since March.")
 SLOW_S = scaled(120.0)
+# Without compilers a member takes some ten milliseconds, and the machine may be busy.
+LONG_S = scaled(240.0)
 NOT_PROVED = "Nobody can tell which. It does not prove that the words are true"
 
 
@@ -194,6 +203,52 @@ async def test_a_large_ring_shows_progress_and_can_be_cancelled(browser: Browser
         await page.wait_for_text("Cancelled. Nothing was verified.")
         assert await page.find_text("#outcome") == ""
         assert await page.evaluate("() => document.activeElement.id") == "start"
+
+
+def make_long_ring_note(size: int) -> Event:
+    """Make a note of a ring that is larger than what a relay takes, of keys that nobody made."""
+    points = (sha256(b"member %d" % number).digest() for number in itertools.count())
+    others = itertools.islice((x for x in points if is_on_curve(x)), size - 1)
+    secret = KEYS[0]
+    draft = Draft(
+        ring=[bytes.fromhex(pubkey_of(secret)), *others],
+        secret=secret.secret,
+        content="Many.",
+        created_at=int(time.time()),
+    )
+    return make_bound_note(draft, PrivateKey())
+
+
+def is_on_curve(x: bytes) -> bool:
+    try:
+        PublicKeyXOnly(x)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("compilers", [True, False])
+async def test_a_very_long_ring_is_verified_with_webassembly_where_there_is_any(
+    browsers: Browsers, browser_name: str, url: str, *, compilers: bool
+) -> None:
+    note = text_of(await asyncio.to_thread(make_long_ring_note, 2_000))
+    async with browsers.get(browser_name, compilers=compilers).page() as page:
+        await page.open(f"{url}/verify")
+        assert await page.evaluate("() => typeof WebAssembly === 'object'") is compilers
+        verdict = await verify(page, note, LONG_S)
+        assert verdict.startswith("One of these 2000 keys signed exactly the words in the box.")
+        asked = [request for request in await page.list_requests() if "wasm" in request]
+        assert len(asked) == compilers
+        await page.click("summary")
+        await page.wait_for("() => document.querySelectorAll('.keys li').length === 2000")
+        assert await page.list_faults() == []
+
+
+async def test_a_short_ring_is_verified_without_fetching_anything_for_it(browser: Browser, url: str) -> None:
+    async with browser.page() as page:
+        await page.open(f"{url}/verify")
+        await verify(page, text_of(NOTE))
+        assert [request for request in await page.list_requests() if "wasm" in request] == []
 
 
 async def test_words_of_a_hostile_note_stay_text_in_their_box(browser: Browser, url: str) -> None:

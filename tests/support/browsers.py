@@ -39,7 +39,10 @@ _STOP_S = scaled(10.0)
 
 @dataclass(frozen=True)
 class Settings:
-    """What is decided when a browser starts. With `loopback` off it reaches nothing at all; `insecure` takes any certificate."""
+    """What is decided when a browser starts. With `loopback` off it reaches nothing; `insecure` takes any certificate.
+
+    With `compilers` off it has neither a JIT compiler nor WebAssembly, as Tor Browser at its level Safer.
+    """
 
     name: str
     script: bool = True
@@ -47,6 +50,7 @@ class Settings:
     languages: str = "en"
     loopback: bool = True
     insecure: bool = False
+    compilers: bool = True
 
 
 class Browser:

@@ -2,9 +2,10 @@
 
 import { noble } from "../core/curve.js";
 import { checkSignature, parseEvent } from "../core/event.js";
-import { isNostringer } from "../core/form_nostringer.js";
-import { isText } from "../core/form_text.js";
+import { isNostringer, readNostringer } from "../core/form_nostringer.js";
+import { isText, readText } from "../core/form_text.js";
 import { fromHex } from "../core/hex.js";
+import { NO_EVENT } from "../core/message_only.js";
 import { encodeNpub } from "../core/nip19.js";
 import { Refusal } from "../core/refusal.js";
 import { readClaim, verify, verifyText } from "../core/verify.js";
@@ -21,35 +22,59 @@ import { readClaim, verify, verifyText } from "../core/verify.js";
  *   | { outcome: "unknown", why: "ordinary" | "unsigned" }} Verdict
  */
 
+/** @typedef {import("../core/verify.js").Options} Options */
+
 /**
  * @param {Task} task
- * @param {(done: number, all: number) => void} onProgress
+ * @param {Options} [options]
  * @returns {Verdict}
  */
-export function judge(task, onProgress) {
-  return task.kind === "text" ? judgeText(task.text, onProgress) : judgeEvent(task.json, onProgress);
+export function judge(task, options = {}) {
+  return task.kind === "text" ? judgeText(task.text, options) : judgeEvent(task.json, options);
+}
+
+/**
+ * Return what a task costs at most: a link is a member of a SAG's ring, once for each reading and dialect.
+ *
+ * @param {Task} task
+ * @returns {number} 0 for what is refused before any work
+ */
+export function countLinks(task) {
+  const claim = orRefusal(() => (task.kind === "text" ? readTextClaim(task.text) : readClaim(parseEvent(task.json))));
+  if (claim === null || claim instanceof Refusal) return 0;
+  const { ring, candidates, dialects, signature } = claim;
+  return ring.length * candidates.length * dialects.length * (signature.scheme === "sag" ? 1 : 2);
 }
 
 /**
  * @param {string} text
- * @param {(done: number, all: number) => void} onProgress
+ * @returns {import("../core/claim.js").Claim | null}
+ */
+function readTextClaim(text) {
+  if (isNostringer(text)) return readNostringer(text, NO_EVENT);
+  return isText(text) ? readText(text, NO_EVENT) : null;
+}
+
+/**
+ * @param {string} text
+ * @param {Options} options
  * @returns {Verdict}
  */
-function judgeText(text, onProgress) {
+function judgeText(text, options) {
   if (!isNostringer(text) && !isText(text)) return { outcome: "unknown", why: "unsigned" };
-  return toVerdict(verifyText(text, { onProgress }), null);
+  return toVerdict(verifyText(text, options), null);
 }
 
 /**
  * @param {string} json
- * @param {(done: number, all: number) => void} onProgress
+ * @param {Options} options
  * @returns {Verdict}
  */
-function judgeEvent(json, onProgress) {
+function judgeEvent(json, options) {
   const event = orRefusal(() => parseEvent(json));
   if (event instanceof Refusal) return { outcome: "false", reason: event.message };
   if (isOrdinary(event)) return { outcome: "unknown", why: "ordinary" };
-  return toVerdict(verify(event, { onProgress }), event);
+  return toVerdict(verify(event, options), event);
 }
 
 /**

@@ -2,15 +2,15 @@
 
 import { fill } from "./fill.js";
 import { verifyFetched } from "./fetched.js";
-import { openWorker } from "./open_worker.js";
 import { startPanel } from "./panel.js";
 import { findWords } from "./show.js";
 import { toShown } from "./shown.js";
+import { openWorkshop } from "./workshop.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("verify-note"));
 
 startPanel(root, {
-  makeWorker: () => openWorker(root.dataset.worker ?? ""),
+  workshop: openWorkshop(root.dataset),
   run: (verify, tell) => verifyFetched(root.dataset.note ?? "", verify, tell),
   onShown(verdict, place) {
     if (!("proof" in verdict)) return;

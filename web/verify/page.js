@@ -1,9 +1,9 @@
 // The page /verify: what is pasted is read here, and never sent. A link's note is fetched from this relay.
 
 import { verifyFetched } from "./fetched.js";
-import { openWorker } from "./open_worker.js";
 import { startPanel } from "./panel.js";
 import { readPasted } from "./pasted.js";
+import { openWorkshop } from "./workshop.js";
 
 const field = /** @type {HTMLTextAreaElement} */ (document.getElementById("pasted"));
 // A field changes line ends, and they can have been signed. So what was pasted is kept as it came.
@@ -28,4 +28,4 @@ async function run(verify, tell) {
 }
 
 const root = /** @type {HTMLElement} */ (document.getElementById("verify"));
-startPanel(root, { makeWorker: () => openWorker(root.dataset.worker ?? ""), run });
+startPanel(root, { workshop: openWorkshop(root.dataset), run });

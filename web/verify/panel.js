@@ -21,9 +21,9 @@ const BROKEN = { outcome: "unknown", why: "broken" };
  * Have a click run a verification, and show what comes of it.
  *
  * @param {HTMLElement} root with the elements of verify_progress.html in it
- * @param {{ makeWorker: () => Worker, run: Run, onShown?: OnShown }} parts
+ * @param {{ workshop: import("./job.js").Workshop, run: Run, onShown?: OnShown }} parts
  */
-export function startPanel(root, { makeWorker, run, onShown = () => {} }) {
+export function startPanel(root, { workshop, run, onShown = () => {} }) {
   const find = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
   const [start, cancel, told, outcome] = ["#start", "#cancel", "#told", "#outcome"].map(find);
   const bar = /** @type {HTMLProgressElement} */ (root.querySelector("progress"));
@@ -33,7 +33,7 @@ export function startPanel(root, { makeWorker, run, onShown = () => {} }) {
   /** @type {Verify} */
   const verify = async (task) => {
     tell("verifying");
-    const job = startJob(makeWorker, task, (done, all) => void (bar.value = done / all));
+    const job = startJob(workshop, task, (done, all) => void (bar.value = done / all));
     stop = job.cancel;
     return job.verdict;
   };
