@@ -77,6 +77,10 @@ class SeededNotes:
     free: dict[str, Event] = field(default_factory=dict)
     paid: dict[str, Event] = field(default_factory=dict)
 
+    @property
+    def all(self) -> dict[str, Event]:
+        return {**self.free, **self.paid}
+
 
 def make_seeded_notes() -> SeededNotes:
     notes = SeededNotes()

@@ -12,9 +12,12 @@ from typing import Any
 
 import asyncpg
 
+from relay.protocol.event import Event
+from relay.protocol.nip19 import encode_npub
+from relay.verify.ring_equations import to_ring_id
 from tests.browser.seeded_notes import SeededNotes, make_seeded_notes
 from tests.support.client import Client
-from tests.support.events import KEYS, make_event, make_ring_note
+from tests.support.events import KEYS, make_event, make_ring, make_ring_note
 from tests.support.paid import TIERS, Shop, order, shop
 from tests.support.relays import OPEN_HOUSE
 
@@ -39,13 +42,26 @@ class SeededRelay:
     url: str
     notes: SeededNotes
     pay_pages: dict[str, str]
+    # A note that its author deleted.
+    gone: Event
 
     def list_pages(self) -> dict[str, Place]:
         """Return every page by name."""
+        # Answers and profiles look like one another.
+        notes = {name: note for name, note in self.notes.all.items() if note.kind in (1, 1068, 30023)}
         return {
             "feed": Place(self.url + "/"),
             "feed of a tier": Place(self.url + "/1k"),
             "empty feed": Place(self.url + EMPTY),
+            "feed, wrong field": Place(self.url + "/?member=nobody&minring=x", 400),
+            **{f"note, {name}": Place(self._to_url(note)) for name, note in notes.items()},
+            "note, unknown": Place(f"{self.url}/note/{'0' * 64}", 404),
+            "note, gone": Place(self._to_url(self.gone), 410),
+            "ring": Place(f"{self.url}/ring/{to_ring_id(make_ring(40))}"),
+            "ring, unknown": Place(f"{self.url}/ring/{'0' * 64}", 404),
+            "key": Place(f"{self.url}/key/{encode_npub(make_ring(2)[0])}"),
+            "key, none": Place(f"{self.url}/key/nobody", 404),
+            "post": Place(self.url + "/post"),
             "prices": Place(self.url + "/prices"),
             "verify": Place(self.url + "/verify"),
             "post": Place(self.url + "/post"),
@@ -57,6 +73,9 @@ class SeededRelay:
                 f"pay, {state}": Place(url, 404 if state == "unknown" else 200) for state, url in self.pay_pages.items()
             },
         }
+
+    def _to_url(self, note: Event) -> str:
+        return f"{self.url}/note/{note.id}"
 
 
 @asynccontextmanager
@@ -76,6 +95,7 @@ async def seeded_relay(arguments: dict[str, Any], directory: Path) -> AsyncItera
     async with shop(arguments, directory, **sections) as sold:
         notes = make_seeded_notes()
         pay_pages = await _post_all(sold, notes)
+        gone = await _post_and_delete(sold)
         pay_pages |= await _make_pay_pages(sold)
         connection = await asyncpg.connect(**arguments)
         # As if it had been made at another node.
@@ -83,7 +103,7 @@ async def seeded_relay(arguments: dict[str, Any], directory: Path) -> AsyncItera
             "UPDATE invoices SET account = account || 'x' WHERE token = $1", bytes.fromhex(pay_pages["suspended"][-32:])
         )
         await connection.close()
-        yield SeededRelay(sold.url.replace("ws", "http", 1), notes, pay_pages)
+        yield SeededRelay(sold.url.replace("ws", "http", 1), notes, pay_pages, gone)
 
 
 async def _post_all(sold: Shop, notes: SeededNotes) -> dict[str, str]:
@@ -97,6 +117,15 @@ async def _post_all(sold: Shop, notes: SeededNotes) -> dict[str, str]:
         await author.publish_all(make_event(key=KEYS[71], kind=5, tags=(("e", withdrawn.id),)))
     await sold.relay.publisher.publish(int(time.time()))
     return {"published": published, "unpublished": unpublished}
+
+
+async def _post_and_delete(sold: Shop) -> Event:
+    note = make_ring_note("A mistake that was read.", author=KEYS[71])
+    async with Client(sold.url) as author:
+        await author.publish_all(note)
+        await sold.relay.publisher.publish(int(time.time()))
+        await author.publish_all(make_event(key=KEYS[71], kind=5, tags=(("e", note.id),)))
+    return note
 
 
 async def _make_pay_pages(sold: Shop) -> dict[str, str]:

@@ -1,6 +1,8 @@
 // Starts a headless Chromium or Firefox with a profile of its own, from which nothing but loopback can be reached.
 
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 
 import { CDP_WEBSOCKET_ENDPOINT_REGEX, WEBDRIVER_BIDI_WEBSOCKET_ENDPOINT_REGEX, createProfile, launch } from "@puppeteer/browsers";
 import puppeteer from "puppeteer-core";
@@ -84,13 +86,17 @@ const WITHOUT_COMPILERS = Object.fromEntries(
   ["asmjs", "baselinejit", "ion", "native_regexp", "wasm"].map((name) => [`javascript.options.${name}`, false]),
 );
 
+// Whom a browser asks by itself, if a version of it finds a reason that is not switched off below: no page is to blame.
+const MAKERS = /^\S+ (?:https?:\/\/)?(?:[\w-]+\.)*(?:google|googleapis|gstatic|gvt1|firefox|mozilla)\.(?:com|net|org)[:\/]/;
+
 /** Listens in place of the world: whatever wants to leave the machine comes here, and is written down and refused. */
 async function openTrap() {
   const strays = [];
   const server = createServer((socket) => {
     socket.on("error", () => {});
     socket.once("data", (data) => {
-      strays.push(data.toString("latin1").split("\r\n", 1)[0]);
+      const line = data.toString("latin1").split("\r\n", 1)[0];
+      if (!MAKERS.test(line)) strays.push(line);
       socket.end("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     });
   });
@@ -121,6 +127,8 @@ export async function start({ name, path, profile, downloads, isRoot, script, da
       ...(compilers ? [] : ["--js-flags=--jitless"]),
       "about:blank",
     ];
+    await mkdir(join(profile, "Default"), { recursive: true });
+    await writeFile(join(profile, "Default", "Preferences"), JSON.stringify({ browser: { enable_spellchecking: false } }));
     const started = launch({ ...common, args });
     const endpoint = await started.waitForLineOutput(CDP_WEBSOCKET_ENDPOINT_REGEX, 60_000);
     const downloadBehavior = { policy: "allow", downloadPath: downloads };
