@@ -1,0 +1,57 @@
+"""Pictures of every page, to be looked at by people: `python -m tests.browser.screenshots FOLDER [NAME...]`. Needs Node and Chromium.
+
+Each page is taken at 390 and 1280 pixels, light and dark, of a relay that notes were posted on. A name, or a part of one, takes those
+pages only; `--languages es` takes them in Spanish.
+"""
+
+import argparse
+import asyncio
+import re
+import tempfile
+from pathlib import Path
+
+from tests.browser.seeded_relay import SeededRelay, seeded_relay
+from tests.support.browsers import CHROMIUM, PHONE, WIDE, Browser, Browsers
+from tests.support.postgres_servers import Directories, Servers
+
+
+async def take_all(relay: SeededRelay, browser: Browser, folder: Path, wanted: list[str]) -> None:
+    """Write a picture of every wanted page in both sizes."""
+    colours = "dark" if browser.settings.dark else "light"
+    for name, place in relay.list_pages().items():
+        if wanted and not any(part in name for part in wanted):
+            continue
+        async with browser.page() as page:
+            await page.open(place.url)
+            for size in (PHONE, WIDE):
+                await page.resize(size)
+                file = folder / f"{re.sub(r'[^a-z0-9]+', '-', name)}-{size[0]}-{colours}.png"
+                await page.take_picture(file)
+                print(file)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--languages", default="en")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    directories = Directories()
+    servers = Servers(directories.root)
+    browsers = Browsers("no picture was made")
+    try:
+        server = await servers.get("postgres 18")
+        with tempfile.TemporaryDirectory() as node:
+            async with server.database() as database, seeded_relay(database, Path(node)) as relay:
+                for dark in (False, True):
+                    browser = browsers.get(CHROMIUM, dark=dark, languages=arguments.languages)
+                    await take_all(relay, browser, arguments.folder, arguments.names)
+    finally:
+        browsers.close()
+        await servers.stop()
+        directories.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
