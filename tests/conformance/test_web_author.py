@@ -17,7 +17,9 @@ from relay.client.signing.ring_file import NEVER, Entry, read_ring
 from relay.client.signing.risks import check_words
 from relay.client.terminal.bad_input import BadInput
 from relay.protocol import nip19
+from relay.protocol.event import encode_event
 from relay.protocol.ring_terms import Scheme
+from tests.support.events import make_ring_note
 from tests.support.web_sign import Refused, WebSign, start_web_sign
 
 SECRET = bytes.fromhex("67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa")
@@ -307,6 +309,32 @@ def test_parts_of_codes_are_joined_again_in_any_order(web: WebSign, size: int) -
         assert web.ask("join", text=lacking) == lacking
 
 
+def test_a_note_in_parts_is_posted_and_checked_as_one(web: WebSign) -> None:
+    note = encode_event(make_ring_note("words " * 400, ring_size=12)).decode()
+    parts = web.ask("split", text=note)
+    assert len(parts) > 2
+    pasted = "\n".join(reversed(parts)) + "\n"
+    assert web.ask("post", text=pasted) == f'["EVENT",{note}]'
+    assert web.ask("note", text=pasted)["words"] == "words " * 400
+    assert web.ask("post", text="\n".join(parts[:-1])) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (" ", "Paste a note first"),
+        (NPUB, "the address of a person"),
+        (nip19.encode_nevent(OWN, ""), "this file fetches nothing"),
+        ('{"id":"', "the note's JSON is cut"),
+        (NSEC, "the note to check holds a secret key"),
+        (f"see {NSEC}", "the note to check holds a secret key"),
+    ],
+)
+def test_what_is_no_note_is_named(web: WebSign, text: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        web.ask("note", text=text)
+
+
 def test_every_sentence_is_there_in_each_language_with_the_same_values(web: WebSign) -> None:
     texts = web.ask("texts")
     assert set(texts) == {"en", "es"}
@@ -325,7 +353,7 @@ def test_every_sentence_that_is_named_is_there(web: WebSign) -> None:
     named: set[str] = set()
     for path in (*folder.glob("core/*.js"), *folder.glob("sign/*.js")):
         source = path.read_text()
-        named |= set(re.findall(r'(?:remark|new BadInput|throw new BadInput)\(\s*"([a-z0-9_]+[a-zA-Z0-9_]*)"', source))
+        named |= set(re.findall(r'(?:remark|new BadInput)\(\s*"([a-z0-9_]+[a-zA-Z0-9_]*)"', source))
     named |= set(re.findall(r'data-text="([a-zA-Z0-9_]+)"', (folder / "sign" / "sign.html").read_text()))
     assert len(named) > 100
     assert named - set(texts) == set()

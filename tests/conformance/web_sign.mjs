@@ -15,6 +15,8 @@ import { countNeededBits } from '../../web/core/risks.js'
 import { encodeEvent } from '../../web/core/sign_event.js'
 import { lintStyle } from '../../web/core/style_lint.js'
 import { verify } from '../../web/core/verify.js'
+import { readMessage } from '../../web/post/message.js'
+import { readNote } from '../../web/sign/read_note.js'
 import { say } from '../../web/sign/say.js'
 import { actions as worker } from '../../web/sign/worker.js'
 import { TEXTS } from '../../web/sign/texts.js'
@@ -53,6 +55,8 @@ const actions = {
   bits: ({ size, form, scheme }) => countNeededBits(size, form, scheme),
   split: ({ text }) => splitParts(text),
   join: ({ text }) => joinParts(text),
+  post: ({ text }) => readMessage(text)?.message ?? null,
+  note: ({ text }) => readNote(text),
   texts: () => TEXTS,
 }
 

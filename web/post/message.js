@@ -1,5 +1,7 @@
 // What is pasted on the page for posting, as the message that is sent. Knows no page and no socket.
 
+import { joinParts } from "../core/qr_parts.js";
+
 // An observer of the connection sees the size of a message. Four sizes for all notes say little.
 const PADDED_SIZES = [4, 16, 64, 256].map((kib) => kib * 1024);
 // With a letter too few or wrong it is still all but the key.
@@ -19,11 +21,13 @@ export function holdsSecretKey(text) {
 /**
  * Return the EVENT message of a note's JSON, or of a message that is one already, each byte as it was pasted.
  *
+ * A note in the parts of several QR codes, one a line, is put together.
+ *
  * @param {string} text
  * @returns {{ id: string, message: string } | null} null where it is not one note
  */
 export function readMessage(text) {
-  const trimmed = text.trim();
+  const trimmed = joinParts(text.trim());
   try {
     const value = JSON.parse(trimmed);
     const [verb, event, ...rest] = Array.isArray(value) ? value : ["EVENT", value];

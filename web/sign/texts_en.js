@@ -103,7 +103,7 @@ export const EN = {
   result_not_copied: "This browser does not let the page copy: the text is selected, copy it with the keyboard.",
   result_save: "Save as note.json",
   qr_heading: "As QR codes",
-  qr_parts: "{total} codes. Each begins with its number (p1of{total} ...). Paste what they say, one a line and in any order, where the note belongs.",
+  qr_parts: "{total} codes. Each begins with its number (p1of{total} ...). Paste what they say, one a line and in any order, on a relay's page /post, or below to check it.",
   qr_one: "One code.",
   qr_part: "Code {part} of {total}",
   qr_previous: "Previous",
@@ -125,7 +125,13 @@ export const EN = {
   verify_linkable_everywhere: "It is linkable with all notes of its signer that have no scope. Its key image is {image}.",
   verify_invalid: "Not verified: {reason}.",
   verify_plain: "Not verified: no ring signature, this is an ordinary event, signed by its pubkey alone.",
-  verify_empty: "Paste a note first.",
+  verify_nothing: "Paste a note first.",
+  verify_link: "this is the link of a note, and this file fetches nothing: paste the note's JSON, which a relay's page of it offers",
+  verify_person: "this is the address of a person, not a note: paste a note's JSON",
+  verify_address: "this is an address at which notes replace each other: paste the note's JSON",
+  verify_mistyped: "a letter of the link is wrong, missing or too many: paste the note's JSON",
+  verify_cut: "the note's JSON is cut: copy it whole, from { to }",
+  verify_long: "longer than a note can be: paste one note alone",
 
   // Keys.
   key_missing: "there is no key: write it down, whole",

@@ -7,9 +7,7 @@ import { pickTime } from "../core/draft.js";
 import { countMemory, decryptKey, parseEncryptedKey } from "../core/encrypted_key.js";
 import { toHex } from "../core/hex.js";
 import { encodeNpub } from "../core/nip19.js";
-import { holdsSecretKey } from "../core/nip19_secret.js";
 import { estimateWork } from "../core/pow.js";
-import { joinParts } from "../core/qr_parts.js";
 import { system } from "../core/random.js";
 import { review } from "../core/review.js";
 import { parseRing } from "../core/ring_file.js";
@@ -79,9 +77,7 @@ export const actions = {
 
   /** @param {{ text: string }} given */
   verify({ text }) {
-    if (!text.trim()) throw new BadInput("verify_empty");
-    if (holdsSecretKey(text)) throw new BadInput("holds_secret", { where: remark("where_verify") });
-    return readNote(joinParts(text.trim()));
+    return readNote(text);
   },
 };
 
