@@ -1,7 +1,7 @@
-"""Pictures of every page, to be looked at by people: `python -m tests.browser.screenshots FOLDER [NAME...]`. Needs Node and Chromium.
+"""Pictures of every page, to be looked at by people: `python -m tests.browser.screenshots FOLDER [NAME...]`.
 
-Each page is taken at 390 and 1280 pixels, light and dark, of a relay that notes were posted on. A name, or a part of one, takes those
-pages only; `--languages es` takes them in Spanish.
+Each page is taken at 390 and 1280 pixels, light and dark, of a relay that notes were posted on. A name, or a part of one,
+takes those pages only; `--languages es` takes them in Spanish. This needs Node and Chromium.
 """
 
 import argparse

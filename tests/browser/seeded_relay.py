@@ -64,7 +64,6 @@ class SeededRelay:
             "post": Place(self.url + "/post"),
             "prices": Place(self.url + "/prices"),
             "verify": Place(self.url + "/verify"),
-            "post": Place(self.url + "/post"),
             "about": Place(self.url + "/about"),
             "sign": Place(self.url + "/sign"),
             "takedown": Place(self.url + "/takedown"),
