@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _FOLDER = Path(__file__).with_name("static")
-_PATTERN = "sign-*.html"
+SIGN_FILES = "sign-*.html"
 
 
 class SignFile(NamedTuple):
@@ -19,5 +19,5 @@ class SignFile(NamedTuple):
 @cache
 def find_sign_file() -> SignFile | None:
     """Return the file that comes with this version, None where it was not built."""
-    paths = sorted(_FOLDER.glob(_PATTERN))
+    paths = sorted(_FOLDER.glob(SIGN_FILES))
     return SignFile(paths[-1].name, hashlib.sha256(paths[-1].read_bytes()).hexdigest()) if paths else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from relay.http.answer import Answer, build_answer
+from relay.pages.sign_file import SIGN_FILES
 
 _FOLDER = Path(__file__).with_name("static")
 _TYPES = {
@@ -35,7 +36,8 @@ def load_all() -> dict[str, StaticFile]:
     """Return all files that are served below /static/, by name."""
     files = {}
     for path in sorted(_FOLDER.iterdir()):
-        if path.suffix in _TYPES:
+        # Other pages that are files, such as evidence, are made for one note each.
+        if path.suffix in _TYPES and (path.suffix != ".html" or path.match(SIGN_FILES)):
             body = path.read_bytes()
             version = hashlib.sha256(body).hexdigest()[:16]
             headers = {"Cache-Control": _CACHED, "X-Content-Type-Options": "nosniff"}

@@ -162,3 +162,27 @@ async def test_where_no_websocket_can_be_had_the_form_is_sent(
         await until(is_there)
         assert read_metric(sold.relay, EVENTS_BY_WEBSOCKET) == 0
         assert await page.list_faults() == []
+
+
+async def test_what_travels_by_websocket_has_one_of_four_sizes(
+    browsers: Browsers, browser_name: str, sold: Shop
+) -> None:
+    measure = """
+    () => {
+      window.sizes = [];
+      const send = WebSocket.prototype.send;
+      WebSocket.prototype.send = function (data) {
+        window.sizes.push(new TextEncoder().encode(data).length);
+        return send.call(this, data);
+      };
+    }
+    """
+    async with browsers.get(browser_name).page() as page:
+        assert await page.open(f"{to_web(sold.url)}/post") == 200
+        await page.evaluate(measure)
+        for content in ("a", "ä" * 4_000, "a" * 30_000):
+            await page.paste("#note", json.dumps(as_json(make_ring_note(content)), ensure_ascii=False))
+            await page.click("#send")
+            await page.wait_for_text("The note is published.", "#outcome")
+            await page.evaluate("() => document.getElementById('outcome').replaceChildren()")
+        assert await page.evaluate("() => window.sizes") == [4_096, 16_384, 65_536]

@@ -102,6 +102,8 @@ async def test_the_file_that_signs_is_a_download_with_its_hash_and_runs_nowhere(
         assert headers["content-type"] == "application/octet-stream"
         assert headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         assert headers["x-content-type-options"] == "nosniff"
+        # Of the pages that are files it is the only one.
+        assert (await get(port_of(url), "/static/evidence.en.html"))[0] == 404
 
 
 async def test_a_note_can_be_reported_where_reports_are_accepted_else_the_operator_is_named(

@@ -52,3 +52,16 @@ def test_an_order_counts_while_it_is_being_made_and_not_once_that_failed() -> No
         fail_to_order(orders)
     order(orders, b"second")
     assert_full(orders)
+
+
+def test_what_outlasts_its_connection_counts_orders_until_they_expire_and_knows_no_note() -> None:
+    orders = OpenOrders(remembers_notes=False)
+    assert not orders.has_any
+    order(orders, b"first")
+    order(orders, b"second")
+    assert orders.has_any
+    assert not any(note_id in repr(vars(orders)) for note_id in ("first", "second"))
+    orders.end_order(b"first")
+    assert_full(orders)
+    order(orders, b"third", NOW + 60)
+    assert "third" not in repr(vars(orders))
