@@ -1,5 +1,6 @@
 """What all pages that show notes need: the store, where the relay is found, the tiers, the clock. Knows no page."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,7 +44,11 @@ class Shelf:
         """Return the notes of one page. Raises Rejected as the store does."""
         page = await self.store.read_page(filter_, after, ROWS, self.now())
         relay_url = self.find_url()
-        views = [make_view(note, relay_url) for note in page.notes]
+        views: list[NoteView] = []
+        for note in page.notes:
+            views.append(make_view(note, relay_url))
+            # A long text takes 10 ms to read: others are served in between.
+            await asyncio.sleep(0)
         keep_until = min((note.expires_at for note in page.notes if note.expires_at is not None), default=None)
         return ViewPage(views, "" if page.following is None else write_cursor(page.following), keep_until)
 

@@ -45,7 +45,8 @@ def is_hidden(char: str) -> bool:
 
 def to_one_line(text: str, max_chars: int) -> str:
     """Return the beginning of a stranger's text on one line, with a space for each character that is hidden."""
-    return "".join(" " if is_hidden(char) else char for char in text[:max_chars]).strip()
+    line = text[:max_chars]
+    return line.translate({ord(char): " " for char in set(line) if is_hidden(char)}).strip()
 
 
 def to_lines(text: str) -> str:
