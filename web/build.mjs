@@ -52,7 +52,6 @@ async function bundle(source) {
     define: { VERSION: JSON.stringify(VERSION) },
     format: "iife",
     legalComments: "none",
-    loader: { ".wasm": "binary" },
     minify: true,
     target: ["chrome109", "firefox115"],
     write: false,

@@ -59,6 +59,13 @@ async def test_it_verifies_itself_from_disk_without_a_request(browser: Browser, 
         await check_quiet(page, tmp_path)
 
 
+async def test_it_does_so_without_webassembly_and_jit(browsers: Browsers, browser_name: str, tmp_path: Path) -> None:
+    async with browsers.get(browser_name, loopback=False, compilers=False).page() as page:
+        verdict = await open_file(page, tmp_path, make_ring_note("We have known since March.", ring_size=10))
+        assert verdict.startswith("One of these 10 keys signed exactly the words in the box.")
+        await check_quiet(page, tmp_path)
+
+
 async def test_a_changed_note_is_false(browser: Browser, tmp_path: Path) -> None:
     changed = {**as_json(make_ring_note("We have known since March.")), "content": "We have known since May."}
     async with browser.page() as page:
@@ -108,6 +115,7 @@ async def test_the_json_is_kept_as_a_file_that_verifies(browser: Browser, tmp_pa
 async def test_a_sag_is_shown_as_nostringers_program_takes_it(browsers: Browsers, tmp_path: Path) -> None:
     async with browsers.get("chromium", loopback=False).page() as page:
         await open_file(page, tmp_path, make_ring_note("One of us.", ring_size=7))
+        assert "Its message is a hash of the whole note" in await page.find_text("#outcome")
         shown = json.loads(await page.find_text("pre.code"))
         ring = tmp_path / "ring.txt"
         ring.write_text("\n".join(shown["ring_members"]), encoding="utf-8")

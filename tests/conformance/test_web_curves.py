@@ -1,9 +1,7 @@
 """The two curves of web/core, noble's and the one in WebAssembly, against libsecp256k1: sums, refusals, and Schnorr signatures."""
 
 import random
-import subprocess
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +10,10 @@ from coincurve import PrivateKey, PublicKey, PublicKeyXOnly
 from relay.verify.encoding import ORDER
 from tests.conformance.web_core import NOT_TESTED, WEB, ask
 from tests.support import npm
-from tests.support.time_factor import scaled
 
 PRIME = 2**256 - 2**32 - 977
 DRAWS = 400
 LEAST_SUMS = 150
-BUNDLE_TIMEOUT_S = scaled(60.0)
 
 Json = dict[str, Any]
 
@@ -151,33 +147,3 @@ def test_both_curves_verify_schnorr_signatures_as_libsecp256k1_does(node: str) -
             assert not expected
     lines = [{"operation": "schnorr", "bytes": [part.hex() for part in parts]} for parts, _ in cases]
     assert ask(node, "web_curves.mjs", lines) == [[expected, expected] for _, expected in cases]
-
-
-# As build.mjs does it.
-BUNDLE = """
-import { build } from "esbuild";
-const [loader, target] = [{ ".wasm": "binary" }, ["chrome109", "firefox115"]];
-const files = { entryPoints: ["core/curve_bundled.js"], outfile: process.argv[1] };
-await build({ ...files, bundle: true, format: "esm", loader, target });
-"""
-USE = """
-if (process.argv[2] === "without") delete globalThis.WebAssembly;
-const { loadFastCurve } = await import(process.argv[1]);
-const curve = await loadFastCurve();
-console.log(curve && curve.read(Uint8Array.of(2, ...new Uint8Array(31), 1)).bytes.length);
-"""
-
-
-def test_a_script_holds_the_curve_in_webassembly_and_asks_nobody_for_it(node: str, tmp_path: Path) -> None:
-    script = tmp_path / "script.mjs"
-
-    def run(program: str, *arguments: str) -> str:
-        command = [node, "--input-type=module", "--eval", program, str(script), *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=BUNDLE_TIMEOUT_S, cwd=WEB)
-        assert done.returncode == 0, done.stderr[-500:]
-        return done.stdout.strip()
-
-    run(BUNDLE)
-    assert "fetch(" not in script.read_text()
-    assert run(USE) == "65"
-    assert run(USE, "without") == "null"

@@ -31,7 +31,7 @@ function showOtherForm(verdict, place) {
   if (!("proof" in verdict) || !verdict.event) return;
   const nostringer = toNostringer(verdict.event, verdict.proof);
   const template = /** @type {HTMLTemplateElement} */ (find("nostringer"));
-  if (nostringer) place.append(fill(template, new Set([verdict.proof.dialect]), { nostringer }));
+  if (nostringer) place.append(fill(template, new Set([verdict.proof.dialect, verdict.proof.form]), { nostringer }));
 }
 
 /** @param {string} json */

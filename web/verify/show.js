@@ -9,6 +9,8 @@ import { toShown } from "./shown.js";
 const SMALL = 5;
 // A ring that is read at a glance needs no click.
 const OPEN_RING = 12;
+// One that is folded is still printed, if it is not longer than this.
+const LISTED_RING = 1_000;
 // The last second of the calendar. A note may claim a later one.
 const LAST_SECOND = 253402300799;
 // What the other lines say of the ring, and the work, which the ring did not sign.
@@ -114,7 +116,7 @@ function formatTime(seconds) {
 }
 
 /**
- * List the keys once they are asked for: a ring can have tens of thousands.
+ * List the keys, of a long ring once they are asked for: it can have tens of thousands.
  *
  * @param {HTMLElement} place
  * @param {string[]} npubs
@@ -122,17 +124,20 @@ function formatTime(seconds) {
 function listKeys(place, npubs) {
   const details = /** @type {HTMLDetailsElement} */ (place.querySelector("details[data-ring]"));
   const list = /** @type {HTMLElement} */ (details.querySelector("ol"));
-  details.addEventListener("toggle", () => {
-    if (list.firstChild) return;
-    list.append(
-      ...npubs.map((npub) => {
-        const code = document.createElement("code");
-        code.textContent = npub;
-        const item = document.createElement("li");
-        item.append(code);
-        return item;
-      }),
-    );
-  });
+  const fillList = () => list.replaceChildren(...npubs.map(makeItem));
+  if (npubs.length <= LISTED_RING) fillList();
+  else details.addEventListener("toggle", fillList, { once: true });
   details.open = npubs.length <= OPEN_RING;
+}
+
+/**
+ * @param {string} npub
+ * @returns {HTMLLIElement}
+ */
+function makeItem(npub) {
+  const code = document.createElement("code");
+  code.textContent = npub;
+  const item = document.createElement("li");
+  item.append(code);
+  return item;
 }
