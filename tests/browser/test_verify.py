@@ -121,7 +121,13 @@ async def test_a_link_is_looked_up_at_this_relay_alone(browser: Browser, url: st
     await publish(url, NOTE)
     elsewhere = RelayUrl.parse("wss://elsewhere.example")
     nevent = Nip19Event(EventId.parse(NOTE.id), relays=[elsewhere]).to_bech32()
-    links = (nevent, f"nostr:{nevent}", EventId.parse(NOTE.id).to_bech32(), NOTE.id, f"{url}/note/{nevent}")
+    links = (
+        nevent,
+        f"nostr:{nevent}",
+        EventId.parse(NOTE.id).to_bech32(),
+        f"{url}/note/{nevent}",
+        f"{url}/note/{NOTE.id}",
+    )
     async with browser.page() as page:
         await page.open(f"{url}/verify")
         for link in links:
@@ -129,7 +135,7 @@ async def test_a_link_is_looked_up_at_this_relay_alone(browser: Browser, url: st
             assert verdict.startswith("One of these 5 keys"), link
             assert f"came from this relay a moment ago, and from nowhere else: {url.removeprefix('http://')}" in verdict
         absent = make_ring_note("not here")
-        assert "This relay does not have the note" in await verify(page, absent.id)
+        assert "This relay does not have the note" in await verify(page, EventId.parse(absent.id).to_bech32())
         asked = await page.list_requests()
         assert asked[-1] == f"{url}/note/{absent.id}.json"
         assert all(request.startswith(url) for request in asked)
@@ -156,9 +162,11 @@ async def test_what_is_no_note_is_not_called_false(browser: Browser, url: str) -
             assert words in verdict
 
 
-async def test_a_secret_key_is_taken_out_of_the_field(browser: Browser, url: str) -> None:
+async def test_a_secret_key_is_never_sent_and_taken_out_of_the_field(browser: Browser, url: str) -> None:
     async with browser.page() as page:
         await page.open(f"{url}/verify")
+        # In hex it looks as the id of a note does.
+        assert "64 digits can be the id of a note" in await verify(page, KEYS[0].secret.hex())
         verdict = await verify(page, "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5")
         assert "This is a secret key" in verdict
         assert await page.evaluate("() => document.querySelector('#pasted').value") == ""
@@ -171,6 +179,14 @@ async def test_a_message_with_a_note_is_a_note(browser: Browser, url: str) -> No
         await page.open(f"{url}/verify")
         for message in (f'["EVENT",{text_of(NOTE)}]', f' ["EVENT", "a {{sub}}", {text_of(NOTE)}]\n'):
             assert (await verify(page, message)).startswith("One of these 5 keys")
+
+
+async def test_a_note_in_the_parts_of_qr_codes_is_put_together(browser: Browser, url: str) -> None:
+    text = text_of(NOTE)
+    parts = [f"p{place + 1}of3 {part}" for place, part in enumerate((text[:500], text[500:900], text[900:]))]
+    async with browser.page() as page:
+        await page.open(f"{url}/verify")
+        assert (await verify(page, "\n".join(reversed(parts)))).startswith("One of these 5 keys")
 
 
 async def test_small_and_linkable_rings_are_said_to_be_what_they_are(browser: Browser, url: str) -> None:
