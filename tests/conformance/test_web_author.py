@@ -259,6 +259,7 @@ def test_what_cannot_be_signed_is_refused_with_what_to_do(web: WebSign, change: 
         ({"words": "x" * 100_001}, "refuse a text of more than 100000 characters"),
         ({"words": "\u201cquoted\u201d"}, "typographic quotes, dashes or dots (2, the first: \u201c)"),
         ({"words": "One.  Two."}, "two spaces together"),
+        ({"words": "a\u200bb\u2062\U000e0041"}, "characters that cannot be seen (3, the first: U+200B)"),
         ({"words": "on 2026-05-03"}, "dates (1, the first: 2026-05-03)"),
         ({"words": "on 3.5.2026, 3 May and May 3rd"}, "dates (3, the first: 3.5.2026)"),
         ({"words": "el 3 de mayo"}, "dates (1, the first: 3 de mayo)"),
@@ -275,9 +276,10 @@ def test_what_may_point_at_an_author_is_said(web: WebSign, change: dict[str, Any
 
 
 def test_plain_words_give_no_warning_of_style(web: WebSign) -> None:
-    assert (
-        web.ask("style", text="The report of the board was changed, twice.\n\nhttps://example.org/1.5", ring=[]) == []
-    )
+    # A joiner stands there where a script or a pictograph needs it.
+    joined = "\U0001f469\u200d\U0001f680 \u0645\u06cc\u200c\u0631"
+    words = f"The report of the board was changed, twice.\n\nhttps://example.org/1.5 {joined}"
+    assert web.ask("style", text=words, ring=[]) == []
 
 
 def test_an_answer_is_linkable_within_its_target(web: WebSign) -> None:

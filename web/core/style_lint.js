@@ -24,6 +24,10 @@ const SIGNS = /** @type {const} */ ([
   ["style_links", /https?:\/\/[^\s?#]+\?[^\s]+/giu],
 ]);
 
+// Nothing is to be seen of them: joiners are left out, as scripts and pictographs need them.
+const UNSEEN =
+  /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
+
 /**
  * Return a remark for each sort of thing in the words that may point at their author.
  * @param {string} words
@@ -35,9 +39,16 @@ export function lintStyle(words, ring) {
     const all = [...words.matchAll(sign)];
     return all.length ? [remark(name, { count: all.length, first: shorten(all[0][0].trim()) })] : [];
   });
+  const [first, ...others] = words.match(UNSEEN) ?? [];
+  if (first) found.push(remark("style_unseen", { count: 1 + others.length, first: spellOut(first) }));
   const folded = fold(words);
   const names = ring.map((entry) => findName(folded, listNames(entry))).filter(Boolean);
   return names.length ? [...found, remark("style_names", { count: names.length, first: shorten(names[0]) })] : found;
+}
+
+/** @param {string} char */
+function spellOut(char) {
+  return `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 /** @param {string} text */

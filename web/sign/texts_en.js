@@ -238,5 +238,6 @@ export const EN = {
   style_addresses: "e-mail addresses or names at a domain ({count}, the first: {first})",
   style_links: "links with parameters ({count}, the first: {first}): what follows the ? may name you or your visit",
   style_names: "names of members of the ring ({count}, the first: {first}): a note about some members points away from them, or at them",
+  style_unseen: "characters that cannot be seen ({count}, the first: {first}): a copied text can carry the name of whom it was given to in them; type it again",
   style_windows: "the line ends of Windows, which say something about your machine",
 };

@@ -225,5 +225,6 @@ export const ES = {
   style_addresses: "direcciones de correo o nombres en un dominio ({count}, la primera: {first})",
   style_links: "enlaces con parámetros ({count}, el primero: {first}): lo que sigue al ? puede nombrarlo a usted o su visita",
   style_names: "nombres de miembros del anillo ({count}, el primero: {first}): una nota sobre algunos miembros aparta de ellos la mirada, o la dirige a ellos",
+  style_unseen: "caracteres que no se ven ({count}, el primero: {first}): un texto copiado puede llevar en ellos el nombre de aquel a quien se dio; escríbalo de nuevo",
   style_windows: "los finales de línea de Windows, que dicen algo de su máquina",
 };
