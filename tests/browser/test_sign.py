@@ -274,6 +274,29 @@ async def test_a_pasted_note_is_checked_and_its_words_are_shown_harmlessly(
         await check_quiet(page)
 
 
+async def test_a_ring_that_is_still_read_does_not_answer_for_a_note_that_is_checked(
+    browsers: Browsers, browser_name: str, tmp_path: Path
+) -> None:
+    author = make_author(1_000)
+    note = encode_event(make_ring_note("checked meanwhile")).decode()
+    async with open_sign_file(browsers.get(browser_name, loopback=False), tmp_path) as page:
+        await page.page.paste("#verify", note)
+        # The ring is read a moment after it was typed, and that takes a while.
+        await page.page.evaluate(
+            """(ring) => {
+              const field = document.querySelector('#ring');
+              field.value = ring;
+              field.dispatchEvent(new Event('input', { bubbles: true }));
+              const check = () => document.querySelector('#verify-go').click();
+              return new Promise(done => setTimeout(() => { check(); done() }, 310));
+            }""",
+            author.ring_text,
+        )
+        await page.page.wait_for_text("checked meanwhile", "#verdict-words")
+        await page.page.wait_for_text("1000 keys", "#ring-status")
+        await check_quiet(page)
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_it_is_for_everybody(browsers: Browsers, browser_name: str, tmp_path: Path, dark: bool) -> None:
     author = make_author(4)

@@ -98,6 +98,20 @@ def test_what_the_command_line_signs_the_file_verifies(web: WebSign, rng: random
         assert ids == (found.ring_id, found.key_image, found.scope, found.signed_text)
 
 
+def test_two_notes_of_one_member_share_no_key_and_no_number(web: WebSign, rng: random.Random) -> None:
+    draft = to_web(draw_draft(rng, size=5)) | {"form": "bound", "scheme": "sag", "scope": None, "bits": 0, "tags": []}
+    seen: set[bytes] = set()
+    notes = [decode_event(note) for note in web.ask("sign", drafts=[draft | {"kind": 1}] * 20)]
+    for note in notes:
+        claim = proof.detect_claim(note)
+        assert claim is not None
+        signature = claim.signature
+        numbers = [bytes.fromhex(note.pubkey), bytes.fromhex(note.sig)[:32], signature.c0, *signature.responses]
+        assert seen.isdisjoint(numbers)
+        assert len(set(numbers)) == len(numbers)
+        seen |= set(numbers)
+
+
 def test_the_time_is_moved_back_up_to_two_days_and_rounded_to_the_hour(web: WebSign, rng: random.Random) -> None:
     draft = to_web(draw_draft(rng, size=2)) | {"bits": 0, "now": CREATED_AT}
     times = [decode_event(note).created_at for note in web.ask("sign", drafts=[draft] * 100)]

@@ -1,4 +1,4 @@
-// The page's side of the worker: one request at a time, each with its progress. Forgetting ends the worker with all it holds.
+// The page's side of the worker: requests in turn, each with its progress. Forgetting ends the worker with all it holds.
 
 /**
  * @typedef {import("../core/bad_input.js").Remark} Remark
@@ -15,11 +15,16 @@ export class Refused extends Error {
   }
 }
 
+/**
+ * @typedef {{ resolve: (found: any) => void, reject: (error: Refused) => void, report?: Report }} Waiting
+ */
+
 export class Client {
   /** @type {Worker | null} */
   #worker = null;
-  /** @type {((error: Refused) => void) | null} */
-  #reject = null;
+  /** @type {Map<number, Waiting>} */
+  #waiting = new Map();
+  #asked = 0;
 
   /** @param {() => Worker} start */
   constructor(start) {
@@ -27,7 +32,7 @@ export class Client {
   }
 
   /**
-   * Have the worker do something. Throws Refused.
+   * Have the worker do something, after what it was asked before. Throws Refused.
    *
    * @template {keyof Actions} Name
    * @param {Name} action
@@ -36,17 +41,12 @@ export class Client {
    * @returns {Promise<ReturnType<Actions[Name]>>}
    */
   ask(action, given, report) {
-    this.#worker ??= this.start();
+    this.#worker ??= this.#startWorker();
     const worker = this.#worker;
+    const number = (this.#asked += 1);
     return new Promise((resolve, reject) => {
-      this.#reject = reject;
-      worker.onmessage = ({ data }) => {
-        if (data.progress) report?.(data.progress);
-        else if (data.refused) reject(new Refused(data.refused));
-        else resolve(data.found);
-      };
-      worker.onerror = () => reject(new Refused({ text: "failed", values: { fault: "worker" } }));
-      worker.postMessage({ action, given });
+      this.#waiting.set(number, { resolve, reject, report });
+      worker.postMessage({ number, action, given });
     });
   }
 
@@ -54,7 +54,28 @@ export class Client {
   forget() {
     this.#worker?.terminate();
     this.#worker = null;
-    this.#reject?.(new Refused({ text: "stopped", values: {} }));
-    this.#reject = null;
+    this.#refuseAll({ text: "stopped", values: {} });
+  }
+
+  #startWorker() {
+    const worker = this.start();
+    worker.onmessage = ({ data: { number, progress, refused, found } }) => {
+      const waiting = this.#waiting.get(number);
+      if (progress) {
+        waiting?.report?.(progress);
+        return;
+      }
+      this.#waiting.delete(number);
+      if (refused) waiting?.reject(new Refused(refused));
+      else waiting?.resolve(found);
+    };
+    worker.onerror = () => this.#refuseAll({ text: "failed", values: { fault: "worker" } });
+    return worker;
+  }
+
+  /** @param {Remark} remark */
+  #refuseAll(remark) {
+    for (const { reject } of this.#waiting.values()) reject(new Refused(remark));
+    this.#waiting.clear();
   }
 }

@@ -20,8 +20,12 @@ export function startKey({ voice, client }, onChange) {
     find("key-forget", HTMLElement).hidden = step === "ask";
   };
 
+  let isBusy = false;
   /** @param {() => Promise<void>} act */
   const attempt = async (act) => {
+    // A second click would find the field empty.
+    if (isBusy) return;
+    isBusy = true;
     voice.say(refused, null);
     voice.say(status, null);
     try {
@@ -30,6 +34,8 @@ export function startKey({ voice, client }, onChange) {
       if (!(error instanceof Refused)) throw error;
       voice.say(status, null);
       voice.say(refused, error.remark);
+    } finally {
+      isBusy = false;
     }
   };
 

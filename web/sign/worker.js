@@ -1,4 +1,4 @@
-// The worker's side: it alone holds the secret key, and it does what takes long. It answers one request at a time.
+// The worker's side: it alone holds the secret key, and it does what takes long. It answers requests in their order.
 
 import { toPublicKey, parseSecretKey } from "../core/author_keys.js";
 import { BadInput, remark } from "../core/bad_input.js";
@@ -87,15 +87,15 @@ export const actions = {
  * @param {{ onmessage: ((event: MessageEvent) => void) | null, postMessage: (message: unknown) => void }} scope
  */
 export function serve(scope) {
-  scope.onmessage = ({ data: { action, given } }) => {
+  scope.onmessage = ({ data: { number, action, given } }) => {
     /** @type {Report} */
-    const report = (progress) => scope.postMessage({ progress });
+    const report = (progress) => scope.postMessage({ number, progress });
     try {
       const answer = /** @type {(given: any, report: Report) => unknown} */ (actions[/** @type {keyof typeof actions} */ (action)]);
-      scope.postMessage({ found: answer(given, report) });
+      scope.postMessage({ number, found: answer(given, report) });
     } catch (error) {
       const fault = error instanceof BadInput ? error.remark : remark("failed", { fault: nameFault(error) });
-      scope.postMessage({ refused: fault });
+      scope.postMessage({ number, refused: fault });
     }
   };
 }
