@@ -138,12 +138,12 @@ const commands = {
   async run({ seen, path, given }) {
     return await (await import(path)).default(seen.page, given);
   },
-  /** Returns what axe-core finds wrong on the page, under the rules with these tags. */
-  async audit({ seen, tags }) {
+  /** Returns what axe-core finds wrong on the page: under the rules with these tags ("tag"), or under these rules ("rule"). */
+  async audit({ seen, type, values }) {
     await seen.page.evaluate(readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8"));
     const found = await seen.page.evaluate(
-      async (values) => await globalThis.axe.run(document, { runOnly: { type: "tag", values }, resultTypes: ["violations"] }),
-      tags,
+      async (runOnly) => await globalThis.axe.run(document, { runOnly, resultTypes: ["violations"] }),
+      { type, values },
     );
     return found.violations.map(({ id, help, nodes }) => ({
       rule: id,

@@ -60,6 +60,18 @@ _FIND_TURNED = """
   return [...new Set(turned)];
 }
 """
+# What sticks out of a page at either side, and is not itself within something that scrolls.
+_FIND_WIDE = """
+() => {
+  const scrolls = (element) => element !== null && element !== document.documentElement
+    && (/auto|scroll|hidden|clip/.test(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
+  const isOut = ({ left, right, width }) => width > 0 && (right > innerWidth + 0.5 || left < -0.5);
+  const found = [...document.body.querySelectorAll("*:not(.skip)")].filter((element) =>
+    element.checkVisibility() && isOut(element.getBoundingClientRect()) && !scrolls(element.parentElement));
+  const page = document.documentElement.scrollWidth > innerWidth ? [`the page has ${document.documentElement.scrollWidth} px`] : [];
+  return [...page, ...found.map((element) => element.outerHTML.slice(0, 200))];
+}
+"""
 # In whole pixels of the screen, with the pixel that a letter may be smoothed into.
 _LIST_BOXES = """
 (boxes) => [...document.querySelectorAll(boxes)].filter((element) => element.checkVisibility()).flatMap((element) =>
@@ -99,6 +111,12 @@ async def find_intrusions(page: Page) -> list[str]:
     faults: list[str] = await page.evaluate(_FIND_FAULTS, STRANGERS)
     turned: list[str] = await page.evaluate(_FIND_TURNED, STRANGERS)
     return faults + [f"a sentence that is turned round: {text}" for text in turned]
+
+
+async def find_wide(page: Page) -> list[str]:
+    """Return what is wider than the screen, and is not within something that scrolls by itself."""
+    wide: list[str] = await page.evaluate(_FIND_WIDE)
+    return wide
 
 
 async def find_spilt_paint(page: Page, blank: Page, folder: Path) -> Any:

@@ -1,7 +1,7 @@
 """Pictures of every page, to be looked at by people: `python -m tests.browser.screenshots FOLDER [NAME...]`.
 
 Each page is taken at 390 and 1280 pixels, light and dark, of a relay that notes were posted on. A name, or a part of one,
-takes those pages only; `--languages es` takes them in Spanish. This needs Node and Chromium.
+takes those pages only; `--languages es` takes them in Spanish. Needs Node and Chromium.
 """
 
 import argparse
@@ -23,6 +23,7 @@ async def take_all(relay: SeededRelay, browser: Browser, folder: Path, wanted: l
             continue
         async with browser.page() as page:
             await page.open(place.url)
+            await page.wait_for("(selector) => document.querySelector(selector) !== null", place.ready)
             for size in (PHONE, WIDE):
                 await page.resize(size)
                 file = folder / f"{re.sub(r'[^a-z0-9]+', '-', name)}-{size[0]}-{colours}.png"

@@ -12,7 +12,8 @@ from typing import Any
 
 import asyncpg
 
-from relay.protocol.event import Event
+from relay.pages.evidence_file import build_evidence
+from relay.protocol.event import Event, encode_event
 from relay.protocol.nip19 import encode_npub
 from relay.verify.ring_equations import to_ring_id
 from tests.browser.seeded_notes import SeededNotes, make_seeded_notes
@@ -20,19 +21,26 @@ from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note
 from tests.support.paid import TIERS, Shop, order, shop
 from tests.support.relays import OPEN_HOUSE
+from tests.support.sign_page import find_sign_file
 
 # A priced path on which nothing was posted.
 EMPTY = "/250k"
 _TIERS = [*TIERS, {"path": EMPTY, "price_sat": 250_000}]
 _AN_HOUR_S = 3_600
+# Of the notes one that looks like each of the others.
+_SHOWN = (
+    *("two", "five", "arabic", "mixed", "long", "article", "linkable", "nip97", "nostringer", "text", "forty"),
+    *("answered", "reply 0", "reaction 3", "poll", "response 0"),
+)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A page: its address, and the status that it answers with."""
+    """A page: its address, the status that it answers with (0 for a file), and what is on it once its scripts are done."""
 
     url: str
     status: int = 200
+    ready: str = "main"
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,11 @@ class SeededRelay:
     pay_pages: dict[str, str]
     # A note that its author deleted.
     gone: Event
+    evidence_file: Path
 
     def list_pages(self) -> dict[str, Place]:
         """Return every page by name."""
-        # Answers and profiles look like one another.
-        notes = {name: note for name, note in self.notes.all.items() if note.kind in (1, 1068, 30023)}
+        notes = {name: self.notes.all[name] for name in _SHOWN}
         return {
             "feed": Place(self.url + "/"),
             "feed of a tier": Place(self.url + "/1k"),
@@ -61,13 +69,15 @@ class SeededRelay:
             "ring, unknown": Place(f"{self.url}/ring/{'0' * 64}", 404),
             "key": Place(f"{self.url}/key/{encode_npub(make_ring(2)[0])}"),
             "key, none": Place(f"{self.url}/key/nobody", 404),
+            "about": Place(self.url + "/about"),
             "post": Place(self.url + "/post"),
             "prices": Place(self.url + "/prices"),
-            "verify": Place(self.url + "/verify"),
-            "about": Place(self.url + "/about"),
             "sign": Place(self.url + "/sign"),
             "takedown": Place(self.url + "/takedown"),
+            "verify": Place(self.url + "/verify"),
             "not found": Place(self.url + "/nowhere", 404),
+            "evidence file": Place(self.evidence_file.as_uri(), 0, "#outcome h2"),
+            "file that signs": Place(find_sign_file().as_uri(), 0),
             **{
                 f"pay, {state}": Place(url, 404 if state == "unknown" else 200) for state, url in self.pay_pages.items()
             },
@@ -102,7 +112,9 @@ async def seeded_relay(arguments: dict[str, Any], directory: Path) -> AsyncItera
             "UPDATE invoices SET account = account || 'x' WHERE token = $1", bytes.fromhex(pay_pages["suspended"][-32:])
         )
         await connection.close()
-        yield SeededRelay(sold.url.replace("ws", "http", 1), notes, pay_pages, gone)
+        evidence = directory / "evidence.html"
+        evidence.write_bytes(build_evidence(encode_event(notes.free["forty"]), "en"))
+        yield SeededRelay(sold.url.replace("ws", "http", 1), notes, pay_pages, gone, evidence)
 
 
 async def _post_all(sold: Shop, notes: SeededNotes) -> dict[str, str]:

@@ -242,9 +242,10 @@ class Page:
         """Write a PNG of the whole page, or of what is on the screen."""
         await self.call("takePicture", path=str(path), whole=whole)
 
-    async def audit(self, tags: tuple[str, ...] = WCAG_22_AA) -> list[dict[str, Any]]:
-        """Return what axe-core finds wrong: each rule, with the elements that break it."""
-        found: list[dict[str, Any]] = await self.call("audit", tags=tags)
+    async def audit(self, *rules: str) -> list[dict[str, Any]]:
+        """Return what axe-core finds wrong: each rule, with the elements that break it. Without rules: those of WCAG_22_AA."""
+        wanted = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG_22_AA}
+        found: list[dict[str, Any]] = await self.call("audit", **wanted)
         return found
 
     async def run(self, path: Path, given: Any = None) -> Any:
