@@ -20,6 +20,7 @@ from relay.storage.payments.pay_status import PayState, PayStatus
 
 _HTML, _JSON = "text/html", "application/json"
 _UNKNOWN = "the address is unknown, its invoice has expired, or it was forgotten after the note was published"
+_UNAVAILABLE = "the database is not available; try again in a minute"
 # Often enough for a reader who waits, and rarely enough to select an invoice and copy it by hand.
 _REFRESH_S = 10
 # QR codes of 6 KiB each. As many as invoices can be open by default: with fewer, requests for each in turn would never hit.
@@ -57,6 +58,13 @@ class PayPages:
         if as_json:
             return _build_json(_STATUSES[status.state], _list_members(status))
         return build_page(renderer.render("pay.html", **self._list_values(status, now, renderer)), is_private=True)
+
+    def render_unavailable(self, accept: str, renderer: Renderer) -> Answer:
+        """Return that the state of a note is not known now, in the form that an Accept header asks for."""
+        if _prefers_json(accept):
+            return _build_json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": _UNAVAILABLE})
+        html = renderer.render("pay_unavailable.html", refresh_s=_REFRESH_S)
+        return build_page(html, HTTPStatus.SERVICE_UNAVAILABLE, is_private=True)
 
     def _list_values(self, status: PayStatus, now: int, renderer: Renderer) -> dict[str, Any]:
         """Return the template's values for this state, and nothing of another state."""

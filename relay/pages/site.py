@@ -10,7 +10,7 @@ from http import HTTPStatus
 from relay.config import Config
 from relay.delivery.visitor import Visitor
 from relay.handlers.context import Services
-from relay.http.answer import Answer, refuse
+from relay.http.answer import Answer
 from relay.http.request import Request
 from relay.pages.about_page import AboutPages
 from relay.pages.cache import PageCache
@@ -164,8 +164,7 @@ class Site:
         try:
             status = None if token is None else await self._find_status(bytes.fromhex(token[0]))
         except DATABASE_FAILURES:
-            text = "the database is not available; try again in a minute"
-            return refuse(HTTPStatus.SERVICE_UNAVAILABLE, text)
+            return self._pay_pages.render_unavailable(request.accept, renderer)
         return self._pay_pages.render_pay_page(status, request.accept, int(time.time()), renderer)
 
     async def _show_note(self, request: Request, renderer: Renderer) -> Answer:

@@ -80,9 +80,14 @@ async def test_the_private_port_tells_metrics_and_health(database18: dict[str, A
 async def test_a_pay_page_without_a_database_says_so(database18: dict[str, Any], tmp_path: Path) -> None:
     async with shop(database18, tmp_path) as sold:
         await forbid_connections(database18)
-        status, _, body = await get(port_of(sold.url), f"/pay/{'0' * 32}")
-        text = "the database is not available; try again in a minute"
-        assert (status, body.decode()) == (503, f"{text}\n")
+        path = f"/pay/{'0' * 32}"
+        status, headers, body = await get(port_of(sold.url), path)
+        assert (status, headers["cache-control"]) == (503, "no-store")
+        assert "The relay cannot read this now" in body.decode()
+        head = f"GET {path} HTTP/1.1\nHost: x\nAccept: application/json"
+        status, _, body = await request(port_of(sold.url), head)
+        error = "the database is not available; try again in a minute"
+        assert (status, json.loads(body)) == (503, {"error": error})
 
 
 async def forbid_connections(arguments: dict[str, Any]) -> None:
