@@ -42,14 +42,19 @@ def weigh(accept: str, type_: str) -> Weight:
 def find_language(accept_language: str, languages: Sequence[str]) -> str:
     """Return which of the languages an Accept-Language header wants most (RFC 9110, 12.5.4), the first if it wants none.
 
-    A range names all that begin with it (RFC 4647, 3.3.1), and "es-MX" will do with "es".
+    A range names all that begin with it (RFC 4647, 3.3.1), and "es-MX" will do with "es". "*" is every language not named.
     """
-    best, best_quality = languages[0], 0.0
+    wanted: dict[str, float] = {}
     for part in accept_language.split(",")[:_MAX_LANGUAGES]:
         range_, *parameters = (field.strip() for field in part.split(";"))
-        found = next((language for language in languages if range_.lower().split("-")[0] in (language, "*")), None)
         weights = [float(match[1]) for match in map(_WEIGHT.fullmatch, parameters) if match]
-        quality = weights[0] if weights else 1.0
-        if found is not None and quality > best_quality:
-            best, best_quality = found, quality
-    return best
+        name = range_.lower().split("-")[0]
+        wanted[name] = max(weights[0] if weights else 1.0, wanted.get(name, 0.0))
+    # Of those that are wanted as much, the first in the header.
+    found = [
+        (quality, language)
+        for name, quality in wanted.items()
+        for language in languages
+        if quality > 0 and (language == name or (name == "*" and language not in wanted))
+    ]
+    return max(found, key=lambda pair: pair[0], default=(0.0, languages[0]))[1]
