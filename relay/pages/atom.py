@@ -9,6 +9,7 @@ from relay.http.answer import Answer
 from relay.pages.headers import build_page
 from relay.pages.moments import describe_moment
 from relay.pages.note_view import NoteView
+from relay.pages.numbers import group_digits
 from relay.pages.proof_words import describe_proof
 from relay.pages.renderer import Renderer
 from relay.pages.shelf import Shelf
@@ -65,8 +66,8 @@ def _build_entry(note: NoteView, shelf: Shelf, renderer: Renderer) -> ElementTre
 def _name_author(note: NoteView, renderer: Renderer) -> str:
     if note.ring is None:
         return "" if note.author is None else note.author.short
-    text = renderer.translations.ngettext("one of %(num)d key", "one of %(num)d keys", note.ring.size)
-    return text % {"num": note.ring.size}
+    text = renderer.translations.ngettext("one of %(num)s key", "one of %(num)s keys", note.ring.size)
+    return text % {"num": group_digits(note.ring.size, renderer.translations)}
 
 
 def _add(parent: ElementTree.Element, name: str, text: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from relay.http.accept import find_language
 
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "es")
 _DOMAIN = "ringrelay"
 _CATALOGUES = Path(__file__).with_name("locale")
 

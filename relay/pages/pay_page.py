@@ -3,6 +3,7 @@
 Callers pass what the relay knows of a token, never the note itself. A note's id appears once the note is published.
 """
 
+import gettext
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from relay.http.accept import weigh
 from relay.http.answer import Answer, build_answer
 from relay.pages.durations import describe_duration
 from relay.pages.headers import PRIVATE, build_page
+from relay.pages.numbers import group_digits
 from relay.pages.renderer import Renderer
 from relay.protocol.nip19 import encode_nevent
 from relay.storage.payments.pay_status import PayState, PayStatus
@@ -72,7 +74,7 @@ class PayPages:
         values: dict[str, Any] = {
             "state": status.state,
             "tier": status.tier,
-            "amount": _describe_sat(status.amount_msat),
+            "amount": _describe_sat(status.amount_msat, renderer.translations),
             "refresh_s": _REFRESH_S,
             "delay": describe_duration(wait_s, renderer.translations) if wait_s else "",
         }
@@ -105,9 +107,11 @@ def _prefers_json(accept: str) -> bool:
     return as_json.quality > 0 and as_json > as_html
 
 
-def _describe_sat(amount_msat: int) -> str:
+def _describe_sat(amount_msat: int, translations: gettext.NullTranslations) -> str:
     sat, rest_msat = divmod(amount_msat, 1000)
-    return f"{sat:,}.{rest_msat:03}".rstrip("0") if rest_msat else f"{sat:,}"
+    # A decimal point, which Spanish takes as well as a comma.
+    fraction = f".{rest_msat:03}".rstrip("0") if rest_msat else ""
+    return group_digits(sat, translations) + fraction
 
 
 def _draw_qr(bolt11: str) -> str:

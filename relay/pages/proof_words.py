@@ -3,6 +3,7 @@
 import gettext
 
 from relay.pages.note_view import NoteView
+from relay.pages.numbers import group_digits
 from relay.pages.poll import POLL
 from relay.protocol.event import DELETION_REQUEST
 from relay.verify.answers import POLL_RESPONSE, REACTION
@@ -39,7 +40,7 @@ def _describe_signed(note: NoteView, size: int, translations: gettext.NullTransl
             "One of these %(num)s keys signed exactly the words in the box.",
             size,
         )
-    return text % {"num": f"{size:,}"}
+    return text % {"num": group_digits(size, translations)}
 
 
 def _describe_unproved(size: int, translations: gettext.NullTranslations) -> str:
@@ -50,7 +51,7 @@ def _describe_unproved(size: int, translations: gettext.NullTranslations) -> str
         "that they know of this, or when it was written.",
         size,
     )
-    return text % {"num": f"{size:,}"}
+    return text % {"num": group_digits(size, translations)}
 
 
 def name_kind(kind: int, translations: gettext.NullTranslations) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from relay.pages.language import LANGUAGES, choose_language, load_translations
+from relay.pages.numbers import group_digits
 from relay.pages.proof_words import describe_proof, name_kind
 from relay.pages.static_files import find_static_url
 from relay.protocol.printable import to_one_line
@@ -36,7 +37,7 @@ class Renderer:
         self._environment.policies["ext.i18n.trimmed"] = True
         # Whatever is put into a text is escaped.
         self._environment.install_gettext_translations(self.translations, newstyle=True)  # type: ignore[attr-defined]
-        self._environment.filters["grouped"] = _group_digits
+        self._environment.filters["grouped"] = partial(group_digits, translations=self.translations)
         self._environment.globals |= {"name": name, "language": language, "static": find_static_url}
         self._environment.globals |= {
             "describe_proof": partial(describe_proof, translations=self.translations),
@@ -46,10 +47,6 @@ class Renderer:
     def render(self, template: str, **values: Any) -> str:
         """Return a page as HTML. Raises jinja2's errors for a template that lacks a value."""
         return self._environment.get_template(template).render(values)
-
-
-def _group_digits(number: int) -> str:
-    return f"{number:,}"
 
 
 class Renderers:

@@ -82,9 +82,9 @@ async def open_page(url: str, path: str, status: int = 200) -> Page:
     return Page(body.decode())
 
 
-async def open_atom(url: str, path: str) -> ElementTree.Element:
+async def open_atom(url: str, path: str, language: str = "en") -> ElementTree.Element:
     """Return the root of a feed that an XML parser reads, and check what RFC 4287 requires of it."""
-    status, headers, body = await fetch(url, path)
+    status, headers, body = await fetch(url, path, language)
     assert (status, headers["content-type"]) == (200, "application/atom+xml; charset=utf-8")
     root = ElementTree.fromstring(body)
     assert root.tag == f"{ATOM}feed"

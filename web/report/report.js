@@ -39,6 +39,18 @@ export function makeReport({ noteId, pubkey, type, content, powBits }) {
   return event;
 }
 
+/**
+ * Return the relay's own words, which are English in a page of any language.
+ *
+ * @param {string} text
+ */
+function quote(text) {
+  const quoted = document.createElement("span");
+  quoted.lang = "en";
+  quoted.textContent = text;
+  return quoted;
+}
+
 /** @param {HTMLFormElement} page */
 function start(page) {
   const { noteId = "", pubkey = "", path = "/", powBits = "0", maxBytes = "0", ...words } = page.dataset;
@@ -61,7 +73,8 @@ function start(page) {
       { url, id: event.id, message, timeoutMs: ANSWER_TIMEOUT_MS },
       ({ isAccepted, text }) => {
         button.disabled = isAccepted;
-        show(isAccepted ? words.sent : `${words.refused} ${text}`);
+        show(isAccepted ? words.sent : words.refused);
+        if (!isAccepted) outcome.append(" ", quote(text));
       },
       () => {
         button.disabled = false;
