@@ -305,14 +305,18 @@ def test_one_file_reads_addresses_and_forwarding_headers() -> None:
 
 
 def test_no_file_reads_a_header_that_tells_clients_apart() -> None:
-    assert _find_files(r"(?i)['\"](user-agent|origin|cookie|referer|accept-language|authorization)['\"]") == set()
+    assert _find_files(r"(?i)['\"](user-agent|origin|cookie|referer|authorization)['\"]") == set()
+    # Pages are in the reader's language. It chooses one of a few templates, and is kept nowhere.
+    languages = {"gateway/plain_http.py", "gateway/public_web.py"}
+    assert _find_files(r"(?i)['\"]accept-language['\"]") == languages
     read = set()
-    for name in _find_files(r"headers"):
+    for name in _find_files(r"headers|\.join\('"):
         code = _strip_texts((_RELAY / name).read_text())
-        read |= {header.lower() for header in re.findall(r"headers(?: or {}\))?\.get(?:_?all)?\('([^']+)'", code)}
-    # What else is read says where a request goes and where it ends.
-    ends = {"host", "content-length", "transfer-encoding"}
-    assert read == {"x-forwarded-for", "accept", "upgrade", *ends}
+        found = re.findall(r"(?:headers(?: or {}\))?\.get(?:_?all)?|(?:head|self)\.join)\('([^']+)'", code)
+        read |= {header.lower() for header in found}
+    # What else is read says where a request goes, where it ends, and what a form is.
+    ends = {"host", "content-length", "transfer-encoding", "expect", "content-type", "content-encoding"}
+    assert read == {"x-forwarded-for", "accept", "accept-language", "upgrade", *ends}
 
 
 def test_what_is_looked_for_would_be_found() -> None:
