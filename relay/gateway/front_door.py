@@ -17,6 +17,8 @@ from relay.http.head import Head, HeadReader
 
 # So long the rest of an answered request is read past. A connection that is closed before it could lose the answer.
 _LINGER_S = 2.0
+# Enough for a slow client to read a page that is kept.
+_ANSWER_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class FrontDoor(asyncio.Protocol):
     def _hand_over(self, head: Head) -> None:
         self._identify(head)
         if (kept := self._doorway.find_kept(head)) is not None:
-            self._answer(kept)
+            self._answer(kept, _ANSWER_TIMEOUT_S)
             return
         successor = self._doorway.find_successor(self._transport, head)
         self._timer.cancel()
@@ -127,11 +129,11 @@ class FrontDoor(asyncio.Protocol):
         else:
             self._answer(refuse(HTTPStatus.REQUEST_TIMEOUT, "the request took too long; send all of it at once"))
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: Answer, timeout_s: float = _LINGER_S) -> None:
         self._is_answered = True
         method = bytes(self._reader.received[:5]).decode("latin-1").partition(" ")[0]
         self._reader.received.clear()
         self._transport.write(answer.encode(method))
         self._transport.write_eof()
         self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(_LINGER_S, self._transport.abort)
+        self._timer = asyncio.get_running_loop().call_later(timeout_s, self._transport.abort)

@@ -15,6 +15,7 @@ from relay.http.request import Request
 from relay.pages.about_page import AboutPages
 from relay.pages.cache import PageCache
 from relay.pages.headers import add_site_headers, build_page, build_robots
+from relay.pages.language import LANGUAGES
 from relay.pages.note_files import NoteFiles
 from relay.pages.pay_page import PayPages
 from relay.pages.post_page import PostPage
@@ -35,7 +36,7 @@ from relay.storage.payments.pay_status import PayStatus
 from relay.storage.reader import Reader
 
 # Their pages are for one reader, or cost nothing: neither kept nor counted.
-_UNCOUNTED = frozenset({"pay", "post", "static", "robots.txt"})
+_UNCOUNTED = frozenset({"pay", "robots.txt", "static"})
 # There is nothing below these.
 _WITHOUT_PARTS = frozenset({"about", "post", "prices", "robots.txt", "sign", "takedown", "verify"})
 # When a reader may try again: a network's reads come back one by one.
@@ -66,6 +67,11 @@ class Site:
         self._find_status = find_status
         self._note_files = NoteFiles(partial(_read_event, reader))
         self._renderers = Renderers(config.info.name)
+        # Anybody can ask for anything, so it is rendered once.
+        self._not_found = {
+            renderer.language: build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND)
+            for renderer in map(self._renderers.find, LANGUAGES)
+        }
         self._reading = Reading(Shelf(PageReader(reader), config, tiers, find_url, lambda: int(time.time())))
         now_s = get_running_loop().time
         self.cache = PageCache(config.pages, now_s, time.time)
@@ -132,7 +138,7 @@ class Site:
     async def _find_answer(self, request: Request, visitor: Visitor, renderer: Renderer) -> Answer:
         show = self._find_page(request.path)
         if show is None:
-            return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND)
+            return self._not_found[renderer.language]
         if _find_name(request.path) in _UNCOUNTED:
             return await show(request, renderer)
         key = make_key(request, renderer.language)
@@ -179,7 +185,7 @@ class Site:
 
     async def _show_file(self, request: Request, renderer: Renderer) -> Answer:
         file = load_all().get(request.path.removeprefix("/static/"))
-        return build_page(renderer.render("not_found.html"), HTTPStatus.NOT_FOUND) if file is None else file.answer
+        return self._not_found[renderer.language] if file is None else file.answer
 
 
 async def _read_event(reader: Reader, note_id: bytes) -> bytes | None:

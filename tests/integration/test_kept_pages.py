@@ -124,7 +124,8 @@ async def test_a_network_that_reads_too_many_pages_is_told_to_wait(database18: d
         assert b"Wait for 10 seconds" in body
         assert (await request(port, f"{asked}198.51.100.7"))[0] == 200
         # What costs nothing is not counted.
-        assert (await request(port, "GET /post HTTP/1.1\nHost: x\nX-Forwarded-For: 203.0.113.7"))[0] == 200
+        for path, status in (("/robots.txt", 200), ("/nowhere", 404), ("/pay/x", 404), ("/post", 429)):
+            assert (await request(port, asked.replace("/prices", path) + "203.0.113.7"))[0] == status
         # A network that is not known shares nothing.
         assert [(await request(port, f"{asked}127.0.0.1"))[0] for _ in range(5)] == [200] * 5
 
