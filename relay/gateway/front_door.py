@@ -62,7 +62,7 @@ class FrontDoor(asyncio.Protocol):
             elif not guests.may_speak_for_others(self._transport):
                 self._transport.abort()
         except Refused as refused:
-            self._answer(refused.answer)
+            self._refuse(refused.answer)
 
     def data_received(self, data: bytes) -> None:
         """Gather the head, and hand the connection over once it is whole."""
@@ -76,7 +76,7 @@ class FrontDoor(asyncio.Protocol):
             if head is not None:
                 self._hand_over(head)
         except Refused as refused:
-            self._answer(refused.answer)
+            self._refuse(refused.answer)
         except BadProxyHeader:
             self._transport.abort()
 
@@ -127,9 +127,12 @@ class FrontDoor(asyncio.Protocol):
             # It has not begun a request, and is no client that could read an answer.
             self._transport.abort()
         else:
-            self._answer(refuse(HTTPStatus.REQUEST_TIMEOUT, "the request took too long; send all of it at once"))
+            self._refuse(refuse(HTTPStatus.REQUEST_TIMEOUT, "the request took too long; send all of it at once"))
 
-    def _answer(self, answer: Answer, timeout_s: float = _LINGER_S) -> None:
+    def _refuse(self, answer: Answer) -> None:
+        self._answer(answer, _LINGER_S)
+
+    def _answer(self, answer: Answer, timeout_s: float) -> None:
         self._is_answered = True
         method = bytes(self._reader.received[:5]).decode("latin-1").partition(" ")[0]
         self._reader.received.clear()
