@@ -17,7 +17,7 @@ from relay.protocol.refusal import Rejected
 from relay.protocol.ring_terms import Form, Scheme
 from relay.storage.page_reader import StoredNote, StoredProof
 from relay.verify.answers import ANSWER_KINDS, POLL_RESPONSE
-from relay.verify.signed_words import find_signed_words
+from relay.verify.signed_words import UnknownWords, find_signed_words
 
 ARTICLE = 30_023  # NIP-23
 _MAX_TITLE_CHARS = 120
@@ -118,7 +118,7 @@ def _find_words(event: Event, proof: StoredProof | None) -> tuple[str | None, bo
         return event.content, True
     try:
         return find_signed_words(event, proof.signed)
-    except Rejected:
+    except (Rejected, UnknownWords):
         return None, False
 
 

@@ -7,10 +7,13 @@ was stored with it.
 from typing import NamedTuple
 
 from relay.protocol.event import Event
-from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import proof
 from relay.verify.claim import compute_content_key
+
+
+class UnknownWords(Exception):
+    """The signed words of a stored note, which cannot be told from what stands around them."""
 
 
 class SignedWords(NamedTuple):
@@ -30,9 +33,10 @@ class Signed(NamedTuple):
 
 
 def find_signed_words(event: Event, signed: Signed) -> SignedWords:
-    """Return the words of a note that was verified before. Raises Rejected where no reading is the one that was proved.
+    """Return the words of a note that was verified before. Raises UnknownWords where no reading is known to be signed.
 
-    Of a bound note these are its content; its ring signed the rest of the event, too.
+    Of a bound note these are its content; its ring signed the rest of the event, too. Raises Rejected for a note that this
+    version of the relay does not read.
     """
     if signed.form is Form.BOUND:
         return SignedWords(event.content, True)
@@ -46,7 +50,7 @@ def find_signed_words(event: Event, signed: Signed) -> SignedWords:
     shared = min(readings, key=len, default="")
     # Line ends of Windows look as those of Unix do.
     if not shared or any(_to_unix(shared) not in _to_unix(words) for words in readings):
-        raise Rejected(Prefix.ERROR, "the signed words of a stored note cannot be told from what stands around them")
+        raise UnknownWords
     return SignedWords(shared, len(readings) == 1)
 
 
