@@ -19,12 +19,6 @@ CONNECTIONS = [
         },
     ),
     Case(
-        "the database is not available; try again in a minute",
-        "HTTP 503: a pay page is asked for, and the relay has lost its database.",
-        "Ask again. A payment that is under way is found afterwards.",
-        Elsewhere("tests/integration/test_http.py::test_a_pay_page_without_a_database_says_so"),
-    ),
-    Case(
         "use GET, HEAD or OPTIONS",
         "HTTP 405: another method.",
         "Use one of these. Events are sent over a WebSocket, or by the form at /post.",
