@@ -394,6 +394,29 @@ async def test_pages_are_in_the_language_that_the_browser_asks_for(database18: d
         assert (await open_atom(url, "/feed.atom")).get("{http://www.w3.org/XML/1998/namespace}lang") == "en"
 
 
+async def test_pages_and_feeds_speak_spanish_to_who_asks_for_it(database18: dict[str, Any]) -> None:
+    note = make_ring_note("x")
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(note)
+        for path in ("/", f"/note/{note.id}", f"/ring/{RING_OF_5}", f"/key/{pubkey_of(KEYS[0])}"):
+            _, _, body = await fetch(url, path, language="es-MX, en;q=0.5")
+            assert b'<html lang="es" dir="ltr">' in body
+            assert b"keys signed" not in body, path
+        _, _, feed = await fetch(url, "/feed.atom", language="es")
+        assert b'xml:lang="es"' in feed
+        assert b"One of these" not in feed
+
+
+async def test_of_a_large_ring_all_keys_are_listed_some_of_them_folded(database18: dict[str, Any]) -> None:
+    note = make_ring_note("of sixty", ring_size=60)
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(note)
+        page = await open_page(url, f"/note/{note.id}")
+        assert "10 more keys" in page.text
+        listed = [link.removeprefix("/key/") for link in page.links if link.startswith("/key/")]
+        assert listed == [key.hex() for key in make_ring(60)]
+
+
 async def test_a_page_without_a_database_says_so(database18: dict[str, Any]) -> None:
     async with relay_on(database18) as url, Client(url) as client:
         note = make_ring_note("x")
