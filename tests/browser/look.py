@@ -8,8 +8,8 @@ from typing import Any
 from tests.support.browsers import Page
 
 # The elements that hold what strangers wrote, and nothing else; and those beyond which nothing of it may be painted.
-STRANGERS = "bdi, .title, .words, .article"
-BOXES = "bdi, .box"
+STRANGERS = "bdi, .title, .words, .article, .signed"
+BOXES = "bdi, .box, .signed"
 # What a stranger's text must not have become, wherever it is on the page.
 _FIND_FAULTS = """
 (strangers) => {
