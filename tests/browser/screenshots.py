@@ -69,7 +69,7 @@ async def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--documents", action="store_true")
     parser.add_argument("--languages", default="en")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     directories = Directories()
     servers = Servers(directories.root)

@@ -51,8 +51,9 @@ async def relay(database18: dict[str, Any], tmp_path: Path) -> AsyncIterator[See
 
 async def visit(browser: Browser, relay: SeededRelay, size: tuple[int, int]) -> AsyncIterator[tuple[str, Page]]:
     """Open every page in turn, with all that is folded on it."""
-    for name, place in relay.list_pages().items():
-        async with browser.page(size) as page:
+    async with browser.page(size) as page:
+        for name, place in relay.list_pages().items():
+            await page.resize(size)
             assert await page.open(place.url) == place.status, name
             if browser.settings.script:
                 await page.wait_for(IS_THERE, place.ready)
@@ -113,15 +114,12 @@ async def test_every_control_is_reached_by_keyboard_and_is_seen_to_be(
 async def test_nothing_goes_wrong_and_nothing_is_fetched_from_elsewhere(
     browsers: Browsers, browser_name: str, relay: SeededRelay, script: bool
 ) -> None:
-    faults, strangers = {}, {}
     browser = browsers.get(browser_name, script=script)
+    # Without script a page is its text, its style and its icon.
+    own = (relay.url,) if script else (f"{relay.url}/static/page.", f"{relay.url}/static/icon.")
+    pages = {place.url for place in relay.list_pages().values()}
     async for name, page in visit(browser, relay, PHONE):
-        faults[name] = await page.list_faults()
-        # Firefox tells nothing of files.
-        others = [url for url in await page.list_requests() if url != relay.list_pages()[name].url]
-        # Without script a page is its text, its style and its icon.
-        own = relay.url if script else (f"{relay.url}/static/page.", f"{relay.url}/static/icon.")
-        strangers[name] = [url for url in others if not url.startswith(own) and urlsplit(url).scheme != "blob"]
-    assert {name: found for name, found in faults.items() if found} == {}
-    assert {name: found for name, found in strangers.items() if found} == {}
+        assert await page.list_faults() == [], name
+        asked = [url for url in await page.list_requests() if url not in pages and urlsplit(url).scheme != "blob"]
+        assert [url for url in asked if not url.startswith(own)] == [], name
     assert await browser.list_strays() == []
