@@ -228,7 +228,7 @@ export const EN = {
   refused_large_ring: "many relays, ringrelay by default, refuse a ring of more than {most} in this form: take keys out",
   refused_work: "many relays, ringrelay by default, ask for {needed} bits of proof of work for a ring of this size",
   refused_size: "many relays, ringrelay by default, refuse a message of more than {most} bytes: shorten it, or take keys out",
-  work_long: "{bits} bits of proof of work take about {minutes} minutes here, and four times as long without just-in-time compilation",
+  work_long: "{bits} bits of proof of work take about {minutes} minutes, and many times as long where just-in-time compilation is off, as in Tor Browser from the level Safer on",
 
   // Style.
   style_quotes: "typographic quotes, dashes or dots ({count}, the first: {first}): some programs make them and others do not, so they tell which one wrote this",

@@ -216,7 +216,7 @@ export const ES = {
   refused_large_ring: "muchos relays, ringrelay por defecto, rechazan un anillo de más de {most} en esta forma: quite claves",
   refused_work: "muchos relays, ringrelay por defecto, piden {needed} bits de prueba de trabajo para un anillo de este tamaño",
   refused_size: "muchos relays, ringrelay por defecto, rechazan un mensaje de más de {most} bytes: acórtelo o quite claves",
-  work_long: "{bits} bits de prueba de trabajo tardan aquí unos {minutes} minutos, y cuatro veces más sin compilación en tiempo de ejecución",
+  work_long: "{bits} bits de prueba de trabajo tardan unos {minutes} minutos, y muchas veces más sin compilación en tiempo de ejecución, como en Tor Browser desde el nivel Más seguro",
 
   style_quotes: "comillas, rayas o puntos tipográficos ({count}, el primero: {first}): unos programas los hacen y otros no, así que dicen cuál escribió esto",
   style_spaces: "dos espacios seguidos, o uno especial ({count}, el primero: {first}): una costumbre de pocos",

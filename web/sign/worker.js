@@ -22,6 +22,8 @@ import { readNote } from "./read_note.js";
  * @typedef {(progress: Remark) => void} Report
  */
 
+const REPORT_MS = 1_000;
+
 /** @type {{ secret: Uint8Array | null, encrypted: import("../core/encrypted_key.js").EncryptedKey | null }} */
 const held = { secret: null, encrypted: null };
 
@@ -88,8 +90,7 @@ export const actions = {
  */
 export function serve(scope) {
   scope.onmessage = ({ data: { number, action, given } }) => {
-    /** @type {Report} */
-    const report = (progress) => scope.postMessage({ number, progress });
+    const report = slowDown((progress) => scope.postMessage({ number, progress }));
     try {
       const answer = /** @type {(given: any, report: Report) => unknown} */ (actions[/** @type {keyof typeof actions} */ (action)]);
       scope.postMessage({ number, found: answer(given, report) });
@@ -97,6 +98,22 @@ export function serve(scope) {
       const fault = error instanceof BadInput ? error.remark : remark("failed", { fault: nameFault(error) });
       scope.postMessage({ number, refused: fault });
     }
+  };
+}
+
+/**
+ * Return a report that passes on one in a second: each is read out to those who do not see the page.
+ *
+ * @param {Report} report
+ * @returns {Report}
+ */
+function slowDown(report) {
+  let last = -Infinity;
+  return (progress) => {
+    const now = performance.now();
+    if (now - last < REPORT_MS) return;
+    last = now;
+    report(progress);
   };
 }
 
