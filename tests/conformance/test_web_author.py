@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bech32 import bech32_encode, convertbits
 from coincurve import PrivateKey
 
 from relay.client.signing import keys
@@ -47,6 +48,16 @@ RING = (
     Entry(keys.to_public_key(bytes([0] * 31 + [8])), "Bob, of the board"),
     Entry(keys.to_public_key(bytes([0] * 31 + [9])), "carol@example.org"),
 )
+
+
+def write_address(name: str) -> str:
+    """Return an naddr (NIP-19) of the author's: the key stands behind the name, at any place within a letter."""
+    entries = bytes([0, len(name)]) + name.encode() + bytes([2, 32]) + OWN
+    values = convertbits(entries, 8, 5)
+    assert values is not None
+    return str(bech32_encode("naddr", values))
+
+
 WANTED: dict[str, Any] = {
     "ring": [{"key": entry.key.hex(), "name": entry.name, "seen": entry.seen} for entry in RING],
     "what": "note",
@@ -66,6 +77,7 @@ WORDS = (
     *("words", "ann smith was there", "Ann\n Smith", "ANN SMITH", "Anne Smithers", "Bob and carol", "Ann Smith, Bob and Carol"),
     *(NPUB, NPUB.upper(), f"x{NPUB}x", NPUB[:-6], OWN.hex().upper(), f"02{OWN.hex()}", nip19.start_nprofile(OWN) + "qqq"),
     *(nip19.encode_nevent(OWN, "wss://relay.example"), " ".join(nip19.encode_npub(entry.key) for entry in RING)),
+    *(write_address("x" * length) for length in range(5)),
     *(NSEC, f"x{NSEC.upper()}0", "nsec1qqqq " + NSEC.title(), NSEC[:-1], NSEC[:-6], SECRET.hex(), "nsec1" + 54 * "q" + NSEC),
     *(NCRYPTSEC, NCRYPTSEC.upper(), "carol@example.org", "a b c", "\u017fmith", "\u0100nn"),
 )  # fmt: skip
@@ -207,6 +219,9 @@ def test_a_name_that_the_author_gives_is_looked_for_and_force_makes_it_a_warning
     wanted = WANTED | {"words": "as Jos\u00c9 said", "names": "jos\u00e9\nother"}
     refusals = web.ask("review", wanted=wanted, secret=SECRET.hex())["refusals"]
     assert [text for text in refusals if "a name of yours" in text] == refusals != []
+    # A Greek s is another letter at the end of a word.
+    greek = WANTED | {"words": "\u039d\u0399\u039a\u039f\u03a3'\u0391", "names": "\u03bd\u03b9\u03ba\u03bf\u03c2"}
+    assert any("a name of yours" in text for text in web.ask("review", wanted=greek, secret=SECRET.hex())["refusals"])
     forced = web.ask("review", wanted=wanted | {"isForced": True}, secret=SECRET.hex())
     assert forced["refusals"] == []
     assert any("a name of yours" in text for text in forced["warnings"])
@@ -307,8 +322,8 @@ def test_parts_of_codes_are_joined_again_in_any_order(web: WebSign, size: int) -
     assert all(len(part.encode()) <= 620 for part in parts)
     assert web.ask("join", text="\n".join(reversed(parts))) == text
     if len(parts) > 1:
-        lacking = "\n".join(parts[1:])
-        assert web.ask("join", text=lacking) == lacking
+        for lacking in ("\n".join(parts[1:]), "\n".join([*parts[1:], "p1of99 x"]), "\n".join([*parts, "words"])):
+            assert web.ask("join", text=lacking) == lacking
 
 
 def test_a_note_in_parts_is_posted_and_checked_as_one(web: WebSign) -> None:
