@@ -227,6 +227,13 @@ def test_a_name_that_the_author_gives_is_looked_for_and_force_makes_it_a_warning
     assert any("a name of yours" in text for text in forced["warnings"])
 
 
+def test_a_name_in_a_ring_file_cannot_reorder_what_is_said_of_it(web: WebSign) -> None:
+    ring = [{"key": OWN.hex(), "name": "Ann\u202e Smith\u200b", "seen": None}, *WANTED["ring"][1:]]
+    wanted = WANTED | {"ring": ring, "words": "Ann\u202e Smith\u200b was there"}
+    (said,) = web.ask("review", wanted=wanted, secret=SECRET.hex())["refusals"]
+    assert said.startswith('the message holds "Ann  Smith", a name of yours')
+
+
 @pytest.mark.parametrize("field", ["words", "title", "target", "options", "scope", "names", "bits"])
 @pytest.mark.parametrize("spelling", [NSEC, f"x{NSEC.upper()}x", SECRET.hex(), NCRYPTSEC])
 def test_a_secret_key_by_mistake_in_any_field_is_refused(web: WebSign, field: str, spelling: str) -> None:

@@ -1,4 +1,4 @@
-// A stranger's text on one line, in a list of the page.
+// A stranger's text on one line, in a sentence or a list of the page.
 
 /**
  * Return a text without what cannot be seen or reorders other text.

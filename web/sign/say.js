@@ -1,5 +1,6 @@
 // A remark as a sentence of a language.
 
+import { toPrintable } from "./printable.js";
 import { TEXTS } from "./texts.js";
 
 /**
@@ -8,7 +9,8 @@ import { TEXTS } from "./texts.js";
  */
 
 /**
- * Return the sentence of that name, with its values in it. A value that is a remark is said in the same language.
+ * Return the sentence of that name, with its values in it: strangers' texts without what reorders the sentence. A value that is a
+ * remark is said in the same language.
  *
  * @param {Language} language
  * @param {Remark} remark
@@ -18,7 +20,7 @@ export function say(language, { text, values }) {
   const table = /** @type {Record<string, string>} */ (TEXTS[language]);
   return (table[text] ?? text).replace(/\{([a-zA-Z]+)\}/g, (_, name) => {
     const value = values[name];
-    return typeof value === "object" ? say(language, value) : String(value);
+    return typeof value === "object" ? say(language, value) : toPrintable(String(value));
   });
 }
 
