@@ -1,22 +1,26 @@
-"""What pages cost: the processor time of one that is cached, and what a client's REQ feels while many are asked for.
+"""What pages cost: the processor time of one that is kept, and what a client's REQ feels while many are asked for.
 
-`python -m bench.pages [--json] [--visitors N] [--runs N]` starts a relay of its own in a temporary directory, with the default
-limits but for rates, and with notes on it. The first figure is the relay's own processor time a page, all threads, without its
-Postgres: the median of some rounds, each of new connections, as browsers make them. The second is the p95 of a client's REQ,
-first on a quiet relay and then while visitors open notes and feeds as fast as they get them, in turns of some seconds, and the
-median of the turns. The load is limited in number and time.
+`python -m bench.pages [--json] [--pages-per-s N] [--runs N]` starts a relay of its own in a temporary directory, with the default
+limits but for rates, and with notes on it. The first figures are the relay's own processor time a page, all threads, without its
+Postgres: the median of some rounds, each of new connections, as browsers make them. The others are the p95 of a client's REQ, on a
+quiet relay and while visitors ask for so many pages a second, in turns of some seconds, and the medians of the turns. Half of what
+they ask for is kept, the other half has to be read and rendered. They are a process of their own. All is limited in number and
+time.
 """
 
 import argparse
+import itertools
 import json
+import multiprocessing
 import os
 import socket
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.load import (
     RUN_TIMEOUT_S,
@@ -28,19 +32,22 @@ from bench.load import (
     shake_hands,
 )
 
-_NOTES = 400
+_NOTES = 2_500
 _RING = 10
+# Of the notes, those that are asked for again and again.
+_KEPT = 20
 _PAGES_A_ROUND = 500
 _ROUNDS = 5
 _TURN_S = 3.0
 _PAUSE_S = 0.02
+_VISITORS = 8
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--visitors", type=int, default=4, help="how many ask for pages at the same time (default: 4)")
+    parser.add_argument("--pages-per-s", type=int, default=100, help="how many pages are asked for (default: 100)")
     parser.add_argument("--runs", type=int, default=5, help="turns of each, quiet and under load (default: 5)")
     arguments = parser.parse_args()
     notes = make_ring_notes(_NOTES, _RING)
@@ -51,7 +58,7 @@ def main() -> None:
             "cached_note_cpu_ms": _measure_cpu_ms(port, pid, paths[0]),
             "cached_feed_cpu_ms": _measure_cpu_ms(port, pid, "/"),
             "not_found_cpu_ms": _measure_cpu_ms(port, pid, "/nowhere"),
-            **_compare_reqs(port, ["/", *paths], arguments.visitors, arguments.runs),
+            **_compare_reqs(port, paths, arguments.pages_per_s, arguments.runs),
         }
     if arguments.json:
         print(json.dumps(figures))
@@ -89,12 +96,14 @@ def _get(port: int, path: str) -> str:
     return told.partition(b"\r\n")[0].decode()
 
 
-def _compare_reqs(port: int, paths: Sequence[str], visitors: int, runs: int) -> dict[str, float]:
+def _compare_reqs(port: int, paths: Sequence[str], pages_per_s: int, runs: int) -> dict[str, float]:
     """Return the p95 of a REQ in ms, quiet and while visitors read, and how many times the one is of the other."""
     quiet, loaded, read = [], [], 0
-    for _ in range(runs):
+    fresh = paths[_KEPT:]
+    for run in range(runs):
         quiet.append(_measure_req_p95_ms(port))
-        with _visiting(port, paths, visitors) as count:
+        wanted = _mix([*paths[:_KEPT], "/"], fresh[run * len(fresh) // runs : (run + 1) * len(fresh) // runs])
+        with _visiting(port, wanted, pages_per_s) as count:
             loaded.append(_measure_req_p95_ms(port))
             read += count()
     return {
@@ -103,6 +112,11 @@ def _compare_reqs(port: int, paths: Sequence[str], visitors: int, runs: int) -> 
         "times_quiet": statistics.median(loaded) / statistics.median(quiet),
         "pages_per_s": read / (runs * _TURN_S),
     }
+
+
+def _mix(kept: Sequence[str], fresh: Sequence[str]) -> list[str]:
+    """Return the paths of both in turn, as many of each."""
+    return [path for pair in zip(itertools.cycle(kept), fresh, strict=False) for path in pair]
 
 
 def _measure_req_p95_ms(port: int) -> float:
@@ -127,28 +141,40 @@ def _measure_req_p95_ms(port: int) -> float:
 
 
 @contextmanager
-def _visiting(port: int, paths: Sequence[str], visitors: int) -> Iterator[Callable[[], int]]:
-    """Let visitors ask for pages, one after another, until the end; what is given counts the pages that came."""
-    is_over = threading.Event()
-    counts = [0] * visitors
-
-    def visit(number: int) -> None:
-        # Each begins elsewhere, so that a page is cold now and then.
-        at = number * len(paths) // visitors
-        while not is_over.is_set():
-            status = _get(port, paths[at % len(paths)])
-            counts[number] += " 200 " in status
-            at += 1
-
-    threads = [threading.Thread(target=visit, args=(number,), daemon=True) for number in range(visitors)]
-    for thread in threads:
-        thread.start()
+def _visiting(port: int, paths: Sequence[str], pages_per_s: int) -> Iterator[Callable[[], int]]:
+    """Let visitors ask for pages until the end; what is given counts the pages that came."""
+    spawned = multiprocessing.get_context("spawn")
+    is_over, count = spawned.Event(), spawned.Value("i", 0)
+    visitors = spawned.Process(target=_visit, args=(port, paths, pages_per_s, is_over, count), daemon=True)
+    visitors.start()
     try:
-        yield lambda: sum(counts)
+        # Until the process is there.
+        while not count.value and visitors.is_alive():
+            time.sleep(_PAUSE_S)
+        count.value = 0
+        yield lambda: int(count.value)
     finally:
         is_over.set()
-        for thread in threads:
-            thread.join(RUN_TIMEOUT_S)
+        visitors.join(RUN_TIMEOUT_S)
+
+
+def _visit(port: int, paths: Sequence[str], pages_per_s: int, is_over: Any, count: Any) -> None:
+    """Ask for one page after another, each at its time, by as many threads as that takes."""
+    with ThreadPoolExecutor(_VISITORS) as executor:
+        started_s = time.monotonic()
+        for number, path in enumerate(itertools.cycle(paths)):
+            time.sleep(max(0.0, started_s + number / pages_per_s - time.monotonic()))
+            if is_over.is_set():
+                # What is late is not asked for any more.
+                executor.shutdown(cancel_futures=True)
+                return
+            executor.submit(_visit_one, port, path, count)
+
+
+def _visit_one(port: int, path: str, count: Any) -> None:
+    if " 200 " in _get(port, path):
+        with count.get_lock():
+            count.value += 1
 
 
 if __name__ == "__main__":
