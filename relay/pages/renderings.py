@@ -1,4 +1,8 @@
-"""How many pages are rendered at the same time, and for whom: so few that they never slow the relay. Knows no page."""
+"""How many pages are rendered at the same time, and for whom: so few that they never slow the relay. Knows no page.
+
+After each page its place stays empty for as long as the page took: half of the time is for clients, however many pages are asked
+for.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -42,7 +46,9 @@ class Renderings:
             await self._slots.acquire()
         finally:
             self._waiting -= 1
+        began_s = self._now_s()
         try:
             yield
         finally:
-            self._slots.release()
+            # Nobody waits for this rest: the page is on its way.
+            asyncio.get_running_loop().call_later(self._now_s() - began_s, self._slots.release)

@@ -222,6 +222,19 @@ async def test_few_pages_are_rendered_at_once_and_few_wait() -> None:
     await render()
 
 
+async def test_after_a_page_its_place_stays_empty_for_as_long_as_the_page_took() -> None:
+    loop = asyncio.get_running_loop()
+    renderings = Renderings(loop.time, max_at_once=1)
+    visitor = Visitor(Limits(), loop.time())
+    began_s = loop.time()
+    async with renderings.take_turn(visitor):
+        await asyncio.sleep(0.1)
+    took_s = loop.time() - began_s
+    # The first is on its way; the next one waits.
+    async with renderings.take_turn(visitor):
+        assert loop.time() - began_s >= 1.9 * took_s
+
+
 async def test_a_network_reads_so_many_pages_in_a_minute() -> None:
     clock = Clock()
     renderings = Renderings(clock)
