@@ -66,6 +66,14 @@ async def test_it_does_so_without_webassembly_and_jit(browsers: Browsers, browse
         await check_quiet(page, tmp_path)
 
 
+async def test_it_speaks_the_language_that_it_was_made_in(browsers: Browsers, tmp_path: Path) -> None:
+    async with browsers.get("chromium", loopback=False).page() as page:
+        verdict = await open_file(page, tmp_path, make_ring_note(ring_size=7), "es")
+        assert await page.evaluate("() => document.documentElement.lang") == "es"
+        assert verdict.startswith("Una de estas 7 claves")
+        assert await page.audit() == []
+
+
 async def test_a_changed_note_is_false(browser: Browser, tmp_path: Path) -> None:
     changed = {**as_json(make_ring_note("We have known since March.")), "content": "We have known since May."}
     async with browser.page() as page:

@@ -280,6 +280,14 @@ async def test_words_of_a_hostile_note_stay_text_in_their_box(browser: Browser, 
         assert await page.list_faults() == []
 
 
+async def test_a_verdict_is_in_the_readers_language(browsers: Browsers, url: str) -> None:
+    async with browsers.get("chromium", languages="es").page() as page:
+        await page.open(f"{url}/verify")
+        assert (await verify(page, text_of(NOTE))).startswith("Una de estas 5 claves")
+        # No name in braces is left.
+        assert "{" not in await page.find_text("#outcome")
+
+
 async def test_without_script_the_page_says_what_to_use_instead(
     browsers: Browsers, browser_name: str, url: str
 ) -> None:
