@@ -17,11 +17,13 @@ from nostr_sdk import EventId, Nip19Event, RelayUrl
 
 from relay.client.signing.bound_form import make_bound_note
 from relay.client.signing.draft import Draft
+from relay.client.signing.message_forms import make_message_note
 from relay.protocol.event import Event, encode_event
 from relay.protocol.printable import to_lines
+from relay.protocol.ring_terms import Form
 from tests.support.browsers import Browser, Browsers, Page
 from tests.support.client import Client
-from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
+from tests.support.events import KEYS, make_event, make_ring, make_ring_note, pubkey_of
 from tests.support.relays import OPEN_HOUSE, relay_on
 from tests.support.time_factor import scaled
 
@@ -49,6 +51,10 @@ def browser(browsers: Browsers, browser_name: str) -> Browser:
 async def verify(page: Page, text: str, bound_s: float = scaled(20.0)) -> str:
     """Paste a text, and return the verdict once it is there."""
     await page.paste("#pasted", text)
+    return await start(page, bound_s)
+
+
+async def start(page: Page, bound_s: float = scaled(20.0)) -> str:
     # The click takes away the verdict of before.
     await page.click("#start")
     await page.wait_for("() => document.querySelector('#outcome h2') !== null", bound_s=bound_s)
@@ -95,6 +101,27 @@ async def test_the_box_holds_the_signed_words_and_nothing_of_the_text_around_the
         sample = next(sample for sample in PASTED if "Message:" in sample["text"] and sample["expected"]["valid"])
         await verify(page, sample["text"])
         assert await page.find_text("#outcome pre") == sample["expected"]["signed_text"]
+
+
+async def test_line_ends_are_verified_as_they_were_copied(browser: Browser, url: str) -> None:
+    # Signed with the line ends of Windows, which a field on a page changes.
+    draft = Draft(
+        ring=make_ring(5),
+        secret=KEYS[2].secret,
+        content="In two\r\nlines.",
+        created_at=int(time.time()),
+        form=Form.TEXT,
+    )
+    text = make_message_note(draft, PrivateKey()).content
+    async with browser.page() as page:
+        await page.open(f"{url}/verify")
+        # As it is without them.
+        assert (await verify(page, text)).startswith("False:")
+        await page.run(Path(__file__).with_name("paste_by_keyboard.mjs"), {"text": text, "selector": "#pasted"})
+        assert "\r" not in await page.evaluate("() => document.querySelector('#pasted').value")
+        assert (await start(page)).startswith("One of these 5 keys")
+        # What was typed since then counts.
+        assert not (await verify(page, f"{text}?")).startswith("One of these")
 
 
 async def test_a_tampered_note_is_false_whatever_was_changed(browser: Browser, url: str) -> None:
