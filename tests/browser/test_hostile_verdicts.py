@@ -8,7 +8,7 @@ import pytest
 from relay.pages.evidence_file import build_evidence
 from relay.protocol.event import Event, encode_event
 from tests.browser.hostile.notes import list_hostile_notes
-from tests.browser.look import describe, find_intrusions, find_spilt_paint
+from tests.browser.look import describe, find_intrusions, find_spilt_paint, find_wide
 from tests.support.browsers import Browsers, Page
 from tests.support.relays import relay_on
 from tests.support.time_factor import scaled
@@ -33,7 +33,11 @@ async def wait_for_verdict(page: Page) -> str:
 
 async def look(page: Page, blank: Page, name: str, folder: Path) -> list[Any]:
     """Return what is wrong with a verdict on the screen."""
-    found: list[Any] = [fault for fault in await find_intrusions(page) if not any(own in fault for own in OF_THE_FILE)]
+    found: list[Any] = [
+        fault
+        for fault in await find_intrusions(page) + await find_wide(page)
+        if not any(own in fault for own in OF_THE_FILE)
+    ]
     if name.startswith("bound") and name.endswith(ODD):
         found += filter(None, [await find_spilt_paint(page, blank, folder)])
         # It has hidden the texts, of which one is the relay's name.
