@@ -1,6 +1,6 @@
 """The templates, in each language. Knows no request and no store."""
 
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,8 @@ class Renderers:
         # It also stands in XML, which has no control characters.
         shown = to_one_line(name, _MAX_NAME_CHARS)
         self._by_language = {language: Renderer(language, shown) for language in LANGUAGES}
-        # A browser sends the same header with each request.
-        self._choose = lru_cache(maxsize=1_000)(choose_language)
 
     def find(self, accept_language: str) -> Renderer:
         """Return the templates in the language that an Accept-Language header wants most."""
-        return self._by_language[self._choose(accept_language)]
+        # Not kept for the next time: which languages somebody asks for, and in which order, can be rare.
+        return self._by_language[choose_language(accept_language)]
