@@ -279,7 +279,7 @@ async def test_a_very_long_ring_is_verified_with_webassembly_where_there_is_any(
         await page.open(f"{url}/verify")
         assert await page.evaluate("() => typeof WebAssembly === 'object'") is compilers
         verdict = await verify(page, note, LONG_S)
-        assert verdict.startswith("One of these 2000 keys signed exactly the words in the box.")
+        assert verdict.startswith("One of these 2,000 keys signed exactly the words in the box.")
         asked = [request for request in await page.list_requests() if "wasm" in request]
         assert len(asked) == compilers
         await page.click("summary")

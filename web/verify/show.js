@@ -1,5 +1,6 @@
 // A verdict on the page: the words, the ring, what is proved and what is not. All texts are the page's own templates.
 
+import { groupDigits } from "./digits.js";
 import { fill } from "./fill.js";
 import { toShown } from "./shown.js";
 
@@ -66,7 +67,7 @@ function describeProof({ proof, event }) {
     values: {
       words,
       tags,
-      size: String(proof.ringSize),
+      size: groupDigits(proof.ringSize, document.documentElement.lang),
       kind: String(event?.kind),
       time: formatTime(event?.created_at ?? 0),
       form: proof.form,
