@@ -219,6 +219,7 @@ def _print_greeting(config: Config, url: str) -> None:
     print(
         f"ringrelay is ready\n"
         f"  relay          {url}\n"
+        f"  pages          {url.replace('ws', 'http', 1)}\n"
         f"  info document  curl -H 'Accept: application/nostr+json' {shlex.quote(url.replace('ws', 'http', 1))}\n"
         f"  metrics        {metrics}\n"
         f"  data           {_name_data(config)}\n"
