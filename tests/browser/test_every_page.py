@@ -9,9 +9,11 @@ import pytest
 import pytest_asyncio
 
 from relay.pages.language import LANGUAGES
+from relay.protocol.event import encode_event
 from tests.browser.look import find_wide
 from tests.browser.seeded_relay import SeededRelay, seeded_relay
 from tests.support.browsers import CHROMIUM, NARROW, PHONE, WIDE, Browser, Browsers, Page
+from tests.support.events import make_ring_note
 
 pytestmark = pytest.mark.browser("starts Chromium and Firefox")
 
@@ -123,3 +125,16 @@ async def test_nothing_goes_wrong_and_nothing_is_fetched_from_elsewhere(
         asked = [url for url in await page.list_requests() if url not in pages and urlsplit(url).scheme != "blob"]
         assert [url for url in asked if not url.startswith(own)] == [], name
     assert await browser.list_strays() == []
+
+
+async def test_axe_core_finds_nothing_wrong_with_what_the_form_answers(browsers: Browsers, relay: SeededRelay) -> None:
+    note = encode_event(make_ring_note("By the form.")).decode()
+    async with browsers.get(CHROMIUM).page(PHONE) as page:
+        for posted, answer in ((note.replace("By", "Not by"), "#problem"), (note, "main a[href^='/note/']")):
+            await page.open(f"{relay.url}/post")
+            await page.paste("#note", posted)
+            # As where no script runs.
+            await page.evaluate("() => HTMLFormElement.prototype.submit.call(document.querySelector('#post'))")
+            await page.wait_for(IS_THERE, answer)
+            assert await page.audit() == []
+            assert await find_wide(page) == []
