@@ -5,8 +5,8 @@ site makes a browser send is one that the site could have sent itself.
 """
 
 import re
+from binascii import a2b_qp
 from http import HTTPStatus
-from urllib.parse import unquote_to_bytes
 
 from relay.http.answer import Answer, Refused, refuse
 from relay.http.head import Head
@@ -17,8 +17,9 @@ _CHARSETS = ("", "utf-8", "utf8")
 _MAX_GROWTH = 3
 _MAX_AROUND_BYTES = 4_096
 _MAX_FIELDS = 20
-# Browsers escape these, and nothing but two hex digits follows their %.
-_BAD = re.compile(rb"[\x00-\x20\x7f-\xff]|%(?![0-9A-Fa-f]{2})")
+# Browsers escape all others, and nothing but two hex digits follows their %.
+_PLAIN = bytes(range(0x21, 0x7F))
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def find_max_form_bytes(max_message_bytes: int) -> int:
@@ -45,7 +46,7 @@ def check_form_head(head: Head, max_form_bytes: int) -> None:
 def read_posted_form(body: bytes) -> dict[str, str]:
     """Return the fields of a form. Raises Refused where it is none, is not UTF-8, or has two fields of one name."""
     parts = [part.partition(b"=") for part in body.split(b"&", _MAX_FIELDS) if part]
-    fields = {} if _BAD.search(body) else {_decode(name): _decode(value) for name, _, value in parts}
+    fields = {} if _is_bad(body) else {_decode(name): _decode(value) for name, _, value in parts}
     if len(fields) < len(parts) or len(parts) > _MAX_FIELDS:
         raise Refused(_refuse_form())
     return fields
@@ -60,9 +61,15 @@ def refuse_large_form(max_form_bytes: int) -> Answer:
     return refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
 
 
+def _is_bad(body: bytes) -> bool:
+    return bool(body.translate(None, _PLAIN)) or _BAD_ESCAPE.search(body) is not None
+
+
 def _decode(text: bytes) -> str:
+    # Escapes are those of mail (RFC 2045, 6.7) but for their sign. urllib reads the largest form in 0.1 s, this in 5 ms.
+    quoted = text.replace(b"+", b" ").replace(b"=", b"=3D").replace(b"%", b"=")
     try:
-        return unquote_to_bytes(text.replace(b"+", b" ")).decode()
+        return a2b_qp(quoted).decode()
     except UnicodeDecodeError:
         raise Refused(_refuse_form()) from None
 
