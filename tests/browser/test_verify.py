@@ -241,11 +241,15 @@ async def test_a_large_ring_shows_progress_and_can_be_cancelled(browser: Browser
         assert len([value for value in seen if 0 < value < 1]) > 1, seen
         assert seen == sorted(seen)
         assert await page.evaluate("() => document.querySelector('#progress').hidden")
-        await page.click("#start")
-        await page.click("#cancel")
+        await page.evaluate(START_AND_CANCEL)
         await page.wait_for_text("Cancelled. Nothing was verified.")
         assert await page.find_text("#outcome") == ""
         assert await page.evaluate("() => document.activeElement.id") == "start"
+        # While a note is being fetched, too.
+        await page.paste("#pasted", EventId.parse(NOTE.id).to_bech32())
+        await page.evaluate(START_AND_CANCEL)
+        await page.wait_for_text("Cancelled. Nothing was verified.")
+        assert (await verify(page, text_of(NOTE))).startswith("One of these 5 keys")
 
 
 def make_long_ring_note(size: int) -> Event:
@@ -337,6 +341,8 @@ async def test_the_page_and_its_verdicts_are_accessible(browsers: Browsers, url:
             assert await page.audit() == []
 
 
+# In one turn of the page, before any work can be done.
+START_AND_CANCEL = "() => { for (const id of ['start', 'cancel']) document.getElementById(id).click() }"
 # A list of every value that the bar has.
 WATCH = """() => {
   globalThis.seen = [];

@@ -30,11 +30,12 @@ export function startPanel(root, { workshop, run, onShown = () => {} }) {
   const tell = (/** @type {string} */ what) => void (told.textContent = told.dataset[what] ?? "");
   let stop = () => {};
 
-  /** @type {Verify} */
-  const verify = async (task) => {
+  /** @type {(signal: AbortSignal) => Verify} */
+  const makeVerify = (signal) => async (task) => {
+    if (signal.aborted) return null;
     tell("verifying");
     const job = startJob(workshop, task, (done, all) => void (bar.value = done / all));
-    stop = job.cancel;
+    signal.addEventListener("abort", job.cancel);
     return job.verdict;
   };
 
@@ -48,7 +49,10 @@ export function startPanel(root, { workshop, run, onShown = () => {} }) {
   start.addEventListener("click", async ({ isTrusted }) => {
     outcome.replaceChildren();
     setBusy(true);
-    const { verdict, relay } = await run(verify, tell).catch(() => ({ verdict: BROKEN, relay: "" }));
+    const cancelled = new AbortController();
+    stop = () => cancelled.abort();
+    const running = run(makeVerify(cancelled.signal), tell).catch(() => ({ verdict: BROKEN, relay: "" }));
+    const { verdict, relay } = await Promise.race([running, waitForEnd(cancelled.signal)]);
     setBusy(false);
     tell(verdict ? "done" : "cancelled");
     if (!verdict) return start.focus();
@@ -58,4 +62,12 @@ export function startPanel(root, { workshop, run, onShown = () => {} }) {
     if (isTrusted) outcome.querySelector("h2")?.focus();
   });
   root.hidden = false;
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<Run>} at the signal, whatever is being fetched or computed then
+ */
+function waitForEnd(signal) {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve({ verdict: null, relay: "" })));
 }
