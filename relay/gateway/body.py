@@ -1,6 +1,7 @@
 """The bodies of forms, read from aiohttp: bounded each and all together, in a bounded time. Knows no page."""
 
 import asyncio
+from collections import Counter
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
@@ -22,18 +23,24 @@ class BodyReader:
         self._max_form_bytes = max_form_bytes
         self._timeout_s = timeout_s
         self._max_under_way = max_under_way
-        # Of forms that have not come whole, or have just done so.
+        # Until a form is answered and its client has read that: what waits for its turn takes memory, too, and the answer
+        # to a note that is refused has all of it again.
         self.bytes_under_way = 0
+        self._sizes: Counter[asyncio.Task[None]] = Counter()
 
     async def read(self, request: web.BaseRequest) -> bytes:
         """Return the whole body of a request. Raises Refused."""
         body = bytearray()
+        # A connection has one task, and one request.
+        connection = request.task
+        connection.add_done_callback(self._forget)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await _ask_for_body(request)
                 async for chunk in request.content.iter_any():
                     body += chunk
                     self.bytes_under_way += len(chunk)
+                    self._sizes[connection] += len(chunk)
                     self._check_size(len(body))
         except TimeoutError:
             text = "the form took too long to come; send it again, or the note by WebSocket"
@@ -41,9 +48,10 @@ class BodyReader:
         except (HttpProcessingError, RequestPayloadError, OSError):
             # Chunks that are none, or a client that has gone.
             raise Refused(refuse_malformed()) from None
-        finally:
-            self.bytes_under_way -= len(body)
         return bytes(body)
+
+    def _forget(self, connection: asyncio.Task[None]) -> None:
+        self.bytes_under_way -= self._sizes.pop(connection, 0)
 
     def _check_size(self, size: int) -> None:
         if size > self._max_form_bytes:
