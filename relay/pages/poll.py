@@ -11,6 +11,8 @@ from relay.storage.page_reader import MAX_TALLIED, Response
 POLL = 1068
 MAX_OPTIONS = 100
 _MAX_LABEL_CHARS = 200
+# Of all tables together. Anybody can respond by 2,000 rings of their own keys, and each row takes 13 us to write.
+_MAX_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,14 @@ class RingTally:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The tally of each ring, the largest number of responses first, and how many responses are dated after the end."""
+    """The tally of each ring, the largest number of responses first, and how many responses are dated after the end.
+
+    `unlisted` rings, which have no more responses each, are left out.
+    """
 
     rings: list[RingTally]
     late: int
+    unlisted: int
 
 
 def read_poll(event: Event) -> Poll | None:
@@ -74,8 +80,10 @@ def tally_responses(poll: Poll, responses: Sequence[Response]) -> Tally | None:
     rings: dict[bytes, list[Response]] = {}
     for response in in_time:
         rings.setdefault(response.ring_id, []).append(response)
-    tallies = [_tally_ring(poll, ring_id, given) for ring_id, given in rings.items()]
-    return Tally(sorted(tallies, key=lambda ring: (-ring.members, ring.ring_id)), len(responses) - len(in_time))
+    largest = sorted(rings.items(), key=lambda ring: (-len(ring[1]), ring[0]))
+    listed = largest[: max(1, _MAX_ROWS // (len(poll.options) + 1))]
+    tallies = [_tally_ring(poll, ring_id, given) for ring_id, given in listed]
+    return Tally(tallies, len(responses) - len(in_time), len(largest) - len(listed))
 
 
 def _tally_ring(poll: Poll, ring_id: bytes, responses: Sequence[Response]) -> RingTally:
