@@ -65,7 +65,8 @@ async function assemble({ template, script, style }) {
   const parts = { SCRIPT: await bundle(script), STYLE: readFileSync(join(HERE, style), "utf8"), VERSION };
   for (const name of ["SCRIPT", "STYLE"]) {
     const hash = createHash("sha256").update(parts[name]).digest("base64");
-    parts[`${name}_HASH`] = `'sha256-${hash}'`;
+    const place = `${name}_HASH`;
+    parts[place] = `'sha256-${hash}'`;
   }
   return text.replace(/\{\{([A-Z_]+)\}\}/g, (_, name) => parts[name]);
 }

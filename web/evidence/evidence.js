@@ -23,6 +23,7 @@ function startPage(script) {
     onShown: showOtherForm,
   });
   startKeeping(json);
+  // eslint-disable-next-line no-restricted-syntax -- a button of this page
   find("start").click();
 }
 

@@ -100,6 +100,7 @@ function take(id) {
  */
 function pressOnEnter(field, button) {
   find(field, HTMLInputElement).addEventListener("keydown", (event) => {
+    // eslint-disable-next-line no-restricted-syntax -- a button of this page
     if (event.key === "Enter") find(button, HTMLButtonElement).click();
   });
 }
