@@ -274,6 +274,33 @@ async def test_a_pasted_note_is_checked_and_its_words_are_shown_harmlessly(
         await check_quiet(page)
 
 
+async def test_a_verdict_goes_when_another_note_is_pasted_or_checked(
+    browsers: Browsers, browser_name: str, tmp_path: Path
+) -> None:
+    note = encode_event(make_ring_note("signed", ring_size=60)).decode()
+    changed = note.replace("signed", "sighed")
+    async with open_sign_file(browsers.get(browser_name, loopback=False), tmp_path) as page:
+        await page.page.paste("#verify", note)
+        # The first is still checked when the second is asked for.
+        await page.page.evaluate(
+            """(changed) => {
+              document.querySelector('#verify-go').click();
+              document.querySelector('#verify').value = changed;
+              document.querySelector('#verify-go').click();
+            }""",
+            changed,
+        )
+        await page.page.wait_for_text("it was changed after it was signed", "#verify-refused")
+        assert await page.page.find_text("#verdict") == ""
+        await page.page.paste("#verify", note)
+        assert await page.page.find_text("#verify-refused") == ""
+        await page.page.click("#verify-go")
+        await page.page.wait_for_text("signed", "#verdict-words")
+        await page.page.paste("#verify", "Another text.")
+        assert await page.page.find_text("#verdict") == ""
+        await check_quiet(page)
+
+
 async def test_a_ring_that_is_still_read_does_not_answer_for_a_note_that_is_checked(
     browsers: Browsers, browser_name: str, tmp_path: Path
 ) -> None:

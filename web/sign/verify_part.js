@@ -29,16 +29,27 @@ export function startVerify({ voice, reader }) {
     find("verdict", HTMLElement).hidden = false;
   };
 
-  onClick("verify-go", async () => {
+  const field = find("verify", HTMLTextAreaElement);
+  let asked = 0;
+  // What is said is of what stands in the field: an answer about another text than that is none.
+  const clear = () => {
+    asked += 1;
     voice.say(refused, null);
     find("verdict", HTMLElement).hidden = true;
-    const field = find("verify", HTMLTextAreaElement);
+    return asked;
+  };
+  field.addEventListener("input", clear);
+
+  onClick("verify-go", async () => {
+    const mine = clear();
     try {
       const found = await reader.ask("verify", { text: field.value });
+      if (mine !== asked) return;
       if ("verdict" in found) show(found);
       else voice.say(refused, remark("verify_invalid", { reason: toPrintable(found.reason) }));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (mine !== asked) return;
       voice.say(refused, error.remark);
       if (error.remark.text === "holds_secret") field.value = "";
     }
