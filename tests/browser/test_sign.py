@@ -238,6 +238,26 @@ async def test_refusals_and_warnings_are_those_of_the_command_line(
         await check_quiet(page)
 
 
+async def test_what_was_changed_while_it_was_looked_over_cannot_be_signed(
+    browsers: Browsers, browser_name: str, tmp_path: Path
+) -> None:
+    async with open_sign_file(browsers.get(browser_name, loopback=False), tmp_path) as page:
+        await prepare(page, make_author(10))
+        await page.page.evaluate(
+            """() => {
+              document.querySelector('#review').click();
+              const words = document.querySelector('#words');
+              words.value = '\u201cnobody looked at this\u201d';
+              words.dispatchEvent(new Event('input', { bubbles: true }));
+            }"""
+        )
+        await page.page.wait_for("() => document.querySelector('#working').hidden")
+        assert [await page.page.find_text(part) for part in ("#sign", "#warnings", "#refusals")] == ["", "", ""]
+        await page.look_over()
+        assert "typographic" in " ".join(await page.list_said("#warning-list"))
+        await check_quiet(page)
+
+
 async def test_the_note_is_saved_and_shown_in_codes(browsers: Browsers, browser_name: str, tmp_path: Path) -> None:
     author = make_author(10)
     async with open_sign_file(browsers.get(browser_name, loopback=False), tmp_path) as page:

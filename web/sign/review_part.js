@@ -34,7 +34,9 @@ export function startReview({ voice, client }, showResult) {
     const canForce = refusals.some(({ text }) => MENTIONS.includes(text));
     find("force-ask", HTMLElement).hidden = !canForce && !find("force", HTMLInputElement).checked;
   };
+  let changes = 0;
   const hide = () => {
+    changes += 1;
     for (const id of ["refusals", "warnings", "sign"]) find(id, HTMLElement).hidden = true;
   };
 
@@ -61,7 +63,12 @@ export function startReview({ voice, client }, showResult) {
     }
   };
 
-  onClick("review", () => work(async () => show(await client.ask("review", readFields()))));
+  onClick("review", () => work(async () => {
+    const before = changes;
+    const found = await client.ask("review", readFields());
+    // What was changed meanwhile was not looked over.
+    if (before === changes) show(found);
+  }));
   onClick("sign", () => work(async () => {
     const { json, createdAt, warnings } = await client.ask("sign", readFields(), (said) => voice.say(working, said));
     showResult(json, createdAt, warnings);
