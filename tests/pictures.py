@@ -44,7 +44,7 @@ TYPED = {typed.strip() for typed, _ in SESSION}
 WIDTH, HEIGHT, MARGIN = 7.25, 18, 14
 # Of the pay page: high enough for no scroll bar, and the part that is in the picture, down to the invoice.
 PAGE = {"width": 460, "height": 1_400}
-SHOWN = {"width": 460, "height": 590}
+SHOWN = {"width": 460, "height": 604}
 
 
 def record_session(directory: Path) -> list[str]:
@@ -74,7 +74,8 @@ def _read_until(terminal: int, awaited: str) -> str:
 
 
 def draw_terminal(lines: list[str]) -> str:
-    """Return an SVG of a terminal; what was typed is lighter."""
+    """Return an SVG of a terminal; what was typed is lighter, and what is too long goes on in the next line."""
+    lines = [line[start : start + COLUMNS] for line in lines for start in range(0, max(len(line), 1), COLUMNS)]
     width, height = round(COLUMNS * WIDTH + 2 * MARGIN), len(lines) * HEIGHT + 2 * MARGIN
     rows = []
     for number, line in enumerate(lines):
