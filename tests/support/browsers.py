@@ -102,6 +102,8 @@ class Browser:
                 self._process.stdin.write(json.dumps({"command": command, **given}) + "\n")
                 self._process.stdin.flush()
                 line = self._process.stdout.readline()
+            except BrokenPipeError:
+                line = ""
             finally:
                 timer.cancel()
         if not line:
