@@ -9,7 +9,7 @@ from relay.http.request import Request
 from relay.pages.headers import build_page
 from relay.pages.markdown import MAX_MARKDOWN_CHARS, render_markdown
 from relay.pages.members import Member, make_member
-from relay.pages.note_view import NoteView, make_view
+from relay.pages.note_view import NoteView
 from relay.pages.poll import Poll, Tally, read_poll, tally_responses
 from relay.pages.reader_fields import read_note_id
 from relay.pages.renderer import Renderer
@@ -55,7 +55,7 @@ async def show_note(shelf: Shelf, name: str, request: Request, renderer: Rendere
         return await _show_none(shelf, note_id, renderer)
     if note.expires_at is not None and note.expires_at <= shelf.now():
         return build_page(renderer.render("gone.html", reason="expired"), HTTPStatus.GONE)
-    view = make_view(note, shelf.find_url())
+    view = await shelf.view(note)
     facts = None if view.ring is None else await find_ring_facts(shelf, note)
     poll = read_poll(note.event) if view.ring is None or view.ring.is_bound else None
     html = renderer.render(

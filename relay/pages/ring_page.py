@@ -6,7 +6,6 @@ from relay.http.answer import Answer
 from relay.http.request import Request
 from relay.pages.atom import Feed, build_atom
 from relay.pages.headers import build_page
-from relay.pages.note_view import make_view
 from relay.pages.reader_fields import read_cursor
 from relay.pages.renderer import Renderer
 from relay.pages.ring_facts import find_ring_facts
@@ -25,7 +24,7 @@ async def show_ring(shelf: Shelf, name: str, request: Request, renderer: Rendere
     html = renderer.render(
         "ring.html",
         # Whichever of its notes: the ring is the same.
-        ring=make_view(oldest, shelf.find_url()).ring,
+        ring=(await shelf.view(oldest)).ring,
         facts=await find_ring_facts(shelf, oldest),
         page=page,
         path=f"/ring/{name}",

@@ -9,9 +9,11 @@ from relay.pages.note_view import NoteView, make_view
 from relay.policy.tiers import Tiers
 from relay.protocol.filter import Filter
 from relay.storage.conditions import Cursor
-from relay.storage.page_reader import PageReader
+from relay.storage.page_reader import PageReader, StoredNote
 
 ROWS = 20
+# What is longer is read in a thread: 100 KB, where each second character is one that nobody sees, take 0.1 s.
+_LONG_CHARS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,19 @@ class Shelf:
     async def read_page(self, filter_: Filter, after: Cursor | None) -> ViewPage:
         """Return the notes of one page. Raises Rejected as the store does."""
         page = await self.store.read_page(filter_, after, ROWS, self.now())
-        relay_url = self.find_url()
         views: list[NoteView] = []
         for note in page.notes:
-            views.append(make_view(note, relay_url))
-            # A long text takes 10 ms to read: others are served in between.
+            views.append(await self.view(note))
+            # Others are served in between.
             await asyncio.sleep(0)
         keep_until = min((note.expires_at for note in page.notes if note.expires_at is not None), default=None)
         return ViewPage(views, "" if page.following is None else write_cursor(page.following), keep_until)
+
+    async def view(self, note: StoredNote) -> NoteView:
+        """Return what pages show of a note. Clients are served while a long one is read."""
+        if len(note.event.content) <= _LONG_CHARS:
+            return make_view(note, self.find_url())
+        return await asyncio.to_thread(make_view, note, self.find_url())
 
 
 def write_cursor(cursor: Cursor) -> str:

@@ -1,6 +1,7 @@
 """Hostile notes on pages: whatever a stranger writes, in whatever field, stays a text in its place."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -111,3 +112,17 @@ async def test_2000_tags_and_many_options_make_a_page_of_bounded_size(database18
         page = await open_page(url, f"/note/{note.id}")
         assert "option 99" in page.text
         assert "option 100" not in page.text
+
+
+async def test_long_texts_are_not_read_in_the_thread_that_serves_everybody(database18: dict[str, Any]) -> None:
+    # Each joiner is looked at with what stands around it.
+    notes = [make_event(key=KEYS[n], content="\u0915\u200d" * 20_000) for n in range(3)]
+    async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as client:
+        # Templates are compiled once.
+        await open_page(url, "/")
+        await client.publish_all(*notes)
+        started_s = time.thread_time()
+        page = await open_page(url, "/")
+        # It took 0.13 s.
+        assert time.thread_time() - started_s < 0.06
+        assert len(page.boxes) == 3
