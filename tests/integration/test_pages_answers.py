@@ -135,3 +135,14 @@ async def test_what_looks_like_a_response_in_the_words_of_one_is_none(database18
         await client.publish_all(poll, answer)
         page = await open_page(url, f"/note/{poll.id}")
         assert read_tally(page) == [("0", "1"), ("0", "1"), ("1", "1")]
+
+
+async def test_of_a_response_the_first_hundred_options_count(database18: dict[str, Any]) -> None:
+    poll = make_open_poll(("polltype", "multiplechoice"))
+    junk = [str(number) for number in range(100)]
+    responses = [respond(poll, 1, *junk, "y"), respond(poll, 2, *junk[1:], "y")]
+    async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as client:
+        await client.publish_all(poll, *responses)
+        page = await open_page(url, f"/note/{poll.id}")
+        assert read_tally(page) == [("1", "2"), ("0", "2"), ("1", "2")]
+        assert "(something else) 1" in page.text
