@@ -17,7 +17,7 @@ from relay.pages.report_offer import list_report_values
 from relay.pages.ring_facts import find_ring_facts
 from relay.pages.shelf import Shelf
 from relay.pages.words import summarise
-from relay.protocol.event import Event
+from relay.protocol.event import Event, find_expiration
 from relay.protocol.messages import CountResult
 from relay.protocol.nip19 import encode_npub
 from relay.protocol.refusal import Rejected
@@ -39,12 +39,16 @@ class AnswerLine:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What ring members answered: exact counts by kind, some answers, and after which key image (hex) more follow."""
+    """What ring members answered: exact counts by kind, some answers, and after which key image (hex) more follow.
+
+    `keep_until` is when the first of these expires, None where none does.
+    """
 
     reactions: CountResult
     responses: CountResult
     lines: list[AnswerLine]
     following: str
+    keep_until: int | None
 
 
 async def show_note(shelf: Shelf, name: str, request: Request, renderer: Renderer) -> Answer:
@@ -58,6 +62,7 @@ async def show_note(shelf: Shelf, name: str, request: Request, renderer: Rendere
     view = await shelf.view(note)
     facts = None if view.ring is None else await find_ring_facts(shelf, note)
     poll = read_poll(note.event) if view.ring is None or view.ring.is_bound else None
+    answers = await _find_answers(shelf, note_id, request, poll)
     html = renderer.render(
         "note.html",
         note=view,
@@ -65,12 +70,13 @@ async def show_note(shelf: Shelf, name: str, request: Request, renderer: Rendere
         author_npub=encode_npub(bytes.fromhex(note.event.pubkey)),
         article=await _render_article(view, note, renderer),
         facts=facts,
-        answers=await _find_answers(shelf, note_id, request, poll),
+        answers=answers,
         poll=poll,
         tally=None if poll is None else await _find_tally(shelf, note_id, poll),
         **list_report_values(shelf.config, shelf.tiers, note.event.pubkey),
     )
-    return build_page(html, keep_until=note.expires_at)
+    ends = [end for end in (note.expires_at, answers.keep_until) if end is not None]
+    return build_page(html, keep_until=min(ends, default=None))
 
 
 async def _show_none(shelf: Shelf, note_id: bytes | None, renderer: Renderer) -> Answer:
@@ -109,6 +115,7 @@ async def _find_answers(shelf: Shelf, note_id: bytes, request: Request, poll: Po
         counts[POLL_RESPONSE],
         [_make_line(event, poll) for event in answers.events],
         "" if answers.following is None else answers.following.hex(),
+        min((end for end in map(find_expiration, answers.events) if end is not None), default=None),
     )
 
 

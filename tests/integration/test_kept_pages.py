@@ -105,6 +105,20 @@ async def test_a_note_that_is_deleted_or_expires_is_on_no_page_that_is_kept(data
         assert "soon" not in (await get(port_of(url), "/"))[2].decode()
 
 
+async def test_the_words_of_an_answer_that_expires_are_on_no_page_that_is_kept(database18: dict[str, Any]) -> None:
+    note = make_ring_note("what do you think?")
+    tags = (("e", note.id), ("expiration", str(int(time.time()) + 3)))
+    answer = make_ring_note("canary", kind=7, tags=tags, scope=f"7:{note.id}")
+    async with relay_on(database18) as url, Client(url) as client:
+        await client.publish_all(note, answer)
+        assert "canary" in (await get(port_of(url), f"/note/{note.id}"))[2].decode()
+
+        async def is_gone() -> bool:
+            return "canary" not in (await get(port_of(url), f"/note/{note.id}"))[2].decode()
+
+        await until(is_gone)
+
+
 async def test_a_note_that_waits_drops_nothing(database18: dict[str, Any]) -> None:
     privacy = {"publish_every_s": 900}
     async with running(make_config(database18, privacy=privacy), Log()) as relay:
