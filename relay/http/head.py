@@ -106,6 +106,10 @@ def check_servable(head: Head, *, takes_forms: bool = False) -> None:
     is_form = takes_forms and head.method == "POST"
     if head.method not in ("GET", "HEAD", "OPTIONS") and not is_form:
         raise Refused(refuse_method(takes_forms=takes_forms))
+    is_server = head.target == "*" and head.method == "OPTIONS"
+    if not is_server and not head.target.startswith("/") and not _ORIGIN.match(head.target):
+        # RFC 9112, 3.2. aiohttp would refuse it as HTTP/1.0, and with a body to HEAD.
+        raise Refused(refuse_malformed())
     if is_form:
         return
     lengths = head.headers.get("content-length", [])

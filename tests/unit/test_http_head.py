@@ -184,6 +184,15 @@ def test_a_handshake_with_a_body_is_400() -> None:
     check_servable(head)
 
 
+@pytest.mark.parametrize("target", [b"foo", b"about/", b"http:foo", b"ftp://x/", b"x:80", b"*", b"?a", b"[::1]/"])
+def test_a_target_that_is_no_path_and_no_url_is_400(target: bytes) -> None:
+    for method in (b"GET", b"HEAD", *([] if target == b"*" else [b"OPTIONS"])):
+        with pytest.raises(Refused) as caught:
+            check_servable(parse_head(b"%b %b HTTP/1.1\r\nHost: x" % (method, target)))
+        assert caught.value.answer.status == 400
+    check_servable(parse_head(b"OPTIONS * HTTP/1.1\r\nHost: x"))
+
+
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT", b"get", b"NONSENSE"])
 def test_other_methods_are_405_and_are_told_which_there_are(method: bytes) -> None:
     data = SIMPLE.replace(b"GET", method).removesuffix(b"\r\n")
