@@ -81,6 +81,24 @@ async def test_a_notes_json_is_verified_and_its_words_are_in_the_box(browser: Br
         assert await page.list_faults() == []
 
 
+async def test_a_verdict_goes_when_the_text_in_the_field_changes(browser: Browser, url: str) -> None:
+    slow = make_ring_note("We have known since March.", ring_size=120)
+    async with browser.page() as page:
+        await page.open(f"{url}/verify")
+        assert (await verify(page, text_of(NOTE))).startswith("One of these 5 keys")
+        await page.paste("#pasted", "Another text, which nobody signed.")
+        assert [await page.find_text(part) for part in ("#outcome", "#told")] == ["", ""]
+        # One that is still verified is not shown either, and typing goes on in the field.
+        await page.paste("#pasted", text_of(slow))
+        await page.evaluate("() => document.querySelector('#start').click()")
+        await page.paste("#pasted", "Another text, which nobody signed.")
+        await asyncio.sleep(1)
+        assert [await page.find_text(part) for part in ("#outcome", "#told", "#cancel")] == ["", "", ""]
+        assert await page.evaluate("() => document.activeElement.id") == "pasted"
+        assert (await verify(page, "Another text, which nobody signed.")).startswith("Not understood")
+        assert await page.list_faults() == []
+
+
 async def test_texts_as_people_paste_them_get_the_verdict_of_the_table(browser: Browser, url: str) -> None:
     async with browser.page() as page:
         await page.open(f"{url}/verify")

@@ -33,4 +33,6 @@ async function run(verify, tell) {
 }
 
 const root = /** @type {HTMLElement} */ (document.getElementById("verify"));
-startPanel(root, { workshop: openWorkshop(root.dataset), run });
+const clear = startPanel(root, { workshop: openWorkshop(root.dataset), run });
+// A verdict is about what stands in the field.
+field.addEventListener("input", clear);

@@ -22,12 +22,14 @@ const BROKEN = { outcome: "unknown", why: "broken" };
  *
  * @param {HTMLElement} root with the elements of verify_progress.html in it
  * @param {{ workshop: import("./job.js").Workshop, run: Run, onShown?: OnShown }} parts
+ * @returns {() => void} what takes the verdict away, and ends what is under way without a word
  */
 export function startPanel(root, { workshop, run, onShown = () => {} }) {
   const find = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
   const [start, cancel, told, outcome] = ["#start", "#cancel", "#told", "#outcome"].map(find);
   const bar = /** @type {HTMLProgressElement} */ (root.querySelector("progress"));
   const tell = (/** @type {string} */ what) => void (told.textContent = told.dataset[what] ?? "");
+  /** @type {(why: "cancelled" | "cleared") => void} */
   let stop = () => {};
 
   /** @type {(signal: AbortSignal) => Verify} */
@@ -45,23 +47,28 @@ export function startPanel(root, { workshop, run, onShown = () => {} }) {
     if (isBusy) bar.value = 0;
   };
 
-  cancel.addEventListener("click", () => stop());
+  cancel.addEventListener("click", () => stop("cancelled"));
   start.addEventListener("click", async ({ isTrusted }) => {
     outcome.replaceChildren();
     setBusy(true);
     const cancelled = new AbortController();
-    stop = () => cancelled.abort();
+    stop = (why) => cancelled.abort(why);
     const running = run(makeVerify(cancelled.signal), tell).catch(() => ({ verdict: BROKEN, relay: "" }));
     const { verdict, relay } = await Promise.race([running, waitForEnd(cancelled.signal)]);
     setBusy(false);
-    tell(verdict ? "done" : "cancelled");
-    if (!verdict) return start.focus();
+    tell(verdict ? "done" : cancelled.signal.reason);
+    if (!verdict) return void (cancelled.signal.reason === "cancelled" && start.focus());
     showVerdict(outcome, verdict, relay);
     onShown(verdict, outcome);
     // A screen reader goes on there, where a person asked for it.
     if (isTrusted) outcome.querySelector("h2")?.focus();
   });
   root.hidden = false;
+  return () => {
+    stop("cleared");
+    told.textContent = "";
+    outcome.replaceChildren();
+  };
 }
 
 /**
