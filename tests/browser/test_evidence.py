@@ -81,6 +81,17 @@ async def test_a_changed_note_is_false(browser: Browser, tmp_path: Path) -> None
         await check_quiet(page, tmp_path)
 
 
+async def test_what_is_no_json_any_more_is_false_too(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "evidence.html"
+    page_of_note = build_evidence(encode_event(make_ring_note("We have known since March."))).decode()
+    path.write_text(page_of_note.replace("since March.", 'since "May".'), encoding="utf-8")
+    async with browser.page() as page:
+        await page.open(path.as_uri())
+        await page.wait_for("() => document.querySelector('#outcome h2') !== null", bound_s=SLOW_S)
+        assert (await page.find_text("#outcome")).startswith("False: this is not what a ring signed.")
+        await check_quiet(page, tmp_path)
+
+
 async def test_every_form_and_scheme_gets_the_verdict_of_the_vectors(browser: Browser, tmp_path: Path) -> None:
     vectors = json.loads(VECTORS.read_text(encoding="utf-8"))["vectors"]
     async with browser.page() as page:

@@ -37,8 +37,7 @@ function showOtherForm(verdict, place) {
 
 /** @param {string} json */
 function startKeeping(json) {
-  // As relays send it: without the escapes that keep markup out of this page.
-  const plain = JSON.stringify(JSON.parse(json));
+  const plain = toPlain(json);
   const kept = find("kept");
   find("copy").addEventListener("click", async () => {
     let told = "copied";
@@ -54,6 +53,19 @@ function startKeeping(json) {
   // eslint-disable-next-line no-restricted-syntax -- a file for the disk: the link has `download`, and leads nowhere
   link.href = URL.createObjectURL(new Blob([plain], { type: "application/json" }));
   find("keep").hidden = false;
+}
+
+/**
+ * Return the JSON as relays send it, without the escapes of this page. What is none any more stays as it is.
+ *
+ * @param {string} json
+ */
+function toPlain(json) {
+  try {
+    return JSON.stringify(JSON.parse(json));
+  } catch {
+    return json;
+  }
 }
 
 if (typeof document === "undefined") answerTasks(async () => noble);
