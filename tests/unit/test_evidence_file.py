@@ -12,6 +12,7 @@ import pytest
 from relay.pages.evidence_file import build_evidence, list_languages
 from relay.pages.language import LANGUAGES
 from relay.protocol.event import encode_event
+from relay.protocol.printable import is_hidden
 from tests.support.command import ENVIRONMENT
 from tests.support.cpu_time import measure_fastest_s
 from tests.support.events import make_event
@@ -22,6 +23,7 @@ HOSTILE = [
     "<!-- <script> -->",
     "&lt;&#60;&amp;",
     "\u2028\u2029\u0000\r\n\t\u202e",
+    "before \u202ereversed\u202c \u200bafter\u3164 \U000e0041 \x7f",
     "{{SCRIPT}} {size} $& \\1 \\u003c",
 ]
 
@@ -33,6 +35,8 @@ def test_words_cannot_leave_their_place(words: str) -> None:
     empty = build_evidence(b"{}").decode()
     (shown,) = re.findall(r'<pre id="json"[^>]*>([^<>&\r\0]*)</pre>', page)
     assert json.loads(shown) == json.loads(encode_event(note))
+    # Nothing in it reorders what is seen, or hides.
+    assert not [char for char in shown if is_hidden(char)]
     # The page is the same but for the note.
     assert page.replace(shown, "{}") == empty
 
