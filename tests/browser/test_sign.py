@@ -182,6 +182,37 @@ async def test_served_by_anybody_it_shows_no_field_for_a_key(
     await runner.cleanup()
 
 
+async def test_inside_another_page_it_shows_no_field_for_a_key(
+    browsers: Browsers, browser_name: str, tmp_path: Path
+) -> None:
+    outer = tmp_path / "outer.html"
+    outer.write_text(f'<iframe src="{find_sign_file().as_uri()}"></iframe>')
+    reader = tmp_path / "read_frame.mjs"
+    reader.write_text(
+        "export default async (page) => (await page.waitForFrame(frame => frame.url().includes('/sign-')))"
+        ".evaluate(() => document.body.innerText)"
+    )
+    async with browsers.get(browser_name, loopback=False).page() as page:
+        await page.open(outer.as_uri())
+        shown = await page.run(reader)
+        assert "Open the file by itself. Type no key here." in shown
+        assert "nsec" not in shown
+
+
+async def test_a_page_that_is_left_holds_no_key(browsers: Browsers, browser_name: str, tmp_path: Path) -> None:
+    # As when a browser keeps the page to go back to.
+    leave = "() => { dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })) }"
+    author = make_author(10)
+    async with open_sign_file(browsers.get(browser_name, loopback=False), tmp_path) as page:
+        await page.page.fill("#key", author.nsec)
+        await page.page.evaluate(leave)
+        assert await page.page.evaluate("() => document.querySelector('#key').value") == ""
+        await page.use_key(author)
+        await page.page.evaluate(leave)
+        assert author.npub not in await page.page.find_text("#page")
+        assert await page.page.evaluate("() => document.querySelector('#key').checkVisibility()")
+
+
 async def test_nothing_can_leave_it_and_no_markup_can_enter_it(
     browsers: Browsers, browser_name: str, tmp_path: Path
 ) -> None:

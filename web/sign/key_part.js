@@ -9,6 +9,7 @@ import { find, onClick } from "./dom.js";
 /**
  * @param {Page} page
  * @param {() => void} onChange called when the key is another
+ * @returns {() => void} what forgets the key, typed or held
  */
 export function startKey({ voice, client }, onChange) {
   const status = find("key-status", HTMLElement);
@@ -80,6 +81,7 @@ export function startKey({ voice, client }, onChange) {
   onClick("stop", forget);
   pressOnEnter("key", "key-use");
   pressOnEnter("passphrase", "key-open");
+  return forget;
 }
 
 /**

@@ -18,12 +18,13 @@ import { startWords } from "./words_part.js";
  * @property {Client} reader a worker without the key, which reads rings and checks notes
  */
 
-/** Show the page, or why it works from a file only. */
+/** Show the page, or why it does not work where it was opened. */
 export function startPage() {
   const voice = new Voice(chooseLanguage(navigator.languages));
   voice.switchTo(voice.language);
-  if (location.protocol !== "file:") {
-    voice.say(find("only-from-disk", HTMLElement), remark("only_from_disk", { protocol: location.protocol }));
+  const refusal = findRefusal();
+  if (refusal) {
+    voice.say(find("refusal", HTMLElement), refusal);
     find("refused", HTMLElement).hidden = false;
     return;
   }
@@ -36,9 +37,15 @@ export function startPage() {
   startVerify(page);
   const showResult = startResult(page);
   const resetReview = startReview(page, showResult);
-  startKey(page, resetReview);
-  keepPage(page);
+  keepPage(page, startKey(page, resetReview));
   find("page", HTMLElement).hidden = false;
+}
+
+/** Return why no key is asked for here, null where one may be. */
+function findRefusal() {
+  if (location.protocol !== "file:") return remark("only_from_disk", { protocol: location.protocol });
+  // Another page could lay its own fields over these. A policy in a page cannot forbid that (CSP, section 3.3).
+  return self === top ? null : remark("only_alone");
 }
 
 /**
@@ -77,14 +84,15 @@ function startLanguage(voice) {
 }
 
 /**
- * Keep a dropped file from replacing the page, and end the workers with the page.
+ * Keep a dropped file from replacing the page, and have a page that is left hold no key: a browser may keep it to go back to.
  *
  * @param {Page} page
+ * @param {() => void} forgetKey
  */
-function keepPage({ client, reader }) {
+function keepPage({ reader }, forgetKey) {
   for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
   addEventListener("pagehide", () => {
-    client.forget();
+    forgetKey();
     reader.forget();
   });
 }

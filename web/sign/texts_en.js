@@ -5,6 +5,7 @@ export const EN = {
   title: "Sign as one of a ring",
   language: "Language",
   version: "Version {version}",
+  only_alone: "This page signs with secret keys, and another page shows it inside itself: that page may lay fields of its own over these. Open the file by itself. Type no key here.",
   only_from_disk: "This page signs with secret keys, so it works from a file on your disk only. You opened it from {protocol}. Close it, download the file, compare its hash, switch the network off, and open the file. Type no key here.",
   about_heading: "Before you begin",
   about_offline: "This file asks no network for anything, and its own policy forbids it. Go offline all the same: your browser and its extensions follow no policy.",

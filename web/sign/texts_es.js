@@ -5,6 +5,7 @@ export const ES = {
   title: "Firmar como miembro de un anillo",
   language: "Idioma",
   version: "Versión {version}",
+  only_alone: "Esta página firma con claves secretas, y otra página la muestra dentro de sí: esa página puede poner campos propios encima de estos. Abra el archivo solo. No escriba aquí ninguna clave.",
   only_from_disk: "Esta página firma con claves secretas, por eso solo funciona desde un archivo de su disco. Usted la abrió desde {protocol}. Ciérrela, descargue el archivo, compare su hash, desconecte la red y abra el archivo. No escriba aquí ninguna clave.",
   about_heading: "Antes de empezar",
   about_offline: "Este archivo no pide nada a ninguna red, y su propia política lo prohíbe. Desconéctese de todos modos: su navegador y sus extensiones no siguen ninguna política.",
