@@ -182,6 +182,18 @@ async def test_served_by_anybody_it_shows_no_field_for_a_key(
     await runner.cleanup()
 
 
+async def test_no_service_of_a_browser_is_given_its_words(
+    browsers: Browsers, browser_name: str, tmp_path: Path
+) -> None:
+    async with open_sign_file(browsers.get(browser_name, loopback=False), tmp_path) as page:
+        # Translations, spelling and suggested endings may be made on a browser's servers, past the policy of any page.
+        asked = await page.page.evaluate(
+            """() => [...document.querySelectorAll('body, h1, li, pre, input, textarea')].filter(each => each.translate
+              || each.spellcheck || !each.closest('[writingsuggestions=false]')).map(each => each.outerHTML)"""
+        )
+        assert asked == []
+
+
 async def test_inside_another_page_it_shows_no_field_for_a_key(
     browsers: Browsers, browser_name: str, tmp_path: Path
 ) -> None:
