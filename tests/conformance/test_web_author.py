@@ -234,6 +234,22 @@ def test_a_name_in_a_ring_file_cannot_reorder_what_is_said_of_it(web: WebSign) -
     assert said.startswith('the message holds "Ann  Smith", a name of yours')
 
 
+@pytest.mark.parametrize("apart", ["\n", " ", "\u200b", "\u00ad", "-", ",\n> "])
+@pytest.mark.parametrize("spelling", [NSEC, SECRET.hex()])
+def test_a_secret_key_in_pieces_is_refused_alike(web: WebSign, spelling: str, apart: str) -> None:
+    words = f"see {spelling[:20]}{apart}{spelling[20:41]}{apart}{spelling[41:]} there"
+    found = web.ask("review", wanted=WANTED | {"words": words}, secret=SECRET.hex())
+    assert any("the message holds a secret key" in text for text in found["refusals"])
+    assert answer_here(check_words, [words], SECRET)[0] == "refused"
+
+
+def test_a_secret_key_in_wide_letters_is_refused_alike(web: WebSign) -> None:
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in NSEC)
+    found = web.ask("review", wanted=WANTED | {"words": wide}, secret=SECRET.hex())
+    assert any("the message holds a secret key" in text for text in found["refusals"])
+    assert answer_here(check_words, [wide], SECRET)[0] == "refused"
+
+
 @pytest.mark.parametrize("field", ["words", "title", "target", "options", "scope", "names", "bits"])
 @pytest.mark.parametrize("spelling", [NSEC, f"x{NSEC.upper()}x", SECRET.hex(), NCRYPTSEC])
 def test_a_secret_key_by_mistake_in_any_field_is_refused(web: WebSign, field: str, spelling: str) -> None:

@@ -48,13 +48,22 @@ export function listSecretsIn(places, secret) {
   const spellings = [toHex(secret), ...listTraces(secret)];
   return Object.entries(places).flatMap(([place, words]) => {
     const where = remark(place);
-    const lowered = words.toLowerCase();
-    if (holdsSecretKey(words) || spellings.some((spelling) => lowered.includes(spelling))) {
+    const texts = [words.toLowerCase(), squeeze(words)];
+    if (texts.some((text) => holdsSecretKey(text) || spellings.some((spelling) => text.includes(spelling)))) {
       return [remark("holds_secret", { where })];
     }
     if (holdsEncryptedKey(words)) return [remark("holds_encrypted", { where })];
     return isText(words) ? [] : [remark("not_text", { where })];
   });
+}
+
+/**
+ * Return the letters and digits of a text only, so that a key in groups, on two lines, or in wide letters is found as well.
+ *
+ * @param {string} words
+ */
+function squeeze(words) {
+  return words.normalize("NFKC").toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
 /**

@@ -1,6 +1,8 @@
 """What is wrong or risky about a note to sign: its ring, its words, what relays refuse. Knows neither options nor relays."""
 
+import re
 import time
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from relay.client.signing import keys
@@ -43,10 +45,10 @@ def check_message(message: str, kind: int) -> None:
 
 def check_words(parts: Iterable[str], secret: bytes) -> None:
     """Refuse words to publish that hold a secret key or are no UTF-8. Raises BadInput."""
-    # One text of all: no key crosses a line end.
     words = "\n".join(parts)
-    lowered = words.lower()
-    if keys.holds_secret_key(words) or any(spelling in lowered for spelling in (secret.hex(), *list_traces(secret))):
+    spellings = (secret.hex(), *list_traces(secret))
+    texts = (words.lower(), _squeeze(words))
+    if any(keys.holds_secret_key(text) or any(spelling in text for spelling in spellings) for text in texts):
         raise BadInput("the note would publish a secret key: take the key out of it")
     if keys.holds_encrypted_key(words):
         raise BadInput(
@@ -57,6 +59,11 @@ def check_words(parts: Iterable[str], secret: bytes) -> None:
         words.encode()
     except UnicodeEncodeError:
         raise BadInput("the note is not UTF-8 text: write it in UTF-8, or give the message on stdin") from None
+
+
+def _squeeze(words: str) -> str:
+    """Return the letters and digits of a text only, so that a key in groups, on two lines, or in wide letters is found."""
+    return re.sub("[^a-z0-9]", "", unicodedata.normalize("NFKC", words).lower())
 
 
 def warn_of_refusal(note: Event) -> None:
