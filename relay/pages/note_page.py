@@ -13,6 +13,7 @@ from relay.pages.note_view import NoteView
 from relay.pages.poll import Poll, Tally, read_poll, tally_responses
 from relay.pages.reader_fields import read_note_id
 from relay.pages.renderer import Renderer
+from relay.pages.replies import find_replies
 from relay.pages.report_offer import list_report_values
 from relay.pages.ring_facts import find_ring_facts
 from relay.pages.shelf import Shelf
@@ -63,6 +64,7 @@ async def show_note(shelf: Shelf, name: str, request: Request, renderer: Rendere
     facts = None if view.ring is None else await find_ring_facts(shelf, note)
     poll = read_poll(note.event) if view.ring is None or view.ring.is_bound else None
     answers = await _find_answers(shelf, note_id, request, poll)
+    replies = await find_replies(shelf, note_id, request)
     html = renderer.render(
         "note.html",
         note=view,
@@ -71,11 +73,12 @@ async def show_note(shelf: Shelf, name: str, request: Request, renderer: Rendere
         article=await _render_article(view, note, renderer),
         facts=facts,
         answers=answers,
+        replies=replies,
         poll=poll,
         tally=None if poll is None else await _find_tally(shelf, note_id, poll),
         **list_report_values(shelf.config, shelf.tiers, note.event.pubkey),
     )
-    ends = [end for end in (note.expires_at, answers.keep_until) if end is not None]
+    ends = [end for end in (note.expires_at, answers.keep_until, replies.keep_until) if end is not None]
     return build_page(html, keep_until=min(ends, default=None))
 
 

@@ -9,7 +9,7 @@ from relay.http.request import Request
 from relay.pages.cache import PageKey
 
 # Every field that a page reads: where a list goes on, the filter of notes, the path to post on.
-_FIELDS = ("answers", "before", "member", "minring", "path", "ring", "scheme")
+_FIELDS = ("answers", "before", "member", "minring", "path", "replies", "ring", "scheme")
 # Ids, keys and cursors are shorter.
 _MAX_CHARS = 5_000
 

@@ -53,6 +53,27 @@ async def test_answers_are_counted_by_member_and_listed(database18: dict[str, An
         assert (await client.next("COUNT"))[1]["count"] == 2
 
 
+async def test_notes_in_reply_are_listed_on_the_page_of_the_note_that_they_answer(database18: dict[str, Any]) -> None:
+    note, other = make_ring_note("what do you think?"), make_ring_note("and of this?")
+    reply = make_ring_note("I was \u202ethere", tags=(("e", note.id, "", "root"),), created_at=note.created_at - 5)
+    # It names the note on its way to another.
+    elsewhere = make_ring_note("not here", tags=(("e", note.id, "", "root"), ("e", other.id, "", "reply")))
+    many = [make_ring_note(f"reply {n}", tags=(("e", other.id),)) for n in range(25)]
+    async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as client:
+        await client.publish_all(note, other, reply, elsewhere, *many)
+        page = await open_page(url, f"/note/{note.id}")
+        assert "“I was there”" in page.text
+        assert "Signed by one of 5 keys" in page.text
+        assert "not here" not in page.text
+        seen: list[str] = []
+        path = f"/note/{other.id}"
+        while path:
+            page = await open_page(url, path)
+            seen += re.findall(r"“reply (\d+)”", page.text)
+            path = next((link.partition("#")[0] for link in page.links if "?replies=" in link), "")
+        assert sorted(map(int, seen)) == list(range(25))
+
+
 async def test_answers_are_read_on_page_by_page_and_each_is_there_once(database18: dict[str, Any]) -> None:
     note = make_ring_note("what do you think?", ring_size=45)
     answers = [react(note, signer, ring_size=45) for signer in range(45)]
