@@ -3,7 +3,7 @@
 // The same sources and lock file give the same bytes in any folder, so that anybody can check what they run.
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -26,6 +26,18 @@ const SCRIPTS = {
 const COPIES = {
   "secp256k1.wasm": "node_modules/tiny-secp256k1/lib/secp256k1.wasm",
 };
+
+// Packages that are part of what is built. Their licences ask that their notices go with every copy.
+const PACKAGES = ["@noble/ciphers", "@noble/curves", "@noble/hashes", "@scure/base", "qr", "tiny-secp256k1"];
+const NOTICES = PACKAGES.map(readNotice).join("\n");
+
+function readNotice(name) {
+  const folder = join(HERE, "node_modules", name);
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  // qr may be taken under either of two.
+  const file = ["LICENSE-MIT", "LICENSE"].find((name) => existsSync(join(folder, name)));
+  return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+}
 
 // Whole pages in one file, which run from disk: the name of each, its template, its script, its style.
 const FILES = {
@@ -68,12 +80,14 @@ async function assemble({ template, script, style }) {
     const place = `${name}_HASH`;
     parts[place] = `'sha256-${hash}'`;
   }
-  return text.replace(/\{\{([A-Z_]+)\}\}/g, (_, name) => parts[name]);
+  const page = text.replace(/\{\{([A-Z_]+)\}\}/g, (_, name) => parts[name]);
+  return `${page}<!--\n${NOTICES}-->\n`;
 }
 
 const built = {};
 for (const [name, source] of Object.entries(SCRIPTS)) built[name] = Buffer.from(await bundle(source));
 for (const [name, parts] of Object.entries(FILES)) built[name] = Buffer.from(await assemble(parts));
+built["notices.txt"] = Buffer.from(NOTICES);
 for (const [name, source] of Object.entries(COPIES)) built[name] = readFileSync(join(HERE, source));
 
 const isCheck = process.argv.includes("--check");

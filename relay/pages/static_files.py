@@ -16,6 +16,7 @@ _TYPES = {
     ".html": "application/octet-stream",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
 }
 # A worker has the policy of its own file, not of its page. WASM is compiled in this one alone.
