@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from relay.protocol import nip19
 from relay.protocol.event import encode_event
 from relay.protocol.ring_terms import Scheme
 from tests.support.events import make_ring_note
+from tests.support.time_factor import scaled
 from tests.support.web_sign import Refused, WebSign, start_web_sign
 
 SECRET = bytes.fromhex("67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa")
@@ -336,6 +338,13 @@ def test_an_answer_is_linkable_within_its_target(web: WebSign) -> None:
             "blsag",
             f"1018:{target.hex()}",
         )
+
+
+@pytest.mark.parametrize("piece", ["x", "x.", "a@", "http://", "12:", "“", "  ", "3 May ", "-"])
+def test_long_words_are_looked_over_in_no_time(web: WebSign, piece: str) -> None:
+    started_s = time.perf_counter()
+    web.ask("review", wanted=WANTED | {"words": piece * (100_000 // len(piece))}, secret=SECRET.hex())
+    assert time.perf_counter() - started_s < scaled(2.0)
 
 
 @pytest.mark.parametrize("size", [1, 599, 600, 601, 5_000, 100_000])

@@ -20,8 +20,9 @@ const SIGNS = /** @type {const} */ ([
     "(?<![\\d.])(?:\\d{4}-\\d{1,2}-\\d{1,2}|\\d{1,2}[./]\\d{1,2}[./](?:\\d{4}|\\d{2})"
     + `|\\d{1,2}(?:st|nd|rd|th)?(?: of| de)? (?:${MONTHS})|(?:${MONTHS}) \\d{1,2}(?:st|nd|rd|th)?)(?![\\d\\p{L}])`, "giu")],
   ["style_hours", /(?<![\d:.])(?:(?:[01]?\d|2[0-3])[:.h][0-5]\d(?::[0-5]\d)?|(?:1[0-2]|0?[1-9]) ?[ap]\.?m\.?)(?![\d\p{L}])/giu],
-  ["style_addresses", /[\p{L}\p{N}_.+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu],
-  ["style_links", /https?:\/\/[^\s?#]+\?[^\s]+/giu],
+  // From the first character of a word on, and no longer than links are: else a word of 100 KB is read again at each of its places.
+  ["style_addresses", /(?<![\p{L}\p{N}_.+-])[\p{L}\p{N}_.+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu],
+  ["style_links", /https?:\/\/[^\s?#]{1,2000}\?[^\s]+/giu],
 ]);
 
 // Nothing is to be seen of them: joiners are left out, as scripts and pictographs need them.
