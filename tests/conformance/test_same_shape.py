@@ -19,6 +19,7 @@ from tests.conformance.shape import cross_validate, list_features
 from tests.support.sign_page import Author, make_author
 from tests.support.web_sign import WebSign, start_web_sign
 
+pytestmark = pytest.mark.more("takes half a minute: it signs and classifies 400 notes")
 NOTES = 200
 BITS = 10
 MOST_ACCURATE = 0.60
