@@ -195,16 +195,19 @@ class PageReader:
 
 
 def find_lead(filter_: Filter) -> Filter:
-    """Return what of a filter without ids and tags leads to its notes by an index alone: all of it where one thing is asked.
+    """Return what of a filter without ids leads to its notes by an index alone: all of it where one thing is asked.
 
     Otherwise whoever asks for what is rare among what is frequent would read all of that.
     """
-    asked = len(filter_.search) + bool(filter_.min_price_msat) + (filter_.kinds is not None)
+    asked = len(filter_.search) + len(filter_.tags) + bool(filter_.min_price_msat) + (filter_.kinds is not None)
     selective = find_selective(filter_.search)
     if asked <= 1 and not find_values(filter_.search, "minring"):
         return filter_
     if selective is not None:
         return Filter(search=frozenset({selective}))
+    if filter_.tags:
+        # Of the notes that name another, almost all can be reactions to it.
+        return Filter(tags=filter_.tags[:1])
     if filter_.min_price_msat:
         return Filter(min_price_msat=filter_.min_price_msat)
     schemes = frozenset(Term("scheme", value) for value in find_values(filter_.search, "scheme"))

@@ -4,7 +4,10 @@ import re
 import time
 from typing import Any
 
+import pytest
+
 from relay.protocol.event import Event
+from relay.storage import page_reader
 from relay.verify.ring_equations import to_ring_id
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note
@@ -72,6 +75,22 @@ async def test_notes_in_reply_are_listed_on_the_page_of_the_note_that_they_answe
             seen += re.findall(r"“reply (\d+)”", page.text)
             path = next((link.partition("#")[0] for link in page.links if "?replies=" in link), "")
         assert sorted(map(int, seen)) == list(range(25))
+
+
+async def test_a_note_in_reply_is_found_behind_more_reactions_than_are_looked_at_at_once(
+    database18: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Smaller than in use: 500 answers by members take long to make.
+    monkeypatch.setattr(page_reader, "WINDOW", 5)
+    note = make_ring_note("what do you think?", ring_size=20)
+    reply = make_ring_note("I was there", tags=(("e", note.id),), created_at=note.created_at - 600)
+    reactions = [react(note, signer, ring_size=20) for signer in range(12)]
+    async with relay_on(database18, **OPEN_HOUSE) as url, Client(url) as client:
+        await client.publish_all(note, reply, *reactions)
+        path, pages = f"/note/{note.id}", 0
+        while "“I was there”" not in (page := await open_page(url, path)).text:
+            path, pages = next(link.partition("#")[0] for link in page.links if "?replies=" in link), pages + 1
+        assert pages == 2
 
 
 async def test_answers_are_read_on_page_by_page_and_each_is_there_once(database18: dict[str, Any]) -> None:

@@ -88,6 +88,7 @@ RING, MEMBER, MINRING, SAG = (
     Term("minring", "9"),
     Term("scheme", "sag"),
 )
+NAMES = (("e", frozenset({KEY.hex()})),)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,8 @@ RING, MEMBER, MINRING, SAG = (
         (Filter(search=frozenset({RING, MINRING})), Filter(search=frozenset({RING}))),
         (Filter(search=frozenset({RING}), min_price_msat=1), Filter(search=frozenset({RING}))),
         (Filter(search=frozenset({SAG}), min_price_msat=1), Filter(min_price_msat=1)),
+        (Filter(tags=NAMES), None),
+        (Filter(tags=NAMES, kinds=frozenset({1})), Filter(tags=NAMES)),
     ],
 )
 def test_one_thing_that_is_asked_for_leads_by_an_index(asked: Filter, lead: Filter | None) -> None:
