@@ -29,9 +29,12 @@ CREATE TABLE notes (
     -- Whether another key brought these words, too. Then no deletion request removes them: whoever posts somebody's words
     -- first could take them away. It says nothing of which key, or when.
     is_contested    boolean NOT NULL,
+    -- What the rows in tags and ring_members are made of, and found by: each of these tables has no other index then.
+    tags            bytea[] NOT NULL,           -- the tags that filters can ask for, as in tags.tag
+    ring            bytea,                      -- the members, 32 bytes each, in the order signed
     is_sorted       boolean NOT NULL,           -- in which of its two tables the row is
     CHECK (octet_length(id) = 32 AND octet_length(pubkey) = 32),
-    CHECK (num_nulls(form, scheme, ring_size, ring_id) IN (0, 4))
+    CHECK (num_nulls(form, scheme, ring_size, ring_id, ring) IN (0, 5))
 ) PARTITION BY LIST (is_sorted);
 CREATE TABLE day_notes PARTITION OF notes (PRIMARY KEY (id)) FOR VALUES IN (false);
 
@@ -56,6 +59,8 @@ CREATE INDEX notes_contested ON day_notes (id) WHERE is_contested;
 -- authors can be asked for at once.
 CREATE INDEX notes_priced ON day_notes (created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
 CREATE INDEX notes_priced_pubkey ON day_notes (pubkey, created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+-- No compression makes keys smaller.
+ALTER TABLE day_notes ALTER COLUMN ring SET STORAGE EXTERNAL;
 CREATE TABLE sorted_notes (LIKE day_notes INCLUDING ALL);
 ALTER TABLE notes ATTACH PARTITION sorted_notes FOR VALUES IN (true);
 
@@ -72,7 +77,6 @@ CREATE TABLE tags (
 ) PARTITION BY LIST (is_sorted);
 CREATE TABLE day_tags PARTITION OF tags FOR VALUES IN (false);
 CREATE UNIQUE INDEX tags_tag ON day_tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at);
-CREATE INDEX tags_note_id ON day_tags (note_id);
 CREATE INDEX tags_priced ON day_tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at, price_paid_msat)
     WHERE price_paid_msat IS NOT NULL;
 -- Whether an author has asked to delete a note is looked up for every note.
@@ -94,7 +98,6 @@ CREATE TABLE ring_members (
 CREATE TABLE day_ring_members PARTITION OF ring_members FOR VALUES IN (false);
 CREATE UNIQUE INDEX ring_members_member ON day_ring_members (member, created_at DESC, note_id)
     INCLUDE (kind, ring_size, expires_at);
-CREATE INDEX ring_members_note_id ON day_ring_members (note_id);
 CREATE INDEX ring_members_priced ON day_ring_members (member, created_at DESC, note_id)
     INCLUDE (kind, ring_size, expires_at, price_paid_msat) WHERE price_paid_msat IS NOT NULL;
 CREATE TABLE sorted_ring_members (LIKE day_ring_members INCLUDING ALL);
@@ -264,7 +267,8 @@ CREATE TABLE tier_prices (
 -- ANALYZE copies sample values into pg_statistic, where they outlive deleted rows. No plan of ours needs them.
 ALTER TABLE notes
     ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN pubkey SET STATISTICS 0, ALTER COLUMN address SET STATISTICS 0,
-    ALTER COLUMN event SET STATISTICS 0, ALTER COLUMN ring_id SET STATISTICS 0, ALTER COLUMN key_image SET STATISTICS 0,
+    ALTER COLUMN event SET STATISTICS 0, ALTER COLUMN tags SET STATISTICS 0, ALTER COLUMN ring SET STATISTICS 0,
+    ALTER COLUMN ring_id SET STATISTICS 0, ALTER COLUMN key_image SET STATISTICS 0,
     ALTER COLUMN scope SET STATISTICS 0, ALTER COLUMN signed_id SET STATISTICS 0,
     ALTER COLUMN content_key SET STATISTICS 0;
 ALTER TABLE tags

@@ -5,79 +5,36 @@ Each reads only, under the writer's lock, and decides about the rows that break 
 
 import asyncpg
 
-from relay.protocol.event import DELETION_REQUEST, to_address
 from relay.storage.addresses import is_kept_from
 from relay.storage.batch import Batch
-from relay.storage.conditions import encode_tag
 from relay.storage.row import Row, SaveResult
+from relay.storage.table_row import to_record
 from relay.verify.answers import Answer, read_named_rings
 
-
-async def refuse_deleted(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Refuse what a stored request of the same author deletes (NIP-09). Requests themselves cannot be deleted."""
-    rows = batch.select(lambda row: not row.is_ephemeral and row.event.kind != DELETION_REQUEST)
-    addresses = [to_address(row.event) for row in rows]
-    positions = await connection.fetch(
-        """
-        WITH r AS (
-            SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[])
-                WITH ORDINALITY AS r (e_tag, a_tag, pubkey, created_at, position)
-        )
-        -- LIMIT makes it a look-up for each row: of EXISTS the planner makes a join with all stored requests.
-        SELECT position FROM r, LATERAL (
-            SELECT FROM tags t WHERE t.tag = r.e_tag AND t.pubkey = r.pubkey AND t.kind = 5 LIMIT 1) deleted
-        UNION ALL
-        SELECT position FROM r, LATERAL (
-            SELECT FROM tags t WHERE t.tag = r.a_tag AND t.pubkey = r.pubkey AND t.kind = 5 AND t.created_at >= r.created_at
-            LIMIT 1) deleted
-        """,
-        [encode_tag("e", row.event.id) for row in rows],
-        [None if address is None else encode_tag("a", address) for address in addresses],
-        [row.pubkey for row in rows],
-        [row.event.created_at for row in rows],
-    )
-    for record in positions:
-        rows[record["position"] - 1].result = SaveResult.DELETED
+# By the reasons that find_refused gives (migrations/0002_store_notes.sql).
+RESULTS = {"deleted": SaveResult.DELETED, "signature": SaveResult.SIGNATURE_USED}
 
 
-async def refuse_used_signatures(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Refuse a ring signature that is on another note, stored or gone.
+async def refuse_found(connection: asyncpg.Connection, batch: Batch) -> None:
+    """Refuse what its author has asked to delete (NIP-09), and ring signatures and words that are on other notes.
 
-    The unique index alone would come too late: a new version deletes the one before it first. An ephemeral ring note
+    The unique indexes alone would come too late: a new version deletes the one before it first. An ephemeral ring note
     leaves nothing behind that its signature could be compared with.
     """
-    rows = batch.select(lambda row: not row.is_ephemeral and row.signed_id is not None)
-    if not rows:
-        return
-    # One statement: a round trip takes long while rings are being verified.
-    records = await connection.fetch(
-        """
-        SELECT signed_id, NULL AS id FROM spent_signatures WHERE signed_id = ANY($1::bytea[])
-        UNION ALL SELECT signed_id, id FROM notes WHERE signed_id = ANY($1::bytea[])
-        """,
-        [row.signed_id for row in rows],
-    )
-    gone = {record["signed_id"] for record in records if record["id"] is None}
-    holders = {record["signed_id"]: record["id"] for record in records}
+    rows = batch.select(lambda row: not row.is_ephemeral)
+    found: dict[bytes, asyncpg.Record] = {}
+    for record in await connection.fetch(
+        "SELECT id, reason, holder FROM find_refused($1::day_notes[])", [to_record(row) for row in rows]
+    ):
+        found.setdefault(record["id"], record)
     for row in rows:
-        if row.signed_id in gone or holders.get(row.signed_id, row.id) != row.id:
-            row.result = SaveResult.SIGNATURE_USED
-
-
-async def refuse_stored_words(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Refuse words that another note has brought here, for the same ring and with the same key image."""
-    rows = batch.select(lambda row: not row.is_ephemeral and row.note.content_key is not None)
-    if not rows:
-        return
-    records = await connection.fetch(
-        "SELECT content_key, id, pubkey FROM notes WHERE content_key = ANY($1::bytea[])",
-        [row.note.content_key for row in rows],
-    )
-    holders = {record["content_key"]: record for record in records}
-    for row in rows:
-        holder = holders.get(row.note.content_key)
-        if holder is not None and holder["id"] != row.id:
-            batch.refuse_words(row, holder["pubkey"])
+        if row.id not in found:
+            continue
+        reason = found[row.id]["reason"]
+        if reason == "words":
+            batch.refuse_words(row, found[row.id]["holder"])
+        else:
+            row.result = RESULTS[reason]
 
 
 async def refuse_answered(connection: asyncpg.Connection, batch: Batch) -> None:
@@ -106,12 +63,12 @@ async def refuse_other_rings(connection: asyncpg.Connection, batch: Batch) -> No
     if not answers:
         return
     records = await connection.fetch(
-        "SELECT note_id, tag FROM tags WHERE note_id = ANY($1::bytea[]) AND substr(tag, 1, 1) = 'R'",
+        "SELECT id, tag FROM notes, unnest(tags) AS tag WHERE id = ANY($1::bytea[]) AND substr(tag, 1, 1) = 'R'",
         list({answer.target for _, answer in answers}),
     )
     values: dict[bytes, list[str]] = {}
     for record in records:
-        values.setdefault(record["note_id"], []).append(record["tag"][1:].decode(errors="replace"))
+        values.setdefault(record["id"], []).append(record["tag"][1:].decode(errors="replace"))
     # What a target names follows from its id, so it counts whatever becomes of the target itself.
     for row in batch.rows:
         values.setdefault(row.id, []).extend(value for letter, value in row.tags if letter == "R")
@@ -158,6 +115,12 @@ async def refuse_copies(_: asyncpg.Connection, batch: Batch) -> None:
         else:
             ids.add(row.id)
             taken.update(dict.fromkeys(keys, row))
+
+
+def holds_copies(batch: Batch) -> bool:
+    """Return whether rows share what only one stored note can have."""
+    keys = [key for row in batch.rows for key in ((None, row.id), *_list_keys(row))]
+    return len(set(keys)) < len(keys)
 
 
 def _list_keys(row: Row) -> list[tuple[SaveResult, object]]:

@@ -12,7 +12,7 @@ from relay.limits import INTERNAL_LIMITS
 from relay.protocol.event import DELETION_REQUEST
 from relay.storage.batch import Batch
 from relay.storage.contested_words import count_contested
-from relay.storage.index_rows import DELETE_INDEX_ROWS
+from relay.storage.index_rows import DELETE_INDEX_ROWS, RETURNING
 from relay.storage.live_keys import LiveKeys
 from relay.storage.named_notes import SELECT_NAMED, find_named
 from relay.storage.payments.asked_no_longer import close_for_notes, close_orphans
@@ -130,7 +130,7 @@ def _is_request(row: Row) -> bool:
 
 
 _DELETE_FROM_SLICE = f"""
-    deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id RETURNING n.id, n.signed_id),
+    deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id {RETURNING}),
     {DELETE_INDEX_ROWS},
     spent AS (
         INSERT INTO day_spent_signatures SELECT signed_id, false FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING

@@ -12,10 +12,10 @@ import asyncpg
 from relay.protocol.event import KindClass, classify
 from relay.storage import addresses, conflicts, contested_words, deletions, price_paid
 from relay.storage.batch import Batch
-from relay.storage.conditions import encode_tag
-from relay.storage.index_rows import DELETE_INDEX_ROWS
+from relay.storage.index_rows import DELETE_INDEX_ROWS, RETURNING
 from relay.storage.note import Note
 from relay.storage.row import Result, Row, SaveResult
+from relay.storage.table_row import to_record
 from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer_lock import lock_writers
 
@@ -72,7 +72,7 @@ async def _replace_versions(connection: asyncpg.Connection, batch: Batch) -> Non
             WHERE n.address = r.address
               -- NIP-01: the newest version stays, and of the same age the one with the lowest id.
               AND (n.created_at < r.created_at OR (n.created_at = r.created_at AND n.id > r.id))
-            RETURNING n.id, n.signed_id
+            {RETURNING}
         ), {DELETE_INDEX_ROWS}
         INSERT INTO day_spent_signatures SELECT signed_id, false FROM deleted WHERE signed_id IS NOT NULL ON CONFLICT DO NOTHING
         """,  # noqa: S608
@@ -85,93 +85,32 @@ async def _replace_versions(connection: asyncpg.Connection, batch: Batch) -> Non
 async def _insert_notes(connection: asyncpg.Connection, batch: Batch) -> None:
     """Insert rows; one that meets a unique index is decided by the rule that it met."""
     rows = batch.select(_is_stored)
-    claims = [row.note.claim for row in rows]
-    records = await connection.fetch(
-        """
-        INSERT INTO day_notes (id, pubkey, created_at, kind, expires_at, address, event, index_rows,
-                           form, scheme, ring_size, ring_id, key_image, scope, signed_id, content_key, price_paid_msat,
-                           is_contested, is_sorted)
-        SELECT *, false FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[],
-                             $8::integer[], $9::text[], $10::text[], $11::integer[], $12::bytea[], $13::bytea[],
-                             $14::bytea[], $15::bytea[], $16::bytea[], $17::bigint[], $18::boolean[]) AS r (id)
-        -- A note of another day is in no unique index of this table.
-        WHERE NOT EXISTS (SELECT FROM sorted_notes s WHERE s.id = r.id)
-        ORDER BY id ON CONFLICT DO NOTHING RETURNING id
-        """,
-        [row.id for row in rows],
-        [row.pubkey for row in rows],
-        [row.event.created_at for row in rows],
-        [row.event.kind for row in rows],
-        [row.expires_at for row in rows],
-        [row.address for row in rows],
-        [row.note.encoded for row in rows],
-        [row.index_rows for row in rows],
-        [claim and str(claim.form) for claim in claims],
-        [claim and str(claim.scheme) for claim in claims],
-        [claim and len(claim.ring) for claim in claims],
-        [claim and bytes.fromhex(claim.ring_id) for claim in claims],
-        [bytes.fromhex(claim.key_image) if claim and claim.key_image else None for claim in claims],
-        [claim.scope.encode() if claim and claim.scope is not None else None for claim in claims],
-        [row.signed_id for row in rows],
-        [row.note.content_key for row in rows],
-        [row.note.price_paid_msat or None for row in rows],
-        [row.note.content_key in batch.contested for row in rows],
+    if not rows:
+        return
+    stored = await connection.fetchval(
+        "SELECT insert_notes($1::day_notes[])",
+        [to_record(row, is_contested=row.note.content_key in batch.contested) for row in rows],
     )
-    inserted = {record["id"] for record in records}
-    for row in rows:
-        if row.id not in inserted:
-            row.result = await _find_index_met(connection, row)
+    await decide_met(connection, rows, stored)
+
+
+async def decide_met(connection: asyncpg.Connection, rows: Sequence[Row], stored: Sequence[bytes]) -> None:
+    """Decide about rows that were not stored, each by the unique index that it met."""
+    inserted = set(stored)
+    met = [row for row in rows if row.id not in inserted]
+    if not met:
+        return
+    records = await connection.fetch("SELECT id FROM notes WHERE id = ANY($1::bytea[])", [row.id for row in met])
+    known = {record["id"] for record in records}
+    for row in met:
+        row.result = SaveResult.DUPLICATE if row.id in known else await _find_index_met(connection, row)
 
 
 async def _find_index_met(connection: asyncpg.Connection, row: Row) -> SaveResult:
-    """Look up which unique index a row met."""
-    if await connection.fetchval("SELECT true FROM notes WHERE id = $1", row.id):
-        return SaveResult.DUPLICATE
+    """Look up which unique index a row met that is not here."""
     if row.address is not None and await connection.fetchval("SELECT true FROM notes WHERE address = $1", row.address):
         return SaveResult.SUPERSEDED
     return SaveResult.SIGNATURE_USED if row.signed_id is not None else SaveResult.WORDS_STORED
-
-
-async def _insert_index_rows(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Insert a row for each tag that filters can ask for, and for each member of each ring.
-
-    In one statement, as a round trip takes long while rings are being verified. A ring travels as one value and is cut
-    up in the database: that takes half of the time that it takes here to encode six values for each member.
-    """
-    rows = batch.select(_is_stored)
-    tags = [(row, letter, value) for row in rows for letter, value in sorted(row.tags)]
-    rings = [(row, row.note.claim.ring) for row in rows if row.note.claim is not None]
-    if not tags and not rings:
-        return
-    await connection.execute(
-        """
-        WITH inserted_tags AS (
-            INSERT INTO day_tags (tag, created_at, note_id, kind, pubkey, expires_at, price_paid_msat, is_sorted)
-            SELECT *, false FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[],
-                                 $7::bigint[])
-        )
-        INSERT INTO day_ring_members (member, created_at, note_id, kind, ring_size, expires_at, price_paid_msat, is_sorted)
-        SELECT substr(r.ring, 32 * position + 1, 32), r.created_at, r.note_id, r.kind, r.ring_size, r.expires_at,
-               r.price_paid_msat, false
-        FROM unnest($8::bytea[], $9::bigint[], $10::bytea[], $11::integer[], $12::integer[], $13::bigint[], $14::bigint[])
-                 AS r (ring, created_at, note_id, kind, ring_size, expires_at, price_paid_msat),
-             generate_series(0, r.ring_size - 1) AS position
-        """,
-        [encode_tag(letter, value) for _, letter, value in tags],
-        [row.event.created_at for row, _, _ in tags],
-        [row.id for row, _, _ in tags],
-        [row.event.kind for row, _, _ in tags],
-        [row.pubkey for row, _, _ in tags],
-        [row.expires_at for row, _, _ in tags],
-        [row.note.price_paid_msat or None for row, _, _ in tags],
-        [b"".join(ring) for _, ring in rings],
-        [row.event.created_at for row, _ in rings],
-        [row.id for row, _ in rings],
-        [row.event.kind for row, _ in rings],
-        [len(ring) for _, ring in rings],
-        [row.expires_at for row, _ in rings],
-        [row.note.price_paid_msat or None for row, _ in rings],
-    )
 
 
 async def _insert_answers(connection: asyncpg.Connection, batch: Batch) -> None:
@@ -221,10 +160,9 @@ def _is_stored(row: Row) -> bool:
 
 
 _REFUSALS: tuple[Rule, ...] = (
-    conflicts.refuse_deleted,
+    conflicts.refuse_found,
+    addresses.refuse_deleted_versions,
     addresses.refuse_versions,
-    conflicts.refuse_used_signatures,
-    conflicts.refuse_stored_words,
     conflicts.refuse_answered,
     conflicts.refuse_other_rings,
     conflicts.refuse_announced,
@@ -235,7 +173,6 @@ _INSERTS: tuple[Rule, ...] = (
     deletions.postpone_large,
     _replace_versions,
     _insert_notes,
-    _insert_index_rows,
     _insert_answers,
     # Before what could delete them in the same batch.
     contested_words.mark_contested,

@@ -45,7 +45,13 @@ def build_deletion_test(note_id: bytes) -> Query:
 
 def build_members(note_id: bytes, rows: int) -> Query:
     """Select the keys of a note's ring, ascending, at most `rows`."""
-    return Query("SELECT member FROM ring_members WHERE note_id = $1 ORDER BY member LIMIT $2", (note_id, rows))
+    return Query(
+        """
+        SELECT substr(ring, 32 * place + 1, 32) AS member FROM notes, generate_series(0, ring_size - 1) AS place
+        WHERE id = $1 ORDER BY member LIMIT $2
+        """,
+        (note_id, rows),
+    )
 
 
 def build_profiles(keys: Sequence[bytes], named: int, max_bytes: int, now: int) -> Query:

@@ -12,8 +12,16 @@ from relay.storage.held_notes import HeldNotes
 from relay.storage.payments.unapplied_payments import Reason, insert_unapplied
 from relay.storage.row import Row, SaveResult
 
-# Readers of expensive tiers find notes by these; `notes` itself comes first.
-_INDEXES = ("tags", "ring_members")
+# Readers of expensive tiers find notes by these, too. Their rows are found by their keys, which a note's own row has.
+_RAISE_TAGS = """
+    UPDATE tags t SET price_paid_msat = $2, is_sorted = false FROM notes n, unnest(n.tags) AS name
+    WHERE n.id = $1 AND t.tag = name AND t.created_at = n.created_at AND t.note_id = n.id
+"""
+_RAISE_MEMBERS = """
+    UPDATE ring_members m SET price_paid_msat = $2, is_sorted = false
+    FROM notes n, generate_series(0, n.ring_size - 1) AS place
+    WHERE n.id = $1 AND m.member = substr(n.ring, 32 * place + 1, 32) AND m.created_at = n.created_at AND m.note_id = n.id
+"""
 
 
 async def upgrade_held(connection: asyncpg.Connection, batch: Batch, held: HeldNotes) -> None:
@@ -58,11 +66,8 @@ async def upgrade_stored(connection: asyncpg.Connection, batch: Batch) -> None:
         [row.id for row in rows],
         [row.note.price_paid_msat for row in rows],
     )
-    for table in _INDEXES:
-        await connection.executemany(
-            f"UPDATE {table} SET price_paid_msat = $2, is_sorted = false WHERE note_id = $1",  # noqa: S608
-            [(record["id"], record["price_paid_msat"]) for record in records],
-        )
+    for statement in (_RAISE_TAGS, _RAISE_MEMBERS):
+        await connection.executemany(statement, [(record["id"], record["price_paid_msat"]) for record in records])
     previous = {record["id"]: record["previous_price_msat"] for record in records}
     for row in rows:
         if row.id in previous:

@@ -128,7 +128,8 @@ def build_answer_count(filter_: Filter, named: frozenset[bytes], maximum: int, r
 def build_named_rings(target: str) -> Query:
     """Select the values of a stored note's `R` tags, as bytes."""
     return Query(
-        "SELECT substr(tag, 2) FROM tags WHERE note_id = $1 AND substr(tag, 1, 1) = 'R'", (bytes.fromhex(target),)
+        "SELECT substr(tag, 2) FROM notes, unnest(tags) AS tag WHERE id = $1 AND substr(tag, 1, 1) = 'R'",
+        (bytes.fromhex(target),),
     )
 
 

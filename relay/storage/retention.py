@@ -13,7 +13,7 @@ import asyncpg
 from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.postgres.errors import DATABASE_FAILURES
 from relay.storage.feed import Feed
-from relay.storage.index_rows import DELETE_INDEX_ROWS
+from relay.storage.index_rows import DELETE_INDEX_ROWS, RETURNING
 from relay.storage.writer_lock import lock_writers
 
 _BATCH = 200
@@ -79,7 +79,7 @@ async def delete_expired(connection: asyncpg.Connection, now: int) -> int:
                 slice AS (
                     SELECT id FROM (SELECT id, sum(index_rows) OVER (ORDER BY id) - index_rows AS rows_before FROM due) AS counted
                     WHERE rows_before < $3
-                ), deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id RETURNING n.id), {DELETE_INDEX_ROWS}
+                ), deleted AS (DELETE FROM notes n USING slice WHERE n.id = slice.id {RETURNING}), {DELETE_INDEX_ROWS}
                 SELECT count(*)::integer FROM deleted
                 """,  # noqa: S608
                 now,

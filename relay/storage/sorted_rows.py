@@ -18,6 +18,14 @@ _NOTES = """
         FROM (SELECT id, index_rows FROM day_notes WHERE id > $1 ORDER BY id LIMIT $2) AS next
     ) AS counted WHERE rows <= $2 OR place = 1
 """
+# The rows of the tables that are indexes are found by their keys, which their notes' rows have.
+_TAGS = "(SELECT m.id, m.created_at, tag FROM moved_notes m, unnest(m.tags) AS tag)"
+_IS_TAG = "d.tag = s.tag AND d.created_at = s.created_at AND d.note_id = s.id"
+_MEMBERS = """(
+    SELECT m.id, m.created_at, substr(m.ring, 32 * place + 1, 32) AS member
+    FROM moved_notes m, generate_series(0, m.ring_size - 1) AS place
+)"""
+_IS_MEMBER = "d.member = s.member AND d.created_at = s.created_at AND d.note_id = s.id"
 _SPENT_SIGNATURES = "SELECT signed_id FROM day_spent_signatures WHERE signed_id > $1 ORDER BY signed_id LIMIT $2"
 _ANSWERS = """
     SELECT kind, target, key_image FROM day_answers WHERE (kind, target, key_image) > ($1, $2, $3)
@@ -39,11 +47,12 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """A table whose rows go with a slice: how they are found (d: of the day, s: of the slice), and their order."""
+    """A table whose rows go with a slice: how they are found (d: of the day, s: of `found_by`), and their order."""
 
     table: str
     condition: str
     order: str
+    found_by: str = "slice"
 
 
 async def build_walks(connection: asyncpg.Connection) -> list[Walk]:
@@ -61,8 +70,8 @@ async def build_walks(connection: asyncpg.Connection) -> list[Walk]:
     columns = {record["table"]: record["columns"] for record in records}
     notes = [
         _Moved("notes", "d.id = s.id", "id"),
-        _Moved("tags", "d.note_id = s.id", "note_id, tag"),
-        _Moved("ring_members", "d.note_id = s.id", "note_id, member"),
+        _Moved("tags", _IS_TAG, "note_id, tag", _TAGS),
+        _Moved("ring_members", _IS_MEMBER, "note_id, member", _MEMBERS),
     ]
     signatures = [_Moved("spent_signatures", "d.signed_id = s.signed_id", "signed_id")]
     is_same = "d.kind = s.kind AND d.target = s.target AND d.key_image = s.key_image"
@@ -78,7 +87,7 @@ def _build_move(slice_: str, moved: Sequence[_Moved], last_first: str, columns: 
     # Rows that are inserted are new to Postgres: what it keeps of a long value beside the table is numbered again, too.
     parts = [
         f"""
-        moved_{each.table} AS (DELETE FROM day_{each.table} d USING slice s WHERE {each.condition} RETURNING d.*),
+        moved_{each.table} AS (DELETE FROM day_{each.table} d USING {each.found_by} s WHERE {each.condition} RETURNING d.*),
         sorted_{each.table} AS (
             INSERT INTO sorted_{each.table} ({columns[each.table]}, is_sorted)
             SELECT {columns[each.table]}, true FROM moved_{each.table} ORDER BY {each.order}
