@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from relay.storage.writer import Turns
+from relay.storage.turns import Turns
 
 
 @dataclass(frozen=True)
