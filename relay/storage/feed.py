@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import takewhile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 
 import asyncpg
 
@@ -30,25 +30,24 @@ class Feed:
         self._keep_s = keep_s
         self._last = 0
         self._announced = 0
-        self._uncommitted: set[int] = set()
         self._own: set[int] = set()
+        self._still = asyncio.Lock()
         self._notified = asyncio.Event()
         self._marks: deque[tuple[float, int]] = deque()
 
-    def mark_own(self, sequence: Sequence[int]) -> None:
-        """Read no further than these numbers until their commit is confirmed or known to have failed."""
-        self._uncommitted.update(sequence)
+    @asynccontextmanager
+    async def hold_still(self) -> AsyncIterator[None]:
+        """Keep the feed from reading while this process commits: its rows can be there before it knows their numbers.
 
-    def confirm_own(self, sequence: Sequence[int]) -> None:
-        """Skip these numbers: this process publishes those notes itself, after its commit."""
-        self._uncommitted.difference_update(sequence)
-        self._own.update(sequence)
+        If only the answer to the commit was lost, the feed brings these notes to our subscribers.
+        """
+        async with self._still:
+            yield
         self._wake_if_behind()
 
-    def unmark_own(self, sequence: Sequence[int]) -> None:
-        """Read these numbers after all, if they are there: this process does not know whether they were committed."""
-        self._uncommitted.difference_update(sequence)
-        self._notified.set()
+    def skip(self, sequence: Iterable[int]) -> None:
+        """Skip these numbers: this process publishes those notes itself, after its commit."""
+        self._own.update(sequence)
 
     async def prepare(self) -> None:
         """Start after what is there already: a REQ finds that in the store."""
@@ -87,7 +86,7 @@ class Feed:
 
     def _wake_if_behind(self) -> None:
         self._skip_own()
-        if self._announced > self._last and self._last + 1 not in self._uncommitted:
+        if self._announced > self._last and not self._still.locked():
             self._notified.set()
 
     def _skip_own(self) -> None:
@@ -98,6 +97,26 @@ class Feed:
     async def _read_new(self, connection: asyncpg.Connection) -> None:
         """Publish every row after the last one read, in pages. Numbers can be missing, where a batch was rolled back."""
         while True:
+            async with self._still:
+                records = await self._read_page(connection)
+            if not records:
+                return
+            # A note that was deleted since has no bytes left. One after another as they are taken: a page of large notes read
+            # at once would hold up all others.
+            await self._publish(
+                read_note(
+                    record["event"],
+                    price_paid_msat=record["price_paid_msat"],
+                    previous_price_msat=record["previous_price_msat"],
+                )
+                for record in records
+                if record["event"] is not None
+            )
+
+    async def _read_page(self, connection: asyncpg.Connection) -> list[asyncpg.Record]:
+        """Return the next rows that are not our own, and at least one while there are any."""
+        foreign: list[asyncpg.Record] = []
+        while not foreign:
             self._skip_own()
             records = await connection.fetch(
                 """
@@ -108,24 +127,12 @@ class Feed:
                 self._last,
                 _PAGE,
             )
-            settled = list(takewhile(lambda record: record["seq"] not in self._uncommitted, records))
-            # While the rows were on their way, own ones may have been confirmed and skipped.
-            settled = [record for record in settled if record["seq"] > self._last]
-            if not settled:
-                return
-            # A note that was deleted since has no bytes left.
-            foreign = [record for record in settled if record["seq"] not in self._own and record["event"] is not None]
-            self._last = settled[-1]["seq"]
+            if not records:
+                return []
+            foreign = [record for record in records if record["seq"] not in self._own]
+            self._last = records[-1]["seq"]
             self._own = {seq for seq in self._own if seq > self._last}
-            # One after another as they are taken: a page of large notes read at once would hold up all others.
-            await self._publish(
-                read_note(
-                    record["event"],
-                    price_paid_msat=record["price_paid_msat"],
-                    previous_price_msat=record["previous_price_msat"],
-                )
-                for record in foreign
-            )
+        return foreign
 
     async def prune(self, connection: asyncpg.Connection, now_s: float) -> None:
         """Delete rows that were read `keep_s` ago; `now_s` is monotonic. Rows carry no time, so the age is kept here."""

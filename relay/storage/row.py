@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from enum import Enum
 
 from relay.policy.index_rows import count_index_rows
-from relay.protocol.event import Event, KindClass, classify, find_expiration, list_indexed_tags, to_address
+from relay.protocol.event import (
+    DELETION_REQUEST,
+    Event,
+    KindClass,
+    classify,
+    find_expiration,
+    list_indexed_tags,
+    to_address,
+)
 from relay.protocol.refusal import SHORT_PAID
 from relay.storage.note import Note
 from relay.verify.answers import Answer, find_answer
@@ -120,6 +128,17 @@ class Row:
     def ring_id(self) -> bytes | None:
         """Return the id of the note's ring (32 bytes), None for a plain note."""
         return None if self.note.claim is None else bytes.fromhex(self.note.claim.ring_id)
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Return whether there are no rules about the note but those of `store_notes` (migrations/0002_store_notes.sql)."""
+        note = self.note
+        return (
+            self.address is None
+            and self.answer is None
+            and not (self.is_ephemeral or note.is_held or note.price_paid_msat)
+            and note.event.kind != DELETION_REQUEST
+        )
 
     @property
     def index_rows(self) -> int:

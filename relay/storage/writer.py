@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -12,11 +12,12 @@ from relay.policy.index_rows import count_touched_rows
 from relay.postgres.errors import DATABASE_FAILURES, is_away
 from relay.protocol.event import DELETION_REQUEST
 from relay.protocol.refusal import Prefix, Rejected
+from relay.storage.at_once import split_ordinary, store_at_once
 from relay.storage.deletions import delete_slice
 from relay.storage.feed import Feed
 from relay.storage.insert import Inserted, insert_batch
 from relay.storage.note import Note
-from relay.storage.row import Result, SaveResult, to_row
+from relay.storage.row import Result, Row, SaveResult, to_row
 from relay.storage.turns import Turns
 from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer_lock import lock_writers
@@ -27,6 +28,8 @@ _MAX_BATCH = 500
 Load = Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
 Conclude = Callable[[asyncpg.Connection, Sequence[Note], Sequence[Result]], Awaitable[None]]
 _Conclude = Callable[[asyncpg.Connection, Sequence[Note], Inserted], Awaitable[None]]
+# Hears what became of a note, after the commit. Raises nothing.
+Answer = Callable[[Result], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class _Waiting:
     note: Note
     sender: Hashable
     rows: int
-    saved: asyncio.Future[Result]
+    answer: Answer
 
 
 class TooMuchReplacedError(Exception):
@@ -86,18 +89,21 @@ class Writer:
         self._waiting: Turns[_Waiting] = Turns()
         self._arrived = asyncio.Event()
 
-    async def save(self, note: Note, sender: Hashable = None) -> Result:
-        """Store a note and return what became of it, after the commit. Senders take turns.
+    def submit(self, note: Note, sender: Hashable, answer: Answer) -> None:
+        """Store a note, and answer what became of it after the commit. Senders take turns.
 
         Raises Rejected(error) when too much is waiting.
         """
         if len(self._waiting) >= self._max_waiting:
             raise Rejected(Prefix.ERROR, "too many notes are waiting to be stored; try again later")
-        rows = count_touched_rows(note.event, note.claim)
-        waiting = _Waiting(note, sender, rows, asyncio.get_running_loop().create_future())
-        self._waiting.push(waiting)
+        self._waiting.push(_Waiting(note, sender, count_touched_rows(note.event, note.claim), answer))
         self._arrived.set()
-        return await waiting.saved
+
+    async def save(self, note: Note, sender: Hashable = None) -> Result:
+        """Store a note and return what became of it, after the commit. Raises as `submit` does."""
+        saved: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.submit(note, sender, lambda result: None if saved.done() else saved.set_result(result))
+        return await saved
 
     async def keep_committing(self) -> None:
         """Commit what waits until cancelled."""
@@ -150,6 +156,38 @@ class Writer:
                     is_done = await delete_slice(connection, to_row(note))
 
     async def _commit(self, batch: list[_Waiting]) -> None:
+        rows = [to_row(waiting.note) for waiting in batch]
+        waiting_for = dict(zip(rows, batch, strict=True))
+        ordinary, others = split_ordinary(rows)
+        if ordinary and not await self._commit_at_once(ordinary, waiting_for):
+            others = rows
+        if others:
+            await self._commit_by_rules([waiting_for[row] for row in others])
+
+    async def _commit_at_once(self, rows: list[Row], waiting_for: Mapping[Row, _Waiting]) -> bool:
+        """Store and answer ordinary rows; return whether that is done, and not left to the rules."""
+        try:
+            async with self._pool.acquire() as connection, self._feed.hold_still():
+                started_s = time.perf_counter()
+                sequence = await store_at_once(connection, rows)
+                if sequence is None:
+                    return False
+                self._feed.skip(sequence)
+        except (*DATABASE_FAILURES, ValueError) as error:
+            if not is_away(error):
+                # One bad row never fails its neighbours: each gets a transaction of its own.
+                return False
+            # The batch's fate may be unknown; its authors are told to try again.
+            for row in rows:
+                row.result = SaveResult.FAILED
+        else:
+            self._report(Commit(len(rows), time.perf_counter() - started_s))
+        await self._publish([row.note for row in rows if row.result is None])
+        for row in rows:
+            waiting_for[row].answer(row.result or SaveResult.STORED)
+        return True
+
+    async def _commit_by_rules(self, batch: list[_Waiting]) -> None:
         news: list[Note] = []
         results: list[Result | None]
         try:
@@ -157,17 +195,15 @@ class Writer:
             results, news = inserted.saved, inserted.news
         except (*DATABASE_FAILURES, ValueError) as error:
             if is_away(error):
-                # The batch's fate may be unknown; its authors are told to try again.
                 results = [SaveResult.FAILED] * len(batch)
             else:
-                # One bad row never fails its neighbours: each gets a transaction of its own.
                 results = [await self._insert_alone(waiting.note, news) for waiting in batch]
         await self._publish(news)
         for waiting, saved in zip(reversed(batch), reversed(results), strict=True):
             if saved is None:
                 self._waiting.put_back(waiting)
-            elif not waiting.saved.done():
-                waiting.saved.set_result(saved)
+            else:
+                waiting.answer(saved)
 
     async def _insert_alone(self, note: Note, news: list[Note]) -> Result | None:
         try:
@@ -201,22 +237,13 @@ class Writer:
         return _Stored(saved, inserted.news)
 
     async def _store(self, load: Load, conclude: _Conclude, *, may_hold: bool) -> Inserted:
-        sequence: list[int] = []
-        try:
-            async with self._pool.acquire() as connection:
-                started_s = time.perf_counter()
-                async with connection.transaction():
-                    notes = await load(connection)
-                    inserted = await insert_batch(connection, notes, self._waiting_notes, may_hold=may_hold)
-                    sequence = inserted.sequence
-                    await conclude(connection, notes, inserted)
-                    # Before the commit: its notification may overtake this task.
-                    self._feed.mark_own(sequence)
-                took_s = time.perf_counter() - started_s
-        except (*DATABASE_FAILURES, ValueError):
-            # If only the answer to the commit was lost, the feed brings these notes to our subscribers.
-            self._feed.unmark_own(sequence)
-            raise
-        self._feed.confirm_own(sequence)
+        async with self._pool.acquire() as connection, self._feed.hold_still():
+            started_s = time.perf_counter()
+            async with connection.transaction():
+                notes = await load(connection)
+                inserted = await insert_batch(connection, notes, self._waiting_notes, may_hold=may_hold)
+                await conclude(connection, notes, inserted)
+            took_s = time.perf_counter() - started_s
+            self._feed.skip(inserted.sequence)
         self._report(Commit(len(notes), took_s))
         return inserted
