@@ -15,7 +15,8 @@ from relay.delivery.subscriptions import Subscriptions
 from relay.gateway.listener import Listener
 from relay.gateway.public_web import Web
 from relay.handlers.context import Services
-from relay.handlers.intake import EventIntake, EventVerifier
+from relay.handlers.event_verifier import EventVerifier
+from relay.handlers.intake import EventIntake
 from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log, LogEvent
 from relay.metrics import Metrics

@@ -1,7 +1,6 @@
 """What one connection may do now: its subscriptions, rates and events in flight. Knows no socket and no clock."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from relay.delivery.subscriptions import Subscription
 from relay.limits import Limits
@@ -120,9 +119,8 @@ class Session:
                 f"CLOSE a subscription or ask for fewer",
             )
 
-    @contextmanager
-    def hold_verification(self, units: int, max_units: int) -> Iterator[None]:
-        """Count verification work while it is under way. One unit is a Schnorr check or a ring link.
+    def begin_verification(self, units: int, max_units: int) -> None:
+        """Count verification work that begins. One unit is a Schnorr check or a ring link.
 
         Raises Rejected if this connection alone would have more than `max_units` under way. One note is always allowed.
         """
@@ -131,7 +129,7 @@ class Session:
                 Prefix.RATE_LIMITED, "too much verification is under way for this connection; wait for its OKs"
             )
         self._held_units += units
-        try:
-            yield
-        finally:
-            self._held_units -= units
+
+    def end_verification(self, units: int) -> None:
+        """Count verification work no longer, whatever it found."""
+        self._held_units -= units

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from relay.delivery.outbox import Outbox
 from relay.delivery.session import Session
 from relay.delivery.subscriptions import Subscription
-from relay.handlers.context import Refuse, SendStored, Services, Work
+from relay.handlers.context import INTERNAL_ERROR, Refuse, SendStored, Services, Work
 from relay.handlers.verbs import VERBS, leave_all, parse_message, refuse_frame
 from relay.metrics import MALFORMED, Metrics
 from relay.policy.rate_limit import TokenBucket
@@ -30,7 +30,6 @@ _SLOW_AFTER_S = 2.0
 _LARGE_FRAME_CHARS = 32_768
 # This many times max_pending_bytes is too much at once.
 HARD_FACTOR = 4
-INTERNAL_ERROR = "error: the relay failed to handle this; try again later"
 
 
 class Connection:
@@ -73,6 +72,7 @@ class Connection:
                 self._close_all_subscriptions()
                 for task in self._queries:
                     task.cancel()
+                await self._wait_for_answers()
         finally:
             self._close_all_subscriptions()
             leave_all(self, self._services)
@@ -81,6 +81,11 @@ class Connection:
         self.outbox.flush()
         # Does nothing where the client closed first.
         await self._websocket.close(_GOING_AWAY)
+
+    async def _wait_for_answers(self) -> None:
+        """Wait until no event is in flight."""
+        for _ in range(self._limits.max_events_in_flight):
+            await self.event_slots.acquire()
 
     def stop_reading(self) -> None:
         """Read no more frames; `serve_client` then answers what is in flight and closes with 1001 (going away)."""

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from relay.delivery.visitor import Visitor
-from relay.gateway.connection import INTERNAL_ERROR
+from relay.handlers.context import INTERNAL_ERROR
 from relay.http.answer import Answer, Refused, refuse
 from relay.http.head import refuse_malformed
 from relay.http.request import Request

@@ -19,6 +19,7 @@ from relay.storage.reader import Reader
 Work = Callable[[], Awaitable[None]]
 Refuse = Callable[[str], None]
 SendStored = Callable[[Subscription], Awaitable[None]]
+INTERNAL_ERROR = "error: the relay failed to handle this; try again later"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,29 @@
 
 from functools import partial
 
-from relay.handlers.context import Client, Services
+from relay.handlers.context import INTERNAL_ERROR, Client, Services
+from relay.handlers.intake import Arrival, Outcome
 from relay.pricing.offer import PaymentRequired
-from relay.protocol.event import Event
 from relay.protocol.messages import Publish, encode_ok
 from relay.protocol.refusal import Rejected
 from relay.storage.row import Result
 
 
 async def handle_event(message: Publish, client: Client, services: Services) -> None:
-    """Answer in a task. A client with too many events in flight waits here, and is not read from."""
+    """Take an event in; it is answered later. A client with too many events in flight waits here, and is not read from."""
     event = message.event
-    refuse = partial(refuse_event, event.id, client=client, services=services)
     try:
         client.session.check_event_rate(client.now_s)
+        tier = client.find_tier()
     except Rejected as rejected:
-        refuse(str(rejected))
+        refuse_event(event.id, str(rejected), client, services)
         return
     await client.event_slots.acquire()
-    client.start_task(partial(_answer_event, event, client, services), refuse)
+    if services.payment_listeners is not None:
+        # The event is sent again: the answer to this one counts.
+        services.payment_listeners.remove_listener(bytes.fromhex(event.id), client)
+    answer = partial(_answer_event, event.id, client, services)
+    services.intake.take_in(Arrival(event, tier, client.session, client.now_s, answer))
 
 
 def refuse_event(event_id: str, text: str, client: Client, services: Services) -> None:
@@ -34,20 +38,28 @@ def leave_events(client: Client, services: Services) -> None:
         services.payment_listeners.remove_owner(client)
 
 
-async def _answer_event(event: Event, client: Client, services: Services) -> None:
-    if services.payment_listeners is not None:
-        # The event is sent again: the answer to this one counts.
-        services.payment_listeners.remove_listener(bytes.fromhex(event.id), client)
+def _answer_event(event_id: str, client: Client, services: Services, outcome: Outcome) -> None:
+    if isinstance(outcome, PaymentRequired):
+        refuse = partial(refuse_event, event_id, client=client, services=services)
+        client.start_task(partial(_ask_for_payment, event_id, outcome, client, services), refuse)
+        return
+    client.event_slots.release()
+    if not isinstance(outcome, Exception):
+        _send_result(event_id, outcome, client, services)
+    elif isinstance(outcome, Rejected):
+        refuse_event(event_id, str(outcome), client, services)
+    else:
+        services.report_error(outcome)
+        refuse_event(event_id, INTERNAL_ERROR, client, services)
+
+
+async def _ask_for_payment(event_id: str, required: PaymentRequired, client: Client, services: Services) -> None:
     try:
-        answer = await services.intake.save_event(event, client.find_tier(), client.session, client.now_s)
-        if isinstance(answer, PaymentRequired) and await _is_paid_meanwhile(event.id, answer, client, services):
-            return
+        is_paid = await _is_paid_meanwhile(event_id, required, client, services)
     finally:
         client.event_slots.release()
-    if isinstance(answer, PaymentRequired):
-        refuse_event(event.id, answer.text, client, services)
-    else:
-        _send_result(event.id, answer, client, services)
+    if not is_paid:
+        refuse_event(event_id, required.text, client, services)
 
 
 async def _is_paid_meanwhile(event_id: str, required: PaymentRequired, client: Client, services: Services) -> bool:

@@ -11,7 +11,8 @@ import asyncpg
 
 from relay.delivery.large_work import LargeWork
 from relay.delivery.session import Session
-from relay.handlers.intake import EventIntake, EventVerifier
+from relay.handlers.event_verifier import EventVerifier
+from relay.handlers.intake import EventIntake
 from relay.limits import AcceptPolicy, InvoicePolicy, Limits, PrivacyPolicy, RingPolicy
 from relay.policy.tiers import Tier
 from relay.pricing.offer import PaymentRequired
