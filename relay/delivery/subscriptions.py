@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from relay.policy.tiers import ROOT
-from relay.protocol.event import list_indexed_tags
 from relay.protocol.filter import Filter, find_facts, matches_filter, with_min_price
 from relay.protocol.search import find_selective
 from relay.storage.note import Note
@@ -108,7 +107,7 @@ def _list_note_keys(note: Note) -> Iterator[Hashable]:
     yield ("author", event.pubkey)
     yield ("kind", event.kind)
     yield _EVERY_EVENT
-    yield from list_indexed_tags(event)
+    yield from event.indexed_tags
     if claim is not None:
         yield _EVERY_RING_NOTE
         yield ("keyimage", claim.key_image)

@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 
 from relay.limits import Limits
-from relay.protocol.event import DELETION_REQUEST, Event, list_indexed_tags
+from relay.protocol.event import DELETION_REQUEST, Event
 from relay.verify.claim import Claim
 
 
@@ -14,7 +14,7 @@ def count_index_rows(indexed_tags: AbstractSet[tuple[str, str]], claim: Claim | 
 
 def count_touched_rows(event: Event, claim: Claim | None) -> int:
     """Count the rows that a note makes the writer insert or look up: what a deletion request names is looked up, too."""
-    rows = count_index_rows(list_indexed_tags(event), claim)
+    rows = count_index_rows(event.indexed_tags, claim)
     return 2 * rows if event.kind == DELETION_REQUEST else rows
 
 

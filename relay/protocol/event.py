@@ -2,6 +2,7 @@
 
 import hashlib
 from enum import Enum
+from functools import cached_property
 from typing import Annotated
 
 import msgspec
@@ -22,7 +23,7 @@ _TIMESTAMP_DIGITS = len(str(MAX_TIMESTAMP))
 DELETION_REQUEST = 5
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, dict=True):
     """One event. Its members are in the order they are sent: `id` comes first because nostr-tools scans for it."""
 
     id: Hex32
@@ -32,6 +33,11 @@ class Event(msgspec.Struct, frozen=True):
     tags: tuple[Tag, ...]
     content: str
     sig: Hex64
+
+    @cached_property
+    def indexed_tags(self) -> frozenset[tuple[str, str]]:
+        """Return the distinct (letter, value) pairs that filters match: first values of single-letter tags (NIP-01)."""
+        return frozenset((tag[0], tag[1]) for tag in self.tags if len(tag) > 1 and is_tag_letter(tag[0]))
 
 
 class KindClass(Enum):
@@ -96,11 +102,6 @@ def to_address(event: Event) -> str | None:
             return f"{event.kind}:{event.pubkey}:{find_tag(event, 'd') or ''}"
         case _:
             return None
-
-
-def list_indexed_tags(event: Event) -> set[tuple[str, str]]:
-    """Return the distinct (letter, value) pairs that filters match: first values of single-letter tags (NIP-01)."""
-    return {(tag[0], tag[1]) for tag in event.tags if len(tag) > 1 and is_tag_letter(tag[0])}
 
 
 def is_tag_letter(name: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from relay.limits import Limits
-from relay.protocol.event import MAX_TIMESTAMP, Event, is_tag_letter, list_indexed_tags
+from relay.protocol.event import MAX_TIMESTAMP, Event, is_tag_letter
 from relay.protocol.hex import is_hex32
 from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import RingTerms
@@ -105,7 +105,7 @@ def find_facts(
 ) -> Facts:
     """Return what filters compare of a note. It is computed once for all filters."""
     tags: dict[str, set[str]] = {}
-    for letter, value in list_indexed_tags(event):
+    for letter, value in event.indexed_tags:
         tags.setdefault(letter, set()).add(value)
     return Facts(
         event,

@@ -11,7 +11,6 @@ from relay.protocol.event import (
     KindClass,
     classify,
     find_expiration,
-    list_indexed_tags,
     to_address,
 )
 from relay.protocol.refusal import SHORT_PAID
@@ -113,7 +112,7 @@ class Row:
     signed_id: bytes | None
     answer: Answer | None
     is_ephemeral: bool
-    tags: set[tuple[str, str]]
+    tags: frozenset[tuple[str, str]]
     result: SaveResult | None = None
     upgraded: Note | None = None
     is_postponed: bool = False
@@ -160,7 +159,7 @@ def to_row(note: Note) -> Row:
         None if note.claim is None or note.claim.signed_id is None else bytes.fromhex(note.claim.signed_id),
         find_answer(event, note.claim),
         classify(event.kind) is KindClass.EPHEMERAL,
-        list_indexed_tags(event),
+        event.indexed_tags,
     )
 
 
