@@ -90,7 +90,7 @@ class Relay:
         self.site = Site(config, self._tiers, self.find_url, self._find_pay_status, page_reader, self._services)
         web = Web(config, self._tiers, self.find_url, self.site)
         self._listener = Listener(config.server, config.limits, web, self._services, self.metrics)
-        self.metrics.queue_units.set_function(lambda: self._pool.queued_units)
+        self.metrics.find_queue_units = lambda: self._pool.queued_units
 
     def _build_payments(self) -> Payments | None:
         """Return the payments, None if no Lightning node is configured. Raises LightningConfigError."""
@@ -253,7 +253,7 @@ class Relay:
         self._log.write_error(LogEvent.DATABASE_LOST, error)
 
     def _report_error(self, error: BaseException) -> None:
-        self.metrics.internal_errors.inc()
+        self.metrics.internal_errors += 1
         self._log.write_error(LogEvent.INTERNAL_ERROR, error)
 
 

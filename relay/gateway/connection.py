@@ -50,7 +50,7 @@ class Connection:
         self._limits = services.limits
         self._loop = asyncio.get_running_loop()
         self.session = Session(services.limits, self._loop.time(), held_shares)
-        self.outbox = Outbox(websocket, metrics.bytes_out.inc)
+        self.outbox = Outbox(websocket, metrics.count_bytes_out)
         self.event_slots = asyncio.Semaphore(services.limits.max_events_in_flight)
         self._query_slots = asyncio.Semaphore(services.limits.max_queries_running)
         self._group = asyncio.TaskGroup()
@@ -142,7 +142,7 @@ class Connection:
         if self._is_closing:
             return
         self._is_closing = True
-        self._metrics.slow_client_closes.inc()
+        self._metrics.slow_client_closes += 1
         self._close_all_subscriptions()
         self._group.create_task(self._websocket.close(_TRY_AGAIN_LATER, "too slow; reconnect"))
         # The closing frame waits behind all that the client does not read.
@@ -192,7 +192,7 @@ class Connection:
         # In the index before the query begins, so that nothing stored meanwhile is missed.
         self.session.subscriptions[subscription_id] = subscription
         self._services.subscriptions.add(subscription)
-        self._metrics.subscriptions.inc()
+        self._metrics.subscriptions += 1
         self._loading[subscription_id] = self._start_guarded(
             partial(self._load_subscription, subscription, send_stored),
             partial(self._refuse_subscription, subscription),
@@ -226,7 +226,7 @@ class Connection:
         subscription = self.session.subscriptions.pop(subscription_id, None)
         if subscription is not None:
             self._services.subscriptions.remove(subscription)
-            self._metrics.subscriptions.dec()
+            self._metrics.subscriptions -= 1
             self._count_waiting_bytes()
 
     def _count_waiting_bytes(self) -> None:

@@ -136,12 +136,12 @@ class Listener:
         shares = self._list_shares(self._guests.find_share(websocket.transport))
         connection = Connection(websocket, self._services, self._metrics, path, shares)
         self._connections.add(connection)
-        self._metrics.connections.inc()
+        self._metrics.connections += 1
         try:
             await connection.serve_client()
         finally:
             self._connections.discard(connection)
-            self._metrics.connections.dec()
+            self._metrics.connections -= 1
 
     async def keep_closing_idle(self, every_s: float) -> None:
         """Close idle connections, and forget the hourly key of the network buckets, until cancelled."""
