@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import cast
+from typing import NamedTuple, cast
 
 from relay.gateway.guests import Guests
 from relay.gateway.proxy_protocol import BadProxyHeader, is_proxy_header, parse_proxy_header
@@ -19,6 +19,13 @@ from relay.http.head import Head, HeadReader
 _LINGER_S = 2.0
 # Enough for a slow client to read a page that is kept.
 _ANSWER_TIMEOUT_S = 30.0
+
+
+class Successor(NamedTuple):
+    """What serves a connection from its head on, and whether it reads the head too."""
+
+    protocol: asyncio.Protocol
+    reads_head: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Doorway:
     guests: Guests
     timeout_s: float
     find_kept: Callable[[Head], Answer | None]
-    find_successor: Callable[[asyncio.Transport, Head], asyncio.Protocol]
+    find_successor: Callable[[asyncio.Transport, Head], Successor]
     takes_proxy_header: bool
 
 
@@ -114,13 +121,14 @@ class FrontDoor(asyncio.Protocol):
         if (kept := self._doorway.find_kept(head)) is not None:
             self._answer(kept, _ANSWER_TIMEOUT_S)
             return
-        successor = self._doorway.find_successor(self._transport, head)
+        successor, reads_head = self._doorway.find_successor(self._transport, head)
         self._timer.cancel()
-        data = bytes(self._reader.received)
+        data = bytes(self._reader.received) if reads_head else self._reader.take_rest()
         self._reader.received.clear()
         self._transport.set_protocol(successor)
         successor.connection_made(self._transport)
-        successor.data_received(data)
+        if data:
+            successor.data_received(data)
 
     def _end_waiting(self) -> None:
         if self._awaits_proxy_header or not self._reader.received or self._transport.is_closing():

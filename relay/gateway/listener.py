@@ -3,26 +3,27 @@
 import asyncio
 import socket
 from functools import partial
+from typing import cast
 
 from websockets.asyncio.server import Server, ServerConnection
+from websockets.frames import CloseCode
 
 from relay.config import ServerSection
 from relay.delivery.visitor import Visitor
 from relay.gateway.body import BodyReader
 from relay.gateway.connection import HARD_FACTOR, Connection
-from relay.gateway.front_door import Doorway, FrontDoor
+from relay.gateway.front_door import Doorway, FrontDoor, Successor
 from relay.gateway.guests import Guests
 from relay.gateway.plain_http import PlainHttp
 from relay.gateway.public_web import Web
 from relay.gateway.websocket import WebSocketConnection, run_websocket
 from relay.handlers.context import Services
 from relay.http.form import check_form_head, find_max_form_bytes
-from relay.http.head import Head, check_servable, find_path
+from relay.http.head import Head, check_servable
 from relay.limits import Limits
 from relay.metrics import Metrics
 from relay.policy.batch_pool import make_share
 from relay.policy.rate_limit import TokenBucket
-from relay.policy.tiers import ROOT
 
 # From SIGTERM to exit are 10 s: this much for clients, the rest for the database.
 _STOP_TIMEOUT_S = 5.0
@@ -55,7 +56,7 @@ class Listener:
         # The library's own: it keeps the tasks of WebSockets, and ends with the last of them.
         self._server = Server(partial(self._open_port, section.port), self._run_websocket)
         self._proxy_server: asyncio.Server | None = None
-        self._is_listening = False
+        self._is_listening = self._is_stopping = False
 
     @property
     def port(self) -> int:
@@ -78,12 +79,16 @@ class Listener:
         doorway = Doorway(
             self._guests, self._limits.request_timeout_s, self._web.find_kept, self._find_successor, takes_proxy_header
         )
-        return await asyncio.get_running_loop().create_server(lambda: FrontDoor(doorway), self._section.host, port)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: FrontDoor(doorway), self._section.host, port)
+        keep_kernel_buffers_small(server)
+        return server
 
     async def stop(self) -> None:
         """Accept no more connections, answer what is in flight, and close every connection, WebSockets with 1001."""
         if not self._is_listening:
             return
+        self._is_stopping = True
         self._server.close(close_connections=False)
         if self._proxy_server is not None:
             self._proxy_server.close()
@@ -102,7 +107,7 @@ class Listener:
             for transport in self._guests.list_all():
                 transport.abort()
 
-    def _find_successor(self, transport: asyncio.Transport, head: Head) -> asyncio.Protocol:
+    def _find_successor(self, transport: asyncio.Transport, head: Head) -> Successor:
         """Return what serves a connection from its head on. Raises Refused."""
         takes_forms = self._web.takes_forms(head.path)
         check_servable(head, takes_forms=takes_forms)
@@ -111,8 +116,9 @@ class Listener:
         leave = partial(self._guests.leave, transport)
         if self._web.leads_to_websocket(head):
             max_unread_bytes = HARD_FACTOR * self._limits.max_pending_bytes
-            return WebSocketConnection(self._server, self._limits, max_unread_bytes, leave)
-        return self._http.make_connection(leave, self._guests.find_visitor(transport))
+            websocket = WebSocketConnection(self._server, head, self._limits, max_unread_bytes, leave)
+            return Successor(websocket, reads_head=False)
+        return Successor(self._http.make_connection(leave, self._guests.find_visitor(transport)), reads_head=True)
 
     def _make_visitor(self, now_s: float, network_share: TokenBucket | None) -> Visitor:
         return Visitor(self._limits, now_s, self._list_shares(network_share))
@@ -123,18 +129,16 @@ class Listener:
         return [own_share] if network_share is None else [own_share, network_share]
 
     async def _run_websocket(self, websocket: ServerConnection) -> None:
-        await run_websocket(websocket, self._limits.request_timeout_s, self._serve_client)
+        # The server has no other.
+        await run_websocket(cast(WebSocketConnection, websocket), self._serve_client)
 
-    async def _serve_client(self, websocket: ServerConnection) -> None:
-        path = ROOT
-        if websocket.request is not None:
-            path = find_path(websocket.request.path)
-            # The library would keep User-Agent, Cookie, Origin and forwarded addresses for as long as the connection lasts.
-            websocket.request.headers.clear()
-            websocket.protocol.origin = None
-        _keep_kernel_buffer_small(websocket)
+    async def _serve_client(self, websocket: WebSocketConnection) -> None:
+        if self._is_stopping:
+            # Its handshake was answered just before.
+            await websocket.close(CloseCode.GOING_AWAY)
+            return
         shares = self._list_shares(self._guests.find_share(websocket.transport))
-        connection = Connection(websocket, self._services, self._metrics, path, shares)
+        connection = Connection(websocket, self._services, self._metrics, websocket.path, shares)
         self._connections.add(connection)
         self._metrics.connections += 1
         try:
@@ -153,8 +157,11 @@ class Listener:
                 connection.close_if_idle(now_s)
 
 
-def _keep_kernel_buffer_small(websocket: ServerConnection) -> None:
-    """Limit the unsent bytes in the kernel. Behind megabytes of them a slow client's pong would come too late."""
+def keep_kernel_buffers_small(server: asyncio.Server) -> None:
+    """Limit the unsent bytes in the kernel. Behind megabytes of them a slow client's pong would come too late.
+
+    A connection has this option from the socket that accepted it.
+    """
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        connection = websocket.transport.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
+        for listening in server.sockets:
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)

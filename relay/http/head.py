@@ -33,6 +33,7 @@ class Head:
     method: str
     target: str
     headers: dict[str, list[str]]
+    is_http_11: bool = True
 
     @property
     def path(self) -> str:
@@ -81,6 +82,10 @@ class HeadReader:
         self._checked = size
         return None if end < 0 else parse_head(bytes(received[:end]))
 
+    def take_rest(self) -> bytes:
+        """Return what came after the head, which was read."""
+        return bytes(self.received[self._checked :])
+
 
 def parse_head(data: bytes) -> Head:
     """Return a head without its empty line. Raises Refused for one that is not well formed, or larger than allowed."""
@@ -96,9 +101,10 @@ def parse_head(data: bytes) -> Head:
         if header is None:
             raise Refused(refuse_malformed())
         headers.setdefault(header[1].decode().lower(), []).append(header[2].decode("latin-1").strip(" \t"))
-    _check_host(headers, is_http_11=asked[3] == b"1")
-    _check_body(headers, is_http_11=asked[3] == b"1")
-    return Head(asked[1].decode(), asked[2].decode(), headers)
+    is_http_11 = asked[3] == b"1"
+    _check_host(headers, is_http_11=is_http_11)
+    _check_body(headers, is_http_11=is_http_11)
+    return Head(asked[1].decode(), asked[2].decode(), headers, is_http_11)
 
 
 def check_servable(head: Head, *, takes_forms: bool = False) -> None:

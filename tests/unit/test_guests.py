@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.delivery.visitor import Visitor
-from relay.gateway.front_door import Doorway, FrontDoor
+from relay.gateway.front_door import Doorway, FrontDoor, Successor
 from relay.gateway.guests import Guests
 from relay.http.answer import Refused
 from relay.http.head import Head
@@ -108,7 +108,7 @@ def test_after_an_hour_a_network_is_another() -> None:
     let_in(guests, "203.0.113.7")
 
 
-def find_nothing(transport: asyncio.Transport, head: Head) -> asyncio.Protocol:
+def find_nothing(transport: asyncio.Transport, head: Head) -> Successor:
     raise AssertionError("nothing should be served")
 
 
