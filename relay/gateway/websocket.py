@@ -28,7 +28,6 @@ _CLOSE_TIMEOUT_S = 2.0
 _HANDSHAKE_HEADERS = (
     "connection",
     "upgrade",
-    "origin",
     "sec-websocket-key",
     "sec-websocket-version",
     "sec-websocket-protocol",
@@ -50,7 +49,6 @@ def accept_handshake(head: Head, protocol: ServerProtocol) -> bytes:
         status = HTTPStatus(protocol.accept(request).status_code)
         text = "not a WebSocket handshake that this relay understands; use version 13 (RFC 6455)"
         raise Refused(refuse(status, text)) from None
-    protocol.origin = None
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept}\r\n\r\n"
