@@ -1,15 +1,22 @@
-"""Deliver new notes to the matching live subscriptions, in slices. Knows no database and no socket."""
+"""Deliver new notes to the matching live subscriptions, in slices. Knows no database and no socket.
+
+A batch is matched as a whole, and then each subscription gets all that it matches at once. So a connection is written to once a
+batch, and slices can be small: note after note, small slices wrote once a note, and gave half the deliveries a second.
+"""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from relay.delivery.subscriptions import Subscriptions
+from relay.delivery.live_note import LiveNote
+from relay.delivery.subscriptions import Subscription, Subscriptions
 from relay.storage.note import Note
 
-# A whole batch at once would make clients look slow, and keep all others waiting. Smaller slices cost more writes: with
-# 3,000 subscribers, slices of 1,000 deliveries gave 75,000 deliveries a second, slices of 10,000 gave 170,000.
-_SLICE_BYTES = 262_144
-_SLICE_DELIVERIES = 10_000
+# A whole batch at once would make clients look slow, and its notes may be read from the database as they are taken.
+_BATCH_BYTES = 262_144
+_BATCH_NOTES = 100
+# Of 5 ms or less: writing to a connection takes as long as this many deliveries.
+_SLICE_DELIVERIES = 4_000
+_WRITE_DELIVERIES = 8
 
 
 class Fanout:
@@ -21,14 +28,40 @@ class Fanout:
 
     async def publish(self, notes: Iterable[Note]) -> None:
         """Deliver each note, in order, to the owners of matching subscriptions. Between slices the event loop can write."""
-        slice_bytes = deliveries = 0
-        for note in notes:
-            slice_bytes += len(note.encoded)
-            for subscription in self._subscriptions.find_matching(note):
+        work = 0
+        for batch in _split(notes):
+            for subscription, matching in self._match(batch).items():
                 # It may have been closed while the event loop ran.
                 if subscription.is_open:
-                    subscription.owner.deliver(subscription, note)
-                deliveries += 1
-                if deliveries >= self._slice_deliveries or slice_bytes > _SLICE_BYTES:
-                    slice_bytes = deliveries = 0
+                    subscription.owner.deliver(subscription, matching)
+                work += len(matching) + _WRITE_DELIVERIES
+                if work >= self._slice_deliveries:
+                    work = 0
                     await asyncio.sleep(0)
+
+    def _match(self, notes: Iterable[Note]) -> dict[Subscription, list[LiveNote]]:
+        """Return what each subscription gets of some notes."""
+        matching: dict[Subscription, list[LiveNote]] = {}
+        for note in notes:
+            subscriptions = self._subscriptions.find_matching(note)
+            if subscriptions:
+                live_note = LiveNote(note)
+                for subscription in subscriptions:
+                    found = matching.get(subscription)
+                    if found is None:
+                        matching[subscription] = [live_note]
+                    else:
+                        found.append(live_note)
+        return matching
+
+
+def _split(notes: Iterable[Note]) -> Iterator[list[Note]]:
+    batch: list[Note] = []
+    size = 0
+    for note in notes:
+        batch.append(note)
+        size += len(note.encoded)
+        if len(batch) == _BATCH_NOTES or size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch

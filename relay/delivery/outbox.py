@@ -11,13 +11,19 @@ from collections.abc import Callable
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import OPEN
 
+from relay.delivery.live_note import make_frame_header
+
 # `drain` waits while the transport's buffer has more bytes than this, so the next page of stored notes is not read yet.
 # The server is started with this as its write_limit.
 LOW_BUFFER_BYTES = 262_144
 
 
 class Outbox:
-    """The queue of text messages to one client, which knows how many bytes the client has not read yet."""
+    """The queue of text messages to one client, which knows how many bytes the client has not read yet.
+
+    `most_pending_bytes` is never less than `pending_bytes`, but for answers to pings, and costs nothing to ask for: it counts as
+    unread what the last write left in the transport.
+    """
 
     def __init__(self, websocket: ServerConnection, count_bytes: Callable[[int], None]) -> None:
         self._websocket = websocket
@@ -25,45 +31,44 @@ class Outbox:
         self._count_bytes = count_bytes
         self._loop = asyncio.get_running_loop()
         self._parts: list[bytes] = []
-        self._queued_bytes = 0
+        self._buffered_bytes = 0
+        self.most_pending_bytes = 0
 
     def send(self, *parts: bytes) -> None:
         """Queue one text message, given in parts. It is written at the end of this loop turn."""
-        size = sum(map(len, parts))
+        self.send_frame((make_frame_header(sum(map(len, parts))), *parts))
+
+    def send_frame(self, parts: tuple[bytes, ...]) -> None:
+        """Queue one frame, given in parts, the first of which is its header."""
         if not self._parts:
             self._loop.call_soon(self.flush)
-        self._parts.append(_frame_header(size))
-        self._parts.extend(parts)
-        self._queued_bytes += size
+        self._parts += parts
+        for part in parts:
+            self.most_pending_bytes += len(part)
 
     @property
     def pending_bytes(self) -> int:
         """Return how many bytes are queued here or in the transport."""
-        return self._queued_bytes + self._transport.get_write_buffer_size()
+        buffered = self._transport.get_write_buffer_size()
+        self.most_pending_bytes += buffered - self._buffered_bytes
+        self._buffered_bytes = buffered
+        return self.most_pending_bytes
 
     @property
     def is_congested(self) -> bool:
         """Return whether `drain` would wait."""
-        return self.pending_bytes > LOW_BUFFER_BYTES
+        return self.most_pending_bytes > LOW_BUFFER_BYTES and self.pending_bytes > LOW_BUFFER_BYTES
 
     def flush(self) -> None:
         """Write the queued messages now. After the closing handshake began, nothing may be sent (RFC 6455 5.5.1)."""
-        parts, self._parts, self._queued_bytes = self._parts, [], 0
+        parts, self._parts = self._parts, []
         if parts and self._websocket.protocol.state is OPEN:
             data = b"".join(parts)
             self._transport.write(data)
             self._count_bytes(len(data))
+        self.most_pending_bytes = self._buffered_bytes = self._transport.get_write_buffer_size()
 
     async def drain(self) -> None:
         """Write the queued messages, and wait until the client has read most of what was sent."""
         self.flush()
         await self._websocket.drain()
-
-
-def _frame_header(size: int) -> bytes:
-    """Return the header of an unmasked, final text frame (RFC 6455 5.2)."""
-    if size < 126:
-        return bytes((0x81, size))
-    if size < 65_536:
-        return b"\x81\x7e" + size.to_bytes(2, "big")
-    return b"\x81\x7f" + size.to_bytes(8, "big")

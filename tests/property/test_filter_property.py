@@ -1,6 +1,7 @@
 """A filter means the same thing in memory, in the subscription index and in Postgres: what a ten-line oracle says."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -8,6 +9,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from relay.delivery.live_note import LiveNote
 from relay.delivery.subscriptions import Subscription, Subscriptions
 from relay.limits import Limits
 from relay.protocol.filter import Filter, find_facts, matches_filter, parse_filter
@@ -75,7 +77,7 @@ def test_a_filter_written_out_is_read_back_the_same(filter_: Filter) -> None:
 
 
 class Nobody:
-    def deliver(self, subscription: Subscription, note: Note) -> None:
+    def deliver(self, subscription: Subscription, notes: Sequence[LiveNote]) -> None:
         raise AssertionError
 
 

@@ -1,11 +1,12 @@
 """Fan-out keeps order, lets others have their turn, and delivers nothing to a subscription that was closed meanwhile."""
 
 import asyncio
+from collections.abc import Sequence
 
 from relay.delivery.fanout import Fanout
+from relay.delivery.live_note import LiveNote
 from relay.delivery.subscriptions import Subscription, Subscriptions
 from relay.protocol.filter import Filter
-from relay.storage.note import Note
 from tests.support.events import make_event, to_note
 
 
@@ -13,10 +14,10 @@ class Listener:
     """Remember what was delivered, in order."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.heard: list[tuple[str, str]] = []
 
-    def deliver(self, subscription: Subscription, note: Note) -> None:
-        self.heard.append(note.event.content)
+    def deliver(self, subscription: Subscription, notes: Sequence[LiveNote]) -> None:
+        self.heard += [(subscription.id, live_note.note.event.content) for live_note in notes]
 
 
 async def test_thousands_of_deliveries_take_several_turns_of_the_loop_and_keep_their_order() -> None:
@@ -32,7 +33,8 @@ async def test_thousands_of_deliveries_take_several_turns_of_the_loop_and_keep_t
         turns += 1
         await asyncio.sleep(0)
     assert turns >= 10
-    assert listener.heard == [str(number) for number in range(20) for _ in range(500)]
+    for name in map(str, range(500)):
+        assert [content for heard_by, content in listener.heard if heard_by == name] == [str(n) for n in range(20)]
 
 
 async def test_a_subscription_that_is_closed_in_between_hears_no_more() -> None:

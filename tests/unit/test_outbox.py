@@ -1,6 +1,7 @@
 """The outbox frames as RFC 6455 says, joins a loop turn's messages, and leans on websockets only where it may."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,7 +11,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.protocol import OPEN, State
 
+from relay.delivery.live_note import LiveNote
 from relay.delivery.outbox import LOW_BUFFER_BYTES, Outbox
+from relay.protocol.messages import encode_event_prefix
+from tests.support.events import make_event, to_note
 from tests.support.time_factor import scaled
 
 
@@ -86,6 +90,35 @@ async def test_drain_waits_for_a_client_that_does_not_read() -> None:
         for _ in range(200):
             await client.recv()
         await asyncio.wait_for(draining, scaled(10))
+
+
+async def test_a_live_note_s_frame_is_that_of_its_event_message() -> None:
+    note = to_note(make_event(content="x" * 200))
+    async with connected() as (server, client, counted):
+        outbox, live_note = Outbox(server, counted.append), LiveNote(note)
+        # Ids of two lengths, and one that JSON escapes.
+        for name in ("s", 'long "name"', "t"):
+            outbox.send_frame(live_note.frame(encode_event_prefix(name)))
+            assert json.loads(await client.recv()) == ["EVENT", name, json.loads(note.encoded)]
+
+
+async def test_what_may_be_unread_is_never_said_to_be_less_than_it_is() -> None:
+    async with connected() as (server, client, counted):
+        outbox = Outbox(server, counted.append)
+        client.transport.pause_reading()
+        for _ in range(300):
+            outbox.send(b"x" * 65_536)
+            assert outbox.most_pending_bytes >= 65_536
+            outbox.flush()
+            await asyncio.sleep(0)
+            most = outbox.most_pending_bytes
+            assert most >= outbox.pending_bytes == outbox.most_pending_bytes
+        assert outbox.pending_bytes > LOW_BUFFER_BYTES
+        client.transport.resume_reading()
+        for _ in range(300):
+            await client.recv()
+        await outbox.drain()
+        assert outbox.pending_bytes == 0
 
 
 async def test_what_the_outbox_leans_on_is_as_it_was() -> None:
