@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from coincurve import PrivateKey
 
+# A Tuesday in 2023. What is stored before is older, so that what is sent is newest.
+BASE_TIME = 1_700_000_000
+AUTHORS = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Author:
@@ -30,6 +34,11 @@ def make_author(seed: int, name: str) -> Author:
 def make_authors(seed: int, name: str, count: int) -> list[Author]:
     """Return so many authors."""
     return [make_author(seed, f"{name} {number}") for number in range(count)]
+
+
+def list_authors(seed: int) -> list[Author]:
+    """Return those who post the plain notes of a corpus, and many of those in a store."""
+    return make_authors(seed, "author", AUTHORS)
 
 
 class Crowd:

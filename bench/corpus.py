@@ -6,14 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.authors import Author, make_authors
+from bench.authors import BASE_TIME, list_authors, make_authors
 from bench.plain_notes import PlainNotes
 from bench.ring_notes import POOL, make_ring_notes, sign_event
 from relay.protocol.event import Event, encode_event
-
-# A Tuesday in 2023. What is stored before is older, so that what is sent is newest.
-BASE_TIME = 1_700_000_000
-AUTHORS = 300
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,16 +31,11 @@ class Corpus:
     fingerprint: str
 
 
-def list_authors(seed: int) -> list[Author]:
-    """Return those who post plain notes."""
-    return make_authors(seed, "author", AUTHORS)
-
-
 def load_corpus(parts: Sequence[Part], seed: int, directory: Path) -> Corpus:
     """Return a corpus, made or read from the directory, which keeps it under what it was made from."""
     lines: dict[str, list[bytes]] = {}
     for part in parts:
-        file = directory / f"corpus-{_digest_recipe(part, seed)}.jsonl"
+        file = directory / f"corpus-{part.name}-{_digest_recipe(part, seed)}.jsonl"
         if not file.exists():
             directory.mkdir(parents=True, exist_ok=True)
             unfinished = file.with_suffix(".new")

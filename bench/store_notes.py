@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.corpus import BASE_TIME, list_authors
+from bench.authors import BASE_TIME, list_authors
 from bench.plain_notes import PlainNotes
 from relay.protocol.event import Event, Tag, compute_id, encode_event
 from relay.protocol.ring_terms import Form, Scheme
