@@ -9,7 +9,7 @@ from bench import loads
 from bench.client import connected
 from bench.corpus import Corpus
 from bench.figure import Measures, find_percentile
-from bench.meter import Processes
+from bench.meter import UNKNOWN, Processes
 from bench.questions import QUERIES, Vocabulary, make_filters
 
 CORES = 2
@@ -22,8 +22,8 @@ class Subject:
 
     name: str
     url: str
-    processes: Processes
     corpus: Corpus
+    processes: Processes = UNKNOWN
     vocabulary: Vocabulary | None = None
     _taken: dict[str, int] = field(default_factory=dict)
 

@@ -190,3 +190,24 @@ class _Delivering:
         self._left -= 1
         if not self._left:
             self.done.set_result(None)
+
+
+class Arrivals:
+    """A count of the events that subscribers are sent, until as many came as are awaited."""
+
+    def __init__(self, clients: Sequence[Connection], count: int) -> None:
+        self._left = count
+        self._last: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        for client in clients:
+            client.on_text = self._take
+
+    def _take(self, text: bytes) -> None:
+        if text[:8] == b'["EVENT"':
+            self._left -= 1
+            if not self._left:
+                self._last.set_result(time.perf_counter())
+
+    async def wait(self) -> float:
+        """Return when the last one came (time.perf_counter)."""
+        async with asyncio.timeout(_MAX_S):
+            return await self._last

@@ -41,6 +41,10 @@ class Processes:
         return [self.postgres, *list_children(self.postgres)] if self.postgres else []
 
 
+# Of a relay that somebody else started.
+UNKNOWN = Processes()
+
+
 def read_cpu_s(pid: int) -> float:
     """Return what the threads of a process have used, to the nanosecond (proc(5) counts ticks of 10 ms in `stat`)."""
     used_ns = 0

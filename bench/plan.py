@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from bench.corpus import Part
 from bench.figures import Rate, acknowledge, connect, deliver, list_queries, post
+from bench.held import list_held_rates
+from bench.parts import SHAPES, name_part, read_shape
 
 SEED = 14
 # The sizes of rings, and how many notes over such a ring are posted in a round.
 _RINGS = {10: 800, 100: 120, 1_000: 16}
-SHAPES = {"one": True, "own": False}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ class Plan:
             for shape in SHAPES
         )
 
+    def list_connection_rates(self) -> list[Rate]:
+        """Return what is measured of connections, on a relay that has had none."""
+        return self._select([connect(2_000 // self.shrink)])
+
+    def list_held_rates(self) -> list[Rate]:
+        """Return what is measured of ring notes that wait for a batch."""
+        return self._select(list_held_rates(800 // self.shrink))
+
     def list_live_rates(self) -> list[Rate]:
         """Return what is measured of subscribers and connections."""
         return self._select(
@@ -55,14 +64,8 @@ class Plan:
                 deliver("fanout500", 500, 200 // self.shrink),
                 deliver("fanout5000", 5_000 // self.shrink, 40),
                 deliver("paced", 100, 100 // self.shrink, 50.0),
-                connect(2_000 // self.shrink),
             ]
         )
-
-
-def name_part(ring_size: int, shape: str) -> str:
-    """Return the name of the corpus's part with such ring notes."""
-    return f"ring{ring_size}_{shape}"
 
 
 def list_parts(groups: Sequence[Sequence[Rate]], rounds: int, more: Sequence[Part] = ()) -> list[Part]:
@@ -73,13 +76,6 @@ def list_parts(groups: Sequence[Sequence[Rate]], rounds: int, more: Sequence[Par
         for rate in rates:
             needed.update({part: count * rounds for part, count in rate.needs.items()})
         counts |= needed
-    counts |= Counter({part.name: part.count for part in more})
-    return [Part(name, count, *_read_shape(name)) for name, count in sorted(counts.items())]
-
-
-def _read_shape(name: str) -> tuple[int, bool]:
-    """Return the size of a part's rings, 0 for plain notes, and whether there is one ring for all of it."""
-    if not name.startswith("ring"):
-        return 0, True
-    size, shape = name.removeprefix("ring").split("_")
-    return int(size), SHAPES[shape]
+    for part in more:
+        counts[part.name] = max(counts[part.name], part.count)
+    return [Part(name, count, *read_shape(name)) for name, count in sorted(counts.items())]

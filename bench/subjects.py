@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from bench.corpus import Corpus
 from bench.figures import Subject
-from bench.meter import Processes
 from bench.relay_process import SETTINGS, RunningRelay, copy_data, run_prototype, run_relay
 from bench.rounds import PROTOTYPE, say
 from bench.stores import find_store, read_vocabulary
@@ -42,11 +41,11 @@ def subjects_on_stores(
         subjects = []
         if with_prototype:
             prototype = stack.enter_context(run_prototype())
-            subjects.append(Subject(PROTOTYPE, prototype.url, prototype.processes, corpus))
+            subjects.append(Subject(PROTOTYPE, prototype.url, corpus, prototype.processes))
         for count in counts:
             relay = stack.enter_context(relay_on_store(count, cache))
             vocabulary = read_vocabulary(find_store(count, cache))
-            subjects.append(Subject(name_store(count), relay.url, relay.processes, corpus, vocabulary))
+            subjects.append(Subject(name_store(count), relay.url, corpus, relay.processes, vocabulary))
         yield subjects
 
 
@@ -60,4 +59,4 @@ def check_loopback(url: str) -> None:
 def compared_subject(url: str, corpus: Corpus) -> Subject:
     """Return somebody else's relay. Raises CompareError unless it is on loopback."""
     check_loopback(url)
-    return Subject("compared", url, Processes(), corpus)
+    return Subject("compared", url, corpus)
