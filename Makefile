@@ -12,9 +12,12 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 TESTS ?=
 PYTEST ?=
 WORKERS ?= auto
+# Of what measures speed: options, and another relay on this machine.
+BENCH ?=
+COMPARE ?=
 RUN_TESTS := $(BIN)/python -m tests.run --workers $(WORKERS)
 
-.PHONY: help install run test test-fast test-more test-browser forensic lnbits test-lnd coverage mutate web locale check check-web format lock lock-lnbits lock-mutate clean
+.PHONY: help install run test test-fast test-more test-browser forensic lnbits test-lnd coverage mutate bench web locale check check-web format lock lock-lnbits lock-mutate clean
 help:
 	@echo "make run      start a relay on ws://127.0.0.1:7447 with its own Postgres under ./data"
 	@echo "make test     run all tests (no system package needed), some in parallel, then some alone"
@@ -26,6 +29,7 @@ help:
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
 	@echo "make coverage run the unit, property and integration tests, and tell what they ran of each room of relay/"
 	@echo "make mutate   try which faults in verify/ and in the code that settles payments no test notices (up to an hour)"
+	@echo "make bench    measure how fast the relay is, on 20,000 and on 1,000,000 notes (25 minutes; the first time, more)"
 	@echo "make web      build the scripts of the pages, and the file that signs, from web/ (with Node)"
 	@echo "make locale   write the catalogues of the pages' texts anew; then translate what is new in relay/pages/locale"
 	@echo "make check    format, lint, types and import contracts"
@@ -43,6 +47,10 @@ help:
 	@echo "     --hypothesis-seed=N      repeat what Hypothesis draws"
 	@echo "     -s, -v, --tb=short       show what tests print, each test's name, shorter tracebacks"
 	@echo "  MUTANTS='--mutants 50 --seed 2 relay/verify/pool.py'  of make mutate: how many of each folder, which, of which files"
+	@echo "  BENCH='--quick'             of make bench: one round of small loads, about three minutes. Others:"
+	@echo "     --only ingest            only figures whose names begin so"
+	@echo "     --notes 20000            the size of the store; --rounds 5, how often; --json FILE, where to write all figures"
+	@echo "  COMPARE=ws://127.0.0.1:7777 of make bench: load that relay with the same notes, beside ours"
 	@echo "  RELAY_TEST_TIME_FACTOR=3    for a slow machine: stretch every bound on time that a test fails over"
 	@echo "  RELAY_TEST_DATABASE_URL=... run the database tests on this server too"
 
@@ -117,6 +125,9 @@ $(MUTATE)/.installed: tests/lnbits/build.lock tests/mutation/requirements.lock
 	$(MUTATE)/bin/python $(PIP_INSTALL) --require-hashes --no-build-isolation --only-binary :all: --no-binary yattag \
 		-r tests/mutation/requirements.lock
 	@touch $@
+
+bench: install
+	@$(BIN)/python -m bench $(if $(COMPARE),--compare '$(COMPARE)') $(BENCH)
 
 # The built files are committed: a relay needs no Node.
 web: web/node_modules/.installed

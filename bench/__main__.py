@@ -7,11 +7,12 @@ verifications a second on one core, measured in the same run) and of a prototype
 import argparse
 from pathlib import Path
 
+from bench.comparison import run_comparison
 from bench.plan import Plan
 from bench.relay_process import CHECKOUT
 from bench.result import write_result
 from bench.run import run_all
-from bench.subjects import CompareError, check_loopback
+from bench.subjects import CompareError
 from bench.table import to_table
 
 CACHE = CHECKOUT / ".cache" / "bench"
@@ -28,9 +29,7 @@ def main() -> None:
         shrink=_QUICK if arguments.quick else 1,
     )
     try:
-        if arguments.compare:
-            check_loopback(arguments.compare)
-        result = run_all(plan, CACHE)
+        result = run_comparison(plan, arguments.compare, CACHE) if arguments.compare else run_all(plan, CACHE)
     except CompareError as error:
         raise SystemExit(f"make bench: {error}") from None
     print(to_table(result))

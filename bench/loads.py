@@ -30,6 +30,11 @@ def to_event_frame(note: bytes) -> bytes:
     return b'["EVENT",' + note + b"]"
 
 
+def is_accepted(answer: bytes) -> bool:
+    """Return whether an OK says true: `["OK","<64 hex>",true,...`, with blanks or without."""
+    return b"true" in answer[72:84]
+
+
 async def post_all(
     url: str, notes: Sequence[bytes], *, connections: int = CONNECTIONS, window: int = WINDOW
 ) -> Outcome:
@@ -65,10 +70,9 @@ class _Posting:
 
     def _answer_with(self, client: Connection) -> Callable[[bytes], None]:
         def take(text: bytes) -> None:
-            # ["OK","<64 hex>",true,...
             if text[:5] != b'["OK"':
                 return
-            if text[73:77] != b"true":
+            if not is_accepted(text):
                 self._fail(text)
                 return
             self._left -= 1
@@ -93,7 +97,7 @@ async def post_one_by_one(url: str, notes: Sequence[bytes]) -> Outcome:
             sent_s = time.perf_counter()
             answer = await ask(client, to_event_frame(note), b'["OK"')
             waits_s.append(time.perf_counter() - sent_s)
-            if answer[73:77] != b"true":
+            if not is_accepted(answer):
                 raise LoadError(f"a note was refused: {answer[:200].decode(errors='replace')}")
         return Outcome(len(notes), time.perf_counter() - started_s, waits_s)
 
@@ -182,8 +186,9 @@ class _Delivering:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def take(self, text: bytes) -> None:
-        # ["EVENT","live",{"id":"<64 hex>"
-        sent_s = self.sent_s.get(text[23:87])
+        # Not every relay writes the id first.
+        begin = text.find(b'"id":"') + 6
+        sent_s = self.sent_s.get(text[begin : begin + 64])
         if sent_s is None:
             return
         self.waits_s.append(time.perf_counter() - sent_s)

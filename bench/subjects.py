@@ -54,9 +54,3 @@ def check_loopback(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "ws" or parts.hostname not in _LOOPBACK:
         raise CompareError(f"{url} is not on this machine: name a relay on loopback, as ws://127.0.0.1:7777")
-
-
-def compared_subject(url: str, corpus: Corpus) -> Subject:
-    """Return somebody else's relay. Raises CompareError unless it is on loopback."""
-    check_loopback(url)
-    return Subject("compared", url, corpus)
