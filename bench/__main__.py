@@ -29,7 +29,11 @@ def main() -> None:
         shrink=_QUICK if arguments.quick else 1,
     )
     try:
-        result = run_comparison(plan, arguments.compare, CACHE) if arguments.compare else run_all(plan, CACHE)
+        result = (
+            run_comparison(plan, arguments.compare, arguments.cache)
+            if arguments.compare
+            else run_all(plan, arguments.cache)
+        )
     except CompareError as error:
         raise SystemExit(f"make bench: {error}") from None
     print(to_table(result))
@@ -51,6 +55,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="alternating rounds (default: 5, of --quick 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
     parser.add_argument("--compare", metavar="URL", help="load another relay on this machine, as ws://127.0.0.1:7777")
+    parser.add_argument(
+        "--cache", type=Path, default=CACHE, metavar="DIR", help="where notes and stores are kept for the next run"
+    )
     return parser.parse_args()
 
 

@@ -78,5 +78,7 @@ async def _check_unloaded(url: str, corpus: Corpus) -> None:
         found = await loads.query_all(url, [msgspec.json.encode({"ids": ids})], connections=1)
     except (LoadError, TimeoutError) as error:
         raise CompareError(f"{url} cannot be asked: {error}") from None
+    if found.failed:
+        raise CompareError(f"{url} does not answer a query for ids")
     if found.notes:
         raise CompareError(f"{url} has notes of this corpus already: start that relay with an empty database")

@@ -99,6 +99,8 @@ def query(name: str, count: int) -> Rate:
         # Each of the relay's database sessions plans a statement once.
         await loads.query_all(subject.url, filters[:_WARM_UP])
         measures, outcome = await _metered(subject, lambda: loads.query_all(subject.url, filters))
+        if outcome.failed:
+            measures["failed"] = outcome.failed
         return _add_waits({**measures, "notes": outcome.notes / outcome.count}, outcome)
 
     return Rate(name, measure)

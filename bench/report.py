@@ -23,6 +23,7 @@ _OTHERS = {
     "p50_ms": ("p50 {} ms", 1),
     "p99_ms": ("p99 {} ms", 1),
     "p50_of_prototype": ("p50 {} of the prototype", 2),
+    "failed": ("{} of them given up by the relay", 0),
     "kib": ("{} KiB each", 1),
     "batch_per_s": ("batch: {} a second", 0),
     "batch_relay_us": ("{} us of the relay", 0),
