@@ -39,6 +39,8 @@ def main() -> None:
     print(to_table(result))
     if arguments.json is not None:
         write_result(result, arguments.json)
+    if result.failures:
+        raise SystemExit("make bench: something could not be measured, see above")
 
 
 def _parse_arguments() -> argparse.Namespace:

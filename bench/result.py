@@ -8,7 +8,7 @@ from bench.figure import Figure, Spread
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A run: where, of which commit, S (Schnorr verifications a second on one core), which corpus, and the figures."""
+    """A run: where, of which commit, S (Schnorr verifications a second on one core), which corpus, the figures, and what failed."""
 
     machine: dict[str, str]
     commit: str
@@ -17,6 +17,7 @@ class Result(msgspec.Struct, frozen=True):
     corpus_sha256: str
     seconds: float
     figures: list[Figure]
+    failures: list[str] = []
 
 
 def write_result(result: Result, file: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import uvloop
 
+from bench.client import LoadError
 from bench.figure import Figure, Measures, to_figure
 from bench.figures import CORES, Rate, Subject
 from bench.schnorr_rate import measure_schnorr_per_s
@@ -17,10 +18,11 @@ _BEGUN_S = time.monotonic()
 
 @dataclass
 class Round:
-    """S in that round, and what each figure gave on each relay."""
+    """S in that round, what each figure gave on each relay, and what could not be measured."""
 
     schnorr_per_s: float
     measures: dict[tuple[str, str], Measures] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
 
 
 def say(text: str) -> None:
@@ -35,12 +37,23 @@ def run_rounds(rates: Sequence[Rate], subjects: Sequence[Subject], count: int) -
         round_ = Round(measure_schnorr_per_s())
         for rate in rates:
             for subject in subjects if number % 2 == 0 else reversed(subjects):
-                measures: Measures = uvloop.run(rate.measure(subject, number))
-                if measures:
-                    round_.measures[rate.name, subject.name] = measures
-                    say(f"round {number + 1} of {count}: {rate.name} on {subject.name}: {_describe(measures)}")
+                _measure(rate, subject, number, round_)
         rounds.append(round_)
     return rounds
+
+
+def _measure(rate: Rate, subject: Subject, number: int, round_: Round) -> None:
+    """Measure a figure once. What could not be measured is told, and the others are measured all the same."""
+    name = f"round {number + 1}: {rate.name} on {subject.name}"
+    try:
+        measures: Measures = uvloop.run(rate.measure(subject, number))
+    except (LoadError, TimeoutError) as error:
+        round_.failures.append(f"{name}: {error or 'it took too long'}")
+        say(f"FAILED {round_.failures[-1]}")
+        return
+    if measures:
+        round_.measures[rate.name, subject.name] = measures
+        say(f"{name}: {_describe(measures)}")
 
 
 def _describe(measures: Measures) -> str:

@@ -32,6 +32,7 @@ class Run:
         self.plan = plan
         self.cache = cache
         self.figures: list[Figure] = []
+        self.failures: list[str] = []
         self._started_s = time.monotonic()
         say("making the notes that are sent (the first time, about a minute)")
         self.corpus: Corpus = load_corpus(list_parts(groups, plan.rounds, more), SEED, cache)
@@ -40,6 +41,7 @@ class Run:
     def add_rounds(self, rounds: Sequence[Round], growth: tuple[str, str] | None = None) -> None:
         """Add what some rounds gave."""
         self.figures += to_figures(rounds, growth)
+        self.failures += [failure for round_ in rounds for failure in round_.failures]
         self._schnorr_per_s += [round_.schnorr_per_s for round_ in rounds]
 
     def measure_rates(self, rates: Sequence[Rate], stores: Sequence[int], *, with_prototype: bool = True) -> None:
@@ -76,6 +78,7 @@ class Run:
             corpus_sha256=self.corpus.fingerprint,
             seconds=round(time.monotonic() - self._started_s, 1),
             figures=self.figures,
+            failures=self.failures,
         )
 
 

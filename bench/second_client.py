@@ -5,6 +5,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.client import LoadError
 from bench.corpus import Corpus, Part
 from bench.figure import Measures
 from bench.figures import Subject
@@ -57,8 +58,13 @@ def _measure_round(round_: Round, others: Others, wanted: Sequence[str]) -> None
     quiet = uvloop.run(others.quiet())
     _add(round_, others, "quiet", quiet, quiet)
     for name in wanted:
-        felt: Felt = uvloop.run(getattr(others, name)())
-        _add(round_, others, name, felt, quiet)
+        try:
+            felt: Felt = uvloop.run(getattr(others, name)())
+        except (LoadError, TimeoutError) as error:
+            round_.failures.append(f"{PREFIX}{name}: {error or 'it took too long'}")
+            say(f"FAILED {round_.failures[-1]}")
+        else:
+            _add(round_, others, name, felt, quiet)
 
 
 def _add(round_: Round, others: Others, name: str, felt: Felt, quiet: Felt) -> None:

@@ -25,7 +25,8 @@ def to_table(result: Result) -> str:
         f"commit {result.commit}, S {result.schnorr_per_s.median:,.0f} Schnorr verifications a second on one core",
         f"corpus of seed {result.corpus_seed}, SHA-256 {result.corpus_sha256}",
     ]
-    return "\n".join([*lines, *(describe_figure(figure) for figure in result.figures)])
+    failures = [f"FAILED {failure}" for failure in result.failures]
+    return "\n".join([*lines, *map(describe_figure, result.figures), *failures])
 
 
 def describe_figure(figure: Figure) -> str:
