@@ -1,6 +1,6 @@
 """What a second client feels while another one is hostile: its worst publish and REQ, as multiples of those of a quiet relay.
 
-`python -m bench.neighbour [--json]` starts a relay of its own in a temporary directory with the default limits, and with
+`python -m bench.hostile [--json]` starts a relay of its own in a temporary directory with the default limits, and with
 notes that were stored before. The neighbour posts a note and asks for ten, again and again, on a connection of its own: first
 alone, then under each burst, which is sent three times. What it feels is the worst of two seconds, and of all such windows the
 median: a machine with other guests has hiccups that no relay can help. Every burst is bounded in number and time.
@@ -22,7 +22,8 @@ from pathlib import Path
 import msgspec
 from coincurve import PrivateKey
 
-from bench.load import RUN_TIMEOUT_S, frame_text, run_relay, shake_hands
+from bench.relay_process import run_relay
+from bench.sockets import RUN_TIMEOUT_S, frame_text, shake_hands
 from relay.limits import Limits
 from relay.log import Log
 from relay.postgres.open import open_database
@@ -60,10 +61,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    with run_relay(_SETTINGS, prepare=_store_large_notes) as port:
-        with _Neighbour(port) as neighbour:
+    with run_relay(_SETTINGS, prepare=_store_large_notes) as relay:
+        with _Neighbour(relay.port) as neighbour:
             quiet = [neighbour.watch_window() for _ in range(_QUIET_WINDOWS)]
-        felt = {"quiet": quiet, **{name: _feel(port, make_burst) for name, make_burst in _BURSTS.items()}}
+        felt = {"quiet": quiet, **{name: _feel(relay.port, make_burst) for name, make_burst in _BURSTS.items()}}
     described = {name: _describe(windows, quiet) for name, windows in felt.items()}
     if arguments.json:
         print(json.dumps(described))

@@ -12,28 +12,26 @@ import argparse
 import itertools
 import json
 import multiprocessing
-import os
 import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from bench.load import (
-    RUN_TIMEOUT_S,
-    SETTINGS,
-    frame_text,
-    make_ring_notes,
-    measure_publish,
-    run_relay_process,
-    shake_hands,
-)
+import uvloop
+
+from bench.corpus import Part, make_part
+from bench.loads import post_all
+from bench.meter import read_cpu_s
+from bench.relay_process import SETTINGS, run_relay
+from bench.sockets import RUN_TIMEOUT_S, frame_text, shake_hands
+from relay.protocol.event import decode_event
 
 _NOTES = 2_500
 _RING = 10
+_SEED = 14
 # Of the notes, those that are asked for again and again.
 _KEPT = 20
 _PAGES_A_ROUND = 500
@@ -41,7 +39,6 @@ _ROUNDS = 5
 _TURN_S = 3.0
 _PAUSE_S = 0.02
 _VISITORS = 8
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -50,10 +47,11 @@ def main() -> None:
     parser.add_argument("--pages-per-s", type=int, default=100, help="how many pages are asked for (default: 100)")
     parser.add_argument("--runs", type=int, default=5, help="turns of each, quiet and under load (default: 5)")
     arguments = parser.parse_args()
-    notes = make_ring_notes(_NOTES, _RING)
-    paths = [f"/note/{note.id}" for note in notes]
-    with run_relay_process(SETTINGS) as (port, pid):
-        measure_publish(port, notes)
+    notes = make_part(Part("ring10_one", _NOTES, _RING), _SEED)
+    paths = [f"/note/{decode_event(note).id}" for note in notes]
+    with run_relay(SETTINGS) as relay:
+        port, pid = relay.port, relay.processes.relay
+        uvloop.run(post_all(relay.url, notes))
         figures = {
             "cached_note_cpu_ms": _measure_cpu_ms(port, pid, paths[0]),
             "cached_feed_cpu_ms": _measure_cpu_ms(port, pid, "/"),
@@ -72,17 +70,11 @@ def _measure_cpu_ms(port: int, pid: int, path: str) -> float:
     _get(port, path)
     rounds = []
     for _ in range(_ROUNDS):
-        started_s = _read_cpu_s(pid)
+        started_s = read_cpu_s(pid)
         for _ in range(_PAGES_A_ROUND):
             _get(port, path)
-        rounds.append((_read_cpu_s(pid) - started_s) / _PAGES_A_ROUND * 1e3)
+        rounds.append((read_cpu_s(pid) - started_s) / _PAGES_A_ROUND * 1e3)
     return statistics.median(rounds)
-
-
-def _read_cpu_s(pid: int) -> float:
-    """Return what a process and its threads have used, in user and system mode (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
 
 def _get(port: int, path: str) -> str:

@@ -9,7 +9,8 @@ import statistics
 import time
 from pathlib import Path
 
-from bench.load import frame_text, run_relay, send_frames
+from bench.relay_process import run_relay
+from bench.sockets import frame_text, send_frames
 
 _PAIRS = 5
 _ROUND_TRIPS = 20_000
@@ -25,12 +26,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="compare with the relay of this directory")
     before = parser.parse_args().before
-    with run_relay(_SETTINGS) as port:
+    with run_relay(_SETTINGS) as relay:
         if before is None:
-            print(f"round_trip_us {measure(port):10.1f}")
+            print(f"round_trip_us {measure(relay.port):10.1f}")
             return
-        with run_relay(_SETTINGS, checkout=before.resolve()) as port_before:
-            pairs = [(measure(port_before), measure(port)) for _ in range(_PAIRS)]
+        with run_relay(_SETTINGS, checkout=before.resolve()) as before_it:
+            pairs = [(measure(before_it.port), measure(relay.port)) for _ in range(_PAIRS)]
     for first, second in pairs:
         print(f"round_trip_us before {first:8.1f} now {second:8.1f} ratio {second / first:.3f}")
     print(f"median_ratio {statistics.median(second / first for first, second in pairs):.3f}")
