@@ -14,6 +14,8 @@ from bench.questions import QUERIES, Vocabulary, make_filters
 
 CORES = 2
 _WARM_UP = 40
+LATEST = "latest100"
+_LATEST = 100
 
 
 @dataclass
@@ -93,9 +95,14 @@ def query(name: str, count: int) -> Rate:
     """Return the figure of one kind of query."""
 
     async def measure(subject: Subject, round_: int) -> Measures:
-        if subject.vocabulary is None:
+        if subject.vocabulary is not None:
+            filters = make_filters(name, subject.vocabulary, count, round_)
+        elif name == LATEST:
+            # The prototype has nothing but what it was sent, and answers nothing else.
+            await loads.post_all(subject.url, subject.take_notes("plain", _LATEST))
+            filters = [b'{"kinds":[1],"limit":%d}' % _LATEST] * count
+        else:
             return {}
-        filters = make_filters(name, subject.vocabulary, count, round_)
         # Each of the relay's database sessions plans a statement once.
         await loads.query_all(subject.url, filters[:_WARM_UP])
         measures, outcome = await _metered(subject, lambda: loads.query_all(subject.url, filters))
@@ -103,7 +110,7 @@ def query(name: str, count: int) -> Rate:
             measures["failed"] = outcome.failed
         return _add_waits({**measures, "notes": outcome.notes / outcome.count}, outcome)
 
-    return Rate(name, measure)
+    return Rate(name, measure, {"plain": _LATEST} if name == LATEST else {})
 
 
 def list_queries(count: int) -> list[Rate]:

@@ -87,10 +87,9 @@ def _add_ratios(round_: Round, name: str, subject: str, growth: tuple[str, str] 
 
 
 def _compare(measures: Measures, prototype: Measures) -> Measures:
-    """Return the ratios to the prototype: of what is done in a second, or, of one client, of how long it waits."""
-    if "p50_ms" in prototype:
-        return {"p50_of_prototype": measures["p50_ms"] / prototype["p50_ms"]}
-    return {"of_prototype": measures["per_s"] / prototype["per_s"]}
+    """Return the ratios to the prototype: of what is done in a second, and of how long a client waits."""
+    ratios = {"of_prototype": "per_s", "p50_of_prototype": "p50_ms"}
+    return {name: measures[key] / prototype[key] for name, key in ratios.items() if key in prototype}
 
 
 def _sum_us(measures: Measures) -> float:

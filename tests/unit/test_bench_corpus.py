@@ -76,6 +76,6 @@ def test_few_of_a_crowd_post_often() -> None:
 def test_a_corpus_is_enough_for_the_longest_group_of_figures() -> None:
     plan = Plan(rounds=3)
     parts = {part.name: part for part in list_parts([plan.list_store_rates(), plan.list_ring_rates()], plan.rounds)}
-    assert parts["plain"].count == 3 * (8_000 + 300)
+    assert parts["plain"].count == 3 * (8_000 + 300 + 100)
     part = parts[name_part(1_000, "own")]
     assert (part.count, part.ring_size, part.is_shared) == (48, 1_000, False)
