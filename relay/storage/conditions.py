@@ -1,7 +1,7 @@
 """What a filter asks of one row of a table, as SQL text and arguments. Knows which columns there are, not which index leads."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,18 @@ def encode_tag(letter: str, value: str) -> bytes:
 def to_bytes(hex_values: frozenset[str]) -> list[bytes]:
     """Return ids or keys as the tables hold them."""
     return [bytes.fromhex(value) for value in hex_values]
+
+
+def lead_by(column: str, values: Sequence[Any], type_: str, arguments: Arguments) -> tuple[str, tuple[str, ...]]:
+    """Return the key of a scan by a column, and the list of its values, if it is not one value.
+
+    One value needs no list, and no sort of what it finds (author50: 348 us, with its events from the same scan 140).
+    """
+    if len(values) == 1:
+        return f"{column} = {arguments.add(values[0], type_)}", ()
+    name = column.partition(".")[2]
+    place = arguments.add(values, type_ + "[]")
+    return f"{column} = {name}_list.{name}", (f"unnest({place}) AS {name}_list ({name})",)
 
 
 def build_conditions(filter_: Filter, after: Cursor | None, now: int, arguments: Arguments, table: Table) -> str:

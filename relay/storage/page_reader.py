@@ -112,8 +112,8 @@ class PageReader:
             filter_ = msgspec.structs.replace(filter_, ids=frozenset(one["id"].hex() for one in window))
             after = None
         records = await self._reader.fetch(build_page(filter_, after, rows + 1, self._reader.page_bytes, now))
-        taken = records[:rows]
-        last = taken[-1] if taken and records[0]["candidates"] > len(taken) else None
+        taken = [record for record in records[:rows] if record["event"] is not None]
+        last = taken[-1] if len(records) > len(taken) else None
         if last is None and len(window) == WINDOW:
             last = window[-1]
         proofs = await self._find_proofs([record["id"] for record in taken])

@@ -99,15 +99,20 @@ class _Stream:
         # With the last page come a few rows more, which say how it ends.
         rows = self._page_rows if self._remaining > self._page_rows else self._remaining + 1 + self._extra
         records = await self._load(self._filter, self._after, rows)
+        is_all = len(records) < rows
+        while records and records[-1]["event"] is None:
+            # It did not fit into the page.
+            records.pop()
+            is_all = False
         taken, beyond = records[: self._remaining], records[self._remaining :]
         self._take(taken)
         if beyond:
             self._end_at(beyond)
-        elif not records or len(records) == records[0]["candidates"] < rows:
+        elif is_all:
             await self._end_at_last()
 
     def _take(self, records: "list[Record]") -> None:
-        self.page += [StoredEvent(-created_at, id_, event) for created_at, id_, event, _ in records]
+        self.page += [StoredEvent(-created_at, id_, event) for created_at, id_, event in records]
         self._remaining -= len(records)
         if records:
             is_in_last_second = self._after is not None and self._after.is_in_last_second

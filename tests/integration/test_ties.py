@@ -267,7 +267,7 @@ async def explain(
 ) -> tuple[float, int]:
     """Run a page's statement as the relay does, with a plan for any arguments.
 
-    Return how many rows its scans gave or dropped, and how many scans read a table whole.
+    Return how many rows its scans of tables gave or dropped, and how many scans read a table whole.
     """
     query = build_page(filter_, after, rows, 262_144, 0)
     await connection.execute(f"PREPARE page AS {query.text}")
@@ -278,7 +278,7 @@ async def explain(
     nodes = [json.loads(text)[0]["Plan"]]
     for node in nodes:
         nodes += node.get("Plans", [])
-        if "Scan" in node["Node Type"] and node["Node Type"] not in ("Function Scan", "Subquery Scan"):
+        if "Relation Name" in node:
             read += node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
             scans += node["Node Type"] == "Seq Scan"
     return read, scans
