@@ -13,6 +13,7 @@ import stamina
 from relay.log import Log, LogEvent
 from relay.postgres.embedded import EmbeddedPostgres, InUseError
 from relay.postgres.errors import DATABASE_FAILURES, raise_if_cancelled
+from relay.postgres.lending_pool import LendingPool
 from relay.postgres.migrate import apply_migrations, find_migrations_directory
 from relay.postgres.privacy_settings import check_privacy_settings
 from relay.postgres.settings import DatabaseSection
@@ -73,9 +74,9 @@ class Database:
     `server_ended` returns when the built-in server has ended by itself. It is None if the server is the operator's own.
     """
 
-    readers: asyncpg.Pool
-    lookups: asyncpg.Pool
-    pages: asyncpg.Pool
+    readers: LendingPool
+    lookups: LendingPool
+    pages: LendingPool
     writers: asyncpg.Pool
     server_ended: Callable[[], Coroutine[Any, Any, None]] | None = None
 
@@ -100,16 +101,20 @@ async def open_database(
         server = await _find_server(section, data_dir, stack)
         await _prepare_database(server.arguments, section, log)
 
-        async def open_pool(size: int, settings: Mapping[str, str], timeout_s: float, statements: int) -> asyncpg.Pool:
-            pool = await _open_pool(server.arguments, size, settings, timeout_s, statements)
+        async def open_readers(size: int, statements: int) -> LendingPool:
+            pool = LendingPool(await _open_pool(server.arguments, size, _READ_SETTINGS, query_timeout_s, statements))
             stack.push_async_callback(_close_pool, pool)
             return pool
 
+        writers = await _open_pool(
+            server.arguments, _WRITE_CONNECTIONS, _WRITE_SETTINGS, _COMMIT_TIMEOUT_S, _CACHED_STATEMENTS
+        )
+        stack.push_async_callback(_close_pool, writers)
         yield Database(
-            readers=await open_pool(section.pool_size, _READ_SETTINGS, query_timeout_s, _CACHED_STATEMENTS),
-            lookups=await open_pool(_LOOKUP_CONNECTIONS, _READ_SETTINGS, query_timeout_s, _CACHED_LOOKUPS),
-            pages=await open_pool(_PAGE_CONNECTIONS, _READ_SETTINGS, query_timeout_s, _CACHED_STATEMENTS),
-            writers=await open_pool(_WRITE_CONNECTIONS, _WRITE_SETTINGS, _COMMIT_TIMEOUT_S, _CACHED_STATEMENTS),
+            readers=await open_readers(section.pool_size, _CACHED_STATEMENTS),
+            lookups=await open_readers(_LOOKUP_CONNECTIONS, _CACHED_LOOKUPS),
+            pages=await open_readers(_PAGE_CONNECTIONS, _CACHED_STATEMENTS),
+            writers=writers,
             server_ended=server.ended,
         )
 
@@ -295,7 +300,7 @@ async def _close_connection(connection: asyncpg.Connection) -> None:
         connection.terminate()
 
 
-async def _close_pool(pool: asyncpg.Pool) -> None:
+async def _close_pool(pool: asyncpg.Pool | LendingPool) -> None:
     try:
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await pool.close()

@@ -8,6 +8,7 @@ import asyncpg
 
 from relay.limits import INTERNAL_LIMITS, Limits
 from relay.postgres.errors import DATABASE_AWAY
+from relay.postgres.lending_pool import LendingPool
 from relay.protocol.filter import Filter
 from relay.protocol.messages import CountResult
 from relay.protocol.refusal import Prefix, Rejected
@@ -40,8 +41,8 @@ class Reader:
 
     def __init__(
         self,
-        readers: asyncpg.Pool,
-        lookups: asyncpg.Pool,
+        readers: asyncpg.Pool | LendingPool,
+        lookups: asyncpg.Pool | LendingPool,
         report: Callable[[QueryTiming], None],
         *,
         page_rows: int = _PAGE_ROWS,
@@ -128,7 +129,9 @@ class Reader:
         """Run one reader's query. Raises Rejected(error) when it takes too long or there is no database."""
         return await self._fetch_from(self._readers, query, too_slow=_TOO_SLOW)
 
-    async def _fetch_from(self, pool: asyncpg.Pool, query: Query, *, too_slow: str) -> list[asyncpg.Record]:
+    async def _fetch_from(
+        self, pool: asyncpg.Pool | LendingPool, query: Query, *, too_slow: str
+    ) -> list[asyncpg.Record]:
         """Run one query on a pooled connection, which is free again when this returns; cancelling cancels the query.
 
         Raises Rejected(error) when it takes too long or there is no database.

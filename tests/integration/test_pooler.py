@@ -119,9 +119,10 @@ async def test_every_session_has_its_settings_behind_a_pooler(
             (database.pages, "2s"),
             (database.writers, "30s"),
         ):
-            assert await pool.fetchval("SELECT current_setting('statement_timeout')") == timeout
-            assert await pool.fetchval("SELECT current_setting('application_name')") == "ringrelay"
-            assert await pool.fetchval("SELECT current_setting('jit')") == "off"
+            async with pool.acquire() as connection:
+                assert await connection.fetchval("SELECT current_setting('statement_timeout')") == timeout
+                assert await connection.fetchval("SELECT current_setting('application_name')") == "ringrelay"
+                assert await connection.fetchval("SELECT current_setting('jit')") == "off"
 
 
 @pytest.mark.parametrize(

@@ -201,9 +201,10 @@ async def test_every_pool_has_its_settings_and_its_size(database: dict[str, Any]
         assert opened.server_ended is None
         assert [pool.get_max_size() for pool in (opened.readers, opened.lookups, opened.writers)] == [10, 1, 4]
         for pool, timeout in ((opened.readers, "250ms"), (opened.lookups, "250ms"), (opened.writers, "30s")):
-            assert await pool.fetchval("SELECT current_setting('statement_timeout')") == timeout
-            assert await pool.fetchval("SELECT current_setting('enable_seqscan')") == "off"
-            assert await pool.fetchval("SELECT current_setting('application_name')") == "ringrelay"
+            async with pool.acquire() as connection:
+                assert await connection.fetchval("SELECT current_setting('statement_timeout')") == timeout
+                assert await connection.fetchval("SELECT current_setting('enable_seqscan')") == "off"
+                assert await connection.fetchval("SELECT current_setting('application_name')") == "ringrelay"
 
 
 class ServeWithoutDataDir(ServeProcess):
