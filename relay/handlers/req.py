@@ -42,11 +42,12 @@ async def _send_stored(subscription: Subscription, outbox: Outbox, services: Ser
     prefix = encode_event_prefix(subscription.id)
     pages = services.reader.read_pages(subscription.filters, services.limits, services.now)
     async for page in pages:
-        for row in page:
-            subscription.sent.add(row.id)
-            outbox.send(prefix, row.encoded, b"]")
-        # A slow reader waits here, and holds no database connection.
-        await outbox.drain()
+        for _, id_, encoded in page:
+            subscription.sent.add(id_)
+            outbox.send(prefix, encoded, b"]")
+        if not pages.are_done:
+            # A slow reader waits here, and holds no database connection.
+            await outbox.drain()
     outbox.send(encode_eose(subscription.id, pages.hint))
     # From here to the end nothing is awaited, so that no live event can come in between.
     subscription.loading = False
@@ -55,4 +56,8 @@ async def _send_stored(subscription: Subscription, outbox: Outbox, services: Ser
         if bytes.fromhex(note.event.id) not in subscription.sent and not is_expired(note.event, now):
             outbox.send(prefix, note.encoded, b"]")
     subscription.pending.clear()
-    asyncio.get_running_loop().call_later(_REMEMBER_SENT_S, subscription.sent.clear)
+    if subscription.sent:
+        asyncio.get_running_loop().call_later(_REMEMBER_SENT_S, subscription.sent.clear)
+    # The last page goes out with EOSE, in one write. The next query of a client that does not read waits here.
+    if outbox.is_congested:
+        await outbox.drain()

@@ -56,6 +56,8 @@ def find_values(search: Search, key: str) -> list[str]:
 
 def find_selective(search: Search) -> Term | None:
     """Return the most selective term, if any. A note must match all terms, so an index lookup by this one is enough."""
+    if not search:
+        return None
     for key in _SELECTIVE:
         if values := find_values(search, key):
             return Term(key, values[0])

@@ -18,7 +18,7 @@ _HASHED = b"\xff"
 class Cursor:
     """The last row of a page: newest first, ties lowest id first (NIP-01).
 
-    In the last second, only what follows in that second is read.
+    In the last second, what follows in that second is read, and one note before it.
     """
 
     created_at: int

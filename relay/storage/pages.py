@@ -6,7 +6,7 @@ has would never get the notes of that second that its limit cut off, so none are
 
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,16 +24,16 @@ Load = Callable[[Filter, Cursor | None, int], Awaitable["list[Record]"]]
 _EXTRA_ROWS = 5
 
 
-class StoredEvent(NamedTuple):
-    """One result. Tuples of this order sort newest first, ties lowest id first (NIP-01)."""
-
-    negative_created_at: int
-    id: bytes
-    encoded: bytes
+def _rank(row: "Record") -> tuple[int, bytes]:
+    """Return what rows are in order by: newest first, ties lowest id first (NIP-01)."""
+    return -row[0], row[1]
 
 
 class Pages:
-    """The notes that match some filters, newest first, each once. They are read once."""
+    """The notes that match some filters, newest first, each once. They are read once.
+
+    A row has created_at, the id (32 bytes) and the event as it is sent.
+    """
 
     def __init__(self, filters: Sequence[Filter], limits: Limits, load: Load, page_rows: int) -> None:
         self._streams = [_Stream(filter_, limits, load, page_rows) for filter_ in filters]
@@ -49,7 +49,12 @@ class Pages:
         # Nor is it of what is stored for the filter of `limit: 0`, which asks for none of it.
         return None if left_out or any(stream.limit == 0 for stream in self._streams) else Hint.FINISH
 
-    async def __aiter__(self) -> AsyncIterator[list[StoredEvent]]:
+    @property
+    def are_done(self) -> bool:
+        """Return whether the last page was given."""
+        return all(stream.is_done and not stream.page for stream in self._streams)
+
+    async def __aiter__(self) -> "AsyncIterator[list[Record]]":
         """Yield the notes in pages. Raises Rejected(error) when a query takes too long or there is no database."""
         streams, sent = self._streams, self._sent
         while True:
@@ -62,12 +67,12 @@ class Pages:
                 yield streams[0].take_all()
                 continue
             # What sorts after the end of any stream's loaded part may still be preceded by rows not loaded yet.
-            horizon = min(stream.page[-1] for stream in open_streams)
-            page = sorted(row for stream in open_streams for row in stream.take_until(horizon))
-            fresh = list({row.id: row for row in page if row.id not in sent}.values())
-            sent.update(row.id for row in fresh)
+            horizon = min(_rank(stream.page[-1]) for stream in open_streams)
+            page = sorted((row for stream in open_streams for row in stream.take_until(horizon)), key=_rank)
+            fresh = {row[1]: row for row in page if row[1] not in sent}
+            sent.update(fresh)
             if fresh:
-                yield fresh
+                yield list(fresh.values())
 
 
 class _Stream:
@@ -77,7 +82,7 @@ class _Stream:
         self._filter = filter_
         self.limit = limits.default_limit if filter_.limit is None else filter_.limit
         self._max_ties = limits.max_ties
-        # Mostly a second has few notes: then one statement reads all of it, in place of three.
+        # Mostly a second has few notes: then one statement reads all of it, in place of two.
         self._extra = min(_EXTRA_ROWS, limits.max_ties)
         self._load = load
         self._page_rows = page_rows
@@ -86,13 +91,13 @@ class _Stream:
         self._until = filter_.until if limits.max_ties else None
         self._after: Cursor | None = None
         # NIP-01: `limit: 0` asks for live events only.
-        self._is_done = self.limit == 0
+        self.is_done = self.limit == 0
         self.left_out: bytes | None = None
-        self.page: list[StoredEvent] = []
+        self.page: list[Record] = []
 
     async def fill(self) -> None:
         """Load the next page if the last one is used up and there is more."""
-        while not self.page and not self._is_done:
+        while not self.page and not self.is_done:
             await self._load_page()
 
     async def _load_page(self) -> None:
@@ -104,15 +109,18 @@ class _Stream:
             # It did not fit into the page.
             records.pop()
             is_all = False
-        taken, beyond = records[: self._remaining], records[self._remaining :]
-        self._take(taken)
+        if self._after is not None and self._after.is_in_last_second:
+            beyond = self._take_ties(records)
+        else:
+            taken, beyond = records[: self._remaining], records[self._remaining :]
+            self._take(taken)
         if beyond:
             self._end_at(beyond)
         elif is_all:
-            await self._end_at_last()
+            self.is_done = True
 
     def _take(self, records: "list[Record]") -> None:
-        self.page += [StoredEvent(-created_at, id_, event) for created_at, id_, event in records]
+        self.page += records
         self._remaining -= len(records)
         if records:
             is_in_last_second = self._after is not None and self._after.is_in_last_second
@@ -121,32 +129,26 @@ class _Stream:
     def _end_at(self, beyond: "list[Record]") -> None:
         """End before rows that are there, or go on to the end of the second that they share."""
         last = self._after
-        if last is not None and not last.is_in_last_second:
-            if last.created_at == beyond[0]["created_at"] and self._max_ties:
+        if last is not None:
+            if last.created_at == beyond[0]["created_at"] and self._max_ties and not last.is_in_last_second:
                 self._after = Cursor(last.created_at, last.id, is_in_last_second=True)
                 self._remaining = self._max_ties
-                ties = [record for record in beyond if record["created_at"] == last.created_at][: self._max_ties]
-                self._take(ties)
-                beyond = beyond[len(ties) :]
+                beyond = self._take_ties(beyond)
                 if not beyond:
                     return
             if last.created_at == self._until and beyond[0]["created_at"] != self._until:
                 self._go_past(last.created_at)
                 return
         self.left_out = beyond[0]["id"]
-        self._is_done = True
+        self.is_done = True
 
-    async def _end_at_last(self) -> None:
-        """End where no row is left: of all that match, or of the last second, which others may precede."""
+    def _take_ties(self, records: "list[Record]") -> "list[Record]":
+        """Take what is of the last second, as far as there is room, and return the rest."""
         last = self._after
-        if last is None or not last.is_in_last_second:
-            self._is_done = True
-        elif last.created_at == self._until:
-            self._go_past(last.created_at)
-        else:
-            self._is_done = True
-            older = msgspec.structs.replace(self._filter, until=last.created_at - 1)
-            self.left_out = next((record["id"] for record in await self._load(older, None, 1)), None)
+        ties = [record for record in records if last is not None and record["created_at"] == last.created_at]
+        taken = ties[: self._remaining]
+        self._take(taken)
+        return records[len(taken) :]
 
     def _go_past(self, until: int) -> None:
         """Begin again before the second of `until`. Its notes used the limit up, and whoever reads on has them.
@@ -156,13 +158,13 @@ class _Stream:
         self._filter = msgspec.structs.replace(self._filter, until=until - 1)
         self._until, self._after, self._remaining = None, None, self.limit
 
-    def take_all(self) -> list[StoredEvent]:
+    def take_all(self) -> "list[Record]":
         """Remove and return the loaded rows."""
         taken, self.page = self.page, []
         return taken
 
-    def take_until(self, horizon: StoredEvent) -> list[StoredEvent]:
-        """Remove and return the loaded rows up to another row, inclusive."""
-        end = bisect_right(self.page, horizon)
+    def take_until(self, horizon: tuple[int, bytes]) -> "list[Record]":
+        """Remove and return the loaded rows up to a rank, inclusive."""
+        end = bisect_right(self.page, horizon, key=_rank)
         taken, self.page = self.page[:end], self.page[end:]
         return taken

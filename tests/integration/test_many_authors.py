@@ -64,20 +64,21 @@ def find(notes: Sequence[Event], asked: dict[str, Any], after: Cursor | None, ro
     """Read aloud what a page of notes, which come newest first, must hold."""
 
     def follows(note: Event) -> bool:
-        if after is None:
-            return True
-        is_later = note.created_at == after.created_at and bytes.fromhex(note.id) > after.id
-        return is_later or (note.created_at < after.created_at and not after.is_in_last_second)
+        return after is None or (-note.created_at, bytes.fromhex(note.id)) > (-after.created_at, after.id)
 
     matching = [
-        note.id
+        note
         for note in notes
         if note.pubkey in asked["authors"]
         and note.kind in asked.get("kinds", [note.kind])
         and asked.get("since", 0) <= note.created_at <= asked.get("until", note.created_at)
         and follows(note)
     ]
-    return matching[:rows]
+    if after is not None and after.is_in_last_second:
+        ties = [note for note in matching if note.created_at == after.created_at]
+        # And one older note.
+        matching = matching[: len(ties) + 1]
+    return [note.id for note in matching[:rows]]
 
 
 async def test_a_page_of_many_authors_has_the_newest_of_their_notes(database18: dict[str, Any]) -> None:

@@ -143,7 +143,7 @@ async def compare(pool: asyncpg.Pool, store: Reader, wanted: list[Note], asked: 
     expected = {note.event.id for taken, _ in answers for note in taken}
     left_out = {note.event.id for _, rest in answers for note in rest[:1]}
     pages = store.read_pages(asked, limits, lambda: 0)
-    found = [row.id.hex() async for page in pages for row in page]
+    found = [id_.hex() async for page in pages for _, id_, _ in page]
     assert found == [note.event.id for note in newest_first if note.event.id in expected]
     if left_out - expected:
         assert pages.hint == "more"
