@@ -32,13 +32,19 @@ def describe_note(row: Row) -> Record:
         "signed_id": row.signed_id,
         "content_key": row.note.content_key,
         "is_contested": False,
+        "tags": _list_tags(row),
+        "ring": claim and b"".join(claim.ring),
     }
 
 
 def describe_tags(row: Row) -> Iterator[Record]:
     """Yield the columns of a note's rows in tags."""
-    for tag in sorted(encode_tag(letter, value) for letter, value in row.tags):
+    for tag in _list_tags(row):
         yield {"tag": tag, **_describe_index_row(row), "pubkey": row.pubkey}
+
+
+def _list_tags(row: Row) -> list[bytes]:
+    return [encode_tag(letter, value) for letter, value in sorted(row.tags)]
 
 
 def describe_members(row: Row) -> Iterator[Record]:

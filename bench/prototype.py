@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from relay.postgres.embedded import EmbeddedPostgres
-from relay.protocol.event import Event, compute_id, encode_event, list_indexed_tags
+from relay.protocol.event import Event, compute_id, encode_event
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS note (id bytea PRIMARY KEY, pubkey bytea, created_at bigint, kind int, event bytea);
@@ -126,7 +126,7 @@ def _list_columns(batch: list[Event], events: list[bytes]) -> list[list[Any]]:
     tags = [
         (f"{tag}{value}".encode(), id_)
         for event, id_ in zip(batch, ids, strict=True)
-        for tag, value in list_indexed_tags(event)
+        for tag, value in event.indexed_tags
     ]
     return [
         ids,
