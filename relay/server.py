@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -75,7 +75,7 @@ class Relay:
         self._writer = Writer(
             database.writers,
             feed=self._feed,
-            publish=self._publish,
+            publish=self._publish_own,
             report=self.metrics.observe_commit,
             waiting=self._waiting,
             max_waiting=internal.max_waiting_notes,
@@ -122,9 +122,15 @@ class Relay:
         return Nodes(current, ReportedBackend(previous, report, section.network, time.time))
 
     async def _publish(self, notes: Iterable[Note]) -> None:
+        await self._fanout.publish(self._announce(notes))
+
+    async def _publish_own(self, notes: Sequence[Note]) -> None:
+        await self._fanout.accept(list(self._announce(notes)))
+
+    def _announce(self, notes: Iterable[Note]) -> Iterable[Note]:
         # Before anybody is told: who looks then must find it.
         notes = self.site.see_published(notes)
-        await self._fanout.publish(notes if self._payments is None else self._payments.announce_notes(notes))
+        return notes if self._payments is None else self._payments.announce_notes(notes)
 
     def _build_services(self) -> Services:
         config, payments = self._config, self._payments
@@ -188,6 +194,7 @@ class Relay:
             *payments,
             self._pool.keep_verifying(),
             self._writer.keep_committing(),
+            self._fanout.keep_publishing(),
             self._feed.keep_following(),
             self._listener.keep_closing_idle(self._internal.check_idle_every_s),
             keep_deleting(rules, self._report_database),

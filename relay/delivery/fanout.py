@@ -5,7 +5,8 @@ batch, and slices can be small: note after note, small slices wrote once a note,
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from relay.delivery.live_note import LiveNote
 from relay.delivery.subscriptions import Subscription, Subscriptions
@@ -17,6 +18,8 @@ _BATCH_NOTES = 100
 # Of 5 ms or less: writing to a connection takes as long as this many deliveries.
 _SLICE_DELIVERIES = 4_000
 _WRITE_DELIVERIES = 8
+# Beyond this who stores notes waits for those who read them.
+_MAX_ACCEPTED_BYTES = 16_777_216
 
 
 class Fanout:
@@ -25,6 +28,38 @@ class Fanout:
     def __init__(self, subscriptions: Subscriptions, slice_deliveries: int = _SLICE_DELIVERIES) -> None:
         self._subscriptions = subscriptions
         self._slice_deliveries = slice_deliveries
+        self._accepted: deque[Sequence[Note]] = deque()
+        self._accepted_bytes = 0
+        self._has_accepted = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+
+    async def accept(self, notes: Sequence[Note]) -> None:
+        """Have notes published in their turn. Returns once there is room for more: then their authors are not kept waiting.
+
+        To deliver 60 notes to 5,000 subscribers takes 0.7 s, in which nothing else was stored.
+        """
+        self._accepted.append(notes)
+        self._count_accepted(sum(len(note.encoded) for note in notes))
+        self._has_accepted.set()
+        await self._has_room.wait()
+
+    async def keep_publishing(self) -> None:
+        """Publish what was accepted until cancelled."""
+        while True:
+            await self._has_accepted.wait()
+            self._has_accepted.clear()
+            while self._accepted:
+                notes = self._accepted.popleft()
+                await self.publish(notes)
+                self._count_accepted(-sum(len(note.encoded) for note in notes))
+
+    def _count_accepted(self, change: int) -> None:
+        self._accepted_bytes += change
+        if self._accepted_bytes <= _MAX_ACCEPTED_BYTES:
+            self._has_room.set()
+        else:
+            self._has_room.clear()
 
     async def publish(self, notes: Iterable[Note]) -> None:
         """Deliver each note, in order, to the owners of matching subscriptions. Between slices the event loop can write."""

@@ -8,6 +8,7 @@ from relay.delivery.live_note import LiveNote
 from relay.delivery.subscriptions import Subscription, Subscriptions
 from relay.protocol.filter import Filter
 from tests.support.events import make_event, to_note
+from tests.support.waiting import until
 
 
 class Listener:
@@ -49,3 +50,22 @@ async def test_a_subscription_that_is_closed_in_between_hears_no_more() -> None:
         index.remove(subscription)
     await publishing
     assert 0 < len(listener.heard) < 3000
+
+
+async def test_who_stores_notes_waits_for_their_readers_only_where_too_much_waits() -> None:
+    index = Subscriptions()
+    listener = Listener()
+    index.add(Subscription("one", (Filter(),), listener))
+    fanout = Fanout(index)
+    large = [to_note(make_event(content=f"{number} " + "x" * 1_000_000)) for number in range(20)]
+    accepted = []
+    # Nobody publishes yet.
+    for note in large:
+        accepted.append(asyncio.ensure_future(fanout.accept([note])))
+        await asyncio.sleep(0)
+    assert [one.done() for one in accepted] == [True] * 16 + [False] * 4
+    publishing = asyncio.ensure_future(fanout.keep_publishing())
+    await asyncio.wait_for(asyncio.gather(*accepted), 5)
+    await until(lambda: len(listener.heard) == 20)
+    publishing.cancel()
+    assert [content for _, content in listener.heard] == [note.event.content for note in large]
