@@ -15,7 +15,11 @@ async def mark_contested(connection: asyncpg.Connection, batch: Batch) -> None:
     if not batch.contested:
         return
     await connection.execute(
-        "UPDATE notes SET is_contested = true, is_sorted = false WHERE content_key = ANY($1::bytea[]) AND NOT is_contested",
+        # A join: of `= ANY` Postgres cannot tell that it leaves out those without a content key, which the index does not hold.
+        """
+        UPDATE notes n SET is_contested = true, is_sorted = false FROM unnest($1::bytea[]) AS w (content_key)
+        WHERE n.content_key = w.content_key AND NOT n.is_contested
+        """,
         list(batch.contested),
     )
 
