@@ -1,6 +1,7 @@
 """The info document (NIP-11): built from the same limits that are enforced. Knows no socket."""
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -14,13 +15,19 @@ from relay.protocol.search import SEARCH_KEYS
 SUPPORTED_NIPS = (1, 9, 11, 13, 40, 45, 67, 70)
 
 
+@cache
+def _find_version() -> str:
+    # Each look reads a file.
+    return version("ringrelay")
+
+
 def build_info(config: Config, tier: Tier, tiers: Sequence[Tier], page_url: str) -> dict[str, Any]:
     """Return the info document of a tier's path as a JSON object. `page_url` is the page with that path's price for people."""
     info = {
         "name": config.info.name,
         "description": config.info.description,
         "supported_nips": list(SUPPORTED_NIPS),
-        "version": version("ringrelay"),
+        "version": _find_version(),
         "limitation": _list_limits(config, tier),
         "ring_notes": _describe_ring_notes(config, tier),
         "tiers": [_describe_tier(each) for each in tiers],

@@ -104,6 +104,10 @@ class WebSocketConnection(ServerConnection):
         self._ping_timer.cancel()
         self._on_lost()
         super().connection_lost(exc)
+        # The parser knows the protocol, and an exception its frame: only the garbage collector could free them.
+        self.protocol.parser.close()
+        if self.protocol.parser_exc is not None:
+            self.protocol.parser_exc.__traceback__ = None
 
     def acknowledge_pings(self, data: bytes) -> None:
         """Wait for the next ping's time, if this is the answer to the last one."""
