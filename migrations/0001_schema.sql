@@ -167,13 +167,43 @@ CREATE UNIQUE INDEX sealing_keys_current ON sealing_keys (purpose) WHERE is_curr
 CREATE SEQUENCE feed_seq;
 CREATE UNLOGGED TABLE feed (
     seq                 bigint  PRIMARY KEY DEFAULT nextval('feed_seq'),
-    id                  bytea   NOT NULL,
+    id                  bytea,                  -- null where notes were deleted
     event               bytea,                  -- only of ephemeral events, which are stored nowhere else
     price_paid_msat     bigint,                 -- when it was announced: a later upgrade is announced for itself
-    previous_price_msat bigint                  -- of an upgraded note: only paths above this price see it as new
+    previous_price_msat bigint,                 -- of an upgraded note: only paths above this price see it as new
+    deleted             bytea[]                 -- the ids of notes that were deleted together; none where these are too many
 );
 -- An ephemeral event that is sent again while it is here is known.
 CREATE INDEX feed_ephemeral ON feed (id) WHERE event IS NOT NULL;
+
+-- Processes keep recent notes in memory. So the feed tells which were deleted, whoever deleted them. The lock is the writer's:
+-- numbers of the feed are handed out under it alone, so that their order is that of the commits.
+CREATE FUNCTION lock_feed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1919512167);
+    RETURN NULL;
+END $$;
+CREATE FUNCTION announce_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ids bytea[] := ARRAY(SELECT id FROM deleted ORDER BY id LIMIT 10001);
+BEGIN
+    IF ids <> '{}' THEN
+        INSERT INTO feed (deleted) VALUES (CASE WHEN cardinality(ids) <= 10000 THEN ids ELSE '{}' END);
+        PERFORM pg_notify('ringrelay_feed', currval('feed_seq')::text);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION announce_truncated() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO feed (deleted) VALUES ('{}');
+    PERFORM pg_notify('ringrelay_feed', currval('feed_seq')::text);
+    RETURN NULL;
+END $$;
+-- A note that is moved by night is deleted from the table of the day, not from notes.
+CREATE TRIGGER lock_feed BEFORE DELETE ON notes FOR EACH STATEMENT EXECUTE FUNCTION lock_feed();
+CREATE TRIGGER announce_deleted AFTER DELETE ON notes REFERENCING OLD TABLE AS deleted
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_deleted();
+CREATE TRIGGER announce_truncated AFTER TRUNCATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION announce_truncated();
 
 -- Notes that were verified and wait to be paid for. They and their invoices are sealed under a key of an hour, which lies in a
 -- file and is destroyed once no row names it. The rows of one note have one key, as long as anything is asked for it. Names are
@@ -285,7 +315,8 @@ ALTER TABLE answers
 ALTER TABLE held_notes
     ALTER COLUMN key SET STATISTICS 0, ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN sealed SET STATISTICS 0;
 ALTER TABLE held_marks ALTER COLUMN key SET STATISTICS 0, ALTER COLUMN mark SET STATISTICS 0;
-ALTER TABLE feed ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0;
+ALTER TABLE feed
+    ALTER COLUMN id SET STATISTICS 0, ALTER COLUMN event SET STATISTICS 0, ALTER COLUMN deleted SET STATISTICS 0;
 ALTER TABLE unpaid_notes
     ALTER COLUMN key SET STATISTICS 0, ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN owner_name SET STATISTICS 0,
     ALTER COLUMN address_name SET STATISTICS 0, ALTER COLUMN sealed SET STATISTICS 0;

@@ -35,6 +35,7 @@ from relay.limits import (
     PrivacyPolicy,
     RingPolicy,
     Section,
+    WindowPolicy,
 )
 from relay.policy.rules import check_plain_kinds
 from relay.policy.tiers import DEFAULT_TIERS, Tier, check_tiers
@@ -144,6 +145,7 @@ class Config(BaseSettings):
     ring: RingPolicy = RingPolicy()
     accept: AcceptPolicy = AcceptPolicy()
     database: DatabaseSection = DatabaseSection()
+    window: WindowPolicy = WindowPolicy()
     metrics: MetricsSection = MetricsSection()
     privacy: PrivacyPolicy = PrivacyPolicy()
     pages: PagesPolicy = PagesPolicy()

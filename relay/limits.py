@@ -172,6 +172,12 @@ class PagesPolicy(Section):
     index: bool = False
 
 
+class WindowPolicy(Section):
+    """The memory for the newest notes, in MiB, from which most queries are answered (0: none is kept)."""
+
+    max_mib: Annotated[float, Field(ge=0, le=65_536)] = 64.0
+
+
 class AcceptPolicy(Section):
     """What is accepted without a ring signature."""
 

@@ -40,6 +40,7 @@ from relay.storage.payments.settlement import PaymentTerms
 from relay.storage.publication import Publisher
 from relay.storage.publish_clock import keep_publishing
 from relay.storage.reader import Reader
+from relay.storage.recent_notes import RecentNotes
 from relay.storage.retention import keep_deleting, list_rules
 from relay.storage.rewrite import Rewriter
 from relay.storage.stats_masking import keep_masking
@@ -70,8 +71,10 @@ class Relay:
             self.metrics.observe_query,
             max_rings_counted=internal.max_rings_counted,
         )
+        recent = RecentNotes(config.window.max_mib)
+        self._reader.answer_from(recent)
         self._pool = VerifyPool(self.metrics.observe_verification)
-        self._feed = Feed(database.writers, self._publish, internal.keep_feed_s)
+        self._feed = Feed(database.writers, self._publish, internal.keep_feed_s, recent)
         self._writer = Writer(
             database.writers,
             feed=self._feed,

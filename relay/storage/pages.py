@@ -6,7 +6,7 @@ has would never get the notes of that second that its limit cut off, so none are
 
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Union
 
 import msgspec
 
@@ -18,15 +18,20 @@ from relay.storage.conditions import Cursor
 if TYPE_CHECKING:
     from asyncpg import Record
 
-# Reads at most so many rows of a filter that follow a cursor, fewer where they are large. The columns are those of build_page.
-Load = Callable[[Filter, Cursor | None, int], Awaitable["list[Record]"]]
+# The columns of build_page: created_at, id, and the event or None.
+PageRow = Union["Record", tuple[int, bytes, Any]]
+_CREATED_AT: Final = 0
+_ID: Final = 1
+_EVENT: Final = 2
+# Reads at most so many rows of a filter that follow a cursor. Of those that do not fit into the page the event is missing.
+Load = Callable[[Filter, Cursor | None, int], Awaitable[list[PageRow]]]
 # Read with the last page, to find the end of its second.
 _EXTRA_ROWS = 5
 
 
-def _rank(row: "Record") -> tuple[int, bytes]:
+def _rank(row: PageRow) -> tuple[int, bytes]:
     """Return what rows are in order by: newest first, ties lowest id first (NIP-01)."""
-    return -row[0], row[1]
+    return -row[_CREATED_AT], row[_ID]
 
 
 class Pages:
@@ -54,7 +59,7 @@ class Pages:
         """Return whether the last page was given."""
         return all(stream.is_done and not stream.page for stream in self._streams)
 
-    async def __aiter__(self) -> "AsyncIterator[list[Record]]":
+    async def __aiter__(self) -> AsyncIterator[list[PageRow]]:
         """Yield the notes in pages. Raises Rejected(error) when a query takes too long or there is no database."""
         streams, sent = self._streams, self._sent
         while True:
@@ -93,7 +98,7 @@ class _Stream:
         # NIP-01: `limit: 0` asks for live events only.
         self.is_done = self.limit == 0
         self.left_out: bytes | None = None
-        self.page: list[Record] = []
+        self.page: list[PageRow] = []
 
     async def fill(self) -> None:
         """Load the next page if the last one is used up and there is more."""
@@ -105,7 +110,7 @@ class _Stream:
         rows = self._page_rows if self._remaining > self._page_rows else self._remaining + 1 + self._extra
         records = await self._load(self._filter, self._after, rows)
         is_all = len(records) < rows
-        while records and records[-1]["event"] is None:
+        while records and records[-1][_EVENT] is None:
             # It did not fit into the page.
             records.pop()
             is_all = False
@@ -119,33 +124,33 @@ class _Stream:
         elif is_all:
             self.is_done = True
 
-    def _take(self, records: "list[Record]") -> None:
+    def _take(self, records: list[PageRow]) -> None:
         self.page += records
         self._remaining -= len(records)
         if records:
             is_in_last_second = self._after is not None and self._after.is_in_last_second
-            self._after = Cursor(records[-1]["created_at"], records[-1]["id"], is_in_last_second)
+            self._after = Cursor(records[-1][_CREATED_AT], records[-1][_ID], is_in_last_second)
 
-    def _end_at(self, beyond: "list[Record]") -> None:
+    def _end_at(self, beyond: list[PageRow]) -> None:
         """End before rows that are there, or go on to the end of the second that they share."""
         last = self._after
         if last is not None:
-            if last.created_at == beyond[0]["created_at"] and self._max_ties and not last.is_in_last_second:
+            if last.created_at == beyond[0][_CREATED_AT] and self._max_ties and not last.is_in_last_second:
                 self._after = Cursor(last.created_at, last.id, is_in_last_second=True)
                 self._remaining = self._max_ties
                 beyond = self._take_ties(beyond)
                 if not beyond:
                     return
-            if last.created_at == self._until and beyond[0]["created_at"] != self._until:
+            if last.created_at == self._until and beyond[0][_CREATED_AT] != self._until:
                 self._go_past(last.created_at)
                 return
-        self.left_out = beyond[0]["id"]
+        self.left_out = beyond[0][_ID]
         self.is_done = True
 
-    def _take_ties(self, records: "list[Record]") -> "list[Record]":
+    def _take_ties(self, records: list[PageRow]) -> list[PageRow]:
         """Take what is of the last second, as far as there is room, and return the rest."""
         last = self._after
-        ties = [record for record in records if last is not None and record["created_at"] == last.created_at]
+        ties = [record for record in records if last is not None and record[_CREATED_AT] == last.created_at]
         taken = ties[: self._remaining]
         self._take(taken)
         return records[len(taken) :]
@@ -158,12 +163,12 @@ class _Stream:
         self._filter = msgspec.structs.replace(self._filter, until=until - 1)
         self._until, self._after, self._remaining = None, None, self.limit
 
-    def take_all(self) -> "list[Record]":
+    def take_all(self) -> list[PageRow]:
         """Remove and return the loaded rows."""
         taken, self.page = self.page, []
         return taken
 
-    def take_until(self, horizon: tuple[int, bytes]) -> "list[Record]":
+    def take_until(self, horizon: tuple[int, bytes]) -> list[PageRow]:
         """Remove and return the loaded rows up to a rank, inclusive."""
         end = bisect_right(self.page, horizon, key=_rank)
         taken, self.page = self.page[:end], self.page[end:]

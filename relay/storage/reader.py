@@ -15,8 +15,9 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.storage.answer_count import find_target
 from relay.storage.batched_lookup import BatchedLookup
 from relay.storage.conditions import Cursor
-from relay.storage.pages import Pages
+from relay.storage.pages import PageRow, Pages
 from relay.storage.query import Query, build_answer_count, build_count, build_event, build_named_rings, build_page
+from relay.storage.recent_notes import RecentNotes
 from relay.verify.answers import read_named_rings
 
 # A page is what one database connection is held for; it goes back to the pool before the page is sent.
@@ -56,7 +57,12 @@ class Reader:
         self.page_rows = page_rows
         self.page_bytes = page_bytes
         self._max_rings_counted = max_rings_counted
+        self._recent = RecentNotes(0)
         self._stored: BatchedLookup[bytes, bool] = BatchedLookup(self._find_stored, _MAX_LOOKUPS)
+
+    def answer_from(self, recent: RecentNotes) -> None:
+        """Answer from recent notes in memory from now on, where they can."""
+        self._recent = recent
 
     def read_pages(self, filters: Sequence[Filter], limits: Limits, now: Callable[[], int]) -> Pages:
         """Return the matching notes in pages, newest first; each filter gives at most its limit and the rest of a second.
@@ -64,7 +70,10 @@ class Reader:
         `now` is asked at each page: a slow reader must not get what has expired meanwhile (NIP-40).
         """
 
-        async def load(filter_: Filter, after: Cursor | None, rows: int) -> list[asyncpg.Record]:
+        async def load(filter_: Filter, after: Cursor | None, rows: int) -> list[PageRow]:
+            page = self._recent.find_page(filter_, after, rows, self.page_bytes, now())
+            if page is not None:
+                return page
             return await self.fetch(build_page(filter_, after, rows, self.page_bytes, now()))
 
         return Pages(filters, limits, load, self.page_rows)
@@ -112,7 +121,7 @@ class Reader:
         Raises Rejected(error) when there is no database.
         """
         key = bytes.fromhex(event_id)
-        return key in await self._stored.look_up(key)
+        return self._recent.has(key) or key in await self._stored.look_up(key)
 
     async def _find_stored(self, ids: Sequence[bytes]) -> dict[bytes, bool]:
         query = Query("SELECT id FROM notes WHERE id = ANY($1::bytea[])", (ids,))

@@ -172,7 +172,7 @@ class Writer:
                 sequence = await store_at_once(connection, rows)
                 if sequence is None:
                     return False
-                self._feed.skip(sequence)
+                self._feed.skip(sequence, [row.note for row in rows if row.result is None])
         except (*DATABASE_FAILURES, ValueError) as error:
             if not is_away(error):
                 # One bad row never fails its neighbours: each gets a transaction of its own.
@@ -244,6 +244,6 @@ class Writer:
                 inserted = await insert_batch(connection, notes, self._waiting_notes, may_hold=may_hold)
                 await conclude(connection, notes, inserted)
             took_s = time.perf_counter() - started_s
-            self._feed.skip(inserted.sequence)
+            self._feed.skip(inserted.sequence, inserted.news)
         self._report(Commit(len(notes), took_s))
         return inserted

@@ -1,0 +1,293 @@
+"""A window of recent notes: the newest that are stored, down to a floor, with indexes. No I/O, and it knows no filter.
+
+What is at the floor or above is all here, and nothing below it. So what is not here at or above the floor is not stored. An entry
+is a plain tuple, which the garbage collector forgets: to look at 40,000 objects took it 3 ms.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Hashable, Iterable
+from typing import Final
+
+from relay.protocol.event import KindClass, classify, find_expiration
+from relay.storage.conditions import encode_tag
+from relay.storage.note import Note
+from relay.verify.claim import Claim
+
+# Form, scheme, ring size, ring id, key image and scope, as the columns of notes.
+Ring = tuple[str, str, int, bytes, bytes | None, bytes | None]
+FORM: Final = 0
+SCHEME: Final = 1
+RING_SIZE: Final = 2
+RING_ID: Final = 3
+KEY_IMAGE: Final = 4
+SCOPE: Final = 5
+# Key, id, JSON, created_at, kind, pubkey, expires_at, price paid (msat), tags as encode_tag makes them, and the ring.
+Entry = tuple[bytes, bytes, bytes, int, int, bytes, int, int, tuple[bytes, ...], Ring | None]
+KEY: Final = 0
+ID: Final = 1
+ENCODED: Final = 2
+CREATED_AT: Final = 3
+KIND: Final = 4
+PUBKEY: Final = 5
+EXPIRES_AT: Final = 6
+PRICE: Final = 7
+TAGS: Final = 8
+RING: Final = 9
+# Entries, the oldest first. Most tags stand on one note: no list is made for a single entry.
+Index = dict[Hashable, "list[Entry] | Entry"]
+
+_NEVER = 2**63
+_COMPLEMENT = bytes(255 - byte for byte in range(256))
+# Above every key.
+_TOP = b"\xff" * 8
+# What is measured to be kept of a note beside its JSON, of a tag, and of a member of a ring that no other note has.
+_NOTE_BYTES, _TAG_BYTES, _MEMBER_BYTES = 500, 150, 150
+# Evicted together: the lists are cut once for all of them. One by one, it took 24 us a note, and takes 3.
+_EVICTED_PART = 64
+
+
+def encode_time(created_at: int) -> bytes:
+    """Return what sorts before the keys of all notes of a second and after those of all older notes."""
+    return created_at.to_bytes(8, "big")
+
+
+def encode_key(created_at: int, note_id: bytes) -> bytes:
+    """Return a note's place: the larger, the newer; ties with the lowest id last (NIP-01). A comparison of bytes is cheap."""
+    return created_at.to_bytes(8, "big") + note_id.translate(_COMPLEMENT)
+
+
+def decode_key(key: bytes) -> tuple[int, bytes, bool]:
+    """Return the place of a floor: created_at, id, and whether the note with this id lies below it."""
+    return min(int.from_bytes(key[:8], "big"), _NEVER - 1), key[8:40].translate(_COMPLEMENT), len(key) > 40
+
+
+def list_entries(held: "list[Entry] | Entry | None") -> list[Entry]:
+    """Return the entries of one key of an index, the oldest first."""
+    if held is None:
+        return []
+    return held if isinstance(held, list) else [held]
+
+
+class Window:
+    """The notes from a floor up, of at most `max_bytes` together with what their indexes take. At first it knows nothing."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, also what is not stored."""
+        # All stored notes whose key is not below it are here. b"" is below all of them.
+        self.floor = _TOP
+        self.used_bytes = 0
+        self.notes: list[Entry] = []
+        self.ring_notes: list[Entry] = []
+        self.priced: list[Entry] = []
+        self.by_id: dict[bytes, Entry] = {}
+        self.by_kind: Index = {}
+        self.by_author: Index = {}
+        self.by_tag: Index = {}
+        self.by_ring: Index = {}
+        self.by_key_image: Index = {}
+        self.by_scope: Index = {}
+        self._members: dict[bytes, tuple[bytes, ...]] = {}
+        self._rings: dict[bytes, list[bytes] | bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self.notes)
+
+    def find_rings(self, member: bytes) -> list[bytes]:
+        """Return the ids of the rings here that have a member."""
+        held = self._rings.get(member, [])
+        return held if isinstance(held, list) else [held]
+
+    def add(self, note: Note) -> None:
+        """Add a note that is stored, or give it its new price, unless it is below the floor."""
+        event, note_id = note.event, bytes.fromhex(note.event.id)
+        if encode_key(event.created_at, note_id) < self.floor or classify(event.kind) is KindClass.EPHEMERAL:
+            return
+        known = self.by_id.get(note_id)
+        if known is not None:
+            self._change_price(known, note.price_paid_msat)
+        elif note.previous_price_msat >= 0:
+            # What is stored under this id may have another signature than what was paid for again.
+            self.clear()
+        else:
+            self._insert(_make_entry(note, note_id), () if note.claim is None else note.claim.ring)
+            self._evict()
+
+    def extend(self, notes: Iterable[Note], floor: bytes) -> None:
+        """Add what is stored from a lower floor up to the present one, and take that one."""
+        self.floor = floor
+        for note in notes:
+            note_id = bytes.fromhex(note.event.id)
+            if note_id not in self.by_id:
+                self._insert(_make_entry(note, note_id), () if note.claim is None else note.claim.ring)
+        self._evict()
+
+    def remove(self, ids: Iterable[bytes]) -> None:
+        """Remove notes that are stored no longer, as far as they are here."""
+        for note_id in ids:
+            entry = self.by_id.get(note_id)
+            if entry is not None:
+                self._discard(entry)
+
+    def _change_price(self, entry: Entry, price_paid_msat: int) -> None:
+        key, note_id, encoded, created_at, kind, pubkey, expires_at, price, tags, ring = entry
+        if price == price_paid_msat:
+            return
+        members = () if ring is None else self._members[ring[RING_ID]]
+        self._discard(entry)
+        entry = (key, note_id, encoded, created_at, kind, pubkey, expires_at, price_paid_msat, tags, ring)
+        self._insert(entry, members)
+
+    def _insert(self, entry: Entry, members: tuple[bytes, ...]) -> None:
+        self.by_id[entry[ID]] = entry
+        for entries in self._list_orders(entry):
+            _insert_sorted(entries, entry)
+        for index, key in self._list_keys(entry):
+            held = index.get(key)
+            if held is None:
+                index[key] = entry
+            elif isinstance(held, list):
+                _insert_sorted(held, entry)
+            else:
+                index[key] = [held, entry] if held < entry else [entry, held]
+        ring = entry[RING]
+        if ring is not None:
+            self._add_ring(ring[RING_ID], members)
+        self.used_bytes += _count_bytes(entry)
+
+    def _discard(self, entry: Entry) -> None:
+        del self.by_id[entry[ID]]
+        for entries in self._list_orders(entry):
+            del entries[bisect_left(entries, entry)]
+        for index, key in self._list_keys(entry):
+            held = index[key]
+            if isinstance(held, list) and len(held) > 1:
+                del held[bisect_left(held, entry)]
+            else:
+                self._drop_key(index, key)
+        self.used_bytes -= _count_bytes(entry)
+
+    def _evict(self) -> None:
+        """Let the oldest notes go where there are too many, and raise the floor above them."""
+        excess = self.used_bytes - self.max_bytes
+        if excess <= 0:
+            return
+        count = freed = 0
+        for entry in self.notes:
+            if freed >= excess + self.max_bytes // _EVICTED_PART:
+                break
+            freed += _count_bytes(entry)
+            count += 1
+        gone = self.notes[:count]
+        self.floor = gone[-1][KEY] + b"\0"
+        self.used_bytes -= freed
+        for entries in (self.notes, self.ring_notes, self.priced):
+            del entries[: bisect_left(entries, (self.floor,))]
+        for entry in gone:
+            del self.by_id[entry[ID]]
+            for index, key in self._list_keys(entry):
+                self._cut(index, key)
+
+    def _cut(self, index: Index, key: Hashable) -> None:
+        """Remove what is below the floor from the entries of one key."""
+        held = index.get(key)
+        if isinstance(held, list):
+            del held[: bisect_left(held, (self.floor,))]
+            if not held:
+                self._drop_key(index, key)
+        elif held is not None and held[KEY] < self.floor:
+            self._drop_key(index, key)
+
+    def _drop_key(self, index: Index, key: Hashable) -> None:
+        del index[key]
+        if index is self.by_ring:
+            assert isinstance(key, bytes)  # noqa: S101
+            self._remove_ring(key)
+
+    def _list_orders(self, entry: Entry) -> list[list[Entry]]:
+        """Return the orders without a key that an entry is in."""
+        orders = [self.notes]
+        if entry[PRICE]:
+            orders.append(self.priced)
+        if entry[RING] is not None:
+            orders.append(self.ring_notes)
+        return orders
+
+    def _list_keys(self, entry: Entry) -> list[tuple[Index, Hashable]]:
+        """Return the indexes that an entry is in, and its key in each."""
+        keys: list[tuple[Index, Hashable]] = [(self.by_kind, entry[KIND]), (self.by_author, entry[PUBKEY])]
+        keys += [(self.by_tag, tag) for tag in entry[TAGS]]
+        ring = entry[RING]
+        if ring is not None:
+            keys.append((self.by_ring, ring[RING_ID]))
+            if ring[KEY_IMAGE] is not None:
+                keys.append((self.by_key_image, ring[KEY_IMAGE]))
+            if ring[SCOPE] is not None:
+                keys.append((self.by_scope, ring[SCOPE]))
+        return keys
+
+    def _add_ring(self, ring_id: bytes, members: tuple[bytes, ...]) -> None:
+        if ring_id in self._members:
+            return
+        self._members[ring_id] = members
+        self.used_bytes += len(members) * _MEMBER_BYTES
+        for member in members:
+            held = self._rings.setdefault(member, ring_id)
+            if isinstance(held, list):
+                held.append(ring_id)
+            elif held is not ring_id:
+                self._rings[member] = [held, ring_id]
+
+    def _remove_ring(self, ring_id: bytes) -> None:
+        members = self._members.pop(ring_id)
+        self.used_bytes -= len(members) * _MEMBER_BYTES
+        for member in members:
+            held = self._rings[member]
+            if isinstance(held, list) and len(held) > 1:
+                held.remove(ring_id)
+            else:
+                del self._rings[member]
+
+
+def _insert_sorted(entries: list[Entry], entry: Entry) -> None:
+    # Mostly notes come in the order of their times.
+    if not entries or entries[-1] < entry:
+        entries.append(entry)
+    else:
+        insort(entries, entry)
+
+
+def _make_entry(note: Note, note_id: bytes) -> Entry:
+    event = note.event
+    expires_at = find_expiration(event)
+    return (
+        encode_key(event.created_at, note_id),
+        note_id,
+        note.encoded,
+        event.created_at,
+        event.kind,
+        bytes.fromhex(event.pubkey),
+        _NEVER if expires_at is None else expires_at,
+        note.price_paid_msat,
+        tuple(encode_tag(letter, value) for letter, value in event.indexed_tags),
+        None if note.claim is None else _describe_ring(note.claim),
+    )
+
+
+def _describe_ring(claim: Claim) -> Ring:
+    return (
+        str(claim.form),
+        str(claim.scheme),
+        len(claim.ring),
+        bytes.fromhex(claim.ring_id),
+        None if claim.key_image is None else bytes.fromhex(claim.key_image),
+        None if claim.scope is None else claim.scope.encode(),
+    )
+
+
+def _count_bytes(entry: Entry) -> int:
+    """Return about how many bytes an entry takes with its places in the indexes, its ring apart."""
+    return _NOTE_BYTES + len(entry[ENCODED]) + _TAG_BYTES * len(entry[TAGS])
