@@ -79,11 +79,11 @@ class Feed:
 
     async def _follow(self, connection: asyncpg.Connection) -> None:
         await connection.add_listener(FEED_CHANNEL, self._on_notify)
-        async with self._still:
-            # A server that took over for a lost one may have handed out fewer numbers.
-            last = await connection.fetchval("SELECT last_value FROM feed_seq")
-            self._last = min(self._last, last)
         try:
+            async with self._still:
+                # A server that took over for a lost one may have handed out fewer numbers.
+                last = await connection.fetchval("SELECT last_value FROM feed_seq")
+                self._last = min(self._last, last)
             while True:
                 await self._read_new(connection)
                 if await self._fill_recent(connection):
