@@ -92,12 +92,16 @@ class Store:
         self.window.extend(newest, key_of(newest[0]) if newest else b"")
 
     def select(self, filter_: Filter, after: Cursor | None, rows: int) -> list[Note]:
+        """Return what follows a cursor; where a last second is read to its end, with the newest note before it."""
         found = [note for note in self.stored.values() if oracle(filter_, note) and read_expiry(note) > NOW]
-        if after is not None:
-            found = [note for note in found if key_of(note) < encode_key(after.created_at, after.id)]
-            if after.is_in_last_second:
-                found = [note for note in found if note.event.created_at == after.created_at]
-        return sorted(found, key=key_of, reverse=True)[:rows]
+        found.sort(key=key_of, reverse=True)
+        if after is None:
+            return found[:rows]
+        found = [note for note in found if key_of(note) < encode_key(after.created_at, after.id)]
+        if after.is_in_last_second:
+            ties = [note for note in found if note.event.created_at == after.created_at]
+            found = ties + [note for note in found if note.event.created_at < after.created_at][:1]
+        return found[:rows]
 
 
 def key_of(note: Note) -> bytes:
@@ -261,5 +265,5 @@ async def compare_answers(
 
 async def read(reader: Reader, filters: list[Filter], limits: Limits) -> tuple[list[tuple[bytes, bytes]], Hint | None]:
     pages = reader.read_pages(filters, limits, lambda: NOW)
-    found = [(row.id, row.encoded) async for page in pages for row in page]
+    found = [(id_, encoded) async for page in pages for _, id_, encoded in page]
     return found, pages.hint
