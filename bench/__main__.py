@@ -5,6 +5,7 @@ verifications a second on one core, measured in the same run) and of a prototype
 """
 
 import argparse
+import signal
 from pathlib import Path
 
 from bench.comparison import run_comparison
@@ -22,6 +23,9 @@ _QUICK = 4
 def main() -> None:
     """Measure, and print."""
     arguments = _parse_arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Whatever runs is ended in order, also where a shell had this one ignored.
+        signal.signal(number, signal.default_int_handler)
     plan = Plan(
         rounds=arguments.rounds or (1 if arguments.quick else 5),
         stores=tuple(arguments.notes or ((20_000,) if arguments.quick else Plan.stores)),

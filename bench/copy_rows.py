@@ -8,43 +8,15 @@ import asyncpg
 from relay.storage.conditions import encode_tag
 from relay.storage.note import Note
 from relay.storage.row import Row, to_row
+from relay.storage.table_row import to_record
 
 Record = dict[str, Any]
 
 
-def describe_note(row: Row) -> Record:
-    """Return a note's columns. This function and the two below it alone know which columns there are."""
-    claim = row.note.claim
-    return {
-        "id": row.id,
-        "pubkey": row.pubkey,
-        "created_at": row.event.created_at,
-        "kind": row.event.kind,
-        "expires_at": row.expires_at,
-        "address": row.address,
-        "event": row.note.encoded,
-        "index_rows": row.index_rows,
-        "price_paid_msat": row.note.price_paid_msat or None,
-        "form": claim and str(claim.form),
-        "scheme": claim and str(claim.scheme),
-        "ring_size": claim and len(claim.ring),
-        "ring_id": row.ring_id,
-        "signed_id": row.signed_id,
-        "content_key": row.note.content_key,
-        "is_contested": False,
-        "tags": _list_tags(row),
-        "ring": claim and b"".join(claim.ring),
-    }
-
-
 def describe_tags(row: Row) -> Iterator[Record]:
     """Yield the columns of a note's rows in tags."""
-    for tag in _list_tags(row):
+    for tag in sorted(encode_tag(letter, value) for letter, value in row.tags):
         yield {"tag": tag, **_describe_index_row(row), "pubkey": row.pubkey}
-
-
-def _list_tags(row: Row) -> list[bytes]:
-    return [encode_tag(letter, value) for letter, value in sorted(row.tags)]
 
 
 def describe_members(row: Row) -> Iterator[Record]:
@@ -70,7 +42,9 @@ async def copy_notes(connection: asyncpg.Connection, notes: Iterable[Note], *, i
     if is_sorted:
         rows.sort(key=lambda row: row.id)
     prefix = "sorted" if is_sorted else "day"
-    await _copy(connection, f"{prefix}_notes", [describe_note(row) for row in rows], is_sorted=is_sorted)
+    # The relay's own rows end with `is_sorted`.
+    records = [(*to_record(row)[:-1], is_sorted) for row in rows]
+    await connection.copy_records_to_table(f"{prefix}_notes", records=records)
     tags = [record for row in rows for record in describe_tags(row)]
     await _copy(connection, f"{prefix}_tags", tags, is_sorted=is_sorted)
     members = [record for row in rows for record in describe_members(row)]

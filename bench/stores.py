@@ -20,7 +20,10 @@ SEED = 14
 _TABLES = ("sorted_notes", "sorted_tags", "sorted_ring_members")
 _VOCABULARY = "vocabulary.json"
 # The code that decides what is in a store.
-_SOURCES = ("authors", "plain_notes", "store_notes", "copy_rows", "questions", "stores")
+_SOURCES = (
+    *(f"bench/{name}.py" for name in ("authors", "plain_notes", "store_notes", "copy_rows", "questions", "stores")),
+    "relay/storage/table_row.py",
+)
 
 
 def find_store(count: int, cache: Path) -> Path:
@@ -101,5 +104,5 @@ def _digest_recipe(count: int) -> str:
     for migration in load_migrations(find_migrations_directory()):
         hashed.update(migration.digest)
     for name in _SOURCES:
-        hashed.update((CHECKOUT / "bench" / f"{name}.py").read_bytes())
+        hashed.update((CHECKOUT / name).read_bytes())
     return hashed.hexdigest()[:32]
