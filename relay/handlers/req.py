@@ -8,7 +8,7 @@ from relay.delivery.subscriptions import Subscription
 from relay.handlers.context import Client, Services
 from relay.protocol.event import is_expired
 from relay.protocol.filter import with_min_price
-from relay.protocol.messages import Req, encode_closed, encode_eose, encode_event_prefix
+from relay.protocol.messages import Req, encode_closed, encode_eose
 from relay.protocol.refusal import Rejected
 
 # A stored note can reach this process's feed this much later than the query that already sent it.
@@ -39,12 +39,11 @@ async def _send_stored(subscription: Subscription, outbox: Outbox, services: Ser
 
     Raises Rejected when the query takes too long.
     """
-    prefix = encode_event_prefix(subscription.id)
+    prefix = subscription.event_prefix
     pages = services.reader.read_pages(subscription.filters, services.limits, services.now)
     async for page in pages:
-        for _, id_, encoded in page:
-            subscription.sent.add(id_)
-            outbox.send(prefix, encoded, b"]")
+        subscription.sent.update([row[1] for row in page])
+        outbox.send_each(prefix, [row[2] for row in page], b"]")
         if not pages.are_done:
             # A slow reader waits here, and holds no database connection.
             await outbox.drain()
