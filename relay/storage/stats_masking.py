@@ -67,10 +67,10 @@ async def mask_statistics(connection: asyncpg.Connection, statements: Statements
         # While a table is small, Postgres reads it from its beginning instead of by an index.
         await connection.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off")
         await connection.fetchrow(statements.read_tables)
-        await connection.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_indexonlyscan = on")
-        await connection.execute("SET LOCAL enable_seqscan = off")
-        await connection.execute("SET LOCAL enable_bitmapscan = off")
-        await connection.execute("SET LOCAL enable_sort = off")
+        await connection.execute(
+            "SET LOCAL enable_indexscan = on; SET LOCAL enable_indexonlyscan = on; "
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+        )
         await connection.fetchrow(statements.look_up_indexes)
 
 
