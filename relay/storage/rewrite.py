@@ -69,6 +69,13 @@ class Rewriter:
             if await may_drop_old_log(connection):
                 await drop_old_log(connection)
             await connection.execute("UPDATE last_rewrite SET day = $1 WHERE day < $1", day)
+        await self._forget_recent()
+
+    async def _forget_recent(self) -> None:
+        """Have all processes read the recent notes in again: their memory has the order in which these came."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_writers(connection)
+            await connection.execute("INSERT INTO feed (deleted) VALUES ('{}')")
 
     async def _is_due(self) -> bool:
         day = self._count_days()

@@ -148,6 +148,22 @@ async def test_what_an_operator_deletes_by_hand_is_sent_no_more(database18: dict
     await connection.close()
 
 
+async def test_after_the_night_memory_has_no_order_in_which_notes_came(database18: dict[str, Any]) -> None:
+    notes = [make_event(content=str(number), created_at=1_000 + number * 7 % 20) for number in range(20)]
+    newest_first = sorted(notes, key=lambda note: (-note.created_at, note.id))
+    async with relay_with(database18) as relay, Client(to_url(relay)) as client:
+        await until_known(relay, client, {})
+        await client.publish_all(*notes)
+        assert list_in_memory(relay) == [note.id for note in notes]
+        await rewrite(database18)
+        await until(lambda: list_in_memory(relay) == [note.id for note in newest_first])
+
+
+def list_in_memory(relay: Relay) -> list[str]:
+    """Return the notes in the order in which a dictionary got them."""
+    return [note_id.hex() for note_id in relay._feed._recent._window.by_id]
+
+
 async def test_a_relay_that_lost_the_database_learns_what_happened_meanwhile(database18: dict[str, Any]) -> None:
     old, new = make_event(content="old", created_at=1_000), make_event(content="new", created_at=1_001)
     admin = await asyncpg.connect(**database18)
