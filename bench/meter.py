@@ -75,11 +75,11 @@ def list_children(parent: int) -> list[int]:
 
 
 def name_process(pid: int) -> str:
-    """Return what Postgres calls one of its processes, as in `checkpointer`; its program's name for another."""
+    """Return what Postgres calls one of its processes, as in `checkpointer`, without the number of one of several."""
     words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
     if words[:1] != ["postgres:"]:
         return "postmaster" if words and words[0].endswith("postgres") else "relay"
-    return "session" if words[1].startswith("ringrelay") else " ".join(words[1:])
+    return "session" if words[1].startswith("ringrelay") else " ".join(word for word in words[1:] if not word.isdigit())
 
 
 def read_memory_kib(pid: int) -> dict[str, int]:

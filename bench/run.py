@@ -34,6 +34,8 @@ class Run:
         self.figures: list[Figure] = []
         self.failures: list[str] = []
         self._started_s = time.monotonic()
+        # Now: what is written meanwhile is not measured.
+        self._commit = find_commit()
         say("making the notes that are sent (the first time, about a minute)")
         self.corpus: Corpus = load_corpus(list_parts(groups, plan.rounds, more), SEED, cache)
         self._schnorr_per_s = [measure_schnorr_per_s()]
@@ -72,7 +74,7 @@ class Run:
         """Return all figures, with what they were measured on."""
         return Result(
             machine=describe_machine(),
-            commit=find_commit(),
+            commit=self._commit,
             schnorr_per_s=spread(self._schnorr_per_s),
             corpus_seed=self.corpus.seed,
             corpus_sha256=self.corpus.fingerprint,

@@ -9,7 +9,7 @@ import pytest
 from bench.figure import Figure, Spread, find_percentile, to_figure
 from bench.goals import GOALS
 from bench.meter import Processes, read_cpu_s
-from bench.report import BEGIN, END, format_spread, replace_figures, to_markdown
+from bench.report import BEGIN, DOCUMENT, END, format_spread, replace_figures, to_markdown
 from bench.result import Result, read_result, write_result
 from bench.rounds import PROTOTYPE, Round, to_figures
 from bench.second_client import compare
@@ -118,6 +118,11 @@ def test_only_what_is_between_the_markers_of_a_document_is_written_anew() -> Non
     assert replace_figures(written, "new") == written
     with pytest.raises(ValueError, match="once each"):
         replace_figures("no markers", "new")
+
+
+def test_the_document_has_a_figure_for_each_goal() -> None:
+    figures = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert [goal.words for goal in GOALS.values() if f"| {goal.words} |" not in figures] == []
 
 
 def test_a_spread_shows_its_ends_where_they_differ() -> None:
