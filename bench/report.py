@@ -29,12 +29,13 @@ _OTHERS = {
     "batch_relay_us": ("{} us of the relay", 0),
     "batch_postgres_us": ("{} us of Postgres", 0),
     "answers_s": ("{} s", 2),
+    "postgres_processes": ("{} Postgres processes", 0),
     "relay_percent": ("relay {} %", 2),
     "postgres_percent": ("Postgres {} %", 2),
     "event_p99_ms": ("EVENT p99 {} ms", 1),
-    "event_times_quiet": ("{} times quiet", 1),
+    "event_times_quiet": ("EVENT {} times quiet", 1),
     "req_p99_ms": ("REQ p99 {} ms", 1),
-    "req_times_quiet": ("{} times quiet", 1),
+    "req_times_quiet": ("REQ {} times quiet", 1),
 }
 # These say nothing beside the others.
 _LEFT_OUT = ("notes", "ready_s", "event_p50_ms", "req_p50_ms")
@@ -75,7 +76,7 @@ def _to_row(figure: Figure) -> str:
     measures = figure.measures
     rate = format_spread(measures["per_s"], 0) if "per_s" in measures else ""
     cost = " / ".join(_format(measures[name].median, 1) for name in ("relay_us", "postgres_us") if name in measures)
-    of_s = f"{measures['of_s'].median:.3f}" if "of_s" in measures else ""
+    of_s = _format_share(measures["of_s"].median) if "of_s" in measures else ""
     wanted = "" if figure.subject == "prototype" else goal.goal
     return f"| {' | '.join((goal.words, figure.subject, rate, cost, of_s, _list_others(measures), wanted))} |"
 
@@ -85,9 +86,18 @@ def _list_others(measures: Mapping[str, Spread]) -> str:
     for name, spread in measures.items():
         if name in _COLUMNS or name in _LEFT_OUT:
             continue
-        words, digits = _OTHERS.get(name, (name.removesuffix("_mib").replace("_", " ") + " {}", 1))
+        words, digits = _OTHERS.get(name, (f"{_name_memory(name)} {{}}", 1))
         parts.append(words.format(format_spread(spread, digits)))
     return ", ".join(parts)
+
+
+def _name_memory(measure: str) -> str:
+    """Return what has so much memory, as `Postgres checkpointer`."""
+    return measure.removesuffix("_mib").replace("_", " ").replace("postgres", "Postgres")
+
+
+def _format_share(share: float) -> str:
+    return f"{share:.3f}" if share >= 0.01 else f"{share:.1g}"
 
 
 def format_spread(spread: Spread, digits: int) -> str:
