@@ -148,9 +148,11 @@ def _select_newest(filter_: Filter, after: Cursor | None, rows: int, now: int, a
     if filter_.ids is not None:
         where = build_conditions(filter_, after, now, arguments, NOTES)
         ids = arguments.add(to_bytes(filter_.ids), "bytea[]")
+        # OFFSET keeps the planner from walking all notes in the order of created_at until it has met these.
         return (
-            f"SELECT n.created_at, n.id, n.event FROM notes n WHERE n.id = ANY({ids}) AND {where} "
-            f"ORDER BY n.created_at DESC, n.id LIMIT {limit}"
+            f"SELECT created_at, id, event FROM ("
+            f"SELECT n.created_at, n.id, n.event FROM notes n WHERE n.id = ANY({ids}) AND {where} OFFSET 0"
+            f") named ORDER BY created_at DESC, id LIMIT {limit}"
         )
     driver = _choose_driver(filter_, arguments)
     table = driver.table

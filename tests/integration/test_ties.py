@@ -290,4 +290,4 @@ def write_literal(value: Any) -> str:
     if isinstance(value, list):
         members = [f'"\\\\x{one.hex()}"' if isinstance(one, bytes) else str(one) for one in value]
         return f"'{{{','.join(members)}}}'"
-    return str(value)
+    return f"'{value}'"

@@ -1,0 +1,116 @@
+"""What a REQ reads does not grow with the store: as many rows at a million notes as at twenty thousand."""
+
+import hashlib
+import math
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from relay.limits import Limits
+from relay.postgres.open import _READ_SETTINGS
+from relay.protocol.filter import Filter, parse_filter
+from relay.storage.conditions import Cursor
+from tests.integration.test_ties import explain
+from tests.support.large_store import AUTHORS, FIRST_S, fill_store
+
+
+def name(what: str) -> str:
+    return hashlib.sha256(what.encode()).hexdigest()
+
+
+AUTHOR_KEYS = [name(f"author{number}") for number in range(AUTHORS)]
+STRANGERS = [name(f"stranger{number}") for number in range(100)]
+SHAPES: list[dict[str, Any]] = [
+    {},
+    {"kinds": [1]},
+    {"kinds": [7]},
+    {"kinds": [1, 7]},
+    {"kinds": [5]},
+    {"ids": [name(str(number)) for number in range(100, 110)]},
+    {"authors": AUTHOR_KEYS[:1]},
+    {"authors": AUTHOR_KEYS[:1], "kinds": [1]},
+    {"authors": AUTHOR_KEYS[:3], "kinds": [1, 7]},
+    {"authors": AUTHOR_KEYS[:100]},
+    {"authors": AUTHOR_KEYS[:100], "kinds": [1]},
+    {"authors": AUTHOR_KEYS[:100], "kinds": [1, 7]},
+    {"authors": [*STRANGERS, AUTHOR_KEYS[0]], "kinds": [1]},
+    {"authors": STRANGERS, "kinds": [1]},
+    {"#t": ["topic3"]},
+    {"#t": ["topic3", "topic6"], "kinds": [1]},
+    {"#t": ["nothing"]},
+    {"#p": AUTHOR_KEYS[:1], "kinds": [1]},
+    {"#e": [name("399")], "kinds": [1]},
+    {"search": f"ring:{name('member7')}"},
+    {"search": f"ringid:{name('ring7')}"},
+    {"search": f"keyimage:02{name('x')}"},
+    {"search": "scope:x"},
+    {"search": "scheme:sag"},
+    {"search": "scheme:blsag"},
+    {"search": "minring:5"},
+]
+ROWS = 56
+
+
+def is_led_by_price(shape: dict[str, Any]) -> bool:
+    """Return whether an index of paid notes alone leads to what is asked for: no such index has the kind, or what is of rings."""
+    return (
+        "kinds" not in shape and len(shape.get("authors", ())) < 16 and shape.get("search", "ring:").startswith("ring:")
+    )
+
+
+def describe(shape: dict[str, Any]) -> str:
+    return ", ".join(f"{key}: {value if key in ('kinds', 'search') else len(value)}" for key, value in shape.items())
+
+
+def list_asked() -> list[tuple[str, Filter, Cursor | None]]:
+    """Return each shape for free and paid notes, at the beginning and from the middle of the first store on."""
+    middle = Cursor(FIRST_S + 10_000, bytes(32))
+    return [
+        (
+            f"{describe(shape)} {price} {after is not None}",
+            msgspec.structs.replace(parse_filter(shape, Limits()), **price),
+            after,
+        )
+        for shape in SHAPES
+        for price in ({}, {"min_price_msat": 1_000})
+        for after in (None, middle)
+        if not price or is_led_by_price(shape)
+    ]
+
+
+def count_most(filter_: Filter) -> int:
+    """Return how many rows a statement reads at most that looks each value of its lists up, and then the events."""
+    lists = (filter_.authors, filter_.kinds, *(values for _, values in filter_.tags))
+    values = math.prod(len(one) for one in lists if one is not None)
+    # Each table's first row is read, too. Beyond some authors they are not read one by one.
+    return (values + 1) * (ROWS + 2) if values < 16 else 0
+
+
+async def read_all(connection: asyncpg.Connection) -> dict[str, float]:
+    """Return how many rows the statement of each shape reads of the tables."""
+    found: dict[str, float] = {}
+    for what, filter_, after in list_asked():
+        read, scans = await explain(connection, filter_, after, ROWS)
+        assert scans == 0, what
+        found[what] = read
+    return found
+
+
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [(20_000, 60_000), pytest.param(20_000, 1_000_000, marks=pytest.mark.more("stores a million notes: some minutes"))],
+)
+async def test_what_is_read_does_not_grow(database18: dict[str, Any], small: int, large: int) -> None:
+    writer = await asyncpg.connect(**database18)
+    reader = await asyncpg.connect(**database18, server_settings=_READ_SETTINGS)
+    await fill_store(writer, 1, small)
+    before = await read_all(reader)
+    await fill_store(writer, small + 1, large)
+    after = await read_all(reader)
+    most = {what: max(1.3 * before[what], count_most(filter_)) for what, filter_, _ in list_asked()}
+    grown = {what: (before[what], read) for what, read in after.items() if read > most[what]}
+    assert not grown, grown
+    await reader.close()
+    await writer.close()
