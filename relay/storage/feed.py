@@ -159,7 +159,7 @@ class Feed:
         records: list[asyncpg.Record] = await connection.fetch(
             """
             SELECT f.seq, coalesce(f.event, n.event) AS event, f.price_paid_msat, f.previous_price_msat,
-                   f.event IS NULL AND n.form IS NOT NULL AS is_ring_note, f.deleted
+                   CASE WHEN f.event IS NULL THEN n.form IS NOT NULL END AS is_ring_note, f.deleted
             FROM feed f LEFT JOIN notes n ON n.id = f.id
             WHERE f.seq > $1 ORDER BY f.seq LIMIT $2
             """,
@@ -211,7 +211,7 @@ class Feed:
             price_paid_msat=record["price_paid_msat"],
             previous_price_msat=record["previous_price_msat"],
         )
-        if record["is_ring_note"] and note.claim is None:
+        if record["is_ring_note"] not in (None, note.claim is not None):
             # Of a form that only another version of the relay reads: what a search finds of it is not known here.
             self._recent.forget()
         else:

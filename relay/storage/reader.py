@@ -95,6 +95,9 @@ class Reader:
         target = find_target(filters)
         if target is not None:
             return await self._count_answers(filters[0], target, maximum, now)
+        known = self._recent.count(filters, now)
+        if known is not None:
+            return CountResult(min(known, maximum), known > maximum)
         records = await self.fetch(build_count(filters, maximum, now))
         count: int = records[0][0]
         return CountResult(min(count, maximum), count > maximum)

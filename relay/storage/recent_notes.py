@@ -13,7 +13,7 @@ from relay.storage.conditions import Cursor
 from relay.storage.note import Note
 from relay.storage.pages import PageRow
 from relay.storage.window import CREATED_AT, ENCODED, ID, Window
-from relay.storage.window_answer import find_page
+from relay.storage.window_answer import count_matching, find_page
 
 # The feed is read every second. Where nobody has read it for longer, other processes may be far ahead.
 _MAX_AGE_S = 3.0
@@ -51,6 +51,10 @@ class RecentNotes:
             page.append((entry[CREATED_AT], entry[ID], entry[ENCODED] if page_bytes > 0 else None))
             page_bytes -= len(entry[ENCODED])
         return page
+
+    def count(self, filters: Iterable[Filter], now: int) -> int | None:
+        """Return how many distinct notes match, None where only the database can know."""
+        return count_matching(self._window, filters, now) if self._is_current else None
 
     def has(self, note_id: bytes) -> bool:
         """Return whether a note is known to be stored. If not, it can be all the same."""

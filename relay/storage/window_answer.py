@@ -15,6 +15,7 @@ from relay.storage.conditions import Cursor, encode_tag, list_forms, to_bytes
 from relay.storage.window import (
     EXPIRES_AT,
     FORM,
+    ID,
     KEY_IMAGE,
     KIND,
     PRICE,
@@ -63,9 +64,7 @@ def find_page(window: Window, filter_: Filter, after: Cursor | None, rows: int, 
     Notes that have expired at Unix time `now` are left out (NIP-40). Where a last second is read to its end, the newest note
     before it follows.
     """
-    low = b"" if filter_.since is None else encode_time(filter_.since)
-    # 0xFF is above the first byte of every time.
-    high = b"\xff" if filter_.until is None else encode_time(filter_.until + 1)
+    low, high = _find_bounds(filter_)
     if after is None:
         return _find_between(window, filter_, (low, high), rows, now)
     key = min(high, encode_key(after.created_at, after.id))
@@ -77,6 +76,24 @@ def find_page(window: Window, filter_: Filter, after: Cursor | None, rows: int, 
         return ties
     older = _find_between(window, filter_, (low, min(high, second)), 1, now)
     return None if older is None else ties + older
+
+
+def count_matching(window: Window, filters: Iterable[Filter], now: int) -> int | None:
+    """Count distinct notes that match any filter, None where the window cannot know or they are many. `limit` does not count."""
+    counted: set[bytes] = set()
+    for filter_ in filters:
+        found = _find_between(window, filter_, _find_bounds(filter_), _MAX_LOOKED_AT, now)
+        if found is None or len(found) == _MAX_LOOKED_AT:
+            return None
+        counted.update(entry[ID] for entry in found)
+    return len(counted)
+
+
+def _find_bounds(filter_: Filter) -> tuple[bytes, bytes]:
+    """Return the lowest key that can match, and one above the highest."""
+    low = b"" if filter_.since is None else encode_time(filter_.since)
+    # 0xFF is above the first byte of every time.
+    return low, b"\xff" if filter_.until is None else encode_time(filter_.until + 1)
 
 
 def _find_between(

@@ -23,7 +23,7 @@ from relay.storage.reader import Reader
 from relay.storage.recent_notes import RecentNotes
 from relay.storage.retention import delete_expired
 from relay.storage.window import ENCODED, KEY, Window, encode_key
-from relay.storage.window_answer import find_page
+from relay.storage.window_answer import count_matching, find_page
 from tests.property.test_filter_property import LIMITS, oracle
 from tests.support.events import make_event, to_note
 from tests.support.strategies import IDS, TIMES, priced_filters
@@ -103,6 +103,9 @@ class Store:
             found = ties + [note for note in found if note.event.created_at < after.created_at][:1]
         return found[:rows]
 
+    def count(self, filters: list[Filter]) -> int:
+        return sum(any(oracle(f, note) for f in filters) and read_expiry(note) > NOW for note in self.stored.values())
+
 
 def key_of(note: Note) -> bytes:
     return encode_key(note.event.created_at, bytes.fromhex(note.event.id))
@@ -133,6 +136,9 @@ def test_a_window_of_any_size_gives_all_that_is_stored_or_nothing(
             assert [entry[ENCODED] for entry in found] == [n.encoded for n in store.select(filter_, after, rows)]
         else:
             assert store.window.floor
+        counted = count_matching(store.window, [filter_ for filter_, _, _ in asked], NOW)
+        assert counted in (None, store.count([filter_ for filter_, _, _ in asked]))
+        assert counted is not None or store.window.floor
 
 
 def check_contents(store: Store) -> None:
@@ -257,7 +263,7 @@ async def compare_answers(
             # Pages of two rows, or of one large one: every answer is put together from several.
             reader = Reader(pool, pool, lambda _: None, page_rows=2, page_bytes=1000)
             reader.answer_from(used)
-            answers.append(await read(reader, filters, limits))
+            answers.append((await read(reader, filters, limits), await reader.count(filters, 3, NOW)))
         assert answers[0] == answers[1]
         knew = knew or any(recent.find_page(filter_, None, 1, 1000, NOW) is not None for filter_ in filters)
     return knew
