@@ -145,11 +145,15 @@ class Feed:
         while True:
             async with self._still:
                 records = await self._read_page(connection)
+            asked_s, _ = self._asked_at
+            if records:
+                with self._keeping_order():
+                    # One after another as they are taken: a page of large notes read at once would hold up all others.
+                    await self._publish(self._apply(records))
+            if len(records) < _PAGE:
+                self._recent.confirm_read(asked_s)
             if not records:
                 return
-            with self._keeping_order():
-                # One after another as they are taken: a page of large notes read at once would hold up all others.
-                await self._publish(self._apply(records))
 
     async def _read_page(self, connection: asyncpg.Connection) -> list[asyncpg.Record]:
         """Return the next rows, own ones among them."""
@@ -175,7 +179,6 @@ class Feed:
             self._own.clear()
             self._recent.forget()
             self._apply_own()
-        self._recent.confirm_read(asked_s)
         return []
 
     def _see_gaps(self, asked_s: float) -> None:
