@@ -237,9 +237,9 @@ class Window:
         for member in members:
             held = self._rings.setdefault(member, ring_id)
             if isinstance(held, list):
-                held.append(ring_id)
+                insort(held, ring_id)
             elif held is not ring_id:
-                self._rings[member] = [held, ring_id]
+                self._rings[member] = [held, ring_id] if held < ring_id else [ring_id, held]
 
     def _remove_ring(self, ring_id: bytes) -> None:
         members = self._members.pop(ring_id)
@@ -247,7 +247,8 @@ class Window:
         for member in members:
             held = self._rings[member]
             if isinstance(held, list) and len(held) > 1:
-                held.remove(ring_id)
+                # Sorted: a member of thousands of rings was looked for in all of them, which took 0.7 s at one eviction.
+                del held[bisect_left(held, ring_id)]
             else:
                 del self._rings[member]
 
