@@ -5,6 +5,7 @@ batch, and slices can be small: note after note, small slices wrote once a note,
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -18,6 +19,8 @@ _BATCH_NOTES = 100
 # Of 5 ms or less: writing to a connection takes as long as this many deliveries.
 _SLICE_DELIVERIES = 4_000
 _WRITE_DELIVERIES = 8
+# To match 100 notes with 20,000 filters of one kind took 5.5 s, in which nobody else was served.
+_MATCHING_S = 0.005
 # Beyond this who stores notes waits for those who read them.
 _MAX_ACCEPTED_BYTES = 16_777_216
 
@@ -65,7 +68,7 @@ class Fanout:
         """Deliver each note, in order, to the owners of matching subscriptions. Between slices the event loop can write."""
         work = 0
         for batch in _split(notes):
-            for subscription, matching in self._match(batch).items():
+            for subscription, matching in (await self._match(batch)).items():
                 # It may have been closed while the event loop ran.
                 if subscription.is_open:
                     subscription.owner.deliver(subscription, matching)
@@ -74,10 +77,14 @@ class Fanout:
                     work = 0
                     await asyncio.sleep(0)
 
-    def _match(self, notes: Iterable[Note]) -> dict[Subscription, list[LiveNote]]:
-        """Return what each subscription gets of some notes."""
+    async def _match(self, notes: Iterable[Note]) -> dict[Subscription, list[LiveNote]]:
+        """Return what each subscription gets of some notes. Others have their turns between two of these."""
         matching: dict[Subscription, list[LiveNote]] = {}
+        started_s = time.perf_counter()
         for note in notes:
+            if time.perf_counter() - started_s > _MATCHING_S:
+                await asyncio.sleep(0)
+                started_s = time.perf_counter()
             subscriptions = self._subscriptions.find_matching(note)
             if subscriptions:
                 live_note = LiveNote(note)

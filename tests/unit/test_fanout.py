@@ -69,3 +69,19 @@ async def test_who_stores_notes_waits_for_their_readers_only_where_too_much_wait
     await until(lambda: len(listener.heard) == 20)
     publishing.cancel()
     assert [content for _, content in listener.heard] == [note.event.content for note in large]
+
+
+async def test_to_match_a_batch_with_thousands_of_filters_leaves_turns_to_others() -> None:
+    index = Subscriptions()
+    listener = Listener()
+    now = 1_700_000_000
+    for number in range(4_000):
+        index.add(Subscription(str(number), (Filter(kinds=frozenset((1,)), since=now + number),), listener))
+    notes = [to_note(make_event(content=str(number), created_at=now - 1)) for number in range(100)]
+    publishing = asyncio.ensure_future(Fanout(index).publish([*notes, to_note(make_event(created_at=now))]))
+    turns = 0
+    while not publishing.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns >= 5
+    assert [name for name, _ in listener.heard] == ["0"]
