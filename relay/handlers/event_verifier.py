@@ -24,8 +24,8 @@ _QUEUE_SHARE = 4
 _LARGE_CHARS = 16_384
 _CHARS_PER_VALUE = 64
 
-# Hears the note whose signatures hold, or why it is refused. Raises nothing.
-Verified = Callable[[Note | Rejected], None]
+# Hears the note whose signatures hold, or why it is refused; another exception is a fault of the relay. Raises nothing.
+Verified = Callable[[Note | Exception], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ class EventVerifier:
 
     async def verify_event(self, examined: Examined, tier: Tier, session: Session, now_s: float) -> Note:
         """Return the event as a note whose signatures hold, with its content key. `now_s` is monotonic. Raises Rejected."""
-        verified: asyncio.Future[Note | Rejected] = asyncio.get_running_loop().create_future()
+        verified: asyncio.Future[Note | Exception] = asyncio.get_running_loop().create_future()
         whole = await self.read_in_turn(examined, tier)
         # Whoever waits may be cancelled meanwhile.
         self.submit(whole, session, now_s, lambda note: None if verified.done() else verified.set_result(note))
         note = await verified
-        if isinstance(note, Rejected):
+        if isinstance(note, Exception):
             raise note
         return note
 
@@ -85,9 +85,9 @@ class EventVerifier:
         session.check_row_rate(count_touched_rows(event, claim), now_s)
         session.begin_verification(units, self.pool.max_queued_units // _QUEUE_SHARE)
 
-        def finish(proof: RingProof | Rejected | None) -> None:
+        def finish(proof: RingProof | Exception | None) -> None:
             session.end_verification(units)
-            if isinstance(proof, Rejected):
+            if isinstance(proof, Exception):
                 verified(proof)
             else:
                 verified(Note(event, encode_event(event), claim, None if proof is None else proof.content_key))

@@ -144,10 +144,11 @@ class EventIntake:
     def _submit(self, arrival: Arrival, examined: Examined, deleted_msat: int | None = None) -> None:
         """Have an event verified, and then stored, at the price of what it deletes if that is given. Raises Rejected."""
 
-        def store(note: Note | Rejected) -> None:
+        def store(note: Note | Exception) -> None:
+            if isinstance(note, Exception):
+                arrival.answer(note)
+                return
             try:
-                if isinstance(note, Rejected):
-                    raise note
                 self.writer.submit(self._finish(note, examined, deleted_msat), arrival.session, arrival.answer)
             except Rejected as rejected:
                 arrival.answer(rejected)

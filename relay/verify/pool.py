@@ -12,6 +12,7 @@ from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
 from relay.verify import proof, schnorr
 from relay.verify.claim import Claim, RingProof
+from relay.verify.steps import Steps, finish
 
 # One unit is one Schnorr check or one ring link, about 45 microseconds on the machines this was measured on.
 _UNIT_S = 45e-6
@@ -34,8 +35,9 @@ class Timing:
     accepted: bool
 
 
-_Result = RingProof | Rejected | None
-# Hears, in the event loop, what was proved of a note, or why it is refused. Raises nothing.
+# What was proved, or why the note is refused; another exception is a fault of the relay.
+_Result = RingProof | Exception | None
+# Hears the result in the event loop. Raises nothing.
 Done = Callable[[_Result], None]
 
 
@@ -45,6 +47,8 @@ class _Job:
     claim: Claim | None
     units: int
     listeners: list[Done]
+    steps: Steps[RingProof | None]
+    seconds: float = 0.0
 
 
 def count_units(claim: Claim | None) -> int:
@@ -58,11 +62,11 @@ class VerifyPool:
     def __init__(self, report: Callable[[Timing], None], threads: int | None = None) -> None:
         self._threads = threads or min(os.cpu_count() or 1, _MAX_THREADS)
         self._report = report
-        # Small notes never wait behind more than one large note. A note above the size of a batch is a batch of its own.
+        # A note above the size of a batch is verified in steps of about that size, and small ones come in between: they never
+        # wait behind more than one step a thread, and what that one has next.
         self._small: deque[_Job] = deque()
         self._large: deque[_Job] = deque()
         self._large_next = False
-        self._under_way = 0
         self._arrived = asyncio.Event()
         self._in_flight: dict[tuple[str, str], _Job] = {}
         self.max_queued_units = int(_MAX_WAIT_S / _UNIT_S) * self._threads
@@ -90,7 +94,7 @@ class VerifyPool:
         # Whoever waits may be cancelled meanwhile.
         self.submit(event, claim, lambda result: None if verified.done() else verified.set_result(result))
         result = await verified
-        if isinstance(result, Rejected):
+        if isinstance(result, Exception):
             raise result
         return result
 
@@ -100,7 +104,7 @@ class VerifyPool:
         room = self.max_queued_units if units <= _BATCH_UNITS else self.max_queued_units * 3 // 4
         if self.queued_units + units > room:
             raise Rejected(Prefix.ERROR, "the verification queue is full; try again in a few seconds")
-        job = _Job(event, claim, units, [done])
+        job = _Job(event, claim, units, [done], _verify_in_steps(event, claim))
         (self._small if units <= _BATCH_UNITS else self._large).append(job)
         self.queued_units += units
         self._arrived.set()
@@ -121,27 +125,24 @@ class VerifyPool:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            self._under_way += 1
             results = await loop.run_in_executor(executor, _verify_batch, batch)
-            self._under_way -= 1
-            for job, (result, seconds) in zip(batch, results, strict=True):
-                self._finish(job, result, seconds)
+            for job, result in zip(batch, results, strict=True):
+                if isinstance(result, _Unfinished):
+                    self._large.appendleft(job)
+                    self._arrived.set()
+                else:
+                    self._finish(job, result)
 
-    def _finish(self, job: _Job, result: _Result, seconds: float) -> None:
+    def _finish(self, job: _Job, result: _Result) -> None:
         self.queued_units -= job.units
         del self._in_flight[job.event.id, job.event.sig]
-        self._report(Timing(job.claim, seconds, not isinstance(result, Rejected)))
+        self._report(Timing(job.claim, job.seconds, not isinstance(result, Exception)))
         for done in job.listeners:
             done(result)
 
     def _pop_batch(self) -> list[_Job]:
         if self._large and (self._large_next or not self._small):
-            if self._under_way >= self._threads:
-                # What came next would wait behind it at a thread, while another one may be free sooner.
-                return []
             self._large_next = False
-            # Who waited for a thread that this one has.
-            self._arrived.set()
             return [self._large.popleft()]
         self._large_next = True
         batch: list[_Job] = []
@@ -152,16 +153,31 @@ class VerifyPool:
         return batch
 
 
-def _verify_batch(batch: list[_Job]) -> list[tuple[_Result, float]]:
-    return [_verify_one(job) for job in batch]
+class _Unfinished:
+    """The result of a step that was not the last one."""
 
 
-def _verify_one(job: _Job) -> tuple[_Result, float]:
+def _verify_batch(batch: list[_Job]) -> list[_Result | _Unfinished]:
+    is_large = batch[0].units > _BATCH_UNITS
+    return [_verify_one(job, is_large=is_large) for job in batch]
+
+
+def _verify_one(job: _Job, *, is_large: bool) -> _Result | _Unfinished:
     started_s = time.perf_counter()
-    result: _Result
     try:
-        schnorr.verify_signature(job.event)
-        result = None if job.claim is None else proof.verify_claim(job.claim)
-    except Rejected as rejected:
-        result = rejected
-    return result, time.perf_counter() - started_s
+        if not is_large:
+            return finish(job.steps)
+        next(job.steps)
+    except StopIteration as end:
+        proved: RingProof | None = end.value
+        return proved
+    except Exception as error:  # noqa: BLE001 - it is for who sent the note, and others go on
+        return error
+    finally:
+        job.seconds += time.perf_counter() - started_s
+    return _Unfinished()
+
+
+def _verify_in_steps(event: Event, claim: Claim | None) -> Steps[RingProof | None]:
+    schnorr.verify_signature(event)
+    return None if claim is None else (yield from proof.verify_in_steps(claim))

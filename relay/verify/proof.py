@@ -12,6 +12,7 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import form_bound, form_nip97, form_nostringer, form_text, message_only, ring_equations
 from relay.verify.claim import MAX_RING, Candidate, Claim, RingProof
+from relay.verify.steps import Steps, finish
 
 _BOUND_MARKS = frozenset({"ring", "ringsig"})
 _NIP97_MARKS = frozenset({"ring-members", "ring-signature"})
@@ -88,14 +89,19 @@ def count_members(event: Event, form: Form, max_size_message_forms: int = MAX_RI
 
 
 def verify_claim(claim: Claim) -> RingProof:
-    """Return the proof of a claim: the claim with the text and the dialect that verify. Slow: see Claim.links.
+    """Return the proof of a claim: the claim with the text and the dialect that verify. Slow: see Claim.links. Raises Rejected."""
+    return finish(verify_in_steps(claim))
+
+
+def verify_in_steps(claim: Claim) -> Steps[RingProof]:
+    """Return the proof of a claim after steps of bounded work.
 
     Raises Rejected if the signature verifies over no candidate, or over one that is not all that the note says.
     """
     members = claim.members
     for candidate in claim.candidates:
         try:
-            dialect = ring_equations.verify_ring_signature(
+            dialect = yield from ring_equations.verify_in_steps(
                 candidate.text.encode(), members, claim.signature, claim.dialects
             )
         except Rejected as rejected:

@@ -4,10 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
+from coincurve import PrivateKey
 
+from relay.client.signing.bound_form import make_bound_note
+from relay.client.signing.draft import Draft
 from relay.protocol.event import Event
 from relay.protocol.refusal import Rejected
+from relay.protocol.ring_terms import Scheme
 from relay.verify import proof as ring_proof
 from relay.verify.claim import Claim
 from relay.verify.pool import Timing, VerifyPool, count_units
@@ -92,6 +97,37 @@ async def test_a_small_note_waits_behind_one_large_and_never_behind_all_of_them(
         # The one that was being verified, and one whose turn it was.
         assert order.index("small") <= waited_for + 2
     assert len(order) == 13
+
+
+@pytest.mark.parametrize(("members", "scope"), [(600, None), (200, "s")])
+async def test_small_notes_are_verified_between_the_steps_of_one_large_note(members: int, scope: str | None) -> None:
+    keys = [PrivateKey() for _ in range(members)]
+    ring = sorted(key.public_key.format()[1:] for key in keys)
+    scheme = Scheme.BLSAG if scope else Scheme.SAG
+    large = make_bound_note(
+        Draft(ring=ring, secret=keys[0].secret, scheme=scheme, content="large", created_at=1, scope=scope)
+    )
+    async with running_pool() as (pool, timings):
+        verifying = asyncio.ensure_future(pool.verify(large, find(large)))
+        await asyncio.sleep(0)
+        await pool.verify(make_event(), None)
+        assert not verifying.done()
+        assert await verifying == ring_proof.verify_claim(find(large))
+        assert [timing.claim is None for timing in timings] == [True, False]
+        assert timings[1].seconds > 0.002
+
+
+async def test_a_fault_while_one_note_is_verified_is_told_to_its_sender_alone() -> None:
+    broken = msgspec.structs.replace(find(make_ring_note("broken")), ring=(None,) * 5)
+    async with running_pool() as (pool, _):
+        faulty, good = await asyncio.gather(
+            pool.verify(make_event(content="of a fault"), broken),
+            pool.verify(make_event(), None),
+            return_exceptions=True,
+        )
+        assert isinstance(faulty, TypeError)
+        assert good is None
+        assert pool.queued_units == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2])
