@@ -79,6 +79,7 @@ class Feed:
 
     async def _follow(self, connection: asyncpg.Connection) -> None:
         await connection.add_listener(FEED_CHANNEL, self._on_notify)
+        connection.add_termination_listener(self._on_end)
         try:
             async with self._still:
                 # A server that took over for a lost one may have handed out fewer numbers.
@@ -98,6 +99,7 @@ class Feed:
         finally:
             # What is committed until there is another connection may be gone from the feed then.
             self._recent.forget()
+            connection.remove_termination_listener(self._on_end)
             if connection.is_closed():
                 # Forgets the listener too, which the pool would otherwise warn of.
                 connection.terminate()
@@ -111,6 +113,11 @@ class Feed:
     def _on_notify(self, connection: object, pid: int, channel: str, payload: str) -> None:
         self._announced = max(self._announced, int(payload))
         self._wake_if_behind()
+
+    def _on_end(self, connection: object) -> None:
+        # At once, not with the next look at the feed: what the database cannot be asked, memory does not say either.
+        self._recent.forget()
+        self._notified.set()
 
     def _wake_if_behind(self) -> None:
         self._skip_own()
