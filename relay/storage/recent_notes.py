@@ -12,8 +12,9 @@ from relay.protocol.filter import Filter
 from relay.storage.conditions import Cursor
 from relay.storage.note import Note
 from relay.storage.pages import PageRow
-from relay.storage.window import CREATED_AT, ENCODED, ID, Window
+from relay.storage.window import Window
 from relay.storage.window_answer import count_matching, find_page
+from relay.storage.window_entry import CREATED_AT, ENCODED, ID
 
 # The feed is read every second. Where nobody has read it for longer, other processes may be far ahead.
 _MAX_AGE_S = 3.0

@@ -1,64 +1,38 @@
 """A window of recent notes: the newest that are stored, down to a floor, with indexes. No I/O, and it knows no filter.
 
-What is at the floor or above is all here, and nothing below it. So what is not here at or above the floor is not stored. An entry
-is a plain tuple, which the garbage collector forgets: to look at 40,000 objects took it 3 ms.
+What is at the floor or above is all here, and nothing below it. So what is not here at or above the floor is not stored.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterable
-from typing import Final
 
-from relay.protocol.event import KindClass, classify, find_expiration
-from relay.storage.conditions import encode_tag
+from relay.protocol.event import KindClass, classify
 from relay.storage.note import Note
-from relay.verify.claim import Claim
+from relay.storage.window_entry import (
+    ID,
+    KEY,
+    KEY_IMAGE,
+    KIND,
+    MEMBER_BYTES,
+    PRICE,
+    PUBKEY,
+    RING,
+    RING_ID,
+    SCOPE,
+    TAGS,
+    Entry,
+    count_bytes,
+    encode_key,
+    make_entry,
+)
 
-# Form, scheme, ring size, ring id, key image and scope, as the columns of notes.
-Ring = tuple[str, str, int, bytes, bytes | None, bytes | None]
-FORM: Final = 0
-SCHEME: Final = 1
-RING_SIZE: Final = 2
-RING_ID: Final = 3
-KEY_IMAGE: Final = 4
-SCOPE: Final = 5
-# Key, id, JSON, created_at, kind, pubkey, expires_at, price paid (msat), tags as encode_tag makes them, and the ring.
-Entry = tuple[bytes, bytes, bytes, int, int, bytes, int, int, tuple[bytes, ...], Ring | None]
-KEY: Final = 0
-ID: Final = 1
-ENCODED: Final = 2
-CREATED_AT: Final = 3
-KIND: Final = 4
-PUBKEY: Final = 5
-EXPIRES_AT: Final = 6
-PRICE: Final = 7
-TAGS: Final = 8
-RING: Final = 9
 # Entries, the oldest first. Most tags stand on one note: no list is made for a single entry.
 Index = dict[Hashable, "list[Entry] | Entry"]
 
-_NEVER = 2**63
-_COMPLEMENT = bytes(255 - byte for byte in range(256))
 # Above every key.
 _TOP = b"\xff" * 8
-# What is measured to be kept of a note beside its JSON, of a tag, and of a member of a ring that no other note has.
-_NOTE_BYTES, _TAG_BYTES, _MEMBER_BYTES = 500, 150, 150
 # Evicted together, in 2 ms or less: the lists are cut once for all of them. To add a note took 15 us one by one, and takes 10.
 _EVICTED_PART, _EVICTED_BYTES = 64, 524_288
-
-
-def encode_time(created_at: int) -> bytes:
-    """Return what sorts before the keys of all notes of a second and after those of all older notes."""
-    return created_at.to_bytes(8, "big")
-
-
-def encode_key(created_at: int, note_id: bytes) -> bytes:
-    """Return a note's place: the larger, the newer; ties with the lowest id last (NIP-01). A comparison of bytes is cheap."""
-    return created_at.to_bytes(8, "big") + note_id.translate(_COMPLEMENT)
-
-
-def decode_key(key: bytes) -> tuple[int, bytes, bool]:
-    """Return the place of a floor: created_at, id, and whether the note with this id lies below it."""
-    return min(int.from_bytes(key[:8], "big"), _NEVER - 1), key[8:40].translate(_COMPLEMENT), len(key) > 40
 
 
 def list_entries(held: "list[Entry] | Entry | None") -> list[Entry]:
@@ -113,7 +87,7 @@ class Window:
             # What is stored under this id may have another signature than what was paid for again.
             self.clear()
         else:
-            self._insert(_make_entry(note, note_id), () if note.claim is None else note.claim.ring)
+            self._insert(make_entry(note, note_id), () if note.claim is None else note.claim.ring)
             self._evict()
 
     def extend(self, notes: Iterable[Note], floor: bytes) -> None:
@@ -122,7 +96,7 @@ class Window:
         for note in notes:
             note_id = bytes.fromhex(note.event.id)
             if note_id not in self.by_id:
-                self._insert(_make_entry(note, note_id), () if note.claim is None else note.claim.ring)
+                self._insert(make_entry(note, note_id), () if note.claim is None else note.claim.ring)
         self._evict()
 
     def remove(self, ids: Iterable[bytes]) -> None:
@@ -156,7 +130,7 @@ class Window:
         ring = entry[RING]
         if ring is not None:
             self._add_ring(ring[RING_ID], members)
-        self.used_bytes += _count_bytes(entry)
+        self.used_bytes += count_bytes(entry)
 
     def _discard(self, entry: Entry) -> None:
         del self.by_id[entry[ID]]
@@ -168,7 +142,7 @@ class Window:
                 del held[bisect_left(held, entry)]
             else:
                 self._drop_key(index, key)
-        self.used_bytes -= _count_bytes(entry)
+        self.used_bytes -= count_bytes(entry)
 
     def _evict(self) -> None:
         """Let the oldest notes go where there are too many, and raise the floor above them."""
@@ -180,7 +154,7 @@ class Window:
         for entry in self.notes:
             if freed >= wanted:
                 break
-            freed += _count_bytes(entry)
+            freed += count_bytes(entry)
             count += 1
         gone = self.notes[:count]
         self.floor = gone[-1][KEY] + b"\0"
@@ -234,7 +208,7 @@ class Window:
         if ring_id in self._members:
             return
         self._members[ring_id] = members
-        self.used_bytes += len(members) * _MEMBER_BYTES
+        self.used_bytes += len(members) * MEMBER_BYTES
         for member in members:
             held = self._rings.setdefault(member, ring_id)
             if isinstance(held, list):
@@ -244,7 +218,7 @@ class Window:
 
     def _remove_ring(self, ring_id: bytes) -> None:
         members = self._members.pop(ring_id)
-        self.used_bytes -= len(members) * _MEMBER_BYTES
+        self.used_bytes -= len(members) * MEMBER_BYTES
         for member in members:
             held = self._rings[member]
             if isinstance(held, list) and len(held) > 1:
@@ -260,36 +234,3 @@ def _insert_sorted(entries: list[Entry], entry: Entry) -> None:
         entries.append(entry)
     else:
         insort(entries, entry)
-
-
-def _make_entry(note: Note, note_id: bytes) -> Entry:
-    event = note.event
-    expires_at = find_expiration(event)
-    return (
-        encode_key(event.created_at, note_id),
-        note_id,
-        note.encoded,
-        event.created_at,
-        event.kind,
-        bytes.fromhex(event.pubkey),
-        _NEVER if expires_at is None else expires_at,
-        note.price_paid_msat,
-        tuple(encode_tag(letter, value) for letter, value in event.indexed_tags),
-        None if note.claim is None else _describe_ring(note.claim),
-    )
-
-
-def _describe_ring(claim: Claim) -> Ring:
-    return (
-        str(claim.form),
-        str(claim.scheme),
-        len(claim.ring),
-        bytes.fromhex(claim.ring_id),
-        None if claim.key_image is None else bytes.fromhex(claim.key_image),
-        None if claim.scope is None else claim.scope.encode(),
-    )
-
-
-def _count_bytes(entry: Entry) -> int:
-    """Return about how many bytes an entry takes with its places in the indexes, its ring apart."""
-    return _NOTE_BYTES + len(entry[ENCODED]) + _TAG_BYTES * len(entry[TAGS])

@@ -6,7 +6,7 @@ import asyncpg
 
 from relay.storage.note import Note, read_note
 from relay.storage.recent_notes import RecentNotes
-from relay.storage.window import decode_key, encode_key
+from relay.storage.window_entry import decode_key, encode_key
 
 # To decode so many takes about 3 ms, in which nobody else is served.
 _CHUNK_ROWS = 100

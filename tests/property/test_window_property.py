@@ -22,8 +22,9 @@ from relay.storage.note import Note
 from relay.storage.reader import Reader
 from relay.storage.recent_notes import RecentNotes
 from relay.storage.retention import delete_expired
-from relay.storage.window import ENCODED, KEY, Window, encode_key
+from relay.storage.window import Window
 from relay.storage.window_answer import count_matching, find_page
+from relay.storage.window_entry import ENCODED, KEY, encode_key
 from tests.property.test_filter_property import LIMITS, oracle
 from tests.support.events import make_event, to_note
 from tests.support.strategies import IDS, TIMES, priced_filters

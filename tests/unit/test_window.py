@@ -8,8 +8,9 @@ from relay.protocol.filter import Filter
 from relay.protocol.search import Term
 from relay.storage.conditions import Cursor
 from relay.storage.note import Note
-from relay.storage.window import ENCODED, ID, PRICE, Window
+from relay.storage.window import Window
 from relay.storage.window_answer import find_page
+from relay.storage.window_entry import ENCODED, ID, PRICE
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note, to_ring_note
 
 LARGE = 10**9
