@@ -4,7 +4,7 @@ What is at the floor or above is all here, and nothing below it. So what is not 
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Set
 
 from relay.protocol.event import KindClass, classify
 from relay.storage.note import Note
@@ -65,15 +65,18 @@ class Window:
         self.by_key_image: Index = {}
         self.by_scope: Index = {}
         self._members: dict[bytes, tuple[bytes, ...]] = {}
-        self._rings: dict[bytes, list[bytes] | bytes] = {}
+        # Most members are in one ring: no set is made for a single one.
+        self._rings: dict[bytes, set[bytes] | bytes] = {}
 
     def __len__(self) -> int:
         return len(self.notes)
 
-    def find_rings(self, member: bytes) -> list[bytes]:
-        """Return the ids of the rings here that have a member."""
-        held = self._rings.get(member, [])
-        return held if isinstance(held, list) else [held]
+    def find_rings(self, member: bytes) -> Set[bytes]:
+        """Return the ids of the rings here that have a member. It is no copy: there can be thousands."""
+        held = self._rings.get(member)
+        if held is None:
+            return frozenset()
+        return frozenset((held,)) if isinstance(held, bytes) else held
 
     def add(self, note: Note) -> None:
         """Add a note that is stored, or give it its new price, unless it is below the floor."""
@@ -211,19 +214,19 @@ class Window:
         self.used_bytes += len(members) * MEMBER_BYTES
         for member in members:
             held = self._rings.setdefault(member, ring_id)
-            if isinstance(held, list):
-                insort(held, ring_id)
+            if isinstance(held, set):
+                held.add(ring_id)
             elif held is not ring_id:
-                self._rings[member] = [held, ring_id] if held < ring_id else [ring_id, held]
+                self._rings[member] = {held, ring_id}
 
     def _remove_ring(self, ring_id: bytes) -> None:
         members = self._members.pop(ring_id)
         self.used_bytes -= len(members) * MEMBER_BYTES
         for member in members:
             held = self._rings[member]
-            if isinstance(held, list) and len(held) > 1:
-                # Sorted: a member of thousands of rings was looked for in all of them, which took 0.7 s at one eviction.
-                del held[bisect_left(held, ring_id)]
+            if isinstance(held, set) and len(held) > 1:
+                # To look for it in a list of thousands of rings took 0.7 s at one eviction.
+                held.remove(ring_id)
             else:
                 del self._rings[member]
 
