@@ -97,7 +97,7 @@ def test_a_ring_of_many_notes_is_kept_once_and_goes_with_the_last_of_them() -> N
     window.remove([entry[ID] for entry in window.notes])
     assert ask(window, search) == []
     assert window.used_bytes == 0
-    assert window.find_rings(bytes.fromhex(pubkey_of(KEYS[0]))) == []
+    assert window.find_rings(bytes.fromhex(pubkey_of(KEYS[0]))) == frozenset()
 
 
 def test_notes_of_a_kind_that_nobody_stores_are_never_in_it() -> None:
