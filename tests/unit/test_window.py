@@ -106,6 +106,13 @@ def test_notes_of_a_kind_that_nobody_stores_are_never_in_it() -> None:
     assert len(window) == 0
 
 
+def test_a_filter_of_thousands_of_values_is_left_to_the_database() -> None:
+    window = make_window(*make_notes(3))
+    values = frozenset(map(str, range(2_000)))
+    assert ask(window, Filter(tags=(("t", values),))) == []
+    assert ask(window, Filter(tags=(("t", values), ("x", values)))) is None
+
+
 @pytest.mark.parametrize("count", [1_500, 2_500])
 def test_where_too_many_must_be_looked_at_the_database_is_asked(count: int) -> None:
     [note] = make_notes(1)
