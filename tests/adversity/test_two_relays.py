@@ -8,9 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relay.storage.insert import insert_batch
+from relay.storage.row import SaveResult
 from tests.support.client import Client
-from tests.support.events import KEYS, make_event, make_ring_note, sign_again
+from tests.support.events import KEYS, make_event, make_ring_note, sign_again, to_note
 from tests.support.relays import OPEN_HOUSE, end_sessions, relay_on
+from tests.support.waiting import until
 
 _TRIES = 20
 
@@ -180,3 +183,38 @@ async def test_the_same_notes_sent_to_both_relays_at_once_are_stored_once_and_an
             live = await read_live(client, len(ids) + 1)
             assert sorted(live[:-1]) == ids
             assert live[-1] == last.id
+
+
+async def test_what_was_deleted_while_a_relay_waited_to_store_it_is_refused_whatever_isolation_the_database_has(
+    database18: dict[str, Any],
+) -> None:
+    note = make_event(content="deleted already")
+    request = make_event(kind=5, tags=(("e", note.id),))
+    connection = await asyncpg.connect(**database18)
+    # Then all statements of a transaction would see what there was before it waited.
+    await connection.execute(
+        f'ALTER DATABASE "{database18["database"]}" SET default_transaction_isolation = "repeatable read"'
+    )
+    sections = {**OPEN_HOUSE, "privacy": {"rewrite_at_hour": -1}}
+    async with relay_on(database18, **sections) as url, Client(url) as author:
+        # What a start does under the lock is done.
+        await author.publish_all(make_event())
+        async with connection.transaction(isolation="read_committed"):
+            # As another relay does.
+            await insert_batch(connection, [to_note(request)])
+            await author.send("EVENT", note)
+            await until(lambda: waits_to_store(connection))
+        assert (await author.next("OK"))[1:] == [False, SaveResult.DELETED.text]
+    await connection.close()
+
+
+async def waits_to_store(connection: asyncpg.Connection) -> bool:
+    """Return whether somebody waits for the writer's lock, and not to delete what has expired: who does has locked notes."""
+    waiting: bool = await connection.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM pg_locks waiting WHERE locktype = 'advisory' AND NOT granted AND NOT EXISTS (
+                SELECT FROM pg_locks held WHERE held.pid = waiting.pid AND held.relation = 'notes'::regclass))
+        """
+    )
+    return waiting
