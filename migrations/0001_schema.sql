@@ -186,17 +186,22 @@ END $$;
 CREATE FUNCTION announce_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     ids bytea[] := ARRAY(SELECT id FROM deleted ORDER BY id LIMIT 10001);
+    number bigint;
 BEGIN
     IF ids <> '{}' THEN
-        INSERT INTO feed (deleted) VALUES (CASE WHEN cardinality(ids) <= 10000 THEN ids ELSE '{}' END);
-        PERFORM pg_notify('ringrelay_feed', currval('feed_seq')::text);
+        -- The schema is named: whoever deletes by hand can have another one in mind.
+        EXECUTE format('INSERT INTO %I.feed (deleted) VALUES ($1) RETURNING seq', TG_TABLE_SCHEMA) INTO number
+            USING CASE WHEN cardinality(ids) <= 10000 THEN ids ELSE '{}' END;
+        PERFORM pg_notify('ringrelay_feed', number::text);
     END IF;
     RETURN NULL;
 END $$;
 CREATE FUNCTION announce_truncated() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    number bigint;
 BEGIN
-    INSERT INTO feed (deleted) VALUES ('{}');
-    PERFORM pg_notify('ringrelay_feed', currval('feed_seq')::text);
+    EXECUTE format('INSERT INTO %I.feed (deleted) VALUES (''{}'') RETURNING seq', TG_TABLE_SCHEMA) INTO number;
+    PERFORM pg_notify('ringrelay_feed', number::text);
     RETURN NULL;
 END $$;
 -- A note that is moved by night is deleted from the table of the day, not from notes.

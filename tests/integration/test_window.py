@@ -148,6 +148,23 @@ async def test_what_an_operator_deletes_by_hand_is_sent_no_more(database18: dict
     await connection.close()
 
 
+async def test_an_operator_whose_session_names_another_schema_deletes_by_hand_all_the_same(
+    database18: dict[str, Any],
+) -> None:
+    notes = [make_event(content=str(number), created_at=1_000 + number) for number in range(2)]
+    connection = await asyncpg.connect(**database18)
+    # Of something else that has the name.
+    await connection.execute("CREATE SCHEMA mine; CREATE TABLE mine.feed (deleted bytea[]); SET search_path = mine")
+    async with relay_with(database18) as relay, Client(to_url(relay)) as client:
+        await client.publish_all(*notes)
+        await until_known(relay, client, {})
+        await connection.execute("DELETE FROM public.notes WHERE id = $1", bytes.fromhex(notes[0].id))
+        await until(lambda: holds(lambda: fetch_contents(client), ["1"]))
+        await connection.execute("TRUNCATE public.notes")
+        await until(lambda: holds(lambda: fetch_contents(client), []))
+    await connection.close()
+
+
 async def test_after_the_night_memory_has_no_order_in_which_notes_came(database18: dict[str, Any]) -> None:
     notes = [make_event(content=str(number), created_at=1_000 + number * 7 % 20) for number in range(20)]
     newest_first = sorted(notes, key=lambda note: (-note.created_at, note.id))
