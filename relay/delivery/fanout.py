@@ -23,6 +23,8 @@ _WRITE_DELIVERIES = 8
 _MATCHING_S = 0.005
 # Beyond this who stores notes waits for those who read them.
 _MAX_ACCEPTED_BYTES = 16_777_216
+# What a small note takes in memory beside its JSON.
+_NOTE_BYTES = 2_048
 
 
 class Fanout:
@@ -43,7 +45,7 @@ class Fanout:
         To deliver 60 notes to 5,000 subscribers takes 0.7 s, in which nothing else was stored.
         """
         self._accepted.append(notes)
-        self._count_accepted(sum(len(note.encoded) for note in notes))
+        self._count_accepted(_count_bytes(notes))
         self._has_accepted.set()
         await self._has_room.wait()
 
@@ -55,7 +57,7 @@ class Fanout:
             while self._accepted:
                 notes = self._accepted.popleft()
                 await self.publish(notes)
-                self._count_accepted(-sum(len(note.encoded) for note in notes))
+                self._count_accepted(-_count_bytes(notes))
 
     def _count_accepted(self, change: int) -> None:
         self._accepted_bytes += change
@@ -95,6 +97,10 @@ class Fanout:
                     else:
                         found.append(live_note)
         return matching
+
+
+def _count_bytes(notes: Sequence[Note]) -> int:
+    return sum(_NOTE_BYTES + len(note.encoded) for note in notes)
 
 
 def _split(notes: Iterable[Note]) -> Iterator[list[Note]]:

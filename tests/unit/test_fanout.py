@@ -85,3 +85,21 @@ async def test_to_match_a_batch_with_thousands_of_filters_leaves_turns_to_others
         await asyncio.sleep(0)
     assert turns >= 5
     assert [name for name, _ in listener.heard] == ["0"]
+
+
+async def test_small_notes_that_wait_for_subscribers_are_counted_with_what_they_take_in_memory() -> None:
+    index = Subscriptions()
+    index.add(Subscription("one", (Filter(),), Listener()))
+    fanout = Fanout(index)
+    note = to_note(make_event())
+    count = 0
+    # Nobody publishes.
+    while True:
+        accepting = asyncio.ensure_future(fanout.accept([note]))
+        await asyncio.sleep(0)
+        if not accepting.done():
+            break
+        count += 1
+    accepting.cancel()
+    # By their JSON alone it were 50,000, which take 100 MB, and minutes to deliver to thousands.
+    assert 1_000 < count < 8_192
