@@ -41,6 +41,10 @@ class Plan:
             ]
         )
 
+    def list_query_rates(self) -> list[Rate]:
+        """Return what is measured again where no query is answered from memory."""
+        return self._select(list_queries(600 // self.shrink))
+
     def list_ring_rates(self) -> list[Rate]:
         """Return what is measured of ring notes, published at once."""
         return self._select(

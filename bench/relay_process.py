@@ -37,6 +37,8 @@ SETTINGS = {
     # A load has nothing to do with the night.
     "RELAY_PRIVACY__REWRITE_AT_HOUR": "-1",
 }
+# What a query costs where nothing is answered from memory.
+WITHOUT_WINDOW = {**SETTINGS, "RELAY_WINDOW__MAX_MIB": "0"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,18 @@ class Run:
         self.failures += [failure for round_ in rounds for failure in round_.failures]
         self._schnorr_per_s += [round_.schnorr_per_s for round_ in rounds]
 
-    def measure_rates(self, rates: Sequence[Rate], stores: Sequence[int], *, with_prototype: bool = True) -> None:
+    def measure_rates(
+        self, rates: Sequence[Rate], stores: Sequence[int], *, with_prototype: bool = True, with_window: bool = True
+    ) -> None:
         """Measure figures on relays with stores, and on the prototype where it has them."""
         if not rates:
             return
-        growth = (name_store(stores[0]), name_store(stores[-1])) if len(stores) > 1 else None
-        with subjects_on_stores(stores, self.cache, self.corpus, with_prototype=with_prototype) as subjects:
-            self.add_rounds(run_rounds(rates, subjects, self.plan.rounds), growth)
+        small, large = (name_store(count, with_window=with_window) for count in (stores[0], stores[-1]))
+        with subjects_on_stores(
+            stores, self.cache, self.corpus, with_prototype=with_prototype, with_window=with_window
+        ) as subjects:
+            rounds = run_rounds(rates, subjects, self.plan.rounds)
+            self.add_rounds(rounds, (small, large) if len(stores) > 1 else None)
 
     def measure_held(self, rates: Sequence[Rate]) -> None:
         """Measure what waits for a batch."""
@@ -95,6 +100,7 @@ def run_all(plan: Plan, cache: Path) -> Result:
     priced = [Part("plain", _PRICED // plan.shrink * plan.rounds)] if plan.wants("priced") else []
     run = Run(plan, cache, [stored, rings, live, held], [*priced, *list_parts_for_second_client(plan)])
     run.measure_rates(stored, plan.stores)
+    run.measure_rates(plan.list_query_rates(), plan.stores, with_prototype=False, with_window=False)
     run.measure_rates(rings, plan.stores[:1], with_prototype=False)
     run.measure_rates(live, plan.stores[:1])
     run.measure_held(held)

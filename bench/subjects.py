@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from bench.corpus import Corpus
 from bench.figures import Subject
-from bench.relay_process import SETTINGS, RunningRelay, copy_data, run_prototype, run_relay
+from bench.relay_process import SETTINGS, WITHOUT_WINDOW, RunningRelay, copy_data, run_prototype, run_relay
 from bench.rounds import PROTOTYPE, say
 from bench.stores import find_store, read_vocabulary
 
@@ -18,9 +18,9 @@ class CompareError(Exception):
     """The reason why a relay is not loaded."""
 
 
-def name_store(count: int) -> str:
+def name_store(count: int, *, with_window: bool = True) -> str:
     """Return what a relay on a store is called in the figures."""
-    return f"{count:,} notes"
+    return f"{count:,} notes" + ("" if with_window else ", no window")
 
 
 @contextmanager
@@ -34,18 +34,21 @@ def relay_on_store(count: int, cache: Path, settings: Mapping[str, str] = SETTIN
 
 @contextmanager
 def subjects_on_stores(
-    counts: Sequence[int], cache: Path, corpus: Corpus, *, with_prototype: bool = True
+    counts: Sequence[int], cache: Path, corpus: Corpus, *, with_prototype: bool = True, with_window: bool = True
 ) -> Iterator[list[Subject]]:
-    """Run a relay on a copy of each store, and the prototype."""
+    """Run a relay on a copy of each store, with its window of recent notes or without, and the prototype."""
+    settings = SETTINGS if with_window else WITHOUT_WINDOW
     with ExitStack() as stack:
         subjects = []
         if with_prototype:
             prototype = stack.enter_context(run_prototype())
             subjects.append(Subject(PROTOTYPE, prototype.url, corpus, prototype.processes))
         for count in counts:
-            relay = stack.enter_context(relay_on_store(count, cache))
+            relay = stack.enter_context(relay_on_store(count, cache, settings))
             vocabulary = read_vocabulary(find_store(count, cache))
-            subjects.append(Subject(name_store(count), relay.url, corpus, relay.processes, vocabulary))
+            subjects.append(
+                Subject(name_store(count, with_window=with_window), relay.url, corpus, relay.processes, vocabulary)
+            )
         yield subjects
 
 

@@ -13,7 +13,7 @@ from bench.report import BEGIN, DOCUMENT, END, format_spread, replace_figures, t
 from bench.result import Result, read_result, write_result
 from bench.rounds import PROTOTYPE, Round, to_figures
 from bench.second_client import compare
-from bench.subjects import CompareError, check_loopback
+from bench.subjects import CompareError, check_loopback, name_store
 from bench.table import to_table
 
 SMALL, LARGE = "20,000 notes", "1,000,000 notes"
@@ -135,6 +135,11 @@ def test_the_table_of_a_run_names_what_it_was_measured_on() -> None:
     assert "commit abc" in text
     assert "f" * 64 in text
     assert text.count("ingest") == 3
+
+
+def test_a_store_without_a_window_is_another_subject() -> None:
+    assert name_store(20_000) == SMALL
+    assert name_store(20_000, with_window=False) == "20,000 notes, no window"
 
 
 def test_no_figure_has_two_names_in_a_document() -> None:
