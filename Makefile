@@ -29,7 +29,7 @@ help:
 	@echo "make test-lnd run the tests that need real Lightning nodes (LND on btcd), built with Go under .cache"
 	@echo "make coverage run the unit, property and integration tests, and tell what they ran of each room of relay/"
 	@echo "make mutate   try which faults in verify/ and in the code that settles payments no test notices (up to an hour)"
-	@echo "make bench    measure how fast the relay is, on 20,000 and on 1,000,000 notes (25 minutes; the first time, more)"
+	@echo "make bench    measure how fast the relay is, on 20,000 and on 1,000,000 notes (half an hour; the first time, more)"
 	@echo "make web      build the scripts of the pages, and the file that signs, from web/ (with Node)"
 	@echo "make locale   write the catalogues of the pages' texts anew; then translate what is new in relay/pages/locale"
 	@echo "make check    format, lint, types and import contracts"
