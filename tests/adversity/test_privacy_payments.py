@@ -115,7 +115,7 @@ _RING = {text for key in make_ring() for text in spell(key)}
 # Where the id of a note may stand, and the keys of its ring.
 _OF_ID = {"notes.id", "notes.event", "tags.note_id", "ring_members.note_id"}
 _OF_ID_UNLOGGED = {"feed.id", "feed.event"}
-_OF_RING = {"notes.event", "ring_members.member"}
+_OF_RING = {"notes.event", "notes.ring", "ring_members.member"}
 _OF_LINKS = {
     "token": {"invoices.token"},
     "reference": {"invoices.reference", "unapplied_payments.reference"},
@@ -173,7 +173,7 @@ def _check_books(run: Run, books: dict[str, list[bytes]]) -> None:
         allowed = _OF_ID | _OF_ID_UNLOGGED
         # A deletion request names what it deletes, and is published as it is.
         allowed |= {"unapplied_payments.note_id"} if name in ("late", "bought") else set()
-        allowed |= {"tags.tag"} if name == "withdrawn" else set()
+        allowed |= {"tags.tag", "notes.tags"} if name == "withdrawn" else set()
         assert _find_in(books, spell(bytes.fromhex(sold.note.id))) <= allowed, name
         for kind, secret in sold.links.items():
             assert _find_in(books, spell(secret)) <= _OF_LINKS[kind], (name, kind)
@@ -190,7 +190,11 @@ def _check_after(run: Run, books: dict[str, list[bytes]]) -> None:
         if name in ("paid", "over", "raised", "bought"):
             assert places == _OF_ID
         else:
-            left = {"unpaid": set(), "late": {"unapplied_payments.note_id"}, "withdrawn": {"notes.event", "tags.tag"}}
+            left = {
+                "unpaid": set(),
+                "late": {"unapplied_payments.note_id"},
+                "withdrawn": {"notes.event", "notes.tags", "tags.tag"},
+            }
             assert places == left[name], name
             assert _find_in(books, {f"canary-content {name}".encode(), f"canary-tag-{name}".encode()}) == set()
     assert _find_in(books, {b"canary-content refused"}) == set()

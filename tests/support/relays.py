@@ -15,6 +15,7 @@ from relay.gateway.info import build_info
 from relay.limits import INTERNAL_LIMITS, InternalLimits
 from relay.log import Log
 from relay.server import Relay, running
+from tests.support.waiting import until
 
 _DATA = tempfile.TemporaryDirectory(prefix="ringrelay-tests-")
 # Tests that are not about it mine nothing.
@@ -83,13 +84,17 @@ def read_metric(relay: Relay, name: str) -> float:
 
 
 async def end_sessions(admin: asyncpg.Connection, database: str) -> None:
-    """End the server processes of all relays on a database, of which there must be some."""
-    # Which is which cannot be seen: track_activities is off.
-    ended: int = await admin.fetchval(
-        """
-        SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
-        WHERE application_name = 'ringrelay' AND datname = $1
-        """,
-        database,
-    )
-    assert ended
+    """End the server processes of all relays on a database, once there are some."""
+
+    async def has_ended_any() -> bool:
+        # Which is which cannot be seen: track_activities is off.
+        ended: int = await admin.fetchval(
+            """
+            SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+            WHERE application_name = 'ringrelay' AND datname = $1
+            """,
+            database,
+        )
+        return ended > 0
+
+    await until(has_ended_any)
