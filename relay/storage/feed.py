@@ -84,7 +84,8 @@ class Feed:
             async with self._still:
                 # A server that took over for a lost one may have handed out fewer numbers.
                 last = await connection.fetchval("SELECT last_value FROM feed_seq")
-                self._last = min(self._last, last)
+                self._last, self._announced = min(self._last, last), min(self._announced, last)
+                self._own = {number: note for number, note in self._own.items() if number <= last}
             while True:
                 await self._read_new(connection)
                 if await self._fill_recent(connection):

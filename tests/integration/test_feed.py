@@ -11,7 +11,7 @@ import pytest
 from relay.storage.feed import Feed
 from relay.storage.insert import insert_batch
 from relay.storage.note import Note
-from tests.support.events import make_ring_note, to_ring_note
+from tests.support.events import make_event, make_ring_note, to_note, to_ring_note
 from tests.support.waiting import until
 
 
@@ -72,3 +72,28 @@ async def test_a_note_that_rose_before_it_was_read_is_new_to_each_reader_once(da
             following.cancel()
             await asyncio.wait([following])
     assert heard == [(0, -1), (1_000, 0), (5_000, 1_000)]
+
+
+async def test_a_server_that_took_over_and_lost_own_notes_is_followed_from_where_it_is(
+    database18: dict[str, Any],
+) -> None:
+    heard: list[str] = []
+
+    async def hear(notes: Iterable[Note]) -> None:
+        heard.extend(note.event.content for note in notes)
+
+    async with asyncpg.create_pool(**database18, min_size=0, max_size=2) as pool:
+        feed = Feed(pool, hear)
+        await feed.prepare()
+        # The number that the lost server gave a note of this process, and that the new one has not reached.
+        feed.skip([1_000], [to_note(make_event())])
+        following = asyncio.create_task(feed.keep_following())
+        try:
+            for content in ("another process'", "and one more"):
+                async with pool.acquire() as connection, connection.transaction():
+                    await insert_batch(connection, [to_note(make_event(content=content))])
+                await until(lambda content=content: content in heard or following.done())
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+    assert heard == ["another process'", "and one more"]
