@@ -21,8 +21,7 @@ _BATCH_UNITS = 200
 # Clients give up after 2.5 s (NDK) or 4.4 s (nostr-tools). A note that would wait longer than this is refused at once.
 _MAX_WAIT_S = 1.5
 _MAX_THREADS = 4
-# A thread has its next batch of small notes before the loop has read the results of the last one. Rings of 100: 163 a second
-# in place of 128.
+# A thread has its next batch before the loop has read the results of the last one.
 _BATCHES_AHEAD = 2
 
 
