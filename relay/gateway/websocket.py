@@ -49,9 +49,8 @@ def accept_handshake(head: Head, protocol: ServerProtocol) -> bytes:
     try:
         accept, _, _ = protocol.process_request(request)
     except InvalidHandshake:
-        status = HTTPStatus(protocol.accept(request).status_code)
         text = "not a WebSocket handshake that this relay understands; use version 13 (RFC 6455)"
-        raise Refused(refuse(status, text)) from None
+        raise Refused(refuse(HTTPStatus(protocol.accept(request).status_code), text)) from None
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept}\r\n\r\n"
