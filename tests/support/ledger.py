@@ -150,7 +150,7 @@ async def read_ledger(connection: asyncpg.Connection, keys: RememberedKeyFiles) 
                array(SELECT (key, name, sealed) FROM sealed) AS sealed,
                array(SELECT (note_id, amount_msat) FROM unapplied_payments) AS unapplied_payments,
                array(SELECT (id, price_paid_msat) FROM bought) AS bought,
-               array(SELECT (id, coalesce(previous_price_msat, -1)) FROM feed ORDER BY seq) AS news,
+               array(SELECT (id, coalesce(previous_price_msat, -1)) FROM feed WHERE id IS NOT NULL ORDER BY seq) AS news,
                array(SELECT id FROM seen) AS seen,
                array(SELECT reference FROM settled) AS settled
         """
