@@ -157,7 +157,8 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-UV_COMPILE := .cache/lock/bin/uv pip compile --generate-hashes --universal --python-version 3.11 --upgrade --quiet
+# With the extras of packages, which older pips want to see beside hashes.
+UV_COMPILE := .cache/lock/bin/uv pip compile --generate-hashes --universal --python-version 3.11 --upgrade --no-strip-extras --quiet
 
 .cache/lock/bin/uv:
 	$(PYTHON) -m venv .cache/lock
