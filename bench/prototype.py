@@ -1,4 +1,4 @@
-"""A relay of a hundred lines without features: what this machine can do from Python. Its figures are a yardstick.
+"""A small relay without features: what this machine can do from Python. Its figures are a yardstick.
 
 `python -m bench.prototype DIRECTORY` serves on a port that it prints. A note counts once its id and signature are checked and
 its transaction is committed, as the relay does it: into the same Postgres, with fsync. Queries are answered from a list.
