@@ -2,8 +2,10 @@
 
 import json
 import signal
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -94,23 +96,29 @@ async def test_a_path_shows_notes_of_its_price_and_above(database: dict[str, Any
 
 
 async def test_an_upgraded_note_appears_once_where_it_was_not_shown_yet(database: dict[str, Any]) -> None:
-    async with running(make_tiered(database), Log()) as relay, running(make_tiered(database), Log()) as other:
+    async with (
+        running(make_tiered(database), Log()) as relay,
+        running(make_tiered(database), Log()) as other,
+        AsyncExitStack() as stack,
+    ):
         # Subscribers of another process learn of it, too.
-        for url in (to_url(relay), to_url(other)):
-            note = make_ring_note(url)
-            async with Client(url) as root, Client(f"{url}/1k") as cheap, Client(f"{url}/10k") as expensive:
-                for client in (root, cheap, expensive):
-                    await client.follow()
-                for client, price_paid_msat in ((root, FREE), (cheap, CHEAP), (expensive, EXPENSIVE)):
-                    await keep(relay, note, price_paid_msat)
-                    assert await client.next("EVENT") == ["live", as_json(note)]
-                # It never falls.
-                assert await keep(relay, note, CHEAP) is SaveResult.DUPLICATE
-                last = make_ring_note(f"{url} last")
-                await keep(relay, last, EXPENSIVE)
-                for client in (root, cheap, expensive):
-                    assert await client.next("EVENT") == ["live", as_json(last)]
-                assert as_json(note) in await expensive.fetch({})
+        followers = {}
+        for path in ("", "/1k", "/10k"):
+            followers[path] = [await stack.enter_async_context(Client(to_url(each) + path)) for each in (relay, other)]
+            for client in followers[path]:
+                await client.follow()
+        note, last = make_ring_note("note"), make_ring_note("last")
+        for path, price_paid_msat in (("", FREE), ("/1k", CHEAP), ("/10k", EXPENSIVE)):
+            await keep(relay, note, price_paid_msat)
+            for client in followers[path]:
+                assert await client.next("EVENT") == ["live", as_json(note)]
+        # It never falls.
+        assert await keep(relay, note, CHEAP) is SaveResult.DUPLICATE
+        await keep(relay, last, EXPENSIVE)
+        for client in chain.from_iterable(followers.values()):
+            assert await client.next("EVENT") == ["live", as_json(last)]
+        for client in followers["/10k"]:
+            assert as_json(note) in await client.fetch({})
 
 
 async def test_ephemeral_events_are_not_sold(database18: dict[str, Any]) -> None:
