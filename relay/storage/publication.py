@@ -22,9 +22,9 @@ from relay.storage.live_keys import KeyMissingError
 from relay.storage.lost_notes import count_lost, give_up_lost
 from relay.storage.note import Note
 from relay.storage.payments.unapplied_payments import record_refused
-from relay.storage.row import Result, SaveResult, to_row
+from relay.storage.row import Result, SaveResult
 from relay.storage.sealing import Place
-from relay.storage.writer import TooMuchReplacedError, Writer
+from relay.storage.writer import TooMuchReplacedError, Writer, count_rows
 from relay.storage.writer_lock import lock_writers
 
 # Notes that are read, and published in one transaction. Those who post meanwhile wait for it.
@@ -196,10 +196,10 @@ def _split(held: Sequence[HeldNote]) -> list[list[HeldNote]]:
     parts: list[list[HeldNote]] = []
     rows = 0
     for one in held:
-        index_rows = to_row(one.note).index_rows
-        if not parts or rows + index_rows > INTERNAL_LIMITS.max_batch_rows:
+        note_rows = count_rows(one.note)
+        if not parts or rows + note_rows > INTERNAL_LIMITS.max_batch_rows:
             parts.append([])
             rows = 0
         parts[-1].append(one)
-        rows += index_rows
+        rows += note_rows
     return parts
