@@ -16,11 +16,11 @@ from relay.storage.note import Note
 # A whole batch at once would make clients look slow, and its notes may be read from the database as they are taken.
 _BATCH_BYTES = 262_144
 _BATCH_NOTES = 100
-# Of 5 ms or less: writing to a connection takes as long as this many deliveries.
-_SLICE_DELIVERIES = 4_000
+# Of about 1.3 ms: writing to a connection takes as long as this many deliveries. A REQ has several turns of the loop to wait for.
+_SLICE_DELIVERIES = 1_000
 _WRITE_DELIVERIES = 8
 # To match 100 notes with 20,000 filters of one kind took 5.5 s, in which nobody else was served.
-_MATCHING_S = 0.005
+_MATCHING_S = 0.001
 # Beyond this who stores notes waits for those who read them.
 _MAX_ACCEPTED_BYTES = 16_777_216
 # What a small note takes in memory beside its JSON.

@@ -1,6 +1,7 @@
 """Fan-out keeps order, lets others have their turn, and delivers nothing to a subscription that was closed meanwhile."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 
 from relay.delivery.fanout import Fanout
@@ -36,6 +37,21 @@ async def test_thousands_of_deliveries_take_several_turns_of_the_loop_and_keep_t
     assert turns >= 10
     for name in map(str, range(500)):
         assert [content for heard_by, content in listener.heard if heard_by == name] == [str(n) for n in range(20)]
+
+
+async def test_one_note_to_five_thousand_is_written_to_some_of_them_a_turn() -> None:
+    listener = Listener()
+    index = Subscriptions()
+    for number in range(5_000):
+        index.add(Subscription(str(number), (Filter(),), listener))
+    publishing = asyncio.ensure_future(Fanout(index).publish([to_note(make_event())]))
+    heard = [0]
+    while not publishing.done():
+        await asyncio.sleep(0)
+        heard.append(len(listener.heard))
+    # Each is also a write to a socket, of about 10 us.
+    assert max(after - before for before, after in itertools.pairwise(heard)) <= 125
+    assert heard[-1] == 5_000
 
 
 async def test_a_subscription_that_is_closed_in_between_hears_no_more() -> None:
