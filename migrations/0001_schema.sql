@@ -55,10 +55,22 @@ CREATE INDEX notes_key_image ON day_notes (key_image, created_at DESC, id) WHERE
 CREATE INDEX notes_scope ON day_notes (scope, created_at DESC, id) WHERE scope IS NOT NULL;
 -- Whether there is any is asked for each deletion request.
 CREATE INDEX notes_contested ON day_notes (id) WHERE is_contested;
--- Of paid notes alone, so that readers of an expensive tier never walk past the free ones. By author as well, as many
--- authors can be asked for at once.
-CREATE INDEX notes_priced ON day_notes (created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
-CREATE INDEX notes_priced_pubkey ON day_notes (pubkey, created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+-- Of paid notes alone, so that readers of an expensive tier never walk past the free ones; and with the price in the key, so
+-- that they do not walk past the cheaper ones either. They cost a free note nothing.
+CREATE INDEX notes_priced ON day_notes (price_paid_msat, created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+CREATE INDEX notes_priced_kind ON day_notes (kind, price_paid_msat, created_at DESC, id) WHERE price_paid_msat IS NOT NULL;
+CREATE INDEX notes_priced_pubkey ON day_notes (pubkey, price_paid_msat, created_at DESC, id)
+    WHERE price_paid_msat IS NOT NULL;
+CREATE INDEX notes_priced_pubkey_kind ON day_notes (pubkey, kind, price_paid_msat, created_at DESC, id)
+    WHERE price_paid_msat IS NOT NULL;
+CREATE INDEX notes_priced_ring ON day_notes (scheme, form, price_paid_msat, created_at DESC, id)
+    INCLUDE (ring_size, kind, expires_at) WHERE price_paid_msat IS NOT NULL AND scheme IS NOT NULL;
+CREATE INDEX notes_priced_ring_id ON day_notes (ring_id, price_paid_msat, created_at DESC, id)
+    WHERE price_paid_msat IS NOT NULL AND ring_id IS NOT NULL;
+CREATE INDEX notes_priced_key_image ON day_notes (key_image, price_paid_msat, created_at DESC, id)
+    WHERE price_paid_msat IS NOT NULL AND key_image IS NOT NULL;
+CREATE INDEX notes_priced_scope ON day_notes (scope, price_paid_msat, created_at DESC, id)
+    WHERE price_paid_msat IS NOT NULL AND scope IS NOT NULL;
 -- No compression makes keys smaller.
 ALTER TABLE day_notes ALTER COLUMN ring SET STORAGE EXTERNAL;
 CREATE TABLE sorted_notes (LIKE day_notes INCLUDING ALL);
@@ -77,7 +89,7 @@ CREATE TABLE tags (
 ) PARTITION BY LIST (is_sorted);
 CREATE TABLE day_tags PARTITION OF tags FOR VALUES IN (false);
 CREATE UNIQUE INDEX tags_tag ON day_tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at);
-CREATE INDEX tags_priced ON day_tags (tag, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at, price_paid_msat)
+CREATE INDEX tags_priced ON day_tags (tag, price_paid_msat, created_at DESC, note_id) INCLUDE (kind, pubkey, expires_at)
     WHERE price_paid_msat IS NOT NULL;
 -- Whether an author has asked to delete a note is looked up for every note.
 CREATE INDEX tags_deletions ON day_tags (tag, pubkey, created_at) WHERE kind = 5;
@@ -98,8 +110,8 @@ CREATE TABLE ring_members (
 CREATE TABLE day_ring_members PARTITION OF ring_members FOR VALUES IN (false);
 CREATE UNIQUE INDEX ring_members_member ON day_ring_members (member, created_at DESC, note_id)
     INCLUDE (kind, ring_size, expires_at);
-CREATE INDEX ring_members_priced ON day_ring_members (member, created_at DESC, note_id)
-    INCLUDE (kind, ring_size, expires_at, price_paid_msat) WHERE price_paid_msat IS NOT NULL;
+CREATE INDEX ring_members_priced ON day_ring_members (member, price_paid_msat, created_at DESC, note_id)
+    INCLUDE (kind, ring_size, expires_at) WHERE price_paid_msat IS NOT NULL;
 CREATE TABLE sorted_ring_members (LIKE day_ring_members INCLUDING ALL);
 ALTER TABLE ring_members ATTACH PARTITION sorted_ring_members FOR VALUES IN (true);
 

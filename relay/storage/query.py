@@ -23,6 +23,7 @@ from relay.storage.conditions import (
     list_forms,
     to_bytes,
 )
+from relay.storage.each_price import lead_by_price
 from relay.storage.many_authors import MAX_PAIRS, is_of_many_authors, select_of_many
 
 
@@ -89,7 +90,8 @@ def build_ids(filter_: Filter, after: Cursor | None, rows: int, now: int) -> Que
 def build_count(filters: Sequence[Filter], maximum: int, now: int) -> Query:
     """Count distinct notes that match any filter, stopping one past `maximum`; a filter's `limit` does not count (NIP-45)."""
     arguments = Arguments()
-    parts = " UNION ".join(f"({_select_ids(filter_, now, arguments)})" for filter_ in filters)
+    # A union reads all of its parts.
+    parts = " UNION ".join(f"({_select_ids(filter_, maximum + 1, now, arguments)})" for filter_ in filters)
     return Query(
         f"SELECT count(*) FROM (SELECT 1 FROM ({parts}) found LIMIT {arguments.add(maximum + 1, 'bigint')}) counted",
         tuple(arguments.values),
@@ -106,8 +108,7 @@ def build_answer_count(filter_: Filter, named: frozenset[bytes], maximum: int, r
     `maximum`), counted, and has_plain: whether plain notes are among those counted.
     """
     arguments = Arguments()
-    found = _select_ids(filter_, now, arguments)
-    place = arguments.add(maximum + 1, "bigint")
+    found = _select_ids(filter_, maximum + 1, now, arguments)
     may_answer = f" AND a.ring_id = ANY({arguments.add(list(named), 'bytea[]')})" if named else ""
     # Where a ring is named nobody else has a say, and a plain note costs its author a key and nothing else.
     is_counted = "ring_id IS NOT NULL" if named else "(is_plain OR ring_id IS NOT NULL)"
@@ -118,7 +119,7 @@ def build_answer_count(filter_: Filter, named: frozenset[bytes], maximum: int, r
                bool_or(is_plain AND {is_counted}) OVER () AS has_plain
         FROM (
             SELECT a.ring_id, n.scheme IS NULL AS is_plain, count(*) AS members
-            FROM (SELECT id FROM ({found}) AS matching (id) LIMIT {place}) f
+            FROM ({found}) AS f (id)
                 JOIN notes n ON n.id = f.id LEFT JOIN answers a ON a.note_id = n.id{may_answer}
             GROUP BY 1, 2
         ) groups
@@ -180,15 +181,20 @@ def add_events(newest: str) -> str:
 
 
 def _choose_driver(filter_: Filter, arguments: Arguments) -> _Driver:
-    """Choose what leads for a filter without ids."""
+    """Choose what leads for a filter without ids. Paid notes have the same indexes for themselves, with the price in the key."""
+    if not filter_.min_price_msat:
+        return _choose_column(filter_, arguments)
+    driver = _choose_column(msgspec.structs.replace(filter_, min_price_msat=0), arguments)
+    key, prices = lead_by_price(driver.table, filter_.min_price_msat, arguments)
+    return _Driver(driver.table, f"{driver.key} AND {key}", driver.rest, (*driver.lists, prices))
+
+
+def _choose_column(filter_: Filter, arguments: Arguments) -> _Driver:
     term = find_selective(filter_.search)
     if term is not None:
         return _drive_by_term(filter_, term, arguments)
     if filter_.tags:
         return _drive_by_tag(filter_, arguments)
-    if filter_.min_price_msat and filter_.authors is None:
-        # Priced notes are few and have an index of their own; by kind or scheme, the free ones would be walked past.
-        return _Driver(NOTES, "true", filter_)
     if filter_.search and filter_.authors is None:
         return _drive_by_ring_notes(filter_, arguments)
     if filter_.authors is None and filter_.kinds is None:
@@ -246,24 +252,31 @@ def _leave_out_tag(filter_: Filter, tag: tuple[str, frozenset[str]]) -> Filter:
     return msgspec.structs.replace(filter_, tags=tuple(other for other in filter_.tags if other is not tag))
 
 
-def _select_ids(filter_: Filter, now: int, arguments: Arguments) -> str:
-    """Select the ids of all matches, each once, in no order. What leads among the columns of notes is the planner's choice."""
+def _select_ids(filter_: Filter, most: int, now: int, arguments: Arguments) -> str:
+    """Select the ids of matches, each once, in no order, and no more once there are `most`.
+
+    What leads among the columns of notes is the planner's choice.
+    """
+    limit = arguments.add(most, "bigint")
     if filter_.ids is not None:
         where = build_conditions(filter_, None, now, arguments, NOTES)
-        return (
-            f"SELECT n.id FROM notes n WHERE {where} AND n.id = ANY({arguments.add(to_bytes(filter_.ids), 'bytea[]')})"
-        )
-    term = find_selective(filter_.search)
-    if term is not None:
-        driver = _drive_by_term(filter_, term, arguments)
-        where = build_conditions(driver.rest, None, now, arguments, driver.table)
-        return f"SELECT {driver.table.id} FROM {driver.table.source} WHERE {driver.key} AND {where}"
-    if not filter_.tags:
-        # Said again for the planner, which takes the index of ring notes for no other reason.
-        ring_notes = " AND n.scheme IS NOT NULL" if filter_.search else ""
-        return f"SELECT n.id FROM notes n WHERE {build_conditions(filter_, None, now, arguments, NOTES)}{ring_notes}"
-    tag = _find_driving_tag(filter_)
-    where = build_conditions(_leave_out_tag(filter_, tag), None, now, arguments, TAGS)
-    place = arguments.add([encode_tag(tag[0], value) for value in tag[1]], "bytea[]")
-    # A note can hold several of the values. OFFSET keeps the planner from walking all tags in the order of note_id.
-    return f"SELECT DISTINCT note_id FROM (SELECT t.note_id FROM tags t WHERE t.tag = ANY({place}) AND {where} OFFSET 0) found"
+        ids = arguments.add(to_bytes(filter_.ids), "bytea[]")
+        return f"SELECT n.id FROM notes n WHERE {where} AND n.id = ANY({ids}) LIMIT {limit}"
+    if filter_.min_price_msat or filter_.tags or find_selective(filter_.search) is not None:
+        return _select_led_ids(filter_, limit, now, arguments)
+    # Said again for the planner, which takes the index of ring notes for no other reason.
+    ring_notes = " AND n.scheme IS NOT NULL" if filter_.search else ""
+    where = build_conditions(filter_, None, now, arguments, NOTES)
+    return f"SELECT n.id FROM notes n WHERE {where}{ring_notes} LIMIT {limit}"
+
+
+def _select_led_ids(filter_: Filter, limit: str, now: int, arguments: Arguments) -> str:
+    driver = _choose_driver(filter_, arguments)
+    where = build_conditions(driver.rest, None, now, arguments, driver.table)
+    found = f"SELECT {driver.table.id} AS id FROM {driver.table.source} WHERE {driver.key} AND {where} LIMIT {limit}"
+    if not driver.lists:
+        return found
+    # A note can hold several values of a tag, so as many of each are read.
+    distinct = "DISTINCT " if driver.table is TAGS else ""
+    lists = " CROSS JOIN ".join(driver.lists)
+    return f"SELECT {distinct}found.id FROM {lists} CROSS JOIN LATERAL ({found}) found LIMIT {limit}"

@@ -108,7 +108,9 @@ async def test_what_others_wrote_since_is_not_walked_past(database18: dict[str, 
     connection = await asyncpg.connect(**database18, server_settings=_READ_SETTINGS)
     await connection.execute("ANALYZE")
     authors, rows = AUTHORS[:100], 56
-    read, scans = await explain(connection, parse_filter({"authors": authors, **kinds}, Limits()), None, rows)
+    read, scans = await explain(
+        connection, build_page(parse_filter({"authors": authors, **kinds}, Limits()), None, rows, PAGE_BYTES, 0)
+    )
     assert scans == 0
     # The walk, then six of each author and kind, then the events.
     assert rows < read < len(authors) * 10 * max(1, len(kinds.get("kinds", []))) + len(authors) * 12 + 10 * rows, read
@@ -128,5 +130,5 @@ async def test_a_kind_that_nobody_posts_is_not_looked_for_among_all_notes(
     await store(database18, make_some(rng, 10_000, STRANGERS, 20_000))
     connection = await asyncpg.connect(**database18, server_settings=_READ_SETTINGS)
     await connection.execute("ANALYZE")
-    assert await explain(connection, parse_filter(asked, Limits()), None, 106) == (0, 0)
+    assert await explain(connection, build_page(parse_filter(asked, Limits()), None, 106, PAGE_BYTES, 0)) == (0, 0)
     await connection.close()

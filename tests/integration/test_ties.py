@@ -17,7 +17,7 @@ from relay.protocol.event import Event
 from relay.protocol.filter import Filter, parse_filter
 from relay.storage.conditions import Cursor
 from relay.storage.insert import insert_batch
-from relay.storage.query import build_page
+from relay.storage.query import Query, build_page
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of, to_note
 from tests.support.paid import shop
@@ -236,7 +236,7 @@ async def test_the_rest_of_a_second_is_read_from_its_index_whatever_came_before(
     for shape in SHAPES:
         asked = parse_filter(shape, Limits())
         for filter_, after, rows in list_statements(asked, middle):
-            read, scans = await explain(connection, filter_, after, rows)
+            read, scans = await explain(connection, build_page(filter_, after, rows, 262_144, 0))
             assert scans == 0, shape
             # Two partitions, two values of each of two lists, and the events of what is found.
             assert read <= 12 * rows, (shape, after, read)
@@ -262,14 +262,11 @@ def list_statements(asked: Filter, middle: bytes) -> list[tuple[Filter, Cursor |
     ]
 
 
-async def explain(
-    connection: asyncpg.Connection, filter_: Filter, after: Cursor | None, rows: int
-) -> tuple[float, int]:
-    """Run a page's statement as the relay does, with a plan for any arguments.
+async def explain(connection: asyncpg.Connection, query: Query) -> tuple[float, int]:
+    """Run a statement as the relay does, with a plan for any arguments.
 
     Return how many rows its scans of tables gave or dropped, and how many scans read a table whole.
     """
-    query = build_page(filter_, after, rows, 262_144, 0)
     await connection.execute(f"PREPARE page AS {query.text}")
     arguments = ", ".join(map(write_literal, query.arguments))
     text = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE page ({arguments})")

@@ -7,15 +7,17 @@ AUTHORS = 101
 TOPICS = 23
 RINGS = 10
 RING_SIZE = 5
+PRICE_MSAT = 1_000
 FIRST_S = 1_700_000_000
 
 # The notes $1 to $2. Every second answers one of those before it, every third has a topic, every tenth is of a ring and the
-# next was paid for. A tenth is of another kind.
+# next was paid for, as was every hundredth of a ring. A tenth is of another kind.
 _NOTES = """
     INSERT INTO {part}_notes (id, pubkey, created_at, kind, event, index_rows, price_paid_msat, form, scheme, ring_size,
         ring_id, ring, tags, is_contested, is_sorted)
     SELECT id, author, {first} + n, CASE n % 10 WHEN 3 THEN 7 ELSE 1 END, convert_to(repeat('lorem ipsum ', 50), 'UTF8'), 1,
-        CASE n % 10 WHEN 1 THEN 1000 END, CASE n % 10 WHEN 0 THEN 'bound' END, CASE n % 10 WHEN 0 THEN 'sag' END,
+        CASE WHEN n % 10 = 1 OR n % 100 = 50 THEN {price_msat} END,
+        CASE n % 10 WHEN 0 THEN 'bound' END, CASE n % 10 WHEN 0 THEN 'sag' END,
         CASE n % 10 WHEN 0 THEN {ring_size} END, CASE n % 10 WHEN 0 THEN sha256(('ring' || ring)::bytea) END,
         CASE n % 10 WHEN 0 THEN (SELECT string_agg(sha256(('member' || ring * {ring_size} + m)::bytea), ''::bytea)
                                  FROM generate_series(0, {ring_size} - 1) AS m) END,
@@ -56,6 +58,7 @@ async def fill_store(connection: asyncpg.Connection, first: int, last: int) -> N
             "topics": TOPICS,
             "rings": RINGS,
             "ring_size": RING_SIZE,
+            "price_msat": PRICE_MSAT,
         }
         for statement in (_NOTES, _TAGS, _MEMBERS):
             await connection.execute(statement.format(**words), start, end, timeout=600)
