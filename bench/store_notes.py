@@ -1,10 +1,9 @@
-"""The notes of a store that has been in use for a year, made from a seed. Their signatures are random: nobody checks them.
+"""The notes of a store that has been in use for a year, made from a seed. The relay can read them; no signature in them is true.
 
 Of a thousand notes 850 are plain, 100 over rings of ten (half of them over a few rings, half over a ring of their own), 5 over
 rings of a hundred, 20 articles, 15 deletion requests of notes that never came, and 10 paid for.
 """
 
-import base64
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
@@ -13,10 +12,10 @@ from dataclasses import dataclass
 from bench.authors import BASE_TIME, list_authors
 from bench.plain_notes import PlainNotes
 from relay.protocol.event import Event, Tag, compute_id, encode_event
-from relay.protocol.ring_terms import Form, Scheme
+from relay.protocol.ring_terms import Scheme
 from relay.storage.note import Note
-from relay.verify.claim import Claim
-from relay.verify.encoding import RingSignature
+from relay.verify.encoding import ORDER, RingSignature, encode_ring_a
+from relay.verify.form_bound import read_claim
 from relay.verify.ring_equations import to_ring_id
 
 DAYS = 365
@@ -84,20 +83,15 @@ class _Maker:
         return Note(event, encode_event(event), None, price_paid_msat=price_msat)
 
     def _make_ring_note(self, ring: Sequence[bytes], created_at: int) -> Note:
-        """Return a note that claims a ring, in the bound form; the signature is as long as a real one."""
-        ring_id = to_ring_id(ring)
-        signature = "ringA" + base64.urlsafe_b64encode(self._random.randbytes(50 * (len(ring) + 1))).decode()
-        tags: tuple[Tag, ...] = (("ring", *(key.hex() for key in ring)), ("R", ring_id), ("ringsig", signature))
+        """Return a note that claims a ring, in the bound form. That the ring signed it is not true."""
+        signature = RingSignature(Scheme.SAG, self._draw_scalar(), tuple(self._draw_scalar() for _ in ring))
+        keys = ("ring", *(key.hex() for key in ring))
+        tags: tuple[Tag, ...] = (keys, ("R", to_ring_id(ring)), ("ringsig", encode_ring_a(signature)))
         event = self._sign(self._random.randbytes(32).hex(), created_at, 1, tags, self._plain.draft().content)
-        claim = Claim(
-            form=Form.BOUND,
-            ring=tuple(ring),
-            ring_id=ring_id,
-            signature=RingSignature(Scheme.SAG, bytes(32), ()),
-            candidates=(),
-            signed_id=self._random.randbytes(32).hex(),
-        )
-        return Note(event, encode_event(event), claim)
+        return Note(event, encode_event(event), read_claim(event))
+
+    def _draw_scalar(self) -> bytes:
+        return self._random.randrange(1, ORDER).to_bytes(32, "big")
 
     def _sign(self, pubkey: str, created_at: int, kind: int, tags: tuple[Tag, ...], content: str) -> Event:
         event_id = compute_id(pubkey, created_at, kind, tags, content)

@@ -12,7 +12,7 @@ from bench.questions import QUERIES, make_filters
 from bench.store_notes import PRICE_MSAT, make_days
 from bench.stores import fill
 from relay.storage.insert import insert_batch
-from relay.storage.note import Note
+from relay.storage.note import Note, read_note
 from relay.storage.sorted_rows import TABLES
 from tests.support.postgres_servers import PostgresServer
 from tests.support.rewriting import rewrite
@@ -64,6 +64,11 @@ async def copy(arguments: dict[str, Any], notes: list[Note], *, is_sorted: bool)
     connection = await asyncpg.connect(**arguments)
     await copy_notes(connection, notes, is_sorted=is_sorted)
     await connection.close()
+
+
+def test_the_relay_reads_from_the_bytes_of_a_note_what_its_rows_say(notes: list[Note]) -> None:
+    # Else its window of recent notes ends there: what a search finds of such a note only the database knows.
+    assert [read_note(note.encoded, price_paid_msat=note.price_paid_msat) for note in notes] == notes
 
 
 async def test_what_is_copied_is_what_the_writer_stores(
