@@ -14,6 +14,7 @@ from relay.log import Log, LogEvent
 from relay.postgres.embedded import EmbeddedPostgres, InUseError
 from relay.postgres.errors import DATABASE_FAILURES, raise_if_cancelled
 from relay.postgres.lending_pool import LendingPool
+from relay.postgres.memory import choose_shared_buffers_mib
 from relay.postgres.migrate import apply_migrations, find_migrations_directory
 from relay.postgres.privacy_settings import check_privacy_settings
 from relay.postgres.settings import DatabaseSection
@@ -162,7 +163,7 @@ async def _find_server(section: DatabaseSection, data_dir: Path, stack: AsyncExi
     embedded = EmbeddedPostgres(
         data_dir / "postgres",
         major=section.embedded_version,
-        shared_buffers=f"{section.shared_buffers_mib}MB",
+        shared_buffers=f"{section.shared_buffers_mib or choose_shared_buffers_mib()}MB",
     )
     await embedded.start()
     stack.push_async_callback(embedded.stop)

@@ -18,7 +18,7 @@ class DatabaseSection(Section):
 
     url: SecretStr | None = None
     embedded_version: Annotated[Literal[16, 18], BeforeValidator(_read_digits)] = 18
-    shared_buffers_mib: Annotated[int, Field(ge=16)] = 256
+    shared_buffers_mib: Annotated[int, Field(ge=0)] = 0
     pool_size: Annotated[int, Field(ge=1, le=40)] = 10
 
     @field_validator("url")
