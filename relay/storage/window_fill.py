@@ -25,9 +25,13 @@ async def fill_chunk(connection: asyncpg.Connection, recent: RecentNotes) -> boo
             SELECT c.*, count(*) OVER () AS candidates,
                    sum(octet_length(event)) OVER (ORDER BY created_at DESC, id) - octet_length(event) AS bytes_before
             FROM (
-                SELECT id, created_at, event, price_paid_msat, form IS NOT NULL AS is_ring_note FROM notes
-                WHERE created_at <= $1 AND (created_at < $1 OR id > $2 OR (id = $2 AND $3))
-                ORDER BY created_at DESC, id LIMIT $4
+                -- In one scan, each chunk of a second of many notes would read it from its beginning.
+                (SELECT id, created_at, event, price_paid_msat, form IS NOT NULL AS is_ring_note FROM notes
+                 WHERE created_at = $1 AND id >= $2 AND (id > $2 OR $3) ORDER BY created_at DESC, id LIMIT $4)
+                UNION ALL
+                (SELECT id, created_at, event, price_paid_msat, form IS NOT NULL FROM notes
+                 WHERE created_at < $1 ORDER BY created_at DESC, id LIMIT $4)
+                LIMIT $4
             ) c
         ) page
         WHERE bytes_before < $5 ORDER BY created_at DESC, id

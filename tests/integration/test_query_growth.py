@@ -9,10 +9,13 @@ import msgspec
 import pytest
 
 from relay.limits import Limits
-from relay.postgres.open import _READ_SETTINGS
+from relay.postgres.open import _READ_SETTINGS, _WRITE_SETTINGS
 from relay.protocol.filter import Filter, parse_filter
 from relay.storage.conditions import Cursor
 from relay.storage.query import build_count, build_page
+from relay.storage.recent_notes import RecentNotes
+from relay.storage.window_fill import fill_chunk
+from tests.integration.test_growth import read_counters, read_final_counters, subtract
 from tests.integration.test_ties import explain
 from tests.support.large_store import AUTHORS, FIRST_S, PRICE_MSAT, fill_store
 
@@ -117,3 +120,33 @@ async def test_what_is_read_does_not_grow(database18: dict[str, Any], small: int
     assert not grown, grown
     await reader.close()
     await writer.close()
+
+
+_ONE_SECOND = """
+    INSERT INTO {part}_notes (id, pubkey, created_at, kind, event, index_rows, tags, is_contested, is_sorted)
+    SELECT id, sha256('x'), {second}, 1, convert_to(format(
+        '{{"id":"%s","pubkey":"%s","created_at":{second},"kind":1,"tags":[],"content":"","sig":"%s"}}',
+        encode(id, 'hex'), encode(sha256('x'), 'hex'), repeat('0', 128)), 'UTF8'), 0, '{{}}', false, {is_sorted}
+    FROM (SELECT sha256(n::text::bytea) AS id FROM generate_series($1::bigint, $2::bigint) AS n) AS numbers
+"""
+
+
+async def test_a_second_of_fifty_thousand_notes_is_read_into_memory_once(database18: dict[str, Any]) -> None:
+    """Each chunk goes on where the last one ended, also within one second."""
+    connection = await asyncpg.connect(**database18, server_settings=_WRITE_SETTINGS)
+    for part, first, last in (("sorted", 1, 45_000), ("day", 45_001, 50_000)):
+        text = _ONE_SECOND.format(part=part, second=FIRST_S, is_sorted=part == "sorted")
+        await connection.execute(text, first, last, timeout=60)
+    await connection.execute("ANALYZE")
+    before = await read_counters(database18)
+    recent = RecentNotes(128)
+    chunks = 1
+    while await fill_chunk(connection, recent):
+        chunks += 1
+    await connection.close()
+    assert len(recent) == 50_000
+    after = await read_final_counters(database18)
+    read = {name: subtract(after, before)[name] for name in ("day_notes", "sorted_notes")}
+    assert not any(scans for scans, _, _ in read.values()), read
+    # Of each table a row that the other one's precede is read, and the last one again.
+    assert sum(entries for _, _, entries in read.values()) <= 50_000 + 8 * chunks, read

@@ -253,10 +253,11 @@ def make_many(count: int) -> list[Event]:
 
 
 def list_statements(asked: Filter, middle: bytes) -> list[tuple[Filter, Cursor | None, int]]:
-    """Return what is read of a second: its first rows, some from its middle on, and whether anything is older."""
+    """Return what is read of a second: its first rows, some from its middle on, as a page or its end, and whether any is older."""
     older = msgspec.structs.replace(asked, until=HOUR - 1)
     return [
         (asked, None, 21),
+        (asked, Cursor(HOUR, middle), 100),
         (asked, Cursor(HOUR, middle, is_in_last_second=True), 100),
         (older, None, 1),
     ]
