@@ -97,7 +97,7 @@ class Collector:
         elif not known.is_settled:
             payment = await self._backend.look_up_payment(known.reference, hint.payment_hash)
             if payment.state is PaymentState.PAID:
-                await self._settle_payment(known.reference, payment.received_msat)
+                await self._settle_found(known.reference, payment)
 
     async def _count_unmatched(self, payment_hash: bytes) -> None:
         """Count a payment that no row knows, once; not one that was settled, forgotten, and is told of again."""
@@ -126,7 +126,7 @@ class Collector:
         async with self._slots:
             payment = await self._backend.look_up_payment(invoice.reference, invoice.payment_hash)
             if payment.state is PaymentState.PAID:
-                await self._settle_payment(invoice.reference, payment.received_msat)
+                await self._settle_found(invoice.reference, payment)
             elif invoice.is_open:
                 if self._is_over(invoice, payment):
                     await self.end_invoice(invoice)
@@ -156,9 +156,19 @@ class Collector:
         payment = await self._backend.look_up_payment(invoice.reference, invoice.payment_hash)
         if payment.state is PaymentState.PAID:
             # Settled wins over expired, always.
-            await self._settle_payment(invoice.reference, payment.received_msat)
+            await self._settle_found(invoice.reference, payment)
         else:
             await self._ledger.close_invoice(invoice.reference)
+
+    async def _settle_found(self, reference: bytes, payment: Payment) -> None:
+        """Settle what a look-up found paid. Raises BackendError and DATABASE_FAILURES.
+
+        The first payment may be found before the stream begins, which then tells of later ones alone. Its cursor is kept first: a
+        relay that is restored from a copy in which something was paid is told of all that came after it.
+        """
+        if payment.cursor:
+            await self._ledger.begin_cursor(await self._backend.find_account(), payment.cursor)
+        await self._settle_payment(reference, payment.received_msat)
 
     async def _settle_payment(self, reference: bytes, received_msat: int) -> None:
         """Settle a payment that a look-up has confirmed, and tell the listeners. Raises DATABASE_FAILURES."""

@@ -286,6 +286,11 @@ class Ledger:
         async with self._pool.acquire() as connection:
             return await settlement_cursors.read_cursor(connection, account)
 
+    async def begin_cursor(self, account: str, cursor: str) -> None:
+        """Record that a node's stream goes on after this payment, unless it goes on anywhere already."""
+        async with self._pool.acquire() as connection:
+            await settlement_cursors.begin_cursor(connection, account, cursor)
+
     async def write_cursor(self, account: str, cursor: str) -> None:
         """Record that a node's stream goes on after this payment."""
         async with self._pool.acquire() as connection:

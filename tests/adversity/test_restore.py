@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -110,14 +109,21 @@ async def start(relay: ServeProcess) -> None:
 async def until_shown(relay: ServeProcess, wanted: list[Event]) -> None:
     ids = sorted(note.id for note in wanted)
 
-    async def are_shown() -> Any:
-        return sorted(await fetch_ids(relay.url, ids)) == ids
+    shown: list[str] = []
 
-    await until(are_shown)
+    async def are_shown() -> bool:
+        shown[:] = sorted(await fetch_ids(relay.url, ids))
+        return shown == ids
+
+    await until(are_shown, tell=lambda: f"notes {ids} to be shown; there are {shown}; {relay.log}")
 
 
 async def until_counted(relay: ServeProcess, payments: int) -> None:
-    async def are_counted() -> bool:
-        return await count(relay, "ringrelay_unmatched_payments_total") == payments
+    counted = 0.0
 
-    await until(are_counted)
+    async def are_counted() -> bool:
+        nonlocal counted
+        counted = await count(relay, "ringrelay_unmatched_payments_total")
+        return counted == payments
+
+    await until(are_counted, tell=lambda: f"{payments} payments to be counted; there are {counted:g}; {relay.log}")

@@ -4,6 +4,7 @@ The nodes are stubs that answer as LND and LNbits document it.
 """
 
 import json
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from relay.limits import InternalLimits
+from relay.pricing.lightning.invoices import MEMO, make_label
 from tests.support.client import Client, as_json
 from tests.support.events import make_ring_note
-from tests.support.lightning_stubs import LnbitsStub, LndStub
+from tests.support.lightning_stubs import ClnrestStub, LnbitsStub, LndStub
 from tests.support.lightning_stubs.node import StubNode
 from tests.support.paid import Shop, order, reopened
 from tests.support.raw import port_of, request
@@ -26,6 +29,7 @@ from tests.support.waiting import until
 # What comes round every 15 s comes sooner.
 INTERNAL = InternalLimits(forget_payments_every_s=0.2)
 A_DAY_S = 86_400
+STREAMS = ("/v1/invoices/subscribe", "/v1/waitanyinvoice")
 
 
 @pytest_asyncio.fixture(params=[LndStub, LnbitsStub])
@@ -245,6 +249,27 @@ async def test_a_payment_that_no_row_knows_is_counted_once_and_what_was_forgotte
         assert cursor == "1"
         await until(lambda: read_metric(sold.relay, "ringrelay_unmatched_payments_total") == 1)
     assert capsys.readouterr().err.count("event='payment_unmatched'") == 1
+
+
+@pytest.mark.parametrize("kind", [LndStub, ClnrestStub])
+async def test_what_is_paid_after_a_first_payment_that_was_looked_up_is_told_of_after_a_restart(
+    kind: type[LndStub | ClnrestStub], database18: dict[str, Any], tmp_path: Path
+) -> None:
+    async def refuse_streams(request: web.Request) -> web.Response | None:
+        return web.Response(status=503) if request.path in STREAMS else None
+
+    async with kind(tmp_path).running() as node:
+        node.answer_instead = refuse_streams
+        async with reopened(database18, node) as sold, Client(sold.expensive) as author:
+            offer = await order(author, make_ring_note())
+            await node.pay(offer.bolt11)
+            await author.next("OK")
+        node.answer_instead = None
+        # As for an order that a restore has lost.
+        lost = node.make(make_label(secrets.token_bytes(32)), 1_000_000, MEMO, 900)
+        await node.pay(lost.bolt11)
+        async with reopened(database18, node) as sold:
+            await until(lambda: read_metric(sold.relay, "ringrelay_unmatched_payments_total") == 1)
 
 
 async def test_a_node_that_becomes_another_one_while_the_relay_runs_is_noticed(

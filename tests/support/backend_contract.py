@@ -176,7 +176,15 @@ class BackendContract:
             pytest.skip(f"{rig.section.backend} tells nothing of what was paid while nobody listened")
         async with opened(rig.section) as backend:
             async with aclosing(backend.stream_settlements("")) as stream:
-                first = await pay_until_told(rig, backend, stream)
+                await pay_until_told(rig, backend, stream)
+                reference, invoice = await make(backend)
+                await rig.pay(invoice.bolt11)
+                await until_paid(backend, reference, invoice)
+                async with asyncio.timeout(BOUND_S):
+                    while (first := await anext(stream)).payment_hash != invoice.payment_hash:
+                        pass
+                # A look-up names the same place.
+                assert (await look(backend, reference, invoice)).cursor == first.cursor
             missed = []
             for _ in range(3):
                 _, invoice = await make(backend)

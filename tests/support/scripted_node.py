@@ -52,7 +52,7 @@ class ScriptedNode:
         if booked is None:
             return Payment(PaymentState.UNKNOWN)
         if booked.index:
-            return Payment(PaymentState.PAID, booked.received_msat)
+            return Payment(PaymentState.PAID, booked.received_msat, cursor=str(booked.index))
         return Payment(PaymentState.GONE if self._is_gone(booked) else PaymentState.OPEN)
 
     def cancel(self, payment_hash: bytes) -> bool:

@@ -13,16 +13,25 @@ _POLL_S = 0.01
 _BOUND_S = scaled(20.0)
 
 
-async def until(condition: Callable[[], object], bound_s: float = _BOUND_S) -> None:
-    """Wait until something holds, and fail when it takes too long; the condition may be a coroutine function."""
-    async with asyncio.timeout(bound_s):
-        while True:
-            found = condition()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
-                return
-            await asyncio.sleep(_POLL_S)
+async def until(
+    condition: Callable[[], object], bound_s: float = _BOUND_S, tell: Callable[[], object] = lambda: ""
+) -> None:
+    """Wait until something holds, and fail when it takes too long; the condition may be a coroutine function.
+
+    `tell` returns what a failure is to say of how far it came.
+    """
+    try:
+        async with asyncio.timeout(bound_s):
+            while True:
+                found = condition()
+                if inspect.isawaitable(found):
+                    found = await found
+                if found:
+                    return
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError as error:
+        error.add_note(f"waited {bound_s:g} s for {condition!r}: {tell()}")
+        raise
 
 
 async def until_blocked(connect_arguments: dict[str, Any], wanted: int) -> None:

@@ -64,12 +64,14 @@ class Invoice:
 class Payment:
     """The answer of an authenticated look-up. `received_msat` is what arrived, 0 unless paid.
 
-    `is_ours` says of a paid one whether it looks like one that we asked for: a node may receive for others, too.
+    `is_ours` says of a paid one whether it looks like one that we asked for: a node may receive for others, too. `cursor` is where
+    the stream goes on after it, "" where the node has no such place.
     """
 
     state: PaymentState
     received_msat: int = 0
     is_ours: bool = True
+    cursor: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

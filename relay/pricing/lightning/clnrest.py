@@ -47,6 +47,7 @@ class _Invoice(msgspec.Struct):
     bolt11: str = ""
     label: str = ""
     amount_received_msat: int = 0
+    pay_index: int | None = None
 
 
 class _Invoices(msgspec.Struct):
@@ -98,7 +99,8 @@ class Clnrest:
         if invoice.status == "expired":
             return Payment(PaymentState.GONE)
         if invoice.status == "paid":
-            return Payment(PaymentState.PAID, invoice.amount_received_msat, is_label(invoice.label))
+            cursor = "" if invoice.pay_index is None else str(invoice.pay_index)
+            return Payment(PaymentState.PAID, invoice.amount_received_msat, is_label(invoice.label), cursor)
         return Payment(PaymentState.OPEN)
 
     async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:

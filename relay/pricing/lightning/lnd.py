@@ -105,7 +105,7 @@ class Lnd:
         if invoice.state == "CANCELED":
             return Payment(PaymentState.GONE)
         if invoice.state == "SETTLED":
-            return Payment(PaymentState.PAID, int(invoice.amt_paid_msat), invoice.memo == MEMO)
+            return Payment(PaymentState.PAID, int(invoice.amt_paid_msat), invoice.memo == MEMO, invoice.settle_index)
         return Payment(PaymentState.OPEN)
 
     async def cancel_invoice(self, reference: bytes, payment_hash: bytes) -> bool:

@@ -21,6 +21,15 @@ async def write_cursor(connection: asyncpg.Connection, account: str, cursor: str
     )
 
 
+async def begin_cursor(connection: asyncpg.Connection, account: str, cursor: str) -> None:
+    """Record that a node's stream goes on after this payment, unless it goes on anywhere already."""
+    await connection.execute(
+        "INSERT INTO settlement_cursors (account, cursor) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING",
+        account,
+        cursor,
+    )
+
+
 async def rewrite_cursors(connection: asyncpg.Connection) -> None:
     """Write the cursors again: the number of their transaction would say which note was stored just before a payment."""
     await connection.execute("UPDATE settlement_cursors SET cursor = cursor")
