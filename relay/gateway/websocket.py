@@ -1,7 +1,7 @@
 """The WebSocket connections of the websockets library, for connections that the front door hands over. Knows no address.
 
 The door has read the head, so the library checks the handshake without reading it again, and it is answered at once. Pings
-need a timer, not a task. With the library's own handshake and pings a connection cost 12 Schnorr verifications, now 9.
+need a timer, not a task. What accepting a connection costs is in docs/performance.md.
 """
 
 import asyncio
