@@ -15,6 +15,7 @@ from relay.pricing.payment_listeners import PaymentListeners
 from relay.pricing.sources import Sources
 from relay.storage.ledger import Ledger
 from relay.storage.payments.invoice_schedule import Watched
+from relay.storage.payments.settlement import Received
 from relay.storage.row import SaveResult
 
 # Nothing of the note was decided: who waits for another invoice of it may still pay that.
@@ -161,26 +162,21 @@ class Collector:
             await self._ledger.close_invoice(invoice.reference)
 
     async def _settle_found(self, reference: bytes, payment: Payment) -> None:
-        """Settle what a look-up found paid. Raises BackendError and DATABASE_FAILURES.
+        """Settle what a look-up found paid. Raises BackendError and DATABASE_FAILURES."""
+        account = await self._backend.find_account()
+        await self._settle_payment(reference, Received(payment.received_msat, account, payment.cursor))
 
-        The first payment may be found before the stream begins, which then tells of later ones alone. Its cursor is kept first: a
-        relay that is restored from a copy in which something was paid is told of all that came after it.
-        """
-        if payment.cursor:
-            await self._ledger.begin_cursor(await self._backend.find_account(), payment.cursor)
-        await self._settle_payment(reference, payment.received_msat)
-
-    async def _settle_payment(self, reference: bytes, received_msat: int) -> None:
+    async def _settle_payment(self, reference: bytes, received: Received) -> None:
         """Settle a payment that a look-up has confirmed, and tell the listeners. Raises DATABASE_FAILURES."""
         began_s = self._sources.monotonic()
         try:
-            outcome = await self._ledger.settle_payment(reference, received_msat)
+            outcome = await self._ledger.settle_payment(reference, received)
         finally:
             self._observer.report_unstored(len(self._ledger.unstored))
         if outcome is None:
             return
         settled, result = outcome
-        self._observer.report_settled(settled.tier, received_msat)
+        self._observer.report_settled(settled.tier, received.msat)
         if result is None or settled.note_id is None:
             # Its key is lost: nobody can tell which note it was for.
             return

@@ -32,7 +32,7 @@ from relay.storage.payments.invoice_schedule import Watched
 from relay.storage.payments.invoices import Known, Order, Settled
 from relay.storage.payments.note_status import NoteStatus, find_statuses
 from relay.storage.payments.order_keys import forget_unused, prepare_keys, renew_key
-from relay.storage.payments.settlement import PaymentTerms, Settlement, Spending
+from relay.storage.payments.settlement import PaymentTerms, Received, Settlement, Spending
 from relay.storage.payments.unpaid_notes import UnpaidTotals
 from relay.storage.row import Result, SaveResult
 from relay.storage.waiting_notes import WaitingNotes
@@ -93,9 +93,9 @@ class Ledger:
         # What an earlier process deleted may be there still.
         self._deletions, self._scrubbed_deletions = 1, 0
         self._next_scrub_s = 0.0
-        # What was received, in msat, by reference: payments that were found and could not be stored. They are tried again until
-        # they are; a restart forgets them, and looks all invoices up.
-        self.unstored: dict[bytes, int] = {}
+        # By reference, payments that were found and could not be stored. They are tried again until they are; a restart forgets
+        # them, and looks all invoices up.
+        self.unstored: dict[bytes, Received] = {}
         # In which hour this process has made a key; an earlier one may have made the present key long ago.
         self._key_hour = 0
         # As last counted: by each order, and now and then.
@@ -197,17 +197,17 @@ class Ledger:
             return SaveResult.FAILED
         return results[0] if results else None
 
-    async def settle_payment(self, reference: bytes, received_msat: int) -> tuple[Settled, Result | None] | None:
+    async def settle_payment(self, reference: bytes, received: Received) -> tuple[Settled, Result | None] | None:
         """Settle a payment that a look-up has confirmed. Return what it was for, and what became of the note, or of the money.
 
         None where it is settled already. There is no result where the order's key is lost.
         """
-        settlement = Settlement(reference, received_msat, self._now(), self._terms, self._waiting)
+        settlement = Settlement(reference, received, self._now(), self._terms, self._waiting)
         try:
             results = await self._writer.settle(settlement.load, settlement.conclude)
         except DATABASE_FAILURES as error:
             if refuses_writes(error):
-                self.unstored[reference] = received_msat
+                self.unstored[reference] = received
             raise
         self.unstored.pop(reference, None)
         if settlement.settled is None:
@@ -285,11 +285,6 @@ class Ledger:
         """Return where a node's stream of payments goes on, "" at first."""
         async with self._pool.acquire() as connection:
             return await settlement_cursors.read_cursor(connection, account)
-
-    async def begin_cursor(self, account: str, cursor: str) -> None:
-        """Record that a node's stream goes on after this payment, unless it goes on anywhere already."""
-        async with self._pool.acquire() as connection:
-            await settlement_cursors.begin_cursor(connection, account, cursor)
 
     async def write_cursor(self, account: str, cursor: str) -> None:
         """Record that a node's stream goes on after this payment."""

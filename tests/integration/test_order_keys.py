@@ -20,7 +20,7 @@ from relay.storage.note import Note
 from relay.storage.own_notes import OwnNotes
 from relay.storage.payments.invoices import Order
 from relay.storage.payments.pay_status import find_pay_status
-from relay.storage.payments.settlement import PaymentTerms
+from relay.storage.payments.settlement import PaymentTerms, Received
 from relay.storage.row import Result, SaveResult
 from relay.storage.sealing import SealingKey
 from relay.storage.writer import Writer
@@ -70,7 +70,7 @@ class Books:
         return await self.ledger.begin_order(asked, note, lambda _: None)
 
     async def settle(self, asked: Order) -> Result | None:
-        outcome = await self.ledger.settle_payment(asked.reference, asked.price_msat)
+        outcome = await self.ledger.settle_payment(asked.reference, Received(asked.price_msat, ACCOUNT, ""))
         return None if outcome is None else outcome[1]
 
     async def save(self, event: Event) -> Sequence[Result]:
@@ -320,10 +320,10 @@ async def test_a_payment_for_a_note_whose_key_is_lost_is_recorded_with_its_refer
         }
         assert await find_pay_status(pool, paid.token, books.waiting, ACCOUNT) is None
         for one in (paid, closed):
-            outcome = await books.ledger.settle_payment(one.reference, one.price_msat)
+            outcome = await books.ledger.settle_payment(one.reference, Received(one.price_msat, ACCOUNT, ""))
             assert outcome is not None
             assert (outcome[0].note_id, outcome[0].tier, outcome[1]) == (None, "unknown", None)
-            assert await books.ledger.settle_payment(one.reference, one.price_msat) is None
+            assert await books.ledger.settle_payment(one.reference, Received(one.price_msat, ACCOUNT, "")) is None
         expected = sorted((one.reference, None, one.price_msat, "key_lost") for one in (paid, closed))
         assert sorted(await books.read_unapplied()) == expected
         # The relay sells on, and the reference outlasts the invoice: nothing else names the payment.
@@ -355,7 +355,7 @@ async def test_where_the_key_is_on_another_machine_nothing_is_sold_and_nothing_l
         assert await home.settle(asked) is SaveResult.STORED
         # If the other machine never comes back, a payment is recorded when its invoice would be forgotten.
         away.now += 2 * DAY_S
-        assert await away.ledger.settle_payment(late.reference, 1_000_000) is not None
+        assert await away.ledger.settle_payment(late.reference, Received(1_000_000, ACCOUNT, "")) is not None
         assert await home.read_unapplied() == [(late.reference, None, 1_000_000, "key_lost")]
         # As docs/payments.md says, where that machine is gone for good.
         await away.pool.execute("DELETE FROM sealing_keys WHERE purpose = 'order'")

@@ -16,6 +16,7 @@ from relay.storage.note import Note, read_note
 from relay.storage.payments.asked_no_longer import close_orphans, close_others, close_rests
 from relay.storage.payments.invoices import Settled, settle_invoice
 from relay.storage.payments.order_keys import find_used
+from relay.storage.payments.settlement_cursors import begin_cursor
 from relay.storage.payments.unapplied_payments import (
     Reason,
     insert_unapplied,
@@ -61,6 +62,15 @@ def _round_up(at: int) -> int:
     return -(-at // _HOUR_S) * _HOUR_S
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a look-up found paid: msat, to which account, and where that node's stream goes on after it, "" where there is none."""
+
+    msat: int
+    account: str
+    cursor: str
+
+
 @dataclass(slots=True)
 class Settlement:
     """The settlement of one invoice; its methods are what Writer.settle asks for. `now` is Unix time.
@@ -70,7 +80,7 @@ class Settlement:
     """
 
     reference: bytes
-    received_msat: int
+    received: Received
     now: int
     terms: PaymentTerms
     waiting: WaitingNotes
@@ -86,8 +96,12 @@ class Settlement:
         self.unbought, self.is_rest = None, False
         if settled is None:
             return []
+        if self.received.cursor:
+            # The stream may begin after this payment, and then tells of later ones alone: a relay that is restored from a copy with
+            # this payment is told of all that came after it.
+            await begin_cursor(connection, self.received.account, self.received.cursor)
         if settled.note_id is None:
-            await insert_unapplied(connection, self.reference, self.received_msat, Reason.KEY_LOST)
+            await insert_unapplied(connection, self.reference, self.received.msat, Reason.KEY_LOST)
             return []
         if not await self._is_enough(connection, settled.note_id, settled.price_msat):
             return []
@@ -106,11 +120,11 @@ class Settlement:
 
     async def _is_enough(self, connection: asyncpg.Connection, note_id: bytes, price_msat: int) -> bool:
         """Return whether the price is reached, with what came before; record what is short, or over."""
-        excess_msat = self.received_msat - price_msat
+        excess_msat = self.received.msat - price_msat
         if excess_msat >= 0:
             await insert_unapplied(connection, self.reference, excess_msat, Reason.OVER)
             return True
-        await insert_unapplied(connection, self.reference, self.received_msat, Reason.SHORT, note_id)
+        await insert_unapplied(connection, self.reference, self.received.msat, Reason.SHORT, note_id)
         self.is_rest = await sum_for_note(connection, note_id) >= price_msat
         if not self.is_rest:
             self.unbought = SaveResult.SHORT_PAID
