@@ -66,6 +66,7 @@ def describe_memory(processes: Processes) -> Measures:
     parts = {f"postgres_{name.replace(' ', '_')}_mib": kib / 1024 for name, kib in sorted(own.items())}
     return {
         "relay_mib": relay["pss"] / 1024,
+        "workers_mib": sum(read_memory_kib(pid)["pss"] for pid in processes.list_workers()) / 1024,
         "relay_resident_mib": relay["rss"] / 1024,
         "postgres_shared_mib": shared / 1024,
         "postgres_processes": len(pids),

@@ -28,13 +28,18 @@ class Processes:
     def read_used(self) -> Used:
         """Return what both have used since they began."""
         return Used(
-            read_cpu_s(self.relay) if self.relay else 0.0,
+            sum(map(read_cpu_s, [self.relay, *self.list_workers()])) if self.relay else 0.0,
             sum(map(read_cpu_s, self.list_postgres())) + (read_ended_cpu_s(self.postgres) if self.postgres else 0.0),
         )
 
     def read_relay_kib(self) -> int:
         """Return the relay's resident memory; 0 where its process is not known."""
         return read_memory_kib(self.relay)["rss"] if self.relay else 0
+
+    def list_workers(self) -> list[int]:
+        """Return the processes in which the relay verifies: all below it but its Postgres."""
+        forking = [child for child in list_children(self.relay) if child != self.postgres] if self.relay else []
+        return forking + [worker for parent in forking for worker in list_children(parent)]
 
     def list_postgres(self) -> list[int]:
         """Return the server process of Postgres and its children."""

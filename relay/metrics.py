@@ -82,7 +82,7 @@ class Metrics:
     def _add_histograms(self) -> None:
         sizes = (3, 5, 10, 30, 100, 300, 1000)
         self._ring_size = _Histogram("ringrelay_ring_size", "Members of verified rings", sizes)
-        self._verification = _Histogram("ringrelay_verification_seconds", "Verifying one note, on its thread", _SECONDS)
+        self._verification = _Histogram("ringrelay_verification_seconds", "Verifying one note, in its worker", _SECONDS)
         notes = (1, 3, 10, 30, 100, 300, 500)
         self._commit_notes = _Histogram("ringrelay_commit_batch_notes", "Notes in one commit", notes)
         self._commit = _Histogram("ringrelay_commit_seconds", "One transaction that stores notes", _SECONDS)

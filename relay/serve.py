@@ -28,9 +28,6 @@ from relay.waiting import forget_held
 START_ERRORS = (EmbeddedError, MigrationError, DatabaseError, ListenError, LightningConfigError)
 # Database connections, the private port, the log, and files of the libraries.
 _OTHER_OPEN_FILES = 200
-# So long a thread that verifies may wait for the one that serves, again and again: between two calls of libsecp256k1 it needs the
-# interpreter for some microseconds. With Python's own 5 ms, 1,415 notes over rings of 10 were stored a second, with this 1,620.
-_SWITCH_S = 0.0003
 
 
 class ServerEndedError(Exception):
@@ -41,7 +38,6 @@ def run_relay(config: Config, path: Path | None = None) -> int:
     """Run the relay until SIGTERM or SIGINT, and return the exit status. SIGHUP reloads the tiers of the file."""
     log = Log()
     silence_libraries()
-    sys.setswitchinterval(_SWITCH_S)
     log.log_unhandled_errors()
     _allow_open_files(config.limits.max_connections, log)
     try:

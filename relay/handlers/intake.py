@@ -1,6 +1,6 @@
 """An event's way through the checks to what becomes of it: refused, stored, held, or offered for a price. Knows no socket.
 
-Each step calls the next, and none has a task of its own: the pool of threads and the writer call back for what they have done.
+Each step calls the next, and none has a task of its own: the pool of workers and the writer call back for what they have done.
 What must wait for something else first, a turn, the database or a Lightning node, waits in a task.
 """
 

@@ -8,7 +8,7 @@ import msgspec
 from relay.protocol.ring_terms import Form, Scheme
 from relay.verify import ring_equations
 from relay.verify.encoding import RingSignature
-from relay.verify.ring_equations import RELEASE_FLAG, Dialect, Member, lift_x
+from relay.verify.ring_equations import RELEASE_FLAG, Dialect
 
 # The largest array that the head of a ringA text can count.
 MAX_RING = 65_535
@@ -44,9 +44,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     is_x_only: bool = True
 
     @property
-    def members(self) -> list[Member]:
-        """Return the ring's points, in the order signed."""
-        return [Member(b"\x03" + key, b"\x03" + key) if key in self.odd else lift_x(key) for key in self.ring]
+    def keys(self) -> tuple[bytes, ...]:
+        """Return the ring's keys in the order signed: 32 bytes (x only), or 33 where the y is odd."""
+        return tuple(b"\x03" + key if key in self.odd else key for key in self.ring) if self.odd else self.ring
 
     @property
     def scheme(self) -> Scheme:

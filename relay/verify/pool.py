@@ -1,33 +1,42 @@
-"""A pool of threads that verifies signatures, in batches of bounded work. Knows queues and threads, no equations."""
+"""A pool of processes that verifies signatures, in batches of bounded work. Knows queues, no equations."""
 
 import asyncio
 import os
-import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
-from relay.verify import proof, schnorr
+from relay.verify import proof
 from relay.verify.claim import Claim, RingProof
-from relay.verify.steps import Steps, finish
+from relay.verify.task import Verdict, to_task
+from relay.verify.workers import WorkerLink, start_worker
 
 # One unit is one Schnorr check or one ring link, about 45 microseconds on the machines this was measured on.
 _UNIT_S = 45e-6
-# A round trip to the executor costs more than a Schnorr check, so threads get batches of about 9 ms of work.
+# A round trip to a worker costs more than a Schnorr check, so workers get batches of about 9 ms of work.
 _BATCH_UNITS = 200
 # Clients give up after 2.5 s (NDK) or 4.4 s (nostr-tools). A note that would wait longer than this is refused at once.
 _MAX_WAIT_S = 1.5
-_MAX_THREADS = 4
-# A thread has its next batch before the loop has read the results of the last one.
+_MAX_WORKERS = 4
+# A worker has its next batch before the loop has read the verdicts on the last one.
 _BATCHES_AHEAD = 2
+_RETRY_S = 1.0
+
+
+class WorkerEndedError(Exception):
+    """The end of a worker while it verified: it was killed, or ran out of memory."""
+
+
+class WorkerFaultError(Exception):
+    """A fault of the relay in a worker, which has logged it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The report of one verification: seconds on the thread, and whether it passed."""
+    """The report of one verification: seconds of a worker, and whether it passed."""
 
     claim: Claim | None
     seconds: float
@@ -46,8 +55,6 @@ class _Job:
     claim: Claim | None
     units: int
     listeners: list[Done]
-    steps: Steps[RingProof | None]
-    seconds: float = 0.0
 
 
 def count_units(claim: Claim | None) -> int:
@@ -56,19 +63,18 @@ def count_units(claim: Claim | None) -> int:
 
 
 class VerifyPool:
-    """A pool of one thread per core that verifies notes. The caller owns a task of `keep_verifying`."""
+    """A pool of one worker per core that verifies notes. The caller owns a task of `keep_verifying`."""
 
-    def __init__(self, report: Callable[[Timing], None], threads: int | None = None) -> None:
-        self._threads = threads or min(os.cpu_count() or 1, _MAX_THREADS)
+    def __init__(self, report: Callable[[Timing], None], workers: int | None = None) -> None:
+        self._size = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
         self._report = report
+        self._workers: list[WorkerLink] = []
         # A note above the size of a batch is verified in steps of about that size, and small ones come in between: they never
-        # wait behind more than one step a thread, and what that one has next.
-        self._small: deque[_Job] = deque()
-        self._large: deque[_Job] = deque()
-        self._large_next = False
-        self._arrived = asyncio.Event()
+        # wait behind more than one step a worker, and what that one has next.
+        self._queues: dict[bool, deque[_Job]] = {False: deque(), True: deque()}
+        self._is_sending_soon = False
         self._in_flight: dict[tuple[str, str], _Job] = {}
-        self.max_queued_units = int(_MAX_WAIT_S / _UNIT_S) * self._threads
+        self.max_queued_units = int(_MAX_WAIT_S / _UNIT_S) * self._size
         self.queued_units = 0
 
     def submit(self, event: Event, claim: Claim | None, done: Done) -> None:
@@ -103,80 +109,93 @@ class VerifyPool:
         room = self.max_queued_units if units <= _BATCH_UNITS else self.max_queued_units * 3 // 4
         if self.queued_units + units > room:
             raise Rejected(Prefix.ERROR, "the verification queue is full; try again in a few seconds")
-        job = _Job(event, claim, units, [done], _verify_in_steps(event, claim))
-        (self._small if units <= _BATCH_UNITS else self._large).append(job)
+        job = _Job(event, claim, units, [done])
+        self._queues[units > _BATCH_UNITS].append(job)
         self.queued_units += units
-        self._arrived.set()
+        self._send_soon()
         return job
 
     async def keep_verifying(self) -> None:
         """Verify what is queued until cancelled."""
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="verify") as executor:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(_BATCHES_AHEAD * self._threads):
-                    group.create_task(self._keep_verifying_batches(executor))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._size):
+                group.create_task(self._keep_worker())
 
-    async def _keep_verifying_batches(self, executor: ThreadPoolExecutor) -> None:
-        loop = asyncio.get_running_loop()
+    async def _keep_worker(self) -> None:
+        """Have one worker, and another one if it ends."""
         while True:
-            batch = self._pop_batch()
-            if not batch:
-                self._arrived.clear()
-                await self._arrived.wait()
+            try:
+                worker = await start_worker()
+            except OSError:
+                await asyncio.sleep(_RETRY_S)
                 continue
-            results = await loop.run_in_executor(executor, _verify_batch, batch)
-            for job, result in zip(batch, results, strict=True):
-                if isinstance(result, _Unfinished):
-                    self._large.appendleft(job)
-                    self._arrived.set()
-                else:
-                    self._finish(job, result)
+            self._workers.append(worker)
+            self._send_soon()
+            try:
+                await worker.ended.wait()
+            finally:
+                self._workers.remove(worker)
+                worker.close()
+            await asyncio.sleep(_RETRY_S)
 
-    def _finish(self, job: _Job, result: _Result) -> None:
+    def _send_soon(self) -> None:
+        """Send what is queued when what has come with it is queued, too."""
+        if not self._is_sending_soon:
+            self._is_sending_soon = True
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self) -> None:
+        self._is_sending_soon = False
+        for is_large, queue in self._queues.items():
+            while queue and (worker := self._find_free(is_large=is_large)) is not None:
+                jobs = [queue.popleft()] if is_large else _pop_batch(queue)
+                tasks = tuple(to_task(job.event, job.claim) for job in jobs)
+                worker.send(tasks, is_large=is_large, heard=partial(self._hear, jobs))
+
+    def _find_free(self, *, is_large: bool) -> WorkerLink | None:
+        """Return the worker with the fewest batches of this size, None if all have as many as they may."""
+        waiting = [(worker.count_waiting(is_large=is_large), worker) for worker in self._workers if worker.is_there]
+        least, worker = min(waiting, key=lambda one: one[0], default=(_BATCHES_AHEAD, None))
+        return worker if least < _BATCHES_AHEAD else None
+
+    def _hear(self, jobs: Sequence[_Job], verdicts: Sequence[Verdict] | None) -> None:
+        for place, job in enumerate(jobs):
+            verdict = None if verdicts is None else verdicts[place]
+            self._finish(job, verdict)
+        self._send()
+
+    def _finish(self, job: _Job, verdict: Verdict | None) -> None:
         self.queued_units -= job.units
         del self._in_flight[job.event.id, job.event.sig]
-        self._report(Timing(job.claim, job.seconds, not isinstance(result, Exception)))
+        result = _conclude(job.claim, verdict)
+        if verdict is not None:
+            self._report(Timing(job.claim, verdict.seconds, not isinstance(result, Exception)))
         for done in job.listeners:
             done(result)
 
-    def _pop_batch(self) -> list[_Job]:
-        if self._large and (self._large_next or not self._small):
-            self._large_next = False
-            return [self._large.popleft()]
-        self._large_next = True
-        batch: list[_Job] = []
-        units = 0
-        while self._small and units + self._small[0].units <= _BATCH_UNITS:
-            batch.append(self._small.popleft())
-            units += batch[-1].units
-        return batch
+
+def _pop_batch(queue: deque[_Job]) -> list[_Job]:
+    batch: list[_Job] = []
+    units = 0
+    while queue and units + queue[0].units <= _BATCH_UNITS:
+        batch.append(queue.popleft())
+        units += batch[-1].units
+    return batch
 
 
-class _Unfinished:
-    """The result of a step that was not the last one."""
-
-
-def _verify_batch(batch: list[_Job]) -> list[_Result | _Unfinished]:
-    is_large = batch[0].units > _BATCH_UNITS
-    return [_verify_one(job, is_large=is_large) for job in batch]
-
-
-def _verify_one(job: _Job, *, is_large: bool) -> _Result | _Unfinished:
-    started_s = time.perf_counter()
+def _conclude(claim: Claim | None, verdict: Verdict | None) -> _Result:
+    """Return what a verdict says of a note."""
+    if verdict is None:
+        return WorkerEndedError()
+    if verdict.is_fault:
+        return WorkerFaultError()
+    if verdict.reason is not None:
+        refusal = Rejected(Prefix.INVALID, verdict.reason)
+        # That of the author's own signature is the same in every form.
+        return refusal if claim is None else proof.explain_refusal(claim, refusal)
+    if claim is None or verdict.dialect is None:
+        return None
     try:
-        if not is_large:
-            return finish(job.steps)
-        next(job.steps)
-    except StopIteration as end:
-        proved: RingProof | None = end.value
-        return proved
-    except Exception as error:  # noqa: BLE001 - it is for who sent the note, and others go on
-        return error
-    finally:
-        job.seconds += time.perf_counter() - started_s
-    return _Unfinished()
-
-
-def _verify_in_steps(event: Event, claim: Claim | None) -> Steps[RingProof | None]:
-    schnorr.verify_signature(event)
-    return None if claim is None else (yield from proof.verify_in_steps(claim))
+        return proof.conclude(claim, verdict.place, verdict.dialect)
+    except Rejected as rejected:
+        return rejected

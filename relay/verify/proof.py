@@ -12,7 +12,8 @@ from relay.protocol.refusal import Prefix, Rejected
 from relay.protocol.ring_terms import Form
 from relay.verify import form_bound, form_nip97, form_nostringer, form_text, message_only, ring_equations
 from relay.verify.claim import MAX_RING, Candidate, Claim, RingProof
-from relay.verify.steps import Steps, finish
+from relay.verify.ring_equations import Dialect
+from relay.verify.steps import finish
 
 _BOUND_MARKS = frozenset({"ring", "ringsig"})
 _NIP97_MARKS = frozenset({"ring-members", "ring-signature"})
@@ -90,28 +91,27 @@ def count_members(event: Event, form: Form, max_size_message_forms: int = MAX_RI
 
 def verify_claim(claim: Claim) -> RingProof:
     """Return the proof of a claim: the claim with the text and the dialect that verify. Slow: see Claim.links. Raises Rejected."""
-    return finish(verify_in_steps(claim))
+    texts = [candidate.text for candidate in claim.candidates]
+    members = list(map(ring_equations.to_member, claim.keys))
+    try:
+        place, dialect = finish(ring_equations.find_signed(texts, members, claim.signature, claim.dialects))
+    except Rejected as rejected:
+        raise explain_refusal(claim, rejected) from None
+    return conclude(claim, place, dialect)
 
 
-def verify_in_steps(claim: Claim) -> Steps[RingProof]:
-    """Return the proof of a claim after steps of bounded work.
+def conclude(claim: Claim, place: int, dialect: Dialect) -> RingProof:
+    """Return the proof of a claim whose ring signed the candidate at this place. Raises Rejected if it says more."""
+    candidate = claim.candidates[place]
+    if candidate.reason is not None:
+        # The relay would serve what the ring did not sign as if it had.
+        raise Rejected(Prefix.INVALID, candidate.reason, candidate.found)
+    return RingProof(**msgspec.structs.asdict(claim), dialect=dialect, signed_text=candidate.text)
 
-    Raises Rejected if the signature verifies over no candidate, or over one that is not all that the note says.
-    """
-    members = claim.members
-    for candidate in claim.candidates:
-        try:
-            dialect = yield from ring_equations.verify_in_steps(
-                candidate.text.encode(), members, claim.signature, claim.dialects
-            )
-        except Rejected as rejected:
-            refusal = rejected
-            continue
-        if candidate.reason is not None:
-            # The relay would serve what the ring did not sign as if it had.
-            raise Rejected(Prefix.INVALID, candidate.reason, candidate.found)
-        return RingProof(**msgspec.structs.asdict(claim), dialect=dialect, signed_text=candidate.text)
-    raise refusal if claim.form is Form.BOUND else message_only.explain_unverified(claim, refusal)
+
+def explain_refusal(claim: Claim, refusal: Rejected) -> Rejected:
+    """Return what its author is told of a claim whose signature verifies over no candidate."""
+    return refusal if claim.form is Form.BOUND else message_only.explain_unverified(claim, refusal)
 
 
 def holds_part_of_signature(content: str) -> bool:

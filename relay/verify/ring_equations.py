@@ -71,6 +71,11 @@ def lift_x(x_only: bytes) -> Member:
     return Member(b"\x02" + x_only, x_only)
 
 
+def to_member(given: bytes) -> Member:
+    """Return the member with this key: 32 bytes (x only) or 33 (compressed)."""
+    return lift_x(given) if len(given) == 32 else Member(given, given)
+
+
 def parse_member(key_hex: str) -> Member:
     """Parse a key as Nostringer accepts it: 64 hex (x only), 66 (02, 03) or 130 (04). Raises Rejected for any other.
 
@@ -79,10 +84,8 @@ def parse_member(key_hex: str) -> Member:
     if not _MEMBER.fullmatch(key_hex):
         raise Rejected(Prefix.INVALID, "a ring member is not a public key: use 64 lower-case hex digits")
     given = bytes.fromhex(key_hex)
-    if len(given) == 32:
-        return lift_x(given)
-    if len(given) == 33:
-        return Member(given, given)
+    if len(given) <= 33:
+        return to_member(given)
     try:
         return Member(PublicKey(given).format(), given)
     except ValueError:
@@ -104,6 +107,21 @@ def verify_ring_signature(
 ) -> Dialect:
     """Return the first of the dialects in which the signature verifies. Raises Rejected if there is none."""
     return finish(verify_in_steps(message, ring, signature, dialects))
+
+
+def find_signed(
+    texts: Sequence[str], ring: Sequence[Member], signature: RingSignature, dialects: Sequence[Dialect]
+) -> Steps[tuple[int, Dialect]]:
+    """Return the place of the first text over which the signature verifies, and in which dialect, after steps of 180 links.
+
+    Raises Rejected, as of the last one, if there is none.
+    """
+    for place, text in enumerate(texts):
+        try:
+            return place, (yield from verify_in_steps(text.encode(), ring, signature, dialects))
+        except Rejected as rejected:
+            refusal = rejected
+    raise refusal
 
 
 def verify_in_steps(

@@ -1,4 +1,4 @@
-"""Work that is done in steps, so that other work of the same thread can come in between. Knows not what is done."""
+"""Work that is done in steps, so that other work of the same process can come in between. Knows not what is done."""
 
 from collections.abc import Generator
 from typing import TypeAlias, TypeVar

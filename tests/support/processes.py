@@ -47,6 +47,17 @@ def list_children(parent: int) -> set[int]:
     return found
 
 
+def list_workers(parent: int) -> tuple[int, set[int]]:
+    """Return the process of which a relay's workers, which verify, are forked, 0 if there is none; and the workers."""
+    for child in list_children(parent):
+        try:
+            if b"relay.verify.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return child, {pid for pid in list_children(child) if exists(pid)}
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return 0, set()
+
+
 def has_signal(mask: str, pid: int, signal_number: signal.Signals) -> bool:
     """Tell whether a signal is in one of a process's masks: SigCgt of those caught, ShdPnd of those waiting."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")

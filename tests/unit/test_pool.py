@@ -1,6 +1,8 @@
 """The verification pool: bounded, fair to small notes, and never twice the same work at once."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,14 +17,16 @@ from relay.protocol.refusal import Rejected
 from relay.protocol.ring_terms import Scheme
 from relay.verify import proof as ring_proof
 from relay.verify.claim import Claim
-from relay.verify.pool import Timing, VerifyPool, count_units
+from relay.verify.pool import Timing, VerifyPool, WorkerEndedError, WorkerFaultError, count_units
 from tests.support.events import KEYS, make_event, make_ring_note, sign_again
+from tests.support.processes import list_workers
+from tests.support.waiting import until
 
 
 @asynccontextmanager
-async def running_pool(threads: int = 1) -> AsyncIterator[tuple[VerifyPool, list[Timing]]]:
+async def running_pool(workers: int = 1) -> AsyncIterator[tuple[VerifyPool, list[Timing]]]:
     timings: list[Timing] = []
-    pool = VerifyPool(timings.append, threads)
+    pool = VerifyPool(timings.append, workers)
     task = asyncio.ensure_future(pool.keep_verifying())
     try:
         yield pool, timings
@@ -73,7 +77,7 @@ async def test_an_event_already_being_verified_is_not_verified_twice() -> None:
 
 
 async def test_a_full_queue_refuses_at_once_and_says_what_to_do() -> None:
-    pool = VerifyPool(lambda _: None, threads=1)
+    pool = VerifyPool(lambda _: None, workers=1)
     pool.queued_units = pool.max_queued_units
     with pytest.raises(Rejected, match="error: the verification queue is full; try again"):
         await pool.verify(make_event(), None)
@@ -118,22 +122,45 @@ async def test_small_notes_are_verified_between_the_steps_of_one_large_note(memb
 
 
 async def test_a_fault_while_one_note_is_verified_is_told_to_its_sender_alone() -> None:
-    broken = msgspec.structs.replace(find(make_ring_note("broken")), ring=(None,) * 5)
+    broken = msgspec.structs.replace(find(make_ring_note("broken")), candidates=())
     async with running_pool() as (pool, _):
         faulty, good = await asyncio.gather(
             pool.verify(make_event(content="of a fault"), broken),
             pool.verify(make_event(), None),
             return_exceptions=True,
         )
-        assert isinstance(faulty, TypeError)
+        assert isinstance(faulty, WorkerFaultError)
         assert good is None
         assert pool.queued_units == 0
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-async def test_many_notes_on_several_threads_are_all_answered(threads: int) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_many_notes_are_all_answered_by_several_workers(workers: int) -> None:
     notes = [make_ring_note(str(number)) for number in range(60)]
-    async with running_pool(threads) as (pool, timings):
+    async with running_pool(workers) as (pool, timings):
         await asyncio.gather(*(pool.verify(note, find(note)) for note in notes))
         assert len(timings) == 60
         assert pool.queued_units == 0
+
+
+@pytest.mark.parametrize("kills_fork_server", [False, True])
+async def test_what_a_worker_had_when_it_was_killed_is_answered_and_another_one_goes_on(
+    kills_fork_server: bool,
+) -> None:
+    large = [make_ring_note(str(number), ring_size=70, scope="s") for number in range(8)]
+    before = list_workers(os.getpid())
+    async with running_pool() as (pool, _):
+        await pool.verify(make_event(), None)
+        (fork_server, workers) = list_workers(os.getpid())
+        verifying = [asyncio.ensure_future(pool.verify(note, find(note))) for note in large]
+        await asyncio.wait(verifying, return_when=asyncio.FIRST_COMPLETED)
+        for pid in (*workers - before[1], *[fork_server] * kills_fork_server):
+            os.kill(pid, signal.SIGKILL)
+        results = await asyncio.gather(*verifying, return_exceptions=True)
+        lost = [result for result in results if isinstance(result, WorkerEndedError)]
+        # What it had been given: the others waited for the next one.
+        assert 1 <= len(lost) <= 2
+        proved = [result for result in results if not isinstance(result, Exception)]
+        assert len(proved) == len(large) - len(lost)
+        assert pool.queued_units == 0
+    await until(lambda: list_workers(os.getpid())[1] <= before[1])
