@@ -93,7 +93,7 @@ class EventVerifier:
                 verified(Note(event, encode_event(event), claim, None if proof is None else proof.content_key))
 
         try:
-            self.pool.submit(event, claim, finish)
+            self.pool.submit(event, claim, session, finish)
         except Rejected:
             session.end_verification(units)
             raise

@@ -18,13 +18,15 @@ from relay.storage.feed import Feed
 from relay.storage.insert import Inserted, insert_batch
 from relay.storage.note import Note
 from relay.storage.row import Result, Row, SaveResult, to_row
-from relay.storage.turns import Turns
 from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer_lock import lock_writers
+from relay.turns import Turns
 
 _MAX_BATCH = 500
 # So many bytes of a note cost as much as a row beside it: 500 notes of 128 KB, which have no rows, took 9 s in one statement.
 _ROW_BYTES = 400
+# A note over a ring of two hundred, or with as many tags, is not large.
+_LARGEST_SMALL_ROWS = 256
 
 # These read notes out of other tables, and learn what became of them, inside one transaction.
 Load = Callable[[asyncpg.Connection], Awaitable[Sequence[Note]]]
@@ -54,7 +56,7 @@ class _Stored:
 class _Waiting:
     note: Note
     sender: Hashable
-    rows: int
+    cost: int
     answer: Answer
 
 
@@ -93,7 +95,7 @@ class Writer:
         self._report = report
         self._waiting_notes = waiting
         self._max_waiting = max_waiting
-        self._waiting: Turns[_Waiting] = Turns()
+        self._waiting: Turns[_Waiting] = Turns(_LARGEST_SMALL_ROWS)
         self._arrived = asyncio.Event()
 
     def submit(self, note: Note, sender: Hashable, answer: Answer) -> None:

@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from relay.protocol.event import Event
 from relay.protocol.refusal import Prefix, Rejected
+from relay.turns import Turns
 from relay.verify import proof
 from relay.verify.claim import Claim, RingProof
 from relay.verify.task import Verdict, to_task
@@ -53,7 +53,8 @@ Done = Callable[[_Result], None]
 class _Job:
     event: Event
     claim: Claim | None
-    units: int
+    sender: Hashable
+    cost: int
     listeners: list[Done]
 
 
@@ -71,46 +72,47 @@ class VerifyPool:
         self._workers: list[WorkerLink] = []
         # A note above the size of a batch is verified in steps of about that size, and small ones come in between: they never
         # wait behind more than one step a worker, and what that one has next.
-        self._queues: dict[bool, deque[_Job]] = {False: deque(), True: deque()}
+        self._queues: dict[bool, Turns[_Job]] = {False: Turns(), True: Turns()}
         self._is_sending_soon = False
         self._in_flight: dict[tuple[str, str], _Job] = {}
         self.max_queued_units = int(_MAX_WAIT_S / _UNIT_S) * self._size
         self.queued_units = 0
 
-    def submit(self, event: Event, claim: Claim | None, done: Done) -> None:
+    def submit(self, event: Event, claim: Claim | None, sender: Hashable, done: Done) -> None:
         """Verify the Schnorr signature and the ring signature, if one is claimed; `done` hears the proof or the refusal.
 
+        Senders take turns, so that one note waits behind few of another's.
         Raises Rejected("error") if the queue is full.
         """
         # The id commits to everything but the signature. Only work under way is shared; no result is cached.
         key = (event.id, event.sig)
         job = self._in_flight.get(key)
         if job is None:
-            self._in_flight[key] = self._enqueue(event, claim, done)
+            self._in_flight[key] = self._enqueue(event, claim, sender, done)
         else:
             job.listeners.append(done)
 
-    async def verify(self, event: Event, claim: Claim | None) -> RingProof | None:
+    async def verify(self, event: Event, claim: Claim | None, sender: Hashable = None) -> RingProof | None:
         """Verify as `submit` does, and return the ring proof.
 
         Raises Rejected: "invalid" if a signature does not verify, "error" if the queue is full.
         """
         verified: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         # Whoever waits may be cancelled meanwhile.
-        self.submit(event, claim, lambda result: None if verified.done() else verified.set_result(result))
+        self.submit(event, claim, sender, lambda result: None if verified.done() else verified.set_result(result))
         result = await verified
         if isinstance(result, Exception):
             raise result
         return result
 
-    def _enqueue(self, event: Event, claim: Claim | None, done: Done) -> _Job:
+    def _enqueue(self, event: Event, claim: Claim | None, sender: Hashable, done: Done) -> _Job:
         units = count_units(claim)
         # The last quarter is for small notes: large notes alone must not fill the queue.
         room = self.max_queued_units if units <= _BATCH_UNITS else self.max_queued_units * 3 // 4
         if self.queued_units + units > room:
             raise Rejected(Prefix.ERROR, "the verification queue is full; try again in a few seconds")
-        job = _Job(event, claim, units, [done])
-        self._queues[units > _BATCH_UNITS].append(job)
+        job = _Job(event, claim, sender, units, [done])
+        self._queues[units > _BATCH_UNITS].push(job)
         self.queued_units += units
         self._send_soon()
         return job
@@ -148,7 +150,7 @@ class VerifyPool:
         self._is_sending_soon = False
         for is_large, queue in self._queues.items():
             while queue and (worker := self._find_free(is_large=is_large)) is not None:
-                jobs = [queue.popleft()] if is_large else _pop_batch(queue)
+                jobs = queue.pop_batch(1 if is_large else _BATCH_UNITS, _BATCH_UNITS)
                 tasks = tuple(to_task(job.event, job.claim) for job in jobs)
                 worker.send(tasks, is_large=is_large, heard=partial(self._hear, jobs))
 
@@ -165,22 +167,13 @@ class VerifyPool:
         self._send()
 
     def _finish(self, job: _Job, verdict: Verdict | None) -> None:
-        self.queued_units -= job.units
+        self.queued_units -= job.cost
         del self._in_flight[job.event.id, job.event.sig]
         result = _conclude(job.claim, verdict)
         if verdict is not None:
             self._report(Timing(job.claim, verdict.seconds, not isinstance(result, Exception)))
         for done in job.listeners:
             done(result)
-
-
-def _pop_batch(queue: deque[_Job]) -> list[_Job]:
-    batch: list[_Job] = []
-    units = 0
-    while queue and units + queue[0].units <= _BATCH_UNITS:
-        batch.append(queue.popleft())
-        units += batch[-1].units
-    return batch
 
 
 def _conclude(claim: Claim | None, verdict: Verdict | None) -> _Result:

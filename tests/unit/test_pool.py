@@ -121,6 +121,23 @@ async def test_small_notes_are_verified_between_the_steps_of_one_large_note(memb
         assert timings[1].seconds > 0.002
 
 
+async def test_one_note_waits_behind_few_of_a_sender_of_many() -> None:
+    many = [make_ring_note(str(number), ring_size=10) for number in range(120)]
+    order: list[str] = []
+
+    async def verify(pool: VerifyPool, event: Event, claim: Claim | None, sender: str) -> None:
+        await pool.verify(event, claim, sender)
+        order.append(sender)
+
+    async with running_pool() as (pool, _), asyncio.TaskGroup() as group:
+        waiting = [group.create_task(verify(pool, note, find(note), "of many")) for note in many]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        waited_for = len(order)
+        await verify(pool, make_event(), None, "of one")
+        # Two batches of eighteen that were on their way, and its own.
+        assert order.index("of one") <= waited_for + 3 * 18
+
+
 async def test_a_fault_while_one_note_is_verified_is_told_to_its_sender_alone() -> None:
     broken = msgspec.structs.replace(find(make_ring_note("broken")), candidates=())
     async with running_pool() as (pool, _):

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-from relay.storage.turns import Turns
+from relay.turns import Turns
 
 
 @dataclass(frozen=True)
 class Waiting:
     sender: str
-    rows: int
+    cost: int
     number: int = 0
 
 
 def fill(*waiting: Waiting) -> Turns[Waiting]:
-    turns: Turns[Waiting] = Turns()
+    turns: Turns[Waiting] = Turns(256)
     for one in waiting:
         turns.push(one)
     return turns

@@ -1,4 +1,4 @@
-"""Whose notes are stored next: senders take turns, and so do small notes and large ones. Knows no note and no database."""
+"""Whose work is done next: senders take turns, and so does what is small and what is large. Knows not what is done."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -6,27 +6,25 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Sent(Protocol):
-    """What waits to be stored."""
+    """What waits for its turn."""
 
     @property
     def sender(self) -> Hashable:
         """Return who sent it; what has one sender keeps its order."""
 
     @property
-    def rows(self) -> int:
-        """Return what it costs: rows to be written."""
+    def cost(self) -> int:
+        """Return what it costs."""
 
-
-# A note over a ring of two hundred, or with as many tags, is not large.
-_SMALL_ROWS = 256
 
 W = TypeVar("W", bound=Sent)
 
 
 class Turns(Generic[W]):
-    """A queue for each sender, and whose turn it is."""
+    """A queue for each sender, and whose turn it is. What costs more than `largest_small` is large; None: nothing is."""
 
-    def __init__(self) -> None:
+    def __init__(self, largest_small: int | None = None) -> None:
+        self._largest_small = largest_small
         self._queues: dict[Hashable, deque[W]] = {}
         self._order: deque[Hashable] = deque()
         self._count = 0
@@ -45,31 +43,34 @@ class Turns(Generic[W]):
         self._find_queue(waiting.sender).appendleft(waiting)
         self._count += 1
 
-    def pop_batch(self, max_count: int, max_rows: int) -> list[W]:
+    def pop_batch(self, max_count: int, max_cost: int) -> list[W]:
         """Remove and return one of each sender in turn, again and again, while it fits; the first always does.
 
-        A sender whose next one does not fit is among the first in the next batch. What has few rows never shares a batch
-        with what has many: they take turns, so that it waits for one large batch at most.
+        A sender whose next one does not fit is among the first in the next batch. What is small never shares a batch with what
+        is large: they take turns, so that it waits for one large batch at most.
         """
-        wants_small = not self._was_small
-        batch = self._pop(wants_small, max_count, max_rows) or self._pop(not wants_small, max_count, max_rows)
+        wants_small = self._largest_small is None or not self._was_small
+        batch = self._pop(wants_small, max_count, max_cost) or self._pop(not wants_small, max_count, max_cost)
         if batch:
-            self._was_small = batch[0].rows <= _SMALL_ROWS
+            self._was_small = self._is_small(batch[0])
         return batch
 
-    def _pop(self, wants_small: bool, max_count: int, max_rows: int) -> list[W]:
+    def _is_small(self, waiting: W) -> bool:
+        return self._largest_small is None or waiting.cost <= self._largest_small
+
+    def _pop(self, wants_small: bool, max_count: int, max_cost: int) -> list[W]:
         batch: list[W] = []
-        rows = 0
+        cost = 0
         passed_over: deque[Hashable] = deque()
         while self._order and len(batch) < max_count:
             sender = self._order.popleft()
             queue = self._queues[sender]
-            is_wanted = (queue[0].rows <= _SMALL_ROWS) is wants_small
-            if not is_wanted or (batch and rows + queue[0].rows > max_rows):
+            is_wanted = self._is_small(queue[0]) is wants_small
+            if not is_wanted or (batch and cost + queue[0].cost > max_cost):
                 passed_over.append(sender)
                 continue
             batch.append(queue.popleft())
-            rows += batch[-1].rows
+            cost += batch[-1].cost
             if queue:
                 self._order.append(sender)
             else:
