@@ -59,7 +59,7 @@ def _make_profile(name: str) -> Profile:
 @pytest.fixture(
     scope="module",
     params=[
-        "default",
+        pytest.param("default", marks=_LONG),
         "disclosure",
         pytest.param("default, after the night", marks=_LONG),
         pytest.param("disclosure, two batches", marks=_LONG),

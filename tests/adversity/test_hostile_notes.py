@@ -247,7 +247,13 @@ def make_dear_notes(count: int) -> list[bytes]:
 
 
 @pytest.mark.serial
-@pytest.mark.parametrize("pow_hashes_per_link", [64, 0], ids=["with proof of work", "without"])
+@pytest.mark.parametrize(
+    "pow_hashes_per_link",
+    [
+        pytest.param(64, id="with proof of work"),
+        pytest.param(0, id="without", marks=pytest.mark.more("takes half a minute, alone")),
+    ],
+)
 async def test_a_thousand_of_the_most_expensive_notes_are_bounded_in_what_they_cost(
     reachable_directory: Path, pow_hashes_per_link: int
 ) -> None:

@@ -39,7 +39,9 @@ async def count(relay: ServeProcess, metric: str) -> float:
     return float(found[1])
 
 
-@pytest.mark.parametrize("kind", [LndStub, ClnrestStub])
+@pytest.mark.parametrize(
+    "kind", [LndStub, pytest.param(ClnrestStub, marks=pytest.mark.more("takes a quarter of a minute, alone"))]
+)
 async def test_after_a_restore_no_payment_is_lost_without_a_word(
     kind: type[LndStub | ClnrestStub], reachable_directory: Path, tmp_path: Path
 ) -> None:

@@ -74,7 +74,7 @@ LEARNS = ["follow", "look_up"]
 SKEWS_S = [0, 7, 300]
 JUMPS_S = [-100_000, -3_600, 0, 3_600, 100_000]
 # Each takes a second. `make test-more` looks further.
-EXAMPLES = 200 if os.environ.get("RELAY_TEST_MORE") == "1" else 60
+EXAMPLES = 200 if os.environ.get("RELAY_TEST_MORE") == "1" else 40
 
 
 class Copied(NamedTuple):
