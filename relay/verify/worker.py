@@ -20,8 +20,6 @@ from relay.verify.steps import Steps, finish
 from relay.verify.task import Batch, Task, Verdict, Verdicts, cut_frames, decode_batch, to_frame
 
 _READ_BYTES = 2**18
-# Ctrl-C and the end of a service reach every process of the relay, which then still has answers to wait for.
-_LEFT_TO_THE_RELAY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Worker:
@@ -107,8 +105,6 @@ def main(control_fd: int) -> None:
     """Fork a worker for each socket that comes over the control socket, until its other end is closed."""
     log = Log()
     log.log_unhandled_errors()
-    for number in _LEFT_TO_THE_RELAY:
-        signal.signal(number, signal.SIG_IGN)
     # Nobody waits for a worker that has ended.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     forbid_dumps()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections import deque
@@ -9,6 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from relay.verify.task import Batch, Task, Verdict, cut_frames, decode_verdicts, to_frame
+
+# Ctrl-C and the end of a service reach every process of the relay, which then still has answers to wait for. Blocked from the first
+# instruction on, they cannot stop a worker that starts.
+_LEFT_TO_THE_RELAY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Hears the verdicts on a batch, in its order; None if the worker has ended before.
 Heard = Callable[[Sequence[Verdict] | None], None]
@@ -89,7 +94,9 @@ class _ForkServer:
             to_null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1)]
             as_3 = (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)
             command = [sys.executable, "-P", "-m", "relay.verify.worker", "3"]
-            self._process_id = os.posix_spawn(sys.executable, command, environment, file_actions=[*to_null, as_3])
+            self._process_id = os.posix_spawn(
+                sys.executable, command, environment, file_actions=[*to_null, as_3], setsigmask=_LEFT_TO_THE_RELAY
+            )
         return ours
 
 

@@ -57,7 +57,7 @@ async def test_a_signal_to_all_processes_of_the_relay_leaves_its_workers_at_work
     link, pid = await start()
     await verify(link, "one")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        assert has_signal("SigIgn", pid, number)
+        assert has_signal("SigBlk", pid, number)
         os.kill(pid, number)
     verdicts = await verify(link, "two", "three")
     assert verdicts is not None
