@@ -1,9 +1,12 @@
 """What processes used, read from /proc: processor time and memory of a relay and of its Postgres apart. Knows no load."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+_LOOK_S = 1.0
+_IDLE_PART = 0.03
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -44,6 +47,22 @@ class Processes:
     def list_postgres(self) -> list[int]:
         """Return the server process of Postgres and its children."""
         return [self.postgres, *list_children(self.postgres)] if self.postgres else []
+
+
+def wait_until_idle(processes: Processes, bound_s: float = 120.0) -> None:
+    """Wait until both have nothing to do: a relay that has just started reads its newest notes into memory.
+
+    Raises TimeoutError.
+    """
+    ends_s = time.monotonic() + bound_s
+    before = processes.read_used()
+    while time.monotonic() < ends_s:
+        time.sleep(_LOOK_S)
+        now = processes.read_used()
+        used, before = now - before, now
+        if used.relay_s + used.postgres_s < _IDLE_PART * _LOOK_S:
+            return
+    raise TimeoutError("the relay was not idle in time")
 
 
 # Of a relay that somebody else started.

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from bench.corpus import Corpus
 from bench.figures import Subject
+from bench.meter import wait_until_idle
 from bench.relay_process import SETTINGS, WITHOUT_WINDOW, RunningRelay, copy_data, run_prototype, run_relay
 from bench.rounds import PROTOTYPE, say
 from bench.stores import find_store, read_vocabulary
@@ -29,6 +30,7 @@ def relay_on_store(count: int, cache: Path, settings: Mapping[str, str] = SETTIN
     say(f"starting a relay on {name_store(count)} (the first time, they are made: some minutes for a million)")
     store = find_store(count, cache)
     with run_relay(settings, prepare=lambda data_dir: copy_data(store / "data", data_dir)) as relay:
+        wait_until_idle(relay.processes)
         yield relay
 
 
