@@ -169,14 +169,14 @@ class VerifyPool:
     def _finish(self, job: _Job, verdict: Verdict | None) -> None:
         self.queued_units -= job.cost
         del self._in_flight[job.event.id, job.event.sig]
-        result = _conclude(job.claim, verdict)
+        result = conclude(job.claim, verdict)
         if verdict is not None:
             self._report(Timing(job.claim, verdict.seconds, not isinstance(result, Exception)))
         for done in job.listeners:
             done(result)
 
 
-def _conclude(claim: Claim | None, verdict: Verdict | None) -> _Result:
+def conclude(claim: Claim | None, verdict: Verdict | None) -> _Result:
     """Return what a verdict says of a note."""
     if verdict is None:
         return WorkerEndedError()
@@ -186,8 +186,11 @@ def _conclude(claim: Claim | None, verdict: Verdict | None) -> _Result:
         refusal = Rejected(Prefix.INVALID, verdict.reason)
         # That of the author's own signature is the same in every form.
         return refusal if claim is None else proof.explain_refusal(claim, refusal)
-    if claim is None or verdict.dialect is None:
+    if claim is None:
         return None
+    if verdict.dialect is None:
+        # It was asked for the author's signature alone. Without this a ring note would be taken that nobody verified.
+        return WorkerFaultError()
     try:
         return proof.conclude(claim, verdict.place, verdict.dialect)
     except Rejected as rejected:

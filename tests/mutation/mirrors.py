@@ -19,6 +19,8 @@ _MIRRORS = {
     "relay/verify/form_bound.py": ("tests/unit/test_proof.py", _VECTORS),
     "relay/verify/nonce.py": ("tests/unit/test_proof.py", "tests/unit/test_repeated_tags.py"),
     "relay/verify/pool.py": ("tests/unit/test_pool.py",),
+    "relay/verify/task.py": ("tests/unit/test_workers.py", "tests/unit/test_pool.py"),
+    "relay/verify/worker*.py": ("tests/unit/test_workers.py", "tests/unit/test_pool.py"),
     "relay/verify/proof.py": ("tests/unit/test_proof.py", *_FORMS),
     "relay/verify/repeated_tags.py": ("tests/unit/test_repeated_tags.py", _VECTORS),
     "relay/verify/ring_equations.py": ("tests/unit/test_ring.py", "tests/unit/test_vectors.py"),

@@ -17,7 +17,9 @@ from relay.protocol.refusal import Rejected
 from relay.protocol.ring_terms import Scheme
 from relay.verify import proof as ring_proof
 from relay.verify.claim import Claim
-from relay.verify.pool import Timing, VerifyPool, WorkerEndedError, WorkerFaultError, count_units
+from relay.verify.pool import Timing, VerifyPool, WorkerEndedError, WorkerFaultError, conclude, count_units
+from relay.verify.ring_equations import Dialect
+from relay.verify.task import Verdict
 from tests.support.events import KEYS, make_event, make_ring_note, sign_again
 from tests.support.processes import list_workers
 from tests.support.waiting import until
@@ -149,6 +151,13 @@ async def test_a_fault_while_one_note_is_verified_is_told_to_its_sender_alone() 
         assert isinstance(faulty, WorkerFaultError)
         assert good is None
         assert pool.queued_units == 0
+
+
+def test_a_ring_note_without_a_verdict_on_its_ring_is_a_fault_and_not_verified() -> None:
+    claim = find(make_ring_note())
+    assert isinstance(conclude(claim, Verdict(0.0)), WorkerFaultError)
+    assert conclude(None, Verdict(0.0)) is None
+    assert conclude(claim, Verdict(0.0, dialect=Dialect.CANONICAL)) == ring_proof.verify_claim(claim)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
