@@ -95,6 +95,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         self._shown: list[bytes] = []
         self._settled: set[bytes] = set()
         self._unclaimed: set[bytes] = set()
+        self._untold: set[bytes] = set()
         self._copied: Copied | None = None
         self._spread_s = max(SKEWS_S)
         self._has_died = False
@@ -304,6 +305,11 @@ class PaymentsMachine(RuleBasedStateMachine):
         ledger = await read_ledger(self._bench.watcher, files)
         known = {row.reference for row in ledger.invoices} | self._settled
         self._unclaimed |= {booked.reference for booked in self._books()} - known
+        # A node's stream begins with the next payment where the copy is from before the first one (docs/operating.md).
+        begun = {row["account"] for row in await self._bench.watcher.fetch("SELECT account FROM settlement_cursors")}
+        self._untold |= {
+            one.reference for node in self._nodes if node.account not in begun for one in node.books.values()
+        }
         self._has_died = True
         for process in self._processes:
             await process.start()
@@ -384,7 +390,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         """Expect that what no row knows was counted, and that it can be claimed, once."""
         lost = find_lost(self._ledger, self._books(), self._settled)
         counted = sum(process.observer.unmatched for process in self._processes)
-        assert counted >= len(lost)
+        assert counted >= sum(booked.reference not in self._untold for booked in lost)
         assert counted == 0 or self._unclaimed
         for booked in lost:
             claimed = [
