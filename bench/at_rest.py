@@ -8,13 +8,12 @@ import uvloop
 
 from bench.client import ask, connected
 from bench.figure import Figure, Measures, to_figure
-from bench.meter import Processes, name_process, read_memory_kib
+from bench.meter import Processes, name_process, read_memory_kib, wait_until_idle
 from bench.relay_process import copy_data, run_relay_on, temporary_directory
 from bench.rounds import say
 from bench.stores import find_store
 from bench.subjects import name_store
 
-_SETTLE_S = 3.0
 # A start must find what a night and a crash would leave for it; it must not find the limits of a load.
 _SETTINGS = {"RELAY_PRIVACY__REWRITE_AT_HOUR": "-1"}
 
@@ -45,7 +44,7 @@ async def _ask_one(url: str) -> None:
 
 
 def _measure_idle(processes: Processes, seconds: float) -> Measures:
-    time.sleep(_SETTLE_S)
+    wait_until_idle(processes)
     say(f"doing nothing for {seconds:.0f} s")
     before, started_s = processes.read_used(), time.perf_counter()
     time.sleep(seconds)
