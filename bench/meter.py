@@ -62,7 +62,9 @@ def wait_until_idle(processes: Processes, bound_s: float = 120.0) -> None:
         used, before = now - before, now
         if used.relay_s + used.postgres_s < _IDLE_PART * _LOOK_S:
             return
-    raise TimeoutError("the relay was not idle in time")
+    raise TimeoutError(
+        f"the relay was still busy after {bound_s:g} s: run the bench where nothing else takes the processor"
+    )
 
 
 # Of a relay that somebody else started.

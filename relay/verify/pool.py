@@ -23,6 +23,7 @@ _MAX_WAIT_S = 1.5
 _MAX_WORKERS = 4
 # A worker has its next batch before the loop has read the verdicts on the last one.
 _BATCHES_AHEAD = 2
+# A worker that cannot live, as where there is no memory, is not started in a loop without a pause.
 _RETRY_S = 1.0
 
 
