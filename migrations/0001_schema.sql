@@ -71,8 +71,8 @@ CREATE INDEX notes_priced_key_image ON day_notes (key_image, price_paid_msat, cr
     WHERE price_paid_msat IS NOT NULL AND key_image IS NOT NULL;
 CREATE INDEX notes_priced_scope ON day_notes (scope, price_paid_msat, created_at DESC, id)
     WHERE price_paid_msat IS NOT NULL AND scope IS NOT NULL;
--- No compression makes keys smaller.
-ALTER TABLE day_notes ALTER COLUMN ring SET STORAGE EXTERNAL;
+-- No compression makes keys and scalars smaller. Trying it took a fifth of what Postgres spends on a note over a ring of a thousand.
+ALTER TABLE day_notes ALTER COLUMN ring SET STORAGE EXTERNAL, ALTER COLUMN event SET STORAGE EXTERNAL;
 CREATE TABLE sorted_notes (LIKE day_notes INCLUDING ALL);
 ALTER TABLE notes ATTACH PARTITION sorted_notes FOR VALUES IN (true);
 
