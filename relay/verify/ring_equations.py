@@ -51,8 +51,8 @@ _DIALECTS = {
     Scheme.BLSAG: (Dialect.CANONICAL, Dialect.RELEASE),
 }
 _LINKS = {Scheme.SAG: 1, Scheme.BLSAG: 3}
-# About 8 ms of work.
-_LINKS_A_STEP = 180
+# About 2 ms of work. With steps of 8 a note of somebody else waited 29 to 37 ms, and now 20, in the median.
+_LINKS_A_STEP = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def verify_ring_signature(
 def find_signed(
     texts: Sequence[str], ring: Sequence[Member], signature: RingSignature, dialects: Sequence[Dialect]
 ) -> Steps[tuple[int, Dialect]]:
-    """Return the place of the first text over which the signature verifies, and in which dialect, after steps of 180 links.
+    """Return the place of the first text over which the signature verifies, and in which dialect, after steps of 45 links.
 
     Raises Rejected, as of the last one, if there is none.
     """
@@ -127,7 +127,7 @@ def find_signed(
 def verify_in_steps(
     message: bytes, ring: Sequence[Member], signature: RingSignature, dialects: Sequence[Dialect]
 ) -> Steps[Dialect]:
-    """Return the first of the dialects in which the signature verifies, after steps of 180 links. Raises Rejected if there is none.
+    """Return the first of the dialects in which the signature verifies, after steps of 45 links. Raises Rejected if there is none.
 
     A dialect of the other scheme is skipped. In a ring of two the TypeScript dialect lets a hostile key move bytes
     between message and ring, so a caller who allows that dialect must require three members.

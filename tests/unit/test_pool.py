@@ -93,7 +93,7 @@ async def test_a_small_note_waits_behind_one_large_and_never_behind_all_of_them(
         await pool.verify(event, claim)
         order.append(name)
 
-    # 70 members of a linkable ring are more than a batch's 200 units, so each is a batch of its own.
+    # 70 members of a linkable ring are more than a batch's 64 units, so each is a batch of its own.
     assert count_units(find(large[0])) == 211
     async with running_pool() as (pool, _), asyncio.TaskGroup() as group:
         waiting = [group.create_task(verify(pool, note, find(note), "large")) for note in large]
