@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp.web import AppRunner
 
 from relay.config import Config, ConfigError
+from relay.delivery.event_pace import EventPace
 from relay.delivery.fanout import Fanout
 from relay.delivery.large_work import LargeWork
 from relay.delivery.subscriptions import Subscriptions
@@ -158,6 +159,7 @@ class Relay:
             subscriptions=self._subscriptions,
             now=unix_now,
             large_work=large_work,
+            event_pace=EventPace(),
             report_ok=self.metrics.count_event,
             report_error=self._report_error,
         )

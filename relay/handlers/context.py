@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from relay.delivery.event_pace import EventPace
 from relay.delivery.large_work import LargeWork
 from relay.delivery.outbox import Outbox
 from relay.delivery.session import Session
@@ -34,6 +35,7 @@ class Services:
     subscriptions: Subscriptions
     now: Callable[[], int]
     large_work: LargeWork
+    event_pace: EventPace
     report_ok: Callable[[bool, str], None]
     report_error: Callable[[BaseException], None]
 

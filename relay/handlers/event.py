@@ -19,6 +19,7 @@ async def handle_event(message: Publish, client: Client, services: Services) -> 
     except Rejected as rejected:
         refuse_event(event.id, str(rejected), client, services)
         return
+    await services.event_pace.take_turn()
     await client.event_slots.acquire()
     if services.payment_listeners is not None:
         # The event is sent again: the answer to this one counts.
