@@ -74,7 +74,7 @@ class Relay:
         )
         recent = RecentNotes(config.window.max_mib)
         self._reader.answer_from(recent)
-        self._pool = VerifyPool(self.metrics.observe_verification)
+        self._pool = VerifyPool(self.metrics.observe_verification, self._report_error)
         self._feed = Feed(database.writers, self._publish, internal.keep_feed_s, recent)
         self._writer = Writer(
             database.writers,

@@ -26,6 +26,7 @@ _MAX_WORKERS = 4
 _BATCHES_AHEAD = 2
 # A worker that cannot live, as where there is no memory, is not started in a loop without a pause.
 _RETRY_S = 1.0
+_NO_WORKER = "the relay cannot verify signatures at the moment; try again in a few seconds"
 
 
 class WorkerEndedError(Exception):
@@ -66,15 +67,24 @@ def count_units(claim: Claim | None) -> int:
 
 
 class VerifyPool:
-    """A pool of one worker per core that verifies notes. The caller owns a task of `keep_verifying`."""
+    """A pool that verifies notes, of one worker a core for small ones and another for large ones, which gives way to all else.
 
-    def __init__(self, report: Callable[[Timing], None], workers: int | None = None) -> None:
+    So a small note never waits behind a large one. The caller owns a task of `keep_verifying`, which reports why none starts.
+    """
+
+    def __init__(
+        self,
+        report: Callable[[Timing], None],
+        report_error: Callable[[BaseException], None],
+        workers: int | None = None,
+    ) -> None:
         self._size = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
         self._report = report
-        self._workers: list[WorkerLink] = []
-        # A note above the size of a batch is verified in steps of about that size, and small ones come in between: they never
-        # wait behind more than one step a worker, and what that one has next.
+        self._report_error = report_error
+        # Of small notes (False), and of large ones, which are more than a batch.
+        self._workers: dict[bool, list[WorkerLink]] = {False: [], True: []}
         self._queues: dict[bool, Turns[_Job]] = {False: Turns(), True: Turns()}
+        self._giving_up: dict[bool, asyncio.TimerHandle] = {}
         self._is_sending_soon = False
         self._in_flight: dict[tuple[str, str], _Job] = {}
         self.max_queued_units = int(_MAX_WAIT_S / _UNIT_S) * self._size
@@ -122,25 +132,30 @@ class VerifyPool:
     async def keep_verifying(self) -> None:
         """Verify what is queued until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._size):
-                group.create_task(self._keep_worker())
+            for is_large in self._workers:
+                for _ in range(self._size):
+                    group.create_task(self._keep_worker(is_large=is_large))
 
-    async def _keep_worker(self) -> None:
+    async def _keep_worker(self, *, is_large: bool) -> None:
         """Have one worker, and another one if it ends."""
+        workers, loop = self._workers[is_large], asyncio.get_running_loop()
         while True:
+            started_s = loop.time()
             try:
-                worker = await start_worker()
-            except OSError:
-                await asyncio.sleep(_RETRY_S)
-                continue
-            self._workers.append(worker)
-            self._send_soon()
-            try:
-                await worker.ended.wait()
-            finally:
-                self._workers.remove(worker)
-                worker.close()
-            await asyncio.sleep(_RETRY_S)
+                worker = await start_worker(is_for_large=is_large)
+            except OSError as error:
+                if not workers:
+                    self._report_error(error)
+            else:
+                workers.append(worker)
+                self._send_soon()
+                try:
+                    await worker.ended.wait()
+                finally:
+                    workers.remove(worker)
+                    worker.close()
+                self._send_soon()
+            await asyncio.sleep(started_s + _RETRY_S - loop.time())
 
     def _send_soon(self) -> None:
         """Send what is queued when what has come with it is queued, too."""
@@ -152,28 +167,38 @@ class VerifyPool:
         self._is_sending_soon = False
         for is_large, queue in self._queues.items():
             while queue and (worker := self._find_free(is_large=is_large)) is not None:
-                jobs = queue.pop_batch(1 if is_large else _BATCH_UNITS, _BATCH_UNITS)
-                tasks = tuple(to_task(job.event, job.claim) for job in jobs)
-                worker.send(tasks, is_large=is_large, heard=partial(self._hear, jobs))
+                jobs = queue.pop_batch(_BATCH_UNITS, _BATCH_UNITS)
+                worker.send(tuple(to_task(job.event, job.claim) for job in jobs), partial(self._hear, jobs))
+            if queue and not self._workers[is_large] and is_large not in self._giving_up:
+                give_up = partial(self._give_up, is_large=is_large)
+                self._giving_up[is_large] = asyncio.get_running_loop().call_later(_MAX_WAIT_S, give_up)
 
     def _find_free(self, *, is_large: bool) -> WorkerLink | None:
-        """Return the worker with the fewest batches of this size, None if all have as many as they may."""
-        waiting = [(worker.count_waiting(is_large=is_large), worker) for worker in self._workers if worker.is_there]
-        least, worker = min(waiting, key=lambda one: one[0], default=(_BATCHES_AHEAD, None))
-        return worker if least < _BATCHES_AHEAD else None
+        """Return the worker with the fewest batches, None if all have as many as they may."""
+        there = (worker for worker in self._workers[is_large] if worker.is_there)
+        worker = min(there, key=lambda one: one.batches_waiting, default=None)
+        return worker if worker is not None and worker.batches_waiting < _BATCHES_AHEAD else None
+
+    def _give_up(self, *, is_large: bool) -> None:
+        """Refuse what waits, if there is still no worker."""
+        del self._giving_up[is_large]
+        queue = self._queues[is_large]
+        while queue and not self._workers[is_large]:
+            for job in queue.pop_batch(_BATCH_UNITS, _BATCH_UNITS):
+                self._conclude(job, Rejected(Prefix.ERROR, _NO_WORKER))
 
     def _hear(self, jobs: Sequence[_Job], verdicts: Sequence[Verdict] | None) -> None:
         for place, job in enumerate(jobs):
             verdict = None if verdicts is None else verdicts[place]
-            self._finish(job, verdict)
+            result = conclude(job.claim, verdict)
+            if verdict is not None:
+                self._report(Timing(job.claim, verdict.seconds, not isinstance(result, Exception)))
+            self._conclude(job, result)
         self._send()
 
-    def _finish(self, job: _Job, verdict: Verdict | None) -> None:
+    def _conclude(self, job: _Job, result: _Result) -> None:
         self.queued_units -= job.cost
         del self._in_flight[job.event.id, job.event.sig]
-        result = conclude(job.claim, verdict)
-        if verdict is not None:
-            self._report(Timing(job.claim, verdict.seconds, not isinstance(result, Exception)))
         for done in job.listeners:
             done(result)
 

@@ -13,7 +13,6 @@ from relay.protocol.ring_terms import Form
 from relay.verify import form_bound, form_nip97, form_nostringer, form_text, message_only, ring_equations
 from relay.verify.claim import MAX_RING, Candidate, Claim, RingProof
 from relay.verify.ring_equations import Dialect
-from relay.verify.steps import finish
 
 _BOUND_MARKS = frozenset({"ring", "ringsig"})
 _NIP97_MARKS = frozenset({"ring-members", "ring-signature"})
@@ -94,7 +93,7 @@ def verify_claim(claim: Claim) -> RingProof:
     texts = [candidate.text for candidate in claim.candidates]
     members = list(map(ring_equations.to_member, claim.keys))
     try:
-        place, dialect = finish(ring_equations.find_signed(texts, members, claim.signature, claim.dialects))
+        place, dialect = ring_equations.find_signed(texts, members, claim.signature, claim.dialects)
     except Rejected as rejected:
         raise explain_refusal(claim, rejected) from None
     return conclude(claim, place, dialect)

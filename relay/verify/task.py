@@ -1,7 +1,7 @@
 """What a worker is asked and answers: the plain values that the equations need, and their frames on a socket. Knows no process."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,6 +11,8 @@ from relay.verify.encoding import RingSignature
 from relay.verify.ring_equations import Dialect
 
 _HEAD_BYTES = 4
+# What the fork server is told of each worker: which notes it is for.
+FOR_SMALL, FOR_LARGE = b"\0", b"\1"
 
 
 class RingTask(msgspec.Struct, frozen=True, array_like=True):
@@ -44,19 +46,9 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     is_fault: bool = False
 
 
-class Batch(NamedTuple):
-    """Tasks that are answered together. A large task is alone, and others come in between its steps."""
-
-    is_large: bool
-    tasks: tuple[Task, ...]
-
-
-class Verdicts(NamedTuple):
-    """The answers to a batch, in its order. Batches of each size are answered in the order in which they came."""
-
-    is_large: bool
-    verdicts: tuple[Verdict, ...]
-
+# Tasks that are answered together, and their verdicts in the same order. Batches are answered in the order in which they came.
+Batch: TypeAlias = tuple[Task, ...]
+Verdicts: TypeAlias = tuple[Verdict, ...]
 
 _encoder = msgspec.msgpack.Encoder()
 decode_batch = msgspec.msgpack.Decoder(Batch).decode

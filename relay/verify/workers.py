@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from relay.verify.task import Batch, Task, Verdict, cut_frames, decode_verdicts, to_frame
+from relay.verify.task import FOR_LARGE, FOR_SMALL, Batch, Verdict, cut_frames, decode_verdicts, to_frame
 
 # Ctrl-C and the end of a service reach every process of the relay, which then still has answers to wait for. Blocked from the first
 # instruction on, they cannot stop a worker that starts.
@@ -25,26 +25,26 @@ class WorkerLink(asyncio.Protocol):
     def __init__(self) -> None:
         self.ended = asyncio.Event()
         self._received = bytearray()
-        self._waiting: dict[bool, deque[Heard]] = {False: deque(), True: deque()}
+        self._waiting: deque[Heard] = deque()
 
     @property
     def is_there(self) -> bool:
         """Return whether there is a worker, as far as is known."""
         return not self.ended.is_set()
 
-    def count_waiting(self, *, is_large: bool) -> int:
-        """Return how many batches of this size have no answer yet."""
-        return len(self._waiting[is_large])
+    @property
+    def batches_waiting(self) -> int:
+        """Return how many batches have no answer yet."""
+        return len(self._waiting)
 
-    def send(self, tasks: tuple[Task, ...], *, is_large: bool, heard: Heard) -> None:
-        """Have tasks verified, a large one alone."""
-        self._waiting[is_large].append(heard)
-        self._transport.write(to_frame(Batch(is_large, tasks)))
+    def send(self, batch: Batch, heard: Heard) -> None:
+        """Have tasks verified."""
+        self._waiting.append(heard)
+        self._transport.write(to_frame(batch))
 
     def close(self) -> None:
         """End the worker. What has no answer yet gets none."""
-        for waiting in self._waiting.values():
-            waiting.clear()
+        self._waiting.clear()
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,15 +56,13 @@ class WorkerLink(asyncio.Protocol):
         """Pass verdicts on to who waits for them."""
         self._received += data
         for message in cut_frames(self._received):
-            is_large, verdicts = decode_verdicts(message)
-            self._waiting[is_large].popleft()(verdicts)
+            self._waiting.popleft()(decode_verdicts(message))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell all who wait."""
         self.ended.set()
-        for waiting in self._waiting.values():
-            while waiting:
-                waiting.popleft()(None)
+        while self._waiting:
+            self._waiting.popleft()(None)
 
 
 class _ForkServer:
@@ -74,17 +72,20 @@ class _ForkServer:
         self._process_id = 0
         self._control: socket.socket | None = None
 
-    def fork(self, link: socket.socket) -> None:
-        """Fork a worker for the other end of a socket. Raises OSError."""
-        if self._control is None:
-            self._control = self._start()
-        try:
-            socket.send_fds(self._control, [b"\0"], [link.fileno()])
-        except OSError:
-            self._control.close()
-            self._control = None
-            os.waitpid(self._process_id, 0)
-            raise
+    def fork(self, link: socket.socket, size: bytes) -> None:
+        """Fork a worker for the other end of a socket, for notes of a size. Raises OSError."""
+        if self._control is not None:
+            try:
+                socket.send_fds(self._control, [size], [link.fileno()])
+            except OSError:
+                # It has ended.
+                self._control.close()
+                self._control = None
+                os.waitpid(self._process_id, 0)
+            else:
+                return
+        self._control = self._start()
+        socket.send_fds(self._control, [size], [link.fileno()])
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -103,12 +104,12 @@ class _ForkServer:
 _fork_server = _ForkServer()
 
 
-async def start_worker() -> WorkerLink:
-    """Start a worker of this process, and return the link to it. Raises OSError."""
+async def start_worker(*, is_for_large: bool) -> WorkerLink:
+    """Start a worker of this process, and return the link to it. One for large notes gives way to all others. Raises OSError."""
     ours, theirs = socket.socketpair()
     try:
         with theirs:
-            _fork_server.fork(theirs)
+            _fork_server.fork(theirs, FOR_LARGE if is_for_large else FOR_SMALL)
         _, link = await asyncio.get_running_loop().create_unix_connection(WorkerLink, sock=ours)
     except BaseException:
         ours.close()

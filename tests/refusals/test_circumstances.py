@@ -1,6 +1,8 @@
 """The refusals that need more than a message: full queues, a database that is slow or away, a client that does not read."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,10 +14,12 @@ from relay.log import Log
 from relay.protocol.event import count_leading_zero_bits
 from relay.server import Relay, running
 from tests.refusals.case import Variant
-from tests.support.client import Client, publish_many
+from tests.support.client import Client, publish_many, to_json
 from tests.support.events import make_ring_note
+from tests.support.processes import list_workers
 from tests.support.raw import connect_silently, exchange, make_handshake, port_of
 from tests.support.relays import OPEN_HOUSE, end_sessions, make_config, read_metric, relay_on, to_url
+from tests.support.waiting import until
 
 _PLAIN = Variant(0)
 # RFC 6455: the opcode of a closing frame, and the code of one that asks the client to come back.
@@ -135,6 +139,28 @@ async def test_what_fails_in_an_unforeseen_way_is_answered(database18: dict[str,
         assert await client.next("CLOSED") == ["sub", text]
         await connection.execute("ALTER TABLE elsewhere RENAME TO notes")
     await connection.close()
+
+
+async def test_a_note_whose_worker_is_killed_is_answered_and_can_be_sent_again(database18: dict[str, Any]) -> None:
+    _, others = list_workers(os.getpid())
+    async with _relay(database18) as relay, Client(to_url(relay)) as client:
+        await client.publish_all(make_ring_note("one"))
+        _, workers = list_workers(os.getpid())
+        for pid in workers - others:
+            os.kill(pid, signal.SIGSTOP)
+        note = make_ring_note("two")
+        await client.send("EVENT", to_json(note))
+        await until(lambda: read_metric(relay, "ringrelay_verification_queue_units"))
+        for pid in workers - others:
+            os.kill(pid, signal.SIGKILL)
+        text = "error: the relay failed to handle this; try again later"
+        assert await client.next("OK") == [note.id, False, text]
+
+        async def is_taken() -> bool:
+            return (await client.publish(note))[0]
+
+        # Another worker begins within a second.
+        await until(is_taken)
 
 
 async def test_a_connection_beyond_the_maximum_is_refused(database18: dict[str, Any]) -> None:

@@ -90,7 +90,7 @@ def opened_bench(server: PostgresServer) -> Iterator[Bench]:
     arguments = loop.run_until_complete(server.create_database())
     watcher = loop.run_until_complete(asyncpg.connect(**arguments))
     loop.run_until_complete(begin_audit(watcher))
-    verify_pool = VerifyPool(lambda _: None)
+    verify_pool = VerifyPool(lambda _: None, lambda _: None)
     verifying = loop.create_task(verify_pool.keep_verifying())
     try:
         with tempfile.TemporaryDirectory() as directory:

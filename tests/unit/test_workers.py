@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relay.verify.ring_equations import Dialect
-from relay.verify.task import Batch, Verdict, Verdicts, cut_frames, decode_batch, decode_verdicts, to_frame, to_task
+from relay.verify.task import Batch, Verdict, cut_frames, decode_batch, decode_verdicts, to_frame, to_task
 from relay.verify.workers import WorkerLink, start_worker
 from tests.support.events import make_event, make_ring_note, to_ring_note
 from tests.support.processes import exists, has_signal, list_workers
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 async def start() -> tuple[WorkerLink, int]:
     """Start a worker, and return its link and its process."""
     _, before = list_workers(os.getpid())
-    link = await start_worker()
+    link = await start_worker(is_for_large=False)
     await until(lambda: list_workers(os.getpid())[1] - before)
     (pid,) = list_workers(os.getpid())[1] - before
     return link, pid
@@ -26,7 +26,7 @@ async def start() -> tuple[WorkerLink, int]:
 async def verify(link: WorkerLink, *contents: str) -> Sequence[Verdict] | None:
     heard: asyncio.Future[Sequence[Verdict] | None] = asyncio.get_running_loop().create_future()
     tasks = tuple(to_task(make_event(content=content), None) for content in contents)
-    link.send(tasks, is_large=False, heard=heard.set_result)
+    link.send(tasks, heard.set_result)
     return await heard
 
 
@@ -69,9 +69,9 @@ async def test_a_signal_to_all_processes_of_the_relay_leaves_its_workers_at_work
 def test_frames_are_found_wherever_a_stream_is_cut() -> None:
     note = to_ring_note(make_ring_note())
     batches = [
-        Batch(False, tuple(to_task(make_event(content=str(number)), None) for number in range(3))),
-        Batch(True, (to_task(note.event, note.claim),)),
-        Batch(False, ()),
+        tuple(to_task(make_event(content=str(number)), None) for number in range(3)),
+        (to_task(note.event, note.claim),),
+        (),
     ]
     stream = b"".join(map(to_frame, batches))
     for size in range(1, len(stream) + 1):
@@ -85,8 +85,6 @@ def test_frames_are_found_wherever_a_stream_is_cut() -> None:
 
 
 def test_verdicts_come_back_as_they_were_sent() -> None:
-    verdicts = Verdicts(
-        True, (Verdict(0.5, None, 1, Dialect.TYPESCRIPT), Verdict(0.25, "why"), Verdict(0.0, is_fault=True))
-    )
+    verdicts = (Verdict(0.5, None, 1, Dialect.TYPESCRIPT), Verdict(0.25, "why"), Verdict(0.0, is_fault=True))
     (message,) = cut_frames(bytearray(to_frame(verdicts)))
     assert decode_verdicts(message) == verdicts
