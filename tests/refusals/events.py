@@ -285,6 +285,14 @@ EVENTS = [
         Elsewhere(f"{_SPECIAL}::test_a_full_verification_queue_refuses"),
     ),
     Case(
+        "error: the relay cannot verify signatures at the moment; try again in a few seconds",
+        "The operating system starts no process that could verify, as where memory has run out.",
+        "Wait a few seconds and send the same event again.",
+        Elsewhere(
+            "tests/unit/test_pool.py::test_where_no_worker_can_be_started_notes_are_refused_in_time_and_the_reason_is_reported"
+        ),
+    ),
+    Case(
         "error: too many notes are waiting to be stored; try again later",
         "The database is slower than the events that come in.",
         "Send the same event again later.",

@@ -36,6 +36,12 @@ async def running_pool(workers: int = 1) -> AsyncIterator[tuple[VerifyPool, list
     assert not errors
 
 
+async def use_both(pool: VerifyPool) -> None:
+    """Have a small and a large note verified: then both of a pool's workers are there."""
+    small, large = make_ring_note(), make_ring_note(ring_size=70, scope="s")
+    await asyncio.gather(pool.verify(small, find(small)), pool.verify(large, find(large)))
+
+
 def find(event: Event) -> Claim:
     proof = ring_proof.detect_claim(event)
     assert proof is not None
@@ -69,12 +75,31 @@ async def test_a_forged_signature_does_not_profit_from_a_good_one_of_the_same_id
 
 
 async def test_an_event_already_being_verified_is_not_verified_twice() -> None:
-    event = make_event()
+    note = make_ring_note()
     async with running_pool() as (pool, timings):
-        await asyncio.gather(*(pool.verify(event, None) for _ in range(20)))
+        await asyncio.gather(*(pool.verify(note, find(note)) for _ in range(20)))
         assert len(timings) == 1
-        await pool.verify(event, None)
+        await pool.verify(note, find(note))
         assert len(timings) == 2
+
+
+async def test_a_plain_note_that_comes_alone_waits_for_no_worker_and_of_many_one_a_turn() -> None:
+    forged = msgspec.structs.replace(make_event(), sig="00" * 64)
+    async with running_pool() as (pool, timings):
+        for event in (make_event(content="alone"), forged):
+            heard: list[object] = []
+            pool.submit(event, None, None, heard.append)
+            assert [isinstance(result, Rejected) for result in heard] == [event is forged]
+            await asyncio.sleep(0)
+        many = [make_event(content=str(number)) for number in range(20)]
+        heard = []
+        for event in many:
+            pool.submit(event, None, None, heard.append)
+        assert heard == [None]
+        assert pool.queued_units == 19
+        await until(lambda: len(heard) == 20)
+        assert heard == [None] * 20
+        assert [timing.accepted for timing in timings] == [True, False, *[True] * 20]
 
 
 async def test_a_full_queue_refuses_at_once_and_says_what_to_do() -> None:
@@ -96,7 +121,7 @@ async def test_small_notes_wait_behind_no_large_one() -> None:
     assert count_units(find(large[0])) == 211
     async with running_pool() as (pool, _), asyncio.TaskGroup() as group:
         # Both of its workers are there.
-        await asyncio.gather(pool.verify(make_event(), None), pool.verify(large[0], find(large[0])))
+        await use_both(pool)
         for note in large:
             group.create_task(verify(pool, note, find(note), "large"))
         await asyncio.sleep(0)
@@ -108,9 +133,8 @@ async def test_small_notes_wait_behind_no_large_one() -> None:
 
 async def test_a_worker_for_large_notes_gives_way_to_all_others() -> None:
     before = list_workers(os.getpid())[1]
-    large = make_ring_note(ring_size=70, scope="s")
     async with running_pool() as (pool, _):
-        await asyncio.gather(pool.verify(make_event(), None), pool.verify(large, find(large)))
+        await use_both(pool)
         priorities = [os.getpriority(os.PRIO_PROCESS, pid) for pid in list_workers(os.getpid())[1] - before]
         own = os.getpriority(os.PRIO_PROCESS, 0)
         assert sorted(priorities) == [own, min(own + 5, 19)]
@@ -126,11 +150,11 @@ async def test_where_no_worker_can_be_started_notes_are_refused_in_time_and_the_
     errors: list[BaseException] = []
     pool = VerifyPool(lambda _: None, errors.append, workers=1)
     task = asyncio.ensure_future(pool.keep_verifying())
-    large = make_ring_note(ring_size=70, scope="s")
+    small, large = make_ring_note(), make_ring_note(ring_size=70, scope="s")
     loop = asyncio.get_running_loop()
     started_s = loop.time()
     results = await asyncio.gather(
-        pool.verify(make_event(), None), pool.verify(large, find(large)), return_exceptions=True
+        pool.verify(small, find(small)), pool.verify(large, find(large)), return_exceptions=True
     )
     assert 1.4 < loop.time() - started_s < 2.4
     assert [str(result) for result in results] == [
@@ -140,7 +164,7 @@ async def test_where_no_worker_can_be_started_notes_are_refused_in_time_and_the_
     assert pool.queued_units == 0
     # Once there is one, it goes on.
     monkeypatch.undo()
-    assert await asyncio.wait_for(pool.verify(make_event(), None), 10.0) is None
+    assert await asyncio.wait_for(pool.verify(small, find(small)), 10.0) == ring_proof.verify_claim(find(small))
     task.cancel()
     await asyncio.wait([task])
 
@@ -198,7 +222,7 @@ async def test_what_a_worker_had_when_it_was_killed_is_answered_and_another_one_
     large = [make_ring_note(str(number), ring_size=70, scope="s") for number in range(8)]
     before = list_workers(os.getpid())
     async with running_pool() as (pool, _):
-        await pool.verify(make_event(), None)
+        await use_both(pool)
         (fork_server, workers) = list_workers(os.getpid())
         verifying = [asyncio.ensure_future(pool.verify(note, find(note))) for note in large]
         await asyncio.wait(verifying, return_when=asyncio.FIRST_COMPLETED)
