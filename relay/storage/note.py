@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from relay.policy.index_rows import count_touched_rows
 from relay.protocol.event import Event, decode_event
 from relay.protocol.refusal import Rejected
 from relay.verify import proof
 from relay.verify.claim import Claim
+
+# So many bytes of a note cost as much as a row beside it: 500 notes of 128 KB, which have no rows, took 9 s in one statement.
+_ROW_BYTES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,11 @@ class Note:
     is_held: bool = False
     price_paid_msat: int = 0
     previous_price_msat: int = -1
+
+
+def count_rows(note: Note) -> int:
+    """Return what a note costs a transaction, in rows beside it. Its bytes count, too."""
+    return count_touched_rows(note.event, note.claim) + len(note.encoded) // _ROW_BYTES
 
 
 def read_note(

@@ -20,11 +20,11 @@ from relay.protocol.event import is_expired
 from relay.storage.held_notes import HeldNote, HeldNotes
 from relay.storage.live_keys import KeyMissingError
 from relay.storage.lost_notes import count_lost, give_up_lost
-from relay.storage.note import Note
+from relay.storage.note import Note, count_rows
 from relay.storage.payments.unapplied_payments import record_refused
 from relay.storage.row import Result, SaveResult
 from relay.storage.sealing import Place
-from relay.storage.writer import TooMuchReplacedError, Writer, count_rows
+from relay.storage.writer import TooMuchReplacedError, Writer
 from relay.storage.writer_lock import lock_writers
 
 # Notes that are read, and published in one transaction. Those who post meanwhile wait for it.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import asyncpg
 
 from relay.limits import INTERNAL_LIMITS
-from relay.policy.index_rows import count_touched_rows
 from relay.postgres.errors import DATABASE_FAILURES, is_away
 from relay.protocol.event import DELETION_REQUEST
 from relay.protocol.refusal import Prefix, Rejected
@@ -16,7 +15,7 @@ from relay.storage.at_once import split_ordinary, store_at_once
 from relay.storage.deletions import delete_slice
 from relay.storage.feed import Feed
 from relay.storage.insert import Inserted, insert_batch
-from relay.storage.note import Note
+from relay.storage.note import Note, count_rows
 from relay.storage.row import Result, Row, SaveResult, to_row
 from relay.storage.waiting_notes import WaitingNotes
 from relay.storage.writer_lock import lock_writers
@@ -24,8 +23,6 @@ from relay.turns import Turns
 
 # At full speed a second client's EVENT takes 42 ms in the median with 500, 37 with 64 and 23 with 32, which stores a tenth less.
 _MAX_BATCH = 48
-# So many bytes of a note cost as much as a row beside it: 500 notes of 128 KB, which have no rows, took 9 s in one statement.
-_ROW_BYTES = 400
 # A note over a ring of two hundred, or with as many tags, is not large.
 _LARGEST_SMALL_ROWS = 256
 
@@ -59,11 +56,6 @@ class _Waiting:
     sender: Hashable
     cost: int
     answer: Answer
-
-
-def count_rows(note: Note) -> int:
-    """Return what a note costs a transaction, in rows beside it. Its bytes count, too."""
-    return count_touched_rows(note.event, note.claim) + len(note.encoded) // _ROW_BYTES
 
 
 class TooMuchReplacedError(Exception):

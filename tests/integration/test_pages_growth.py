@@ -18,8 +18,8 @@ from relay.storage.page_reader import WINDOW
 from relay.verify import proof
 from relay.verify.claim import Claim
 from relay.verify.ring_equations import to_ring_id
-from tests.integration.test_growth import BATCH, STORED, read_final_counters, subtract
 from tests.support.events import KEYS, make_event, make_ring, make_ring_note, pubkey_of, to_ring_note
+from tests.support.growth import BATCH, STORED, read_final_counters, subtract
 from tests.support.pages import open_atom, open_page
 from tests.support.paid import shop
 from tests.support.relays import relay_on

@@ -14,7 +14,8 @@ from relay.postgres.open import _READ_SETTINGS, _WRITE_SETTINGS
 from relay.protocol.filter import parse_filter
 from relay.storage.conditions import Cursor
 from relay.storage.query import Query, build_page
-from tests.integration import test_growth, test_pages_growth
+from tests.integration import test_pages_growth
+from tests.support import growth
 from tests.support.events import KEYS, make_ring_note, pubkey_of
 from tests.support.paid import shop
 from tests.support.relays import OPEN_HOUSE
@@ -37,7 +38,7 @@ UNREAD = {
 }
 BOUNDED = frozenset(
     {
-        *test_growth.BOUNDED,
+        *growth.BOUNDED,
         "last_rewrite",
         "sealing_keys",
         "held_marks",
@@ -112,10 +113,10 @@ def test_every_statement_in_the_source_is_found() -> None:
 async def test_no_statement_reads_a_table_that_grows(database18: dict[str, Any], tmp_path: Path) -> None:
     source = read_source()
     with recording() as seen:
-        await test_growth.fill(database18)
+        await growth.fill(database18)
         # Once with nothing answered from memory.
         async with shop(database18, tmp_path, internal=InternalLimits(), window={"max_mib": 0}, **OPEN_HOUSE) as sold:
-            await test_growth.use_everything(sold, make_ring_note("a ring note"))
+            await growth.use_everything(sold, make_ring_note("a ring note"))
         targets = await test_pages_growth.fill(database18)
         async with shop(database18, tmp_path, internal=InternalLimits(), **OPEN_HOUSE) as sold:
             await test_pages_growth.open_everything(sold.url, targets)

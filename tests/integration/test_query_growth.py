@@ -15,8 +15,8 @@ from relay.storage.conditions import Cursor
 from relay.storage.query import build_count, build_page
 from relay.storage.recent_notes import RecentNotes
 from relay.storage.window_fill import fill_chunk
-from tests.integration.test_growth import read_counters, read_final_counters, subtract
 from tests.integration.test_ties import explain
+from tests.support.growth import read_counters, read_final_counters, subtract
 from tests.support.large_store import AUTHORS, FIRST_S, PRICE_MSAT, fill_store
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from relay.limits import InternalLimits
-from tests.integration.test_growth import fill, list_filters, read_final_counters, subtract, until_rewritten
 from tests.support.client import Client
 from tests.support.events import KEYS, make_event, make_ring_note, pubkey_of
+from tests.support.growth import fill, list_filters, read_final_counters, subtract, until_rewritten
 from tests.support.paid import Shop, order, shop
 from tests.support.raw import get, port_of
 from tests.support.relays import OPEN_HOUSE
