@@ -27,8 +27,8 @@ from relay.storage.sealing import Place
 from relay.storage.writer import TooMuchReplacedError, Writer
 from relay.storage.writer_lock import lock_writers
 
-# Notes that are read, and published in one transaction. Those who post meanwhile wait for it: the p99 of their EVENT is 31 ms, and 57
-# with 50, of which a third more are published a second.
+# Notes that are read, and published in one transaction. Those who post meanwhile wait for it: the p99 of their EVENT is 31 ms,
+# and 57 with 50, of which a third more are published a second.
 _MAX_NOTES = 25
 # Session-level advisory lock: who holds it publishes, in whichever process.
 _PUBLISHER_LOCK = 0x72696E68
