@@ -11,7 +11,7 @@ _EVENTS_A_TURN = 6
 
 
 class EventPace:
-    """The connections that have an event to be taken in. Each waits behind those that came before it."""
+    """The connections that have an event to be taken in. Each waits behind those that came before it, once."""
 
     def __init__(self) -> None:
         self._left = _EVENTS_A_TURN

@@ -1,4 +1,4 @@
-"""A pool of processes that verifies signatures, in batches of bounded work. Knows queues, no equations."""
+"""A pool of processes that verifies signatures, in batches of bounded work; a lone plain note it verifies itself. Knows no equation."""
 
 import asyncio
 import os
@@ -86,7 +86,7 @@ class VerifyPool:
         # Of small notes (False), and of large ones, which are more than a batch.
         self._workers: dict[bool, list[WorkerLink]] = {False: [], True: []}
         self._queues: dict[bool, Turns[_Job]] = {False: Turns(), True: Turns()}
-        self._giving_up: dict[bool, asyncio.TimerHandle] = {}
+        self._giving_up: set[bool] = set()
         self._is_sending_soon = False
         self._is_first_of_turn = True
         self._in_flight: dict[tuple[str, str], _Job] = {}
@@ -195,8 +195,8 @@ class VerifyPool:
                 jobs = queue.pop_batch(_BATCH_UNITS, _BATCH_UNITS)
                 worker.send(tuple(to_task(job.event, job.claim) for job in jobs), partial(self._hear, jobs))
             if queue and not self._workers[is_large] and is_large not in self._giving_up:
-                give_up = partial(self._give_up, is_large=is_large)
-                self._giving_up[is_large] = asyncio.get_running_loop().call_later(_MAX_WAIT_S, give_up)
+                self._giving_up.add(is_large)
+                asyncio.get_running_loop().call_later(_MAX_WAIT_S, partial(self._give_up, is_large=is_large))
 
     def _find_free(self, *, is_large: bool) -> WorkerLink | None:
         """Return the worker with the fewest batches, None if all have as many as they may."""
@@ -206,11 +206,11 @@ class VerifyPool:
 
     def _give_up(self, *, is_large: bool) -> None:
         """Refuse what waits, if there is still no worker."""
-        del self._giving_up[is_large]
+        self._giving_up.remove(is_large)
         queue = self._queues[is_large]
         while queue and not self._workers[is_large]:
             for job in queue.pop_batch(_BATCH_UNITS, _BATCH_UNITS):
-                self._conclude(job, Rejected(Prefix.ERROR, _NO_WORKER))
+                self._answer(job, Rejected(Prefix.ERROR, _NO_WORKER))
 
     def _hear(self, jobs: Sequence[_Job], verdicts: Sequence[Verdict] | None) -> None:
         for place, job in enumerate(jobs):
@@ -218,10 +218,10 @@ class VerifyPool:
             result = conclude(job.claim, verdict)
             if verdict is not None:
                 self._report(Timing(job.claim, verdict.seconds, not isinstance(result, Exception)))
-            self._conclude(job, result)
+            self._answer(job, result)
         self._send()
 
-    def _conclude(self, job: _Job, result: _Result) -> None:
+    def _answer(self, job: _Job, result: _Result) -> None:
         self.queued_units -= job.cost
         del self._in_flight[job.event.id, job.event.sig]
         for done in job.listeners:
