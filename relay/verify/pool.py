@@ -1,4 +1,4 @@
-"""A pool of processes that verifies signatures, in batches of bounded work; a lone plain note it verifies itself. Knows no equation."""
+"""A pool of processes that verifies signatures, in batches of bounded work; a lone plain note it verifies itself."""
 
 import asyncio
 import os
